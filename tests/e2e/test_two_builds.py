@@ -1,0 +1,123 @@
+"""One build at a time works on a project, and a dead one never blocks a living one.
+
+It does not know what the lock is made of.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import subprocess
+import time
+
+from tests.support.command import Site
+from tests.support.processes import eventually, kill_marked
+
+SLOW = "steps: {slow: {inputs: in, outputs: o.txt, run: 'echo slow >> $JOURNAL; sleep 1.5; cat in > o.txt'}}\n"
+
+
+def holding(site: Site) -> subprocess.Popen[str]:
+    """A build in the midst of its slow step."""
+    site.write("in", "one\n")
+    site.write("Wavefile", SLOW)
+    process = site.start("-j2")
+    assert eventually(site.journal.exists)
+    return process
+
+
+def test_a_second_build_is_refused_and_told_who_holds_the_project(site: Site) -> None:
+    process = holding(site)
+
+    second = site.wavebuild("-j3")
+
+    assert second.code == 3
+    assert second.seconds < 1.4
+    assert str(process.pid) in second.err
+    assert getpass.getuser() in second.err
+    assert socket.gethostname() in second.err
+    assert "wavebuild" in second.err
+    assert "-j2" in second.err
+    assert process.wait(20) == 0
+    process.communicate()
+    assert site.ran() == ["slow"]
+
+
+def test_a_build_that_waits_gets_its_turn(site: Site) -> None:
+    process = holding(site)
+
+    second = site.build("--wait", "20s")
+
+    process.communicate()
+    assert process.returncode == 0
+    assert site.ran() == ["slow"]
+    assert "nothing to do" in second.out + second.err
+
+
+def test_a_build_that_waited_in_vain_is_refused(site: Site) -> None:
+    process = holding(site)
+    began = time.monotonic()
+
+    second = site.wavebuild("--wait", "1s")
+
+    assert second.code == 3
+    assert time.monotonic() - began >= 1
+    assert process.wait(20) == 0
+    process.communicate()
+
+
+def test_a_build_inside_a_step_of_the_same_root_is_refused_at_once(site: Site) -> None:
+    """It could only wait for itself; so it does not, whatever --wait says."""
+    inner = " ".join(site.argv("--wait", "30s"))
+    site.write("in", "one\n")
+    site.write(
+        "Wavefile",
+        f"steps: {{outer: {{inputs: in, outputs: code.txt, run: '{inner} 2> said.txt || echo $? > code.txt'}}}}\n",
+    )
+
+    build = site.build()
+
+    assert site.read("code.txt") == "3\n"
+    assert site.read("said.txt").strip()
+    assert build.seconds < 10
+
+
+def test_a_build_of_another_root_inside_a_step_is_allowed(site: Site) -> None:
+    site.write("in", "one\n")
+    site.write("other/in", "inner\n")
+    site.write("other/Wavefile", "steps: {x: {inputs: in, outputs: o.txt, run: 'cat in > o.txt'}}\n")
+    inner = " ".join(site.argv("-C", str(site.home / "elsewhere")))
+    (site.root / "other").rename(site.home / "elsewhere")
+    site.write("Wavefile", f"steps: {{outer: {{inputs: in, outputs: o.txt, run: '{inner}; cat in > o.txt'}}}}\n")
+
+    site.build()
+
+    assert (site.home / "elsewhere" / "o.txt").read_text() == "inner\n"
+
+
+def test_a_killed_holder_frees_the_project(site: Site) -> None:
+    process = holding(site)
+    kill_marked(site.mark)
+    process.communicate()
+
+    build = site.build()
+
+    assert site.read("o.txt") == "one\n"
+    assert build.seconds < 10
+
+
+def test_a_daemon_of_a_step_does_not_hold_the_project(site: Site) -> None:
+    site.write("in", "one\n")
+    site.write("Wavefile", "steps: {x: {inputs: in, outputs: o.txt, run: 'setsid sleep 100 & cat in > o.txt'}}\n")
+    site.build()
+
+    site.build()
+
+
+def test_questions_are_answered_while_a_build_runs(site: Site) -> None:
+    process = holding(site)
+
+    answers = [site.wavebuild(*question).code for question in (["plan"], ["status"], ["list"], ["-n"])]
+
+    assert answers == [0, 0, 0, 0]
+    assert process.wait(20) == 0
+    process.communicate()

@@ -1,0 +1,318 @@
+"""What people, tools and accidents do to a project between two builds.
+
+It does not know what a build should make of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.project import (
+    EMPTY,
+    FILES,
+    KEY_NAMES,
+    KEYS,
+    LINK,
+    TRANSFORMS,
+    Read,
+    World,
+    random_spec,
+    random_text,
+    write_keys,
+)
+from tests.support.reference import all_facts
+
+DAY = 86_400 * 10**9
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What was done; ``undo``, if there is one: until it is called the project lacks a source and must be refused."""
+
+    text: str
+    undo: Callable[[], None] | None = None
+
+
+def any_source(world: World) -> Path:
+    """A plain source file, most times one that some step reads."""
+    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS)]
+    wanted = {read.source.removesuffix("*.txt") for spec in world.specs for read in spec.reads}
+    read = [path for path in plain if path in wanted or path.split("/")[0] + "/" in wanted]
+    return world.root / world.rng.choice(read if read and world.rng.random() < 0.8 else plain)
+
+
+def any_output(world: World) -> Path | None:
+    """A file that some step made."""
+    steps = world.project()["steps"]
+    facts = all_facts(world.root, [output for step in steps for output in step["outputs"]], steps)
+    return world.root / world.rng.choice(sorted(facts)) if facts else None
+
+
+def content(world: World) -> Edit:
+    path = any_source(world)
+    path.write_text(random_text(world.rng))
+    return Edit(f"new content of {path.name}")
+
+
+def append_after(world: World) -> Edit:
+    path = any_source(world)
+    path.write_text(path.read_text() + "zz\n")
+    return Edit(f"a line more in {path.name}")
+
+
+def disguised(world: World, path: Path) -> None:
+    """Other bytes of the same size under the same modification time."""
+    before = path.stat()
+    data = path.read_bytes()
+    path.write_bytes(bytes((byte ^ 1) if byte not in b"\n" else byte for byte in data))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def stealth(world: World) -> Edit:
+    path = any_source(world)
+    disguised(world, path)
+    return Edit(f"same size and time, other bytes in {path.name}")
+
+
+def dated(world: World) -> Edit:
+    path = any_source(world)
+    path.write_text(random_text(world.rng))
+    now = path.stat().st_mtime_ns
+    instant = world.rng.choice((0, 1, now - 400 * DAY, now + 400 * DAY))
+    os.utime(path, ns=(instant, instant))
+    return Edit(f"new content of {path.name}, dated {instant}")
+
+
+def touch(world: World) -> Edit:
+    for source in world.sources:
+        if world.rng.random() < 0.7:
+            os.utime(world.root / source, follow_symlinks=world.rng.random() < 0.5)
+    return Edit("touch of most sources")
+
+
+def touch_output(world: World) -> Edit | None:
+    path = any_output(world)
+    if path is None:
+        return None
+    os.utime(path, ns=(1, 1))
+    return Edit(f"touch of the output {path.name}")
+
+
+def missing_for_a_while(world: World) -> Edit | None:
+    wanted = [path for path in FILES if any(read.source == path for spec in world.specs for read in spec.reads)]
+    if not wanted:
+        return None
+    path = world.root / world.rng.choice(wanted)
+    data = path.read_bytes()
+    path.unlink()
+
+    def put_back() -> None:
+        path.write_bytes(data)
+
+    return Edit(f"{path.name} deleted and put back", undo=put_back)
+
+
+def rename_over(world: World) -> Edit:
+    path = any_source(world)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(random_text(world.rng))
+    fresh.replace(path)
+    return Edit(f"rename over {path.name}")
+
+
+def chmod(world: World) -> Edit:
+    path = any_source(world)
+    mode = world.rng.choice((0o600, 0o644, 0o755))
+    path.chmod(mode)
+    return Edit(f"chmod {mode:o} {path.name}")
+
+
+def other_link(world: World) -> Edit:
+    path = world.root / LINK
+    path.unlink()
+    target = Path(world.rng.choice(FILES)).name
+    path.symlink_to(target)
+    return Edit(f"link to {target}")
+
+
+def swap(world: World) -> Edit:
+    first, second = any_source(world), any_source(world)
+    aside = first.with_name("aside.tmp")
+    if first != second:
+        first.rename(aside)
+        second.rename(first)
+        aside.rename(second)
+    return Edit(f"{first.name} and {second.name} swapped")
+
+
+def edit_and_undo(world: World) -> Edit:
+    path = any_source(world)
+    data = path.read_bytes()
+    path.write_text("gone in a moment\n")
+    path.write_bytes(data)
+    return Edit(f"{path.name} edited and undone")
+
+
+def tampered(world: World) -> Edit | None:
+    path = any_output(world)
+    if path is None:
+        return None
+    kind = world.rng.choice(("truncated", "deleted", "disguised", "edited by hand"))
+    if kind == "deleted":
+        path.unlink()
+    elif kind == "truncated":
+        path.write_bytes(b"")
+    elif kind == "disguised":
+        disguised(world, path)
+    else:
+        path.write_text("by hand\n")
+    return Edit(f"output {path.name} {kind}")
+
+
+def all_outputs_gone(world: World) -> Edit:
+    steps = world.project()["steps"]
+    for member in all_facts(world.root, [output for step in steps for output in step["outputs"]], steps):
+        (world.root / member).unlink()
+    return Edit("every output deleted")
+
+
+def key_value(world: World) -> Edit:
+    values = dict(line.split(": ") for line in (world.root / KEYS).read_text().splitlines())
+    name = world.rng.choice((*KEY_NAMES, "unused"))
+    values[name] = world.rng.choice(("red", "blue", "green"))
+    shuffled = list(values)
+    world.rng.shuffle(shuffled)
+    write_keys(world.root / KEYS, {key: values[key] for key in shuffled})
+    return Edit(f"{KEYS}: {name} is {values[name]}")
+
+
+def command_version(world: World) -> Edit:
+    spec = world.rng.choice(world.specs)
+    spec.version = world.rng.randrange(3)
+    return Edit(f"version {spec.version} in the command of {spec.name}")
+
+
+def command_transform(world: World) -> Edit:
+    spec = world.rng.choice(world.specs)
+    spec.transform = world.rng.choice(TRANSFORMS)
+    spec.letters = world.rng.randint(1, 8)
+    return Edit(f"{spec.name} now does {spec.transform}")
+
+
+def environment(world: World) -> Edit:
+    spec = world.rng.choice(world.specs)
+    spec.env = world.rng.choice(({}, {"MODE": "no"}, {"MODE": "1.10"}))
+    return Edit(f"env of {spec.name}: {spec.env}")
+
+
+def input_order(world: World) -> Edit:
+    for spec in world.specs:
+        spec.declared = world.rng.randrange(1 << 30)
+    return Edit("inputs declared in another order")
+
+
+def needs(world: World) -> Edit:
+    position = world.rng.randrange(len(world.specs))
+    spec = world.specs[position]
+    spec.needs = [world.rng.choice(world.specs[:position]).name] if position and not spec.needs else []
+    return Edit(f"needs of {spec.name}: {spec.needs}")
+
+
+def renamed_output(world: World) -> Edit | None:
+    files = [spec for spec in world.specs if spec.shape in ("file", "pair")]
+    if not files:
+        return None
+    spec = world.rng.choice(files)
+    spec.renamed = world.rng.randrange(3)
+    return Edit(f"outputs of {spec.name}: {spec.outputs}")
+
+
+def glob_member(world: World) -> Edit:
+    sources = [path for path in world.sources if path.startswith("mix/")]
+    if len(sources) > 1 and world.rng.random() < 0.5:
+        gone = world.rng.choice(sources)
+        (world.root / gone).unlink()
+        world.sources.remove(gone)
+        return Edit(f"{gone} deleted")
+    path = f"mix/n{world.rng.randrange(4)}.txt"
+    (world.root / path).write_text(random_text(world.rng))
+    os.utime(world.root / path, ns=(10**9, 10**9))
+    if path not in world.sources:
+        world.sources.append(path)
+    return Edit(f"{path} written, with an old date")
+
+
+def tree_member(world: World) -> Edit:
+    path = f"tree/new {world.rng.randrange(2)}.txt"
+    if path in world.sources:
+        (world.root / path).unlink()
+        world.sources.remove(path)
+        return Edit(f"{path} deleted")
+    (world.root / path).write_text(random_text(world.rng))
+    world.sources.append(path)
+    return Edit(f"{path} written")
+
+
+def step_removed(world: World) -> Edit | None:
+    if len(world.specs) < 3:
+        return None
+    spec = world.rng.choice(world.specs)
+    world.specs.remove(spec)
+    for other in world.specs:
+        other.needs = [name for name in other.needs if name != spec.name]
+        other.reads = [read for read in other.reads if read.step != spec.name]
+        other.reads = other.reads or [Read(source=world.rng.choice(FILES))]
+    for output in spec.outputs if spec.shape == "mix" else ():
+        (world.root / output).unlink(missing_ok=True)
+    return Edit(f"step {spec.name} removed")
+
+
+def step_added(world: World) -> Edit:
+    names = {spec.name for spec in world.specs}
+    name = next(name for name in (f"v{number}" for number in range(100)) if name not in names)
+    spec = random_spec(world, name)
+    spec.shape = "file" if spec.shape == "mix" else spec.shape
+    world.specs.append(spec)
+    return Edit(f"step {name} added")
+
+
+EDITS: tuple[Callable[[World], Edit | None], ...] = (
+    content,
+    append_after,
+    stealth,
+    dated,
+    touch,
+    touch_output,
+    missing_for_a_while,
+    rename_over,
+    chmod,
+    other_link,
+    swap,
+    edit_and_undo,
+    tampered,
+    tampered,
+    all_outputs_gone,
+    key_value,
+    command_version,
+    command_transform,
+    environment,
+    input_order,
+    needs,
+    renamed_output,
+    glob_member,
+    tree_member,
+    step_removed,
+    step_added,
+)
+
+
+def random_edit(world: World) -> Edit:
+    """One edit that applies to this project, done; the Wavefile is written anew."""
+    while True:
+        edit = world.rng.choice(EDITS)(world)
+        if edit is not None:
+            world.write_wavefile()
+            return edit

@@ -1,0 +1,141 @@
+"""The reference runner: builds a small project from nothing, and tells which steps an incremental build must run.
+
+It does not know wavebuild: it imports none of it, and decides by reading every byte again.
+
+A project is JSON: ``sources`` (paths) and ``steps`` in an order that respects who reads what, each with ``name``,
+``inputs``, ``outputs``, ``command`` and ``env``. Artifacts: ``f``, ``d/``, ``g*.txt``, ``f.yaml#key``, ``step:name``.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+
+class Step(TypedDict):
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    command: str
+    env: dict[str, str]
+
+
+class Project(TypedDict):
+    sources: list[str]
+    steps: list[Step]
+
+
+Facts = dict[str, str]  # member → what of it counts
+
+
+def file_fact(path: Path) -> str:
+    """All that counts of one file or link: link text, content, exec bit."""
+    link = os.readlink(path) if path.is_symlink() else ""
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{link}|{content}|{bool(path.stat().st_mode & 0o100)}"
+
+
+def key_fact(path: Path, key: str) -> str:
+    """The value of a key in a flat ``key: value`` file."""
+    pairs = dict(line.split(": ", 1) for line in path.read_text().splitlines())
+    return pairs[key]
+
+
+def directory_facts(root: Path, directory: str) -> Facts:
+    """Every file below a directory, hidden ones too, and its empty folders."""
+    facts: Facts = {}
+    for folder, folders, files in os.walk(root / directory):
+        here = Path(folder)
+        for name in files:
+            facts[str((here / name).relative_to(root))] = file_fact(here / name)
+        if not files and not folders and here != root / directory.rstrip("/"):
+            facts[str(here.relative_to(root)) + "/"] = "empty"
+    return facts
+
+
+def artifact_facts(root: Path, artifact: str, steps: list[Step]) -> Facts:
+    """Every member of one artifact that is there now, with what counts of it."""
+    if artifact.startswith("step:"):
+        owner = next(step for step in steps if step["name"] == artifact[len("step:") :])
+        return all_facts(root, owner["outputs"], steps)
+    if "#" in artifact:
+        path, key = artifact.split("#")
+        return {artifact: key_fact(root / path, key)} if (root / path).is_file() else {}
+    if artifact.endswith("/"):
+        return directory_facts(root, artifact)
+    if "*" in artifact:
+        found = glob.glob(artifact, root_dir=root, recursive=True)
+        return {name: file_fact(root / name) for name in found if (root / name).is_file()}
+    return {artifact: file_fact(root / artifact)} if (root / artifact).is_file() else {}
+
+
+def all_facts(root: Path, artifacts: list[str], steps: list[Step]) -> Facts:
+    facts: Facts = {}
+    for artifact in artifacts:
+        facts |= artifact_facts(root, artifact, steps)
+    return facts
+
+
+def copy_source(root: Path, into: Path, source: str) -> None:
+    """A file or link as it is; a path that ends in a slash is an empty folder."""
+    target = into / source
+    if source.endswith("/"):
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(root / source, target, follow_symlinks=False)
+
+
+def clean_build(project: Project, root: Path, into: Path, environ: dict[str, str]) -> None:
+    """Copies the sources alone from ``root`` and runs every step once, in order, one at a time."""
+    for source in project["sources"]:
+        copy_source(root, into, source)
+    for step in project["steps"]:
+        for output in step["outputs"]:
+            (into / output).parent.mkdir(parents=True, exist_ok=True)
+        command = ["bash", "-euo", "pipefail", "-c", step["command"]]
+        subprocess.run(command, cwd=into, env=environ | step["env"], check=True, stdin=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one success read and made."""
+
+    definition: tuple[str, ...]
+    inputs: Facts
+    outputs: Facts
+
+
+@dataclass
+class Reference:
+    """The successes so far of every step, the last eight of each."""
+
+    records: dict[str, list[Record]] = field(default_factory=dict)
+
+    def must_run(self, project: Project, root: Path, clean: Path) -> list[str]:
+        """The steps that a build of ``root`` must run, given that it ends equal to ``clean``; they are recorded."""
+        return [step["name"] for step in project["steps"] if self._settle(step, project["steps"], root, clean)]
+
+    def _settle(self, step: Step, steps: list[Step], root: Path, clean: Path) -> bool:
+        definition = (step["command"], *sorted(step["outputs"]), *(f"{k}={v}" for k, v in sorted(step["env"].items())))
+        inputs = all_facts(clean, step["inputs"], steps)
+        present = Record(definition, inputs, all_facts(root, step["outputs"], steps))
+        kept = self.records.setdefault(step["name"], [])
+        if present in kept:
+            return False
+        made = Record(definition, inputs, all_facts(clean, step["outputs"], steps))
+        self.records[step["name"]] = [*[record for record in kept if record != made][-7:], made]
+        return True
+
+
+def differences(project: Project, root: Path, clean: Path) -> list[str]:
+    """The members of outputs that are not in ``root`` what they are in ``clean``."""
+    outputs = [output for step in project["steps"] for output in step["outputs"]]
+    there, wanted = (all_facts(tree, outputs, project["steps"]) for tree in (root, clean))
+    return sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))

@@ -1,0 +1,268 @@
+"""Made-up pipelines, plans and builds for the tests of the screens; nothing here runs.
+
+It does not know how any of it is shown.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wavebuild.declare.model import Artifact, Kind, Range, Run, Step, Text, Wavefile
+from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Project, Request, StatusLine
+from wavebuild.errors import Place, Problem
+from wavebuild.graph import Graph, link
+from wavebuild.judge.reasons import InputChanged, NeverRan, Upstream
+from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
+from wavebuild.run.events import (
+    BuildSettled,
+    BuildStarted,
+    Event,
+    Outcome,
+    Settled,
+    StepRetried,
+    StepSettled,
+    StepStarted,
+)
+from wavebuild.ui.caller import Caller, Deeds
+
+HERE = Place("Wavefile", 1, 1)
+RUN = "20261121-214200-ab12"
+NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
+
+
+def file(path: str) -> Artifact:
+    return Artifact(Kind.FILE, path, HERE)
+
+
+def step(
+    name: str,
+    reads: Sequence[str] = (),
+    makes: Sequence[str] = (),
+    needs: Sequence[str] = (),
+    title: str | None = None,
+    phase: str | None = None,
+) -> Step:
+    return Step(
+        name=name,
+        place=HERE,
+        inputs=tuple(file(path) for path in reads),
+        outputs=tuple(file(path) for path in makes),
+        needs=tuple((other, HERE) for other in needs),
+        action=Run((Text(("true",)),)),
+        title=title,
+        phase=phase,
+    )
+
+
+def graph_of(*steps: Step) -> Graph:
+    return link(Wavefile(root="/root", file="Wavefile", steps=steps))
+
+
+def diamond() -> Graph:
+    """a makes a.txt; b and c read it; d reads both and needs the gate."""
+    return graph_of(
+        step("a", ["source.csv"], ["a.txt"], title="First"),
+        step("b", ["a.txt"], ["b.txt"]),
+        step("c", ["a.txt"], ["c.txt"], title="The “third”"),
+        step("gate", ["b.txt"]),
+        step("d", ["b.txt", "c.txt"], ["d.txt"], needs=["gate"]),
+    )
+
+
+def a_plan() -> Plan:
+    hour = 3600.0
+    changed = InputChanged("source.csv", "sha256:" + "a" * 64, "sha256:" + "b" * 64)
+    first = PlannedStep("a", 1, PlanWord.RUN, (changed, NeverRan()), (), "First", "design", Range(2 * hour, 3 * hour))
+    second = PlannedStep(
+        "b", 2, PlanWord.MAYBE, (Upstream(("a",)),), ("a",), None, "build", Range(hour, hour), Range(0, 0)
+    )
+    third = PlannedStep("c", 2, PlanWord.FRESH, slack=Range(hour, 2 * hour))
+    times = Times(
+        serial=Range(33 * hour, 59 * hour),
+        barrier=Range(23 * hour, 43 * hour),
+        flow=Range(20 * hour, 36 * hour),
+        barrier_j=Range(25 * hour, 45 * hour),
+        flow_j=Range(21 * hour, 38 * hour),
+        saved=Range(1 - 20 / 33, 1 - 36 / 59),
+    )
+    waves = (PlannedWave(1, (first,)), PlannedWave(2, (second, third)))
+    return Plan(waves, ("a", "b"), times, 4)
+
+
+def started(name: str, wave: int, at: float = 0.0, attempt: int = 1, log: str = "") -> StepStarted:
+    where = log or f".wavebuild/logs/{name}.log"
+    return StepStarted(RUN, NOON + at, name, wave, attempt, (NeverRan(),), f"make {name}", where)
+
+
+def settled(name: str, wave: int, outcome: Outcome, at: float = 0.0, **more: object) -> StepSettled:
+    return StepSettled(RUN, NOON + at, Settled(name, outcome, wave, **more))  # type: ignore[arg-type]
+
+
+def build_started(waves: Sequence[Sequence[str]], jobs: int = 2, root: str = "/root") -> BuildStarted:
+    names = tuple(tuple(wave) for wave in waves)
+    return BuildStarted(RUN, NOON, root, jobs, "flow", sum(len(wave) for wave in names), names)
+
+
+def build_settled(ok: bool, counts: Mapping[str, int], seconds: float = 12.3) -> BuildSettled:
+    return BuildSettled(RUN, NOON + seconds, ok, seconds, tuple(counts.items()), 0 if ok else 1)
+
+
+def a_build_with_a_failure() -> list[Event]:
+    """a succeeds, b fails at its second try, c goes on, d is blocked by b."""
+    return [
+        build_started([["a"], ["b", "c"], ["d"]]),
+        started("a", 1),
+        settled("a", 1, Outcome.SUCCEEDED, 1.5, started=NOON, seconds=1.5, attempts=1),
+        started("b", 2, 1.5),
+        started("c", 2, 1.5),
+        StepRetried(RUN, NOON + 2, "b", 1, "exit 75", 2.0),
+        started("b", 2, 4.0, attempt=2),
+        settled("c", 2, Outcome.SUCCEEDED, 6.0, started=NOON + 1.5, seconds=4.5, attempts=1),
+        settled(
+            "b",
+            2,
+            Outcome.FAILED,
+            12.0,
+            started=NOON + 4,
+            seconds=8.0,
+            attempts=2,
+            failure="exit",
+            exit_code=3,
+            command="cd sub\npython b.py",
+            log=".wavebuild/logs/b.log",
+            tail=("Traceback:", "boom \x1b]0;title\x07now"),
+        ),
+        settled("d", 3, Outcome.BLOCKED, 12.0, blocked_by=("b",)),
+        build_settled(False, {"succeeded": 2, "failed": 1, "blocked": 1}),
+    ]
+
+
+def settled_of(events: Sequence[Event]) -> tuple[Settled, ...]:
+    return tuple(event.settled for event in events if isinstance(event, StepSettled))
+
+
+def result_of(events: Sequence[Event], exit_code: int = 0, nothing_to_do: bool = False, fresh: int = 0) -> BuildResult:
+    return BuildResult(
+        run=RUN,
+        ok=exit_code == 0,
+        exit_code=exit_code,
+        started=NOON,
+        seconds=0.05 if nothing_to_do else 12.3,
+        jobs=2,
+        schedule="flow",
+        steps=settled_of(events),
+        nothing_to_do=nothing_to_do,
+        fresh=fresh,
+    )
+
+
+@dataclass
+class FakeEngine:
+    """Answers what it was given, and remembers what it was asked."""
+
+    graph: Graph = field(default_factory=diamond)
+    events: Sequence[Event] = ()
+    result: BuildResult = field(default_factory=lambda: result_of([], nothing_to_do=True, fresh=5))
+    stale: bool = False
+    problems: tuple[Problem, ...] = ()
+    removable: tuple[str, ...] = ()
+    raises: BaseException | None = None
+    log_files: tuple[LogFile, ...] = ()
+    asked: list[tuple[str, Request]] = field(default_factory=list)
+
+    def _note(self, deed: str, request: Request) -> None:
+        self.asked.append((deed, request))
+        if self.raises:
+            raise self.raises
+
+    def load(self, request: Request) -> Project:
+        self._note("load", request)
+        return Project(self.graph.wavefile, self.graph)
+
+    def build(self, request: Request, tell: Callable[[Event], None]) -> BuildResult:
+        self._note("build", request)
+        for event in self.events:
+            tell(event)
+        return self.result
+
+    def plan(self, request: Request) -> Plan:
+        self._note("plan", request)
+        return a_plan()
+
+    def question(self, request: Request, strict: bool = False) -> bool:
+        self._note("strict question" if strict else "question", request)
+        return self.stale
+
+    def status(self, request: Request) -> tuple[StatusLine, ...]:
+        self._note("status", request)
+        word = PlanWord.RUN if self.stale else PlanWord.FRESH
+        return (StatusLine("a", word, (), Outcome.SUCCEEDED, NOON, 1.5),)
+
+    def explain(self, request: Request, subject: str) -> Explanation:
+        self._note("explain", request)
+        return Explanation(subject, ())
+
+    def logs(self, request: Request, step: str) -> tuple[LogFile, ...]:
+        self._note("logs", request)
+        return self.log_files
+
+    def touch(self, request: Request) -> tuple[str, ...]:
+        self._note("touch", request)
+        return request.targets
+
+    def accept(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+        self._note("accept", request)
+        return tuple(f"accepted {subject}" for subject in subjects)
+
+    def clean(self, request: Request, dry: bool) -> Cleaned:
+        self._note("clean dry" if dry else "clean", request)
+        return Cleaned(self.removable, (("manual.csv", "a person placed it"),))
+
+    def check(self, request: Request) -> tuple[Problem, ...]:
+        self._note("check", request)
+        return self.problems
+
+    @property
+    def deeds(self) -> list[str]:
+        return [deed for deed, _ in self.asked]
+
+    @property
+    def request(self) -> Request:
+        return self.asked[-1][1]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Called:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+    engine: FakeEngine
+
+
+def called(
+    *argv: str,
+    engine: FakeEngine | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: str = "/",
+    typed: str | None = None,
+) -> Called:
+    """Runs one command line on a fake engine; ``typed`` puts a person at a terminal."""
+    from wavebuild.ui.cli import run
+
+    engine = engine or FakeEngine()
+    deeds: Deeds = engine
+    stdin = io.StringIO("") if typed is None else Terminal(typed)
+    stdout, stderr = io.StringIO(), io.StringIO() if typed is None else Terminal()
+    code = run(Caller(folder, environ or {}, stdin, stdout, stderr, argv, lambda: deeds))
+    return Called(code, stdout.getvalue(), stderr.getvalue(), engine)

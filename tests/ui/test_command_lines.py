@@ -1,0 +1,294 @@
+"""What each command line asks of the engine, and which are refused.
+
+It does not know what the engine would do.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.ui.samples import FakeEngine, called, graph_of, step
+from wavebuild.errors import mistake
+from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, VALUED, arranged
+from wavebuild.ui.caller import cores
+
+ALL = cores()
+TMP = "/tmp"
+
+
+@pytest.mark.parametrize(
+    ("line", "deed", "wanted"),
+    [
+        ("", "build", {"targets": (), "jobs": None, "keep_going": None, "force": False, "schedule": None}),
+        ("build", "build", {"targets": ()}),
+        ("build app", "build", {"targets": ("app",)}),
+        ("app lib", "build", {"targets": ("app", "lib")}),
+        ("-j4", "build", {"jobs": 4, "targets": ()}),
+        ("-j 4", "build", {"jobs": 4, "targets": ()}),
+        ("-j4 app", "build", {"jobs": 4, "targets": ("app",)}),
+        ("app -j 4", "build", {"jobs": 4, "targets": ("app",)}),
+        ("--jobs=4", "build", {"jobs": 4}),
+        ("--jobs 4 app", "build", {"jobs": 4, "targets": ("app",)}),
+        ("--max-workers 3", "build", {"jobs": 3}),
+        ("--max-workers=3", "build", {"jobs": 3}),
+        ("-j", "build", {"jobs": ALL}),
+        ("-j0", "build", {"jobs": ALL}),
+        ("-j 0", "build", {"jobs": ALL}),
+        ("-j app", "build", {"jobs": ALL, "targets": ("app",)}),
+        ("-j 4a", "build", {"jobs": ALL, "targets": ("4a",)}),
+        ("-j -k app", "build", {"jobs": ALL, "keep_going": True, "targets": ("app",)}),
+        ("--jobs app", "build", {"jobs": ALL, "targets": ("app",)}),
+        ("-kj4", "build", {"keep_going": True, "jobs": 4}),
+        ("-kj", "build", {"keep_going": True, "jobs": ALL}),
+        ("-kBj2 app", "build", {"keep_going": True, "force": True, "jobs": 2, "targets": ("app",)}),
+        ("--parallel", "build", {"jobs": ALL}),
+        ("--sequential", "build", {"jobs": 1}),
+        ("-k", "build", {"keep_going": True}),
+        ("--keep-going app", "build", {"keep_going": True, "targets": ("app",)}),
+        ("-B app", "build", {"force": True, "targets": ("app",)}),
+        ("-B --only app", "build", {"force": True, "only": True}),
+        ("--only app", "build", {"only": True}),
+        ("--barrier", "build", {"schedule": "barrier"}),
+        ("--schedule flow", "build", {"schedule": "flow"}),
+        ("--schedule=barrier", "build", {"schedule": "barrier"}),
+        ("--barrier --schedule barrier", "build", {"schedule": "barrier"}),
+        ("--wait 90s", "build", {"wait": 90.0}),
+        ("--wait 1h30m", "build", {"wait": 5400.0}),
+        ("--wait=0", "build", {"wait": 0.0}),
+        ("-f other.yaml", "build", {"file": "other.yaml"}),
+        ("-fother.yaml app", "build", {"file": "other.yaml", "targets": ("app",)}),
+        ("--file=other.yaml", "build", {"file": "other.yaml"}),
+        ("--pipeline other.yaml", "build", {"file": "other.yaml"}),
+        ("-C tmp", "build", {"directory": TMP}),
+        ("-Ctmp app", "build", {"directory": TMP, "targets": ("app",)}),
+        ("-C / -C tmp", "build", {"directory": TMP}),
+        ("-C tmp -j4 app", "build", {"directory": TMP, "jobs": 4, "targets": ("app",)}),
+        ("--set a.b=1 --set c=x", "build", {"overrides": (("a.b", "1"), ("c", "x"))}),
+        ("--set a=", "build", {"overrides": (("a", ""),)}),
+        ("--set a=b=c", "build", {"overrides": (("a", "b=c"),)}),
+        ("--set=a=-x", "build", {"overrides": (("a", "-x"),)}),
+        ("pace=2 app", "build", {"overrides": (("pace", "2"),), "targets": ("app",)}),
+        ("--set a=1 b=2", "build", {"overrides": (("a", "1"), ("b", "2"))}),
+        ("train@lr=0.1", "build", {"targets": ("train@lr=0.1",), "overrides": ()}),
+        ("./a=b", "build", {"targets": ("./a=b",), "overrides": ()}),
+        ("X+ +Y tag:nightly phase:p", "build", {"targets": ("X+", "+Y", "tag:nightly", "phase:p")}),
+        ("-- -odd", "build", {"targets": ("-odd",)}),
+        ("-k -- plan", "build", {"targets": ("plan",), "keep_going": True}),
+        ("build plan", "build", {"targets": ("plan",)}),
+        ("build -j4 -- -C", "build", {"jobs": 4, "targets": ("-C",), "directory": "/"}),
+        ("app -v", "build", {"targets": ("app",)}),
+        ("-v app", "build", {"targets": ("app",)}),
+        ("-s app", "build", {"targets": ("app",)}),
+        ("-n app", "plan", {"targets": ("app",)}),
+        ("-nB app", "plan", {"targets": ("app",), "force": True}),
+        ("-n -j4", "plan", {"jobs": 4}),
+        ("-q app", "question", {"targets": ("app",)}),
+        ("-q --strict", "strict question", {}),
+        ("-t app", "touch", {"targets": ("app",)}),
+        ("-t --yes", "touch", {"targets": ()}),
+        ("-t --force app", "touch", {"targets": ("app",), "force": True}),
+        ("plan", "plan", {"targets": ()}),
+        ("plan app --json", "plan", {"targets": ("app",)}),
+        ("plan -j2 -B app", "plan", {"jobs": 2, "force": True, "targets": ("app",)}),
+        ("-C tmp plan app", "plan", {"directory": TMP, "targets": ("app",)}),
+        ("plan -C tmp app", "plan", {"directory": TMP, "targets": ("app",)}),
+        ("-f o.yaml -v --set a=1 plan", "plan", {"file": "o.yaml", "overrides": (("a", "1"),)}),
+        ("plan a=1", "plan", {"targets": (), "overrides": (("a", "1"),)}),
+        ("plan --", "plan", {"targets": ()}),
+        ("status app", "status", {"targets": ("app",)}),
+        ("explain app", "explain", {"targets": ("app",)}),
+        ("explain d/x.csv -C tmp", "explain", {"directory": TMP}),
+        ("graph --format dot", "load", {}),
+        ("list", "load", {}),
+        ("accept a b", "accept", {"targets": ("a", "b")}),
+        ("clean app", "clean dry", {"targets": ("app",)}),
+        ("clean -n", "clean dry", {"targets": ()}),
+        ("check", "check", {}),
+        ("-f x check", "check", {"file": "x"}),
+    ],
+)
+def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted: dict[str, Any]) -> None:
+    done = called(*line.split())
+
+    assert done.code == 0, done.err
+    assert done.engine.deeds[-1] == deed
+    assert {name: getattr(done.engine.request, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--bogus", "No such option: --bogus"),
+        ("-j-1", "-j needs a number from 0"),
+        ("-jx", "'x' is not a valid"),
+        ("-j4 --parallel", "say the same"),
+        ("--parallel --sequential", "say the same"),
+        ("--barrier --schedule flow", "exclude each other"),
+        ("--schedule zigzag", "zigzag"),
+        ("-n -q", "exclude each other"),
+        ("-n -t app", "exclude each other"),
+        ("-v -s", "exclude each other"),
+        ("--strict", "needs -q"),
+        ("-q --json", "exit code"),
+        ("--json --events -", "give --events a file"),
+        ("-t", "add --yes"),
+        ("-t a=1", "add --yes"),
+        ("--set", "--set needs a value"),
+        ("--set pace", "NAME=VALUE"),
+        ("--wait soon", "no duration"),
+        ("--wait 5", "no duration"),
+        ("-C no/such/folder", "there is no folder no/such/folder"),
+        ("-C", "-C needs a value"),
+        ("--color pink", "pink"),
+        ("explain", "Missing argument"),
+        ("explain a b", "one STEP or PATH"),
+        ("log", "Missing argument"),
+        ("log a b", "one STEP"),
+        ("accept", "Missing argument"),
+        ("list app", "unexpected extra argument"),
+        ("graph --upstream nosuch", "there is no step 'nosuch'"),
+        ("graph --format svg", "svg"),
+        ("--verbose=yes", "--verbose"),
+        ("watch", "not of this version yet"),
+        ("-C tmp watch app", "not of this version yet"),
+        ("report", "wavebuild build report"),
+        ("-W x", "-W is not of this version yet"),
+        ("-kWx", "-W is not of this version yet"),
+        ("--profile ci", "--profile is not of this version yet"),
+        ("--profile=ci plan", "--profile is not of this version yet"),
+        ("--mem a=1", "--mem is not of this version yet"),
+        ("-o x", "-o is not of this version yet"),
+        ("-l 2", "-l is not of this version yet"),
+        ("--no-cache app", "--no-cache is not of this version yet"),
+        ("--timeline t.json", "--timeline is not of this version yet"),
+        ("clean --orphans", "--orphans is not of this version yet"),
+        ("check --race", "--race is not of this version yet"),
+    ],
+)
+def test_a_wrong_command_line_ends_in_one_plain_message_and_exit_2(line: str, said: str) -> None:
+    done = called(*line.split())
+
+    assert done.code == 2
+    assert said in done.err
+    assert done.out == ""
+    assert "Traceback" not in done.err
+    assert done.engine.deeds in ([], ["load"])
+
+
+def test_a_bare_word_that_is_a_command_and_a_step_is_refused_with_both_spellings() -> None:
+    engine = FakeEngine(graph=graph_of(step("plan", makes=["x"]), step("clean", makes=["y"])))
+
+    for word in ("plan", "clean"):
+        done = called(word, engine=engine)
+
+        assert done.code == 2
+        assert f"wavebuild build {word}" in done.err
+        assert f"wavebuild {word} --" in done.err
+
+
+def test_the_two_spellings_of_an_ambiguous_word_do_what_they_say() -> None:
+    engine = FakeEngine(graph=graph_of(step("plan", makes=["x"])))
+
+    assert called("plan", "--", engine=engine).engine.deeds == ["plan"]
+    assert called("build", "plan", engine=engine).engine.deeds[-1] == "build"
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("wach", "did you mean 'watch'"), ("statsu", "did you mean 'status'"), ("plan", "write it first")],
+)
+def test_an_unknown_target_that_looks_like_a_command_says_so(word: str, hint: str) -> None:
+    error = mistake("unknown-target", f"'{word}' is not a step, an output or a title of this Wavefile")
+
+    done = called("-j4", word, engine=FakeEngine(raises=error))
+
+    assert done.code == 2
+    assert hint in done.err
+
+
+def test_what_the_environment_says_yields_to_flags() -> None:
+    environ = {"WAVEBUILD_JOBS": "3", "WAVEBUILD_SCHEDULE": "barrier", "WAVEBUILD_KEEP_GOING": "no"}
+
+    by_environment = called("app", environ=environ).engine.request
+    by_flag = called("-j5", "-k", "--schedule", "flow", environ=environ).engine.request
+
+    assert (by_environment.jobs, by_environment.schedule, by_environment.keep_going) == (3, "barrier", False)
+    assert (by_flag.jobs, by_flag.schedule, by_flag.keep_going) == (5, "flow", True)
+
+
+@pytest.mark.parametrize("name", ["WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING"])
+def test_nonsense_in_the_environment_is_refused_by_name(name: str) -> None:
+    done = called(environ={name: "perhaps"})
+
+    assert done.code == 2
+    assert "perhaps" in done.err
+
+
+def test_the_request_carries_the_environment_and_the_command_line() -> None:
+    request = called("-j4", "a b", environ={"B": "2", "A": "1"}).engine.request
+
+    assert request.environ == (("A", "1"), ("B", "2"))
+    assert request.command_line == "wavebuild -j4 'a b'"
+    assert request.directory == os.sep
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "plan --help", "-j4 --help", "-C nowhere --help"])
+def test_help_is_an_answer_not_a_failure(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    done = called(*line.split())
+
+    assert done.code == 0
+    assert "Usage: wavebuild" in capsys.readouterr().out
+    assert done.engine.deeds == []
+
+
+def test_help_shows_the_flags_of_a_build_and_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    called("--help")
+
+    text = capsys.readouterr().out
+    assert "--keep-going" in text
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("line", ["--version", "-j4 --version", "plan --version"])
+def test_version_is_one_line(line: str) -> None:
+    done = called(*line.split())
+
+    assert (done.code, done.out) == (0, "wavebuild 0.1.0\n")
+
+
+def test_the_table_of_valued_flags_agrees_with_what_is_declared() -> None:
+    """The arranging of a line and its parsing must not differ on which word is a flag's value."""
+    import typer.main
+
+    from wavebuild.ui.cli import app
+
+    front: Any = typer.main.get_command(app)
+    declared = {
+        name
+        for command in front.commands.values()
+        for option in command.params
+        if option.param_type_name == "option" and not option.is_flag
+        for name in option.opts
+    }
+
+    assert declared == VALUED
+    assert set(front.commands) == set(COMMANDS)
+    assert not set(COMMANDS) & set(LATER_COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ("a -j4 b", ("build", "-j", "4", "--", "a", "b")),
+        ("-C d plan x", ("plan", "-C", "d", "--", "x")),
+        ("-k plan", ("build", "-k", "--", "plan")),
+        ("--set=a=1", ("build", "--set", "a=1", "--")),
+        ("-- -x --y", ("build", "--", "-x", "--y")),
+        ("-", ("build", "--", "-")),
+    ],
+)
+def test_every_line_has_one_form(line: str, form: tuple[str, ...]) -> None:
+    assert arranged(line.split()).line == form

@@ -1,0 +1,253 @@
+"""The command as a process: what it imports, its streams, its last resorts.
+
+It does not know any Wavefile.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ui.samples import FakeEngine, called
+from wavebuild.engine import LogFile
+from wavebuild.errors import mistake
+from wavebuild.ui.caller import Caller
+from wavebuild.ui.cli import run
+from wavebuild.ui.style import Style, style_of
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("rich", "pydantic", "jinja2", "yaml", "asyncio", "watchdog", "multiprocessing", "sqlite3")
+
+
+def python(code: str) -> str:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
+    return done.stdout.strip()
+
+
+def loaded_by(code: str) -> set[str]:
+    return set(python(f"{code}\nimport sys\nprint(*sys.modules)").split("\n")[-1].split())
+
+
+def test_importing_wavebuild_imports_nothing_else() -> None:
+    assert {name for name in loaded_by("import wavebuild") if name.startswith("wavebuild")} == {"wavebuild"}
+
+
+@pytest.mark.parametrize("line", ["['--version']", "['-j', '--bogus']", "['watch']"])
+def test_the_command_line_alone_imports_nothing_heavy(line: str) -> None:
+    code = f"from wavebuild.ui.caller import the_caller\nfrom wavebuild.ui.cli import run\nrun(the_caller({line}))"
+
+    modules = loaded_by(code)
+
+    assert not [name for name in modules if name.split(".")[0] in HEAVY]
+    assert "wavebuild.engine" not in modules
+
+
+def test_the_screen_and_the_records_import_nothing_heavy_of_their_own() -> None:
+    code = "import wavebuild.ui.escapes, wavebuild.ui.style, wavebuild.ui.logs, wavebuild.ui.tables"
+
+    assert not [name for name in loaded_by(code) if name.split(".")[0] in HEAVY]
+
+
+def test_module_and_console_script_are_one_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wavebuild", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.stdout.startswith("wavebuild ")
+
+
+def test_a_mistake_of_the_author_has_no_traceback_and_its_own_exit_code() -> None:
+    held = mistake("held", "another wavebuild holds this project", exit_code=3)
+
+    done = called(engine=FakeEngine(raises=held))
+
+    assert (done.code, done.err) == (3, "wavebuild: another wavebuild holds this project\n")
+
+
+def test_a_bug_of_ours_is_loud() -> None:
+    done = called("plan", "x", engine=FakeEngine(raises=RuntimeError("oops")))
+
+    assert done.code == 70
+    assert "RuntimeError: oops" in done.err
+    assert "a bug of wavebuild" in done.err
+
+
+def test_a_bug_during_a_build_is_loud_too_and_leaves_no_thread() -> None:
+    done = called(engine=FakeEngine(raises=ZeroDivisionError()))
+
+    assert done.code == 70
+
+
+def test_ctrl_c_outside_a_build_ends_130_without_a_word() -> None:
+    done = called("plan", "x", engine=FakeEngine(raises=KeyboardInterrupt()))
+
+    assert (done.code, done.err) == (130, "")
+
+
+class Gone(io.StringIO):
+    """A stdout whose reader has gone."""
+
+    def write(self, text: str, /) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def answered_to_nobody(*argv: str, engine: FakeEngine) -> tuple[int, str]:
+    stderr = io.StringIO()
+    return run(Caller("/", {}, io.StringIO(), Gone(), stderr, argv, lambda: engine)), stderr.getvalue()
+
+
+def test_a_reader_that_has_gone_ends_a_question_quietly() -> None:
+    assert answered_to_nobody("list", engine=FakeEngine()) == (0, "")
+
+
+def test_a_reader_that_has_gone_does_not_hide_how_the_build_ended() -> None:
+    from tests.ui.samples import a_build_with_a_failure, result_of
+
+    events = a_build_with_a_failure()
+    engine = FakeEngine(events=events, result=result_of(events, exit_code=1))
+
+    assert answered_to_nobody("--json", engine=engine)[0] == 1
+    assert answered_to_nobody("--events", "-", engine=engine)[0] == 1
+
+
+def test_a_real_broken_pipe_leaves_no_complaint_at_exit() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "wavebuild", "--version"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class Full(io.StringIO):
+    """A stdout on a full disk."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_under_stdout_is_said_in_one_line() -> None:
+    stderr = io.StringIO()
+
+    code = run(Caller("/", {}, io.StringIO(), Full(), stderr, ("list",), FakeEngine))
+
+    assert code == 2
+    assert stderr.getvalue() == "wavebuild: the answer cannot be written: No space left on device\n"
+
+
+def test_closed_streams_are_no_reason_to_fail() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m wavebuild --version <&- >&- 2>&-",
+        shell=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.returncode == 0
+
+
+def test_a_current_folder_that_is_gone_is_a_plain_message(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    done = subprocess.run(
+        f"cd {folder} && rmdir {folder} && exec {sys.executable} -m wavebuild",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert (done.returncode, done.stderr.splitlines()[-2:][0]) == (2, "wavebuild: the current folder is gone")
+
+
+def a_log(tmp_path: Path) -> FakeEngine:
+    from tests.ui.samples import step
+    from wavebuild.declare.model import Wavefile
+    from wavebuild.graph import link
+
+    (tmp_path / "new.log").write_text("new \x1b[31mred\x1b[0m\x1b]0;t\x07\n", encoding="utf-8")
+    (tmp_path / "old.log").write_text("old\n", encoding="utf-8")
+    logs = (LogFile("a", "r2", 2, "new.log", 2.0), LogFile("a", "r1", 1, "old.log", 1.0))
+    graph = link(Wavefile(root=str(tmp_path), file="Wavefile", steps=(step("a", makes=["x"]),)))
+    return FakeEngine(graph=graph, log_files=logs)
+
+
+def test_log_shows_the_newest_without_escapes(tmp_path: Path) -> None:
+    done = called("log", "a", engine=a_log(tmp_path))
+
+    assert (done.code, done.out) == (0, "new red\n")
+
+
+@pytest.mark.parametrize("wanted", [("--run", "r1"), ("--attempt", "1"), ("--run", "r1", "--attempt", "1")])
+def test_log_finds_an_older_one(tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    assert called("log", "a", *wanted, engine=a_log(tmp_path)).out == "old\n"
+
+
+def test_log_path_is_where_it_lies(tmp_path: Path) -> None:
+    assert called("log", "a", "--path", engine=a_log(tmp_path)).out == f"{tmp_path / 'new.log'}\n"
+
+
+def test_no_such_log_is_a_plain_message_that_names_what_there_is(tmp_path: Path) -> None:
+    wrong = called("log", "a", "--run", "r9", engine=a_log(tmp_path))
+    never = called("log", "a")
+
+    assert (wrong.code, never.code) == (2, 2)
+    assert "r2 try 2, r1 try 1" in wrong.err
+    assert "no log of 'a' yet" in never.err
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "terminal", "colours"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"CI": "true"}, True, False),
+        ({"CI": "true", "FORCE_COLOR": "1"}, False, True),
+    ],
+)
+def test_the_environment_sways_colour_and_never_the_terminal(
+    environ: dict[str, str], terminal: bool, colours: bool
+) -> None:
+    style = style_of(Tty() if terminal else io.StringIO(), environ)
+
+    assert (style.colours, style.terminal) == (colours, terminal)
+
+
+def test_the_width_is_said_by_columns_and_else_80() -> None:
+    assert style_of(io.StringIO(), {"COLUMNS": "132"}).width == 132
+    assert style_of(io.StringIO(), {"COLUMNS": "nonsense"}).width == 80
+    assert style_of(io.StringIO(), {}) == Style()

@@ -1,0 +1,9 @@
+"""``python -m wavebuild`` is the command ``wavebuild``.
+
+It does not know any command.
+"""
+
+from wavebuild.ui.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""What a step reads and makes: the forms of an artifact, from text to model.
+
+It does not know which step owns what, nor what lies on disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from wavebuild.declare import paths
+from wavebuild.declare.fields import Fields, Key, Section
+from wavebuild.declare.forms import Choice, Flag, Label, Many, Names, Prose, Reading, items_of, not_yet
+from wavebuild.declare.model import Artifact, Digest, Kind
+from wavebuild.declare.source import Unreadable, word
+from wavebuild.declare.syntax import Scalar, Series, Table, Value
+
+Role = Literal["input", "output", "code"]
+
+PATH = Key("path", Prose(may_be_empty=True), "the artifact, written as in a list")
+KEYS = Key("keys", Many(Label("a key like a.b"), may_be_empty=False), "only these keys of a YAML, JSON or TOML file")
+ROWS = Key("rows", Names(Prose(may_be_empty=True)), "only the rows of a CSV file with these values: column → text")
+COLUMNS = Key("columns", Many(Label("a column"), may_be_empty=False), "only these columns of a CSV file")
+DELIMITER = Key("delimiter", Prose(may_be_empty=True), "the sign between the columns, ',' if not given")
+OPTIONAL = Key("optional", Flag(), "input: it may be missing; output: it need not be made")
+EXCLUDE = Key("exclude", Many(Prose(may_be_empty=True)), "globs of files that do not count")
+DIGEST = Key(
+    "digest", Choice({digest.value: digest for digest in Digest}), "what of the content counts: bytes if not given"
+)
+ARTIFACT = Section(
+    "an artifact",
+    (PATH, KEYS, ROWS, COLUMNS, DELIMITER, OPTIONAL, EXCLUDE, DIGEST),
+    later=("in_place", "list", "column"),
+)
+
+INPUT_NAME = Label("a name", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names of inputs are letters, digits and _")
+
+_DATA_FILE = re.compile(r"(?P<path>[^#]*\.(?:yaml|yml|json|toml))#(?P<keys>.*)", re.DOTALL)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """The artifacts of one key of a step: a text, a list, or a mapping from names to either."""
+
+    role: Role
+
+    def read(self, value: Value, reading: Reading) -> tuple[Artifact, ...]:
+        value = reading.filled(value)
+        if isinstance(value, Table) and not ("path" in value.entries or "list" in value.entries):
+            return tuple(self._named(value, reading))
+        return tuple(self._listed(value, reading))
+
+    def _named(self, table: Table, reading: Reading) -> Iterator[Artifact]:
+        if self.role == "code":
+            raise reading.unexpected(table, "a path or a list of paths")
+        keys = reading.within(None)
+        for key, value in table.entries.values():
+            try:
+                name = INPUT_NAME.read(key, keys)
+            except Unreadable:
+                continue
+            for artifact in self._listed(value, reading):
+                yield replace(artifact, name=name)
+
+    def _listed(self, value: Value, reading: Reading) -> Iterator[Artifact]:
+        for item in items_of(value, reading):
+            try:
+                yield self._one(item, reading)
+            except Unreadable:
+                continue
+            except paths.PathProblem as problem:
+                reading.refuse("bad-path", item, problem.message, problem.remedy)
+
+    def _one(self, item: Value, reading: Reading) -> Artifact:
+        if isinstance(item, Scalar):
+            if item.is_null:
+                raise reading.unexpected(item, "a path")
+            return self._checked(self._plain(item.text, item, reading), item, reading)
+        if isinstance(item, Series) or not isinstance(item, Table):
+            raise reading.unexpected(item, "a path")
+        return self._detailed(Fields.of(ARTIFACT, item, reading), item, reading)
+
+    def _plain(self, text: str, spot: Value, reading: Reading) -> Artifact:
+        """An artifact written as one text."""
+        place = reading.problems.place(spot)
+        if text.startswith("step:"):
+            return Artifact(Kind.STEP, self._step_name(text[5:], spot, reading), place)
+        if text.startswith("env:"):
+            return Artifact(Kind.ENV, self._variable(text[4:], spot, reading), place)
+        if text.startswith(("mem:", "probe:")):
+            form = text.split(":")[0] + ":"
+            raise reading.refuse("not-yet", spot, not_yet(f"'{form}'"), f"for a file of this name write ./{text}")
+        if found := _DATA_FILE.fullmatch(text):
+            keys = tuple(key.strip() for key in found["keys"].split(","))
+            return replace(self._plain(found["path"], spot, reading), keys=keys)
+        return self._file(text, spot, reading)
+
+    def _file(self, text: str, spot: Value, reading: Reading) -> Artifact:
+        found = paths.normal(text, reading.root)
+        if self.role == "output":
+            paths.refuse_as_output(found, reading.wavefile)
+        kind = Kind.GLOB if found.is_glob else Kind.DIRECTORY if found.is_directory else Kind.FILE
+        return Artifact(kind, found.path, reading.problems.place(spot))
+
+    def _detailed(self, fields: Fields, table: Table, reading: Reading) -> Artifact:
+        path = fields.get(PATH)
+        if path is None:
+            raise (reading.refuse("missing-key", table, "an artifact needs its path") if fields.sound else Unreadable())
+        spot = table.entries["path"].value
+        artifact = self._plain(path, spot, reading)
+        rows, columns = fields.get(ROWS), fields.get(COLUMNS)
+        artifact = replace(
+            artifact,
+            keys=fields.get(KEYS) or artifact.keys,
+            rows=tuple(sorted(rows.items())) if rows is not None else () if columns is not None else None,
+            columns=columns,
+            delimiter=self._delimiter(fields, reading),
+            optional=fields.get(OPTIONAL) or False,
+            exclude=tuple(self._globs(fields, reading)),
+            digest=fields.get(DIGEST) or Digest.BYTES,
+        )
+        self._refuse_unfit(artifact, fields, reading)
+        return self._checked(artifact, spot, reading)
+
+    def _checked(self, artifact: Artifact, spot: Value, reading: Reading) -> Artifact:
+        """What is forbidden whatever way the artifact is written."""
+        if self.role == "code" and (artifact.kind is not Kind.FILE or artifact.keys):
+            raise reading.refuse("bad-artifact", spot, f"code takes Python files, not {word(artifact.text)}")
+        if self.role == "output" and not artifact.covers_files:
+            message = f"{artifact.kind.value}: is an input; an output is a file, a directory or a glob"
+            raise reading.refuse("bad-artifact", spot, message)
+        if self.role == "output" and (artifact.keys or artifact.rows is not None):
+            message = "a part of a file cannot be an output"
+            raise reading.refuse("bad-artifact", spot, message, f"write {artifact.path}")
+        if artifact.keys:
+            self._check_keys(artifact, spot, reading)
+        return artifact
+
+    def _check_keys(self, artifact: Artifact, spot: Value, reading: Reading) -> None:
+        data_file = artifact.path.endswith((".yaml", ".yml", ".json", ".toml"))
+        if artifact.kind is not Kind.FILE or not data_file:
+            message = f"keys are read from one YAML, JSON or TOML file, not from {word(artifact.path)}"
+            raise reading.refuse("bad-artifact", spot, message)
+        for key in artifact.keys:
+            if not all(part.strip() for part in key.split(".")):
+                message = f"{word(key)} is not a key"
+                raise reading.refuse("bad-artifact", spot, message, "write file.yaml#a.b, without empty parts")
+
+    def _refuse_unfit(self, artifact: Artifact, fields: Fields, reading: Reading) -> None:
+        """Options that mean nothing for this form of artifact."""
+        one_file = artifact.kind is Kind.FILE
+        selects = bool(artifact.keys) or artifact.rows is not None
+        unfit = (
+            (ROWS, not one_file or bool(artifact.keys), "belongs to one CSV file"),
+            (COLUMNS, not one_file or bool(artifact.keys), "belongs to one CSV file"),
+            (DELIMITER, artifact.rows is None, "goes with rows or columns"),
+            (EXCLUDE, artifact.kind not in (Kind.DIRECTORY, Kind.GLOB), "belongs to a directory or a glob"),
+            (OPTIONAL, not artifact.covers_files, "belongs to files"),
+            (DIGEST, not artifact.covers_files, "belongs to files"),
+            (DIGEST, selects, "cannot stand beside keys, rows or columns: these say what counts"),
+        )
+        for key, is_unfit, why in unfit:
+            spot = fields.spot(key)
+            if is_unfit and spot is not None:
+                reading.refuse("bad-artifact", spot, f"'{key.name}' {why}")
+
+    def _delimiter(self, fields: Fields, reading: Reading) -> str:
+        delimiter, spot = fields.get(DELIMITER), fields.spot(DELIMITER)
+        if delimiter is None or spot is None:
+            return ","
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            reading.refuse("bad-text", spot, f"a delimiter is one sign, not {word(delimiter)}", 'a tab is "\\t"')
+        return delimiter
+
+    def _globs(self, fields: Fields, reading: Reading) -> Iterator[str]:
+        for pattern, place in fields.placed(EXCLUDE):
+            try:
+                yield paths.normal(pattern, reading.root).path
+            except paths.PathProblem as problem:
+                reading.refuse("bad-path", place, problem.message, problem.remedy)
+
+    def _step_name(self, name: str, spot: Value, reading: Reading) -> str:
+        if self.role == "input" and "@" in name:
+            raise reading.refuse("not-yet", spot, not_yet("an instance of a step, 'step:NAME@x',"))
+        if not name:
+            raise reading.refuse("bad-artifact", spot, "step: needs the name of a step")
+        return name
+
+    def _variable(self, name: str, spot: Value, reading: Reading) -> str:
+        if not _VARIABLE.fullmatch(name):
+            raise reading.refuse("bad-artifact", spot, f"{word(name)} is not the name of a variable", "write env:NAME")
+        return name

@@ -1,0 +1,76 @@
+"""YAML, JSON and TOML files as plain values.
+
+It does not know which parts of them count.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tomllib
+from typing import Literal, assert_never
+
+from wavebuild.declare import syntax, values
+from wavebuild.declare.forms import Free, Reading
+from wavebuild.declare.model import Json
+from wavebuild.declare.source import Problems, Unreadable
+from wavebuild.errors import Place, WavebuildError, mistake
+
+DataKind = Literal["yaml", "json", "toml"]
+
+
+def read_data(data: bytes, file: str, kind: DataKind) -> Json:
+    """The value of a data file; ``file`` is how messages call it. Raises WavebuildError."""
+    text = syntax.decoded(data, file)
+    match kind:
+        case "yaml":
+            return _yaml(text, file)
+        case "json" | "toml":
+            return _other(text, file, kind)
+        case _:
+            assert_never(kind)
+
+
+def _yaml(text: str, file: str) -> Json:
+    problems = Problems(file, text)
+    value: Json = None
+    try:
+        parsed = syntax.parse(text, problems)
+        value = None if parsed is None else values.bare(Free().read(parsed, Reading(problems, templates=False)))
+    except Unreadable:
+        pass
+    problems.raise_if_any()
+    return value
+
+
+def _other(text: str, file: str, kind: Literal["json", "toml"]) -> Json:
+    try:
+        if kind == "toml":
+            return _without_dates(tomllib.loads(text))
+        value: Json = json.loads(text)
+        return value
+    except json.JSONDecodeError as error:
+        raise _unreadable(file, "JSON", error.msg, error.lineno, error.colno) from None
+    except RecursionError:
+        raise _unreadable(file, kind.upper(), "nested too deep") from None
+    except ValueError as error:
+        raise _unreadable(file, kind.upper(), str(error)) from None
+
+
+def _unreadable(file: str, kind: str, why: str, line: int = 0, column: int = 0) -> WavebuildError:
+    return mistake("syntax", f"not readable as {kind}: {why}", Place(file, line, column))
+
+
+def _without_dates(value: object) -> Json:
+    """TOML's dates and times as the texts that they are written as in ISO 8601."""
+    match value:
+        case dict():
+            return {str(key): _without_dates(item) for key, item in value.items()}
+        case list():
+            return [_without_dates(item) for item in value]
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise ValueError(f"a value of the type {type(value).__name__}")

@@ -1,0 +1,203 @@
+"""Jinja2 expressions, sandboxed: split out of a text, understood, evaluated; the only place that knows jinja2.
+
+It does not know which names mean what. It is imported when a text first holds ``{{``, never before.
+"""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
+from jinja2.parser import Parser
+from jinja2.sandbox import SandboxedEnvironment
+
+from wavebuild.declare.values import Paths, shell_quoted, shown
+
+
+class ExpressionError(Exception):
+    """What is wrong with an expression; ``snippet`` is the part of the text to point at."""
+
+    def __init__(self, code: str, message: str, snippet: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.snippet, self.remedy = code, message, snippet, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One ``{{ … }}``, understood.
+
+    ``names`` are the names it reads, ``attributes`` what it asks of them directly
+    (``inputs.schema``); ``verbatim``: its last filter says that no quotes are to be added.
+    """
+
+    source: str
+    names: frozenset[str]
+    attributes: frozenset[tuple[str, str]]
+    verbatim: bool
+    evaluate: Callable[[Mapping[str, object]], object]
+
+
+class _Sandbox(SandboxedEnvironment):
+    """An environment where the named files of inputs come before the methods of a tuple."""
+
+    def getattr(self, obj: object, attribute: str) -> object:
+        if isinstance(obj, Paths) and attribute in obj.named:
+            return obj.named[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: object, argument: object) -> object:
+        if isinstance(obj, Paths) and isinstance(argument, str) and argument in obj.named:
+            return obj.named[argument]
+        return super().getitem(obj, argument)
+
+
+def pieces(text: str) -> list[str | Expression]:
+    """A text as its plain parts and its expressions, in turn."""
+    out: list[str | Expression] = []
+    inside: list[str] | None = None
+    try:
+        for _, token, value in _sandbox().lexer.tokeniter(text, None):
+            if token == "variable_begin":
+                inside = []
+            elif token == "variable_end":
+                out.append(understood("".join(inside or ()).strip()))
+                inside = None
+            elif inside is not None:
+                inside.append(value)
+            else:
+                out.append(value)
+    except TemplateSyntaxError as error:
+        raise _syntax_error(_sentence(error), text[max(text.find("{{"), 0) :][:40]) from None
+    if inside is not None:
+        raise _syntax_error("this {{ is never closed", text[text.rfind("{{") :][:40])
+    return out
+
+
+@functools.lru_cache(maxsize=4096)
+def understood(source: str) -> Expression:
+    sandbox = _sandbox()
+    try:
+        tree = Parser(sandbox, source, state="variable").parse_expression()
+        compiled = sandbox.compile_expression(source, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise _syntax_error(_sentence(error), source) from None
+    except (SyntaxError, RecursionError, MemoryError, ValueError, TypeError, AssertionError):
+        # What the compiler behind Jinja2 says of expressions that are too large or too odd for it.
+        raise ExpressionError("template-syntax", "this expression is too complex", source) from None
+    # Without a root of its own, an expression that is a single name would not be found in itself.
+    whole = nodes.Output([tree])
+    names = frozenset(name.name for name in whole.find_all(nodes.Name) if name.ctx == "load")
+    verbatim = isinstance(tree, nodes.Filter) and tree.name in ("raw", "q")
+
+    def evaluate(values: Mapping[str, object]) -> object:
+        return _evaluated(source, compiled, values)
+
+    return Expression(source, names, frozenset(_attributes(whole)), verbatim, evaluate)
+
+
+def _attributes(tree: nodes.Node) -> Iterable[tuple[str, str]]:
+    for found in tree.find_all(nodes.Getattr):
+        if isinstance(found.node, nodes.Name):
+            yield found.node.name, found.attr
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str):
+            yield item.node.name, item.arg.value
+
+
+def _evaluated(source: str, compiled: Callable[..., object], values: Mapping[str, object]) -> object:
+    try:
+        result = compiled(dict(values))
+        if isinstance(result, Undefined):
+            result._fail_with_undefined_error()
+        return _settled(result)
+    except UndefinedError as error:
+        raise ExpressionError("undefined-name", _sentence(error), source) from None
+    except SecurityError as error:
+        raise ExpressionError("template-error", f"not allowed in a template: {_sentence(error)}", source) from None
+    except TemplateError as error:
+        raise ExpressionError("template-error", _sentence(error), source) from None
+    except Exception as error:
+        # The author's expression may fail in any way that Python code can: 1/0, 'a' + 1, []['x'].
+        message = f"this expression fails: {_sentence(error) or type(error).__name__}"
+        raise ExpressionError("template-error", message, source) from None
+
+
+def _settled(value: object) -> object:
+    """The value as JSON has it; what a filter only promised is asked for here, where errors are caught."""
+    match value:
+        case None | bool() | int() | float() | Paths():
+            return value
+        case str():
+            return str(value)
+        case Mapping():
+            return {str(key): _settled(item) for key, item in value.items()}
+        case Undefined():
+            value._fail_with_undefined_error()
+        case Iterable() if not isinstance(value, bytes):
+            return [_settled(item) for item in value]
+        case _:
+            pass
+    raise TypeError("it gives a function or an object, not a value")
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error).replace("jinja2.runtime.", "").split("\n")[0].rstrip(".")
+
+
+def _syntax_error(why: str, snippet: str) -> ExpressionError:
+    remedy = "to write {{ itself: {{ '{{' }}"
+    return ExpressionError("template-syntax", f"not readable as a template: {why}", snippet, remedy)
+
+
+def _each(change: Callable[[str], str]) -> Callable[[object], object]:
+    """A filter on a path, or on every path of a list."""
+
+    def apply(value: object) -> object:
+        if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+            return [change(shown(item)) for item in value]
+        return change(shown(value))
+
+    return apply
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
+def _ext(path: str) -> str:
+    return posixpath.splitext(path)[1]
+
+
+def _dir(path: str) -> str:
+    return posixpath.dirname(path) or "."
+
+
+def _same(value: object) -> object:
+    return value
+
+
+@functools.cache
+def _sandbox() -> _Sandbox:
+    # No text of a Wavefile holds NUL, so blocks and comments never begin: only {{ }} is special.
+    sandbox = _Sandbox(
+        undefined=StrictUndefined,
+        block_start_string="\0{%",
+        block_end_string="%}\0",
+        comment_start_string="\0{#",
+        comment_end_string="#}\0",
+        keep_trailing_newline=True,
+    )
+    sandbox.globals.clear()
+    sandbox.filters.update(
+        q=shell_quoted,
+        raw=_same,
+        stem=_each(_stem),
+        name=_each(posixpath.basename),
+        dir=_each(_dir),
+        ext=_each(_ext),
+    )
+    return sandbox

@@ -1,0 +1,115 @@
+"""The closed set of keys of a mapping, and how the value of one is asked for.
+
+It does not know which keys the language has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from wavebuild.declare.forms import Form, Many, Reading, not_yet
+from wavebuild.declare.source import Unreadable, word
+from wavebuild.declare.syntax import Entry, Scalar, Table, Value
+from wavebuild.errors import Place, did_you_mean
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T_co]):
+    """A key of the language: its name, the form of its value, and one line of what it means."""
+
+    name: str
+    form: Form[T_co]
+    about: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """All keys that a mapping may have; ``later``: keys of the language that this version does not have.
+
+    ``synonyms`` are words of other tools; ``free``: how keys begin that are the author's own.
+    """
+
+    what: str
+    keys: tuple[Key[Any], ...]
+    later: tuple[str, ...] = ()
+    synonyms: tuple[tuple[str, str], ...] = ()
+    free: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(key.name for key in self.keys))
+
+    names: frozenset[str] = frozenset()
+
+    def remedy(self, name: str) -> str:
+        meant = dict(self.synonyms).get(name)
+        known = sorted(self.names)
+        return f"did you mean {meant!r}?" if meant else did_you_mean(name, [*known, *self.later])
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The values of one mapping; ``fallback`` is asked for what the mapping itself does not give.
+
+    ``sound``: every key is one of the section.
+    """
+
+    entries: dict[str, Entry]
+    reading: Reading
+    sound: bool = True
+    fallback: Fields | None = None
+
+    @classmethod
+    def of(cls, section: Section, value: Value, reading: Reading, fallback: Fields | None = None) -> Fields:
+        if not isinstance(value, Table):
+            raise reading.unexpected(value, f"the keys of {section.what}")
+        sound = True
+        for name, entry in value.entries.items():
+            if name in section.names or (section.free and name.startswith(section.free)):
+                continue
+            sound = False
+            if name in section.later:
+                reading.refuse("not-yet", entry.key, not_yet(f"'{name}'"))
+            else:
+                message = f"unknown key {word(name)} in {section.what}"
+                reading.refuse("unknown-key", entry.key, message, section.remedy(name))
+        return cls(value.entries, reading, sound, fallback)
+
+    def entry(self, key: Key[object]) -> Entry | None:
+        """The entry of a key that is given here: ``key:``, ``null`` and ``~`` are not."""
+        entry = self.entries.get(key.name)
+        if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
+            return None
+        return entry
+
+    def has(self, *keys: Key[object]) -> bool:
+        """Whether one of the keys is given, here or in the fallback."""
+        return any(self.entry(key) for key in keys) or (self.fallback is not None and self.fallback.has(*keys))
+
+    def spot(self, key: Key[object]) -> Scalar | None:
+        entry = self.entry(key)
+        return entry.key if entry else None
+
+    def get(self, key: Key[T], reading: Reading | None = None) -> T | None:
+        """The value of a key, here or in the fallback; ``None`` too when it is wrong, and that is recorded."""
+        entry = self.entry(key)
+        if entry is None:
+            return self.fallback.get(key, reading or self.reading) if self.fallback is not None else None
+        try:
+            return key.form.read(entry.value, reading or self.reading)
+        except Unreadable:
+            return None
+
+    def placed(self, key: Key[tuple[T, ...]], reading: Reading | None = None) -> list[tuple[T, Place]]:
+        """The items of a list with their places."""
+        entry = self.entry(key)
+        if entry is None:
+            return self.fallback.placed(key, reading or self.reading) if self.fallback is not None else []
+        assert isinstance(key.form, Many)
+        try:
+            return key.form.placed(entry.value, reading or self.reading)
+        except Unreadable:
+            return []

@@ -1,0 +1,222 @@
+"""What a Wavefile says, as frozen values with their place in the text.
+
+It does not know how the text was read, nor what lies on disk.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Literal
+
+from wavebuild.errors import Place
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Kind(enum.Enum):
+    """The forms of an artifact."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    GLOB = "glob"
+    STEP = "step"  # input only: every file member that the named step owns
+    ENV = "env"  # input only: a variable of the caller
+
+
+class Digest(enum.Enum):
+    """What of a file's content counts when it is compared."""
+
+    BYTES = "bytes"
+    STAT = "stat"
+    SQLITE = "sqlite"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something a step reads or makes.
+
+    ``path``: FILE and DIRECTORY: the path relative to the root, normalised, ``/`` between the
+    parts and none at the end (``../x`` or ``/x`` outside the root, inputs only); GLOB: the
+    pattern, normalised alike; STEP: the step's name; ENV: the variable's name.
+    """
+
+    kind: Kind
+    path: str
+    place: Place
+    name: str | None = None  # of `inputs: {name: artifact}`
+    keys: tuple[str, ...] = ()  # `conf.yaml#a.b`
+    rows: tuple[tuple[str, str], ...] | None = None  # column → wanted text; () = all rows
+    columns: tuple[str, ...] | None = None
+    delimiter: str = ","
+    optional: bool = False
+    exclude: tuple[str, ...] = ()  # globs, relative to the root like the path
+    digest: Digest = Digest.BYTES
+
+    @property
+    def text(self) -> str:
+        """The artifact as a person writes it."""
+        match self.kind:
+            case Kind.DIRECTORY:
+                return self.path + "/"
+            case Kind.STEP | Kind.ENV:
+                return f"{self.kind.value}:{self.path}"
+            case Kind.FILE | Kind.GLOB:
+                return self.path + ("#" + ",".join(self.keys) if self.keys else "")
+
+    @property
+    def covers_files(self) -> bool:
+        """Whether members of it are files of the disk found by its own path."""
+        return self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """An expression that can be filled only when the step is about to run.
+
+    ``source`` is the expression as written; ``values`` the other names it uses, as canonical
+    JSON, so that the fingerprint notices when one of them changes. ``quoted``: shell-quote.
+    """
+
+    source: str
+    values: tuple[tuple[str, str], ...] = ()
+    quoted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
+
+    parts: tuple[str | Hole, ...]
+
+    @property
+    def symbolic(self) -> str:
+        """The text with its holes left as written: what a fingerprint counts."""
+        return "".join(
+            part if isinstance(part, str) else "\0{" + part.source + repr(part.values) + "}" for part in self.parts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A shell script, or several, one shell each, up to the first failure."""
+
+    scripts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A Python function, ``module:function``, and its keyword arguments.
+
+    ``arguments``: JSON whose texts may hold holes: every leaf text is a ``Text``.
+    """
+
+    module: str
+    function: str
+    arguments: tuple[tuple[str, Argument], ...] = ()
+
+
+Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """A person places the outputs; ``text`` says how."""
+
+    text: str
+
+
+Action = Run | Call | Manual
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command or a call that must succeed on the new outputs; ``inputs`` are its own."""
+
+    action: Run | Call
+    inputs: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """N retries are N+1 tries; the delay, in seconds, doubles; ``on``: "timeout" or exit codes, () = any failure."""
+
+    times: int = 0
+    delay: float = 0.0
+    on: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A duration in seconds, from low to high."""
+
+    low: float
+    high: float
+
+
+ShellName = Literal["auto", "bash", "sh"]
+OnEdit = Literal["overwrite", "fail"]
+Schedule = Literal["flow", "barrier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, defaults merged in, templates filled."""
+
+    name: str
+    place: Place
+    inputs: tuple[Artifact, ...] = ()
+    outputs: tuple[Artifact, ...] = ()
+    needs: tuple[tuple[str, Place], ...] = ()
+    action: Action | None = None
+    checks: tuple[Check, ...] = ()
+    code: tuple[Artifact, ...] = ()  # FILE artifacts, Python: their import closure inside the root is read
+    title: str | None = None
+    phase: str | None = None
+    tags: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()  # sorted by name; the file's env merged in
+    cwd: str = ""  # relative to the root, "" = the root
+    shell: ShellName | tuple[str, ...] = "auto"  # a tuple is the exact argv before the script
+    timeout: float | None = None  # seconds, per attempt
+    retries: Retries = Retries()
+    resources: tuple[tuple[str, int], ...] = ()
+    on_demand: bool = False
+    always: bool = False
+    max_age: float | None = None  # seconds
+    on_edit: OnEdit = "overwrite"
+    estimate: Range | None = None
+
+    @property
+    def is_group(self) -> bool:
+        """Only labels and needs: it stands for its members."""
+        return self.action is None and not self.checks
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this project builds unless flag or environment say otherwise."""
+
+    jobs: int | None = None  # None: the cores this process may use
+    schedule: Schedule = "flow"
+    keep_going: bool = False
+    ignore: tuple[str, ...] = ()  # globs of files that are never members
+    state: str | None = None  # where the state lies, if not in .wavebuild
+    log_keep: int = 5  # logs kept per step
+
+
+@dataclass(frozen=True, slots=True)
+class Wavefile:
+    """A whole Wavefile: what was declared, checked in itself but not yet joined."""
+
+    root: str  # absolute path of its folder
+    file: str  # its name as shown to people, relative to the root
+    steps: tuple[Step, ...]  # in file order
+    name: str | None = None
+    settings: Settings = Settings()
+    resources: tuple[tuple[str, int], ...] = ()
+    targets: tuple[tuple[str, Place], ...] = ()
+    files: tuple[str, ...] = field(default=())  # absolute paths of every file read to load it
+    env_read: tuple[tuple[str, str | None], ...] = ()  # caller's variables its templates read, with their values

@@ -1,0 +1,158 @@
+"""One spelling for every path, and the paths that may not be used.
+
+It does not know what lies on disk: everything here is decided by the text alone.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from dataclasses import dataclass
+
+from wavebuild.declare.source import word
+
+WAVEFILE_NAMES = ("Wavefile", "Wavefile.yaml", "Wavefile.yml")
+_PROTECTED = (".git", ".wavebuild")
+_LONGEST_NAME = 255
+_LONGEST_PATH = 4095
+
+
+class PathProblem(Exception):
+    """Why a path cannot be used, and what to write."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message, self.remedy = message, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A path relative to the root in its one spelling; ``is_directory``: it ended in ``/``."""
+
+    path: str
+    is_directory: bool
+    is_glob: bool
+
+
+def normal(text: str, root: str) -> Normal:
+    _refuse_odd_text(text)
+    is_directory = text.endswith(("/", "/.", "/..")) or text in (".", "..")
+    is_glob = any(sign in text for sign in "*?[")
+    if is_glob:
+        _refuse_odd_glob(text)
+    # `//x` is x from the top root, which is this root as long as there is one Wavefile.
+    path = posixpath.normpath(text[2:] or "." if text.startswith("//") else text)
+    if path.startswith("/"):
+        path = _inside(path, root)
+    _refuse_long(path)
+    if set(path.split("/")) <= {".", ".."}:
+        raise PathProblem(f"{word(text)} holds the whole root", "name the folders in it, or a glob like **/*.py")
+    return Normal(path, is_directory, is_glob)
+
+
+def outside(path: str) -> bool:
+    """Whether a normalised path leads out of the root."""
+    return path == ".." or path.startswith(("../", "/"))
+
+
+def refuse_as_output(found: Normal, wavefile: str) -> None:
+    """An output lies in the root, and is none of the files that say or record what is built."""
+    if outside(found.path):
+        raise PathProblem(
+            f"the output {word(found.path)} lies outside the root", "outputs lie in the Wavefile's folder"
+        )
+    parts = found.path.split("/")
+    for protected in _PROTECTED:
+        if protected in parts:
+            raise PathProblem(f"no output may lie in {protected}/", "choose another folder")
+    if parts[-1] in WAVEFILE_NAMES or found.path == wavefile:
+        raise PathProblem("a Wavefile cannot be an output", "choose another name")
+    if found.is_glob and matches(found.path, wavefile):
+        message = f"the output {word(found.path)} covers the Wavefile itself"
+        raise PathProblem(message, "put the outputs in a folder of their own, like build/*")
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a glob covers a path; hidden names only where the pattern names them."""
+    return _parts_match(pattern.split("/"), path.split("/"))
+
+
+def check_glob(text: str) -> None:
+    """Raises when a glob is not one of ours."""
+    _refuse_odd_text(text)
+    _refuse_odd_glob(text)
+
+
+def _parts_match(pattern: list[str], path: list[str]) -> bool:
+    reachable = {0}  # positions in the path that the pattern's parts so far can end at
+    for part in pattern:
+        if part == "**":
+            reachable = {end for start in reachable for end in range(start, len(path) + 1)}
+        else:
+            reachable = {at + 1 for at in reachable if at < len(path) and _part_matches(part, path[at])}
+    return len(path) in reachable
+
+
+def _part_matches(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith("."))
+
+
+def _inside(path: str, root: str) -> str:
+    """An absolute path as a relative one where it lies in the root."""
+    if path == root:
+        return "."
+    return path[len(root) + 1 :] if path.startswith(root.rstrip("/") + "/") else path
+
+
+def _refuse_odd_text(text: str) -> None:
+    if not text:
+        raise PathProblem("the path is empty", "write a path, or remove the item")
+    if text != text.strip():
+        raise PathProblem(f"{word(text)} begins or ends with white space", "remove it")
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise PathProblem(f"{word(text)} holds a control character or a line break", "rename the file")
+    if "://" in text:
+        raise PathProblem(f"{word(text)} is an address, not a path", "write the path of a file")
+
+
+def _refuse_long(path: str) -> None:
+    if len(path) > 63 and (  # shorter than any limit, whatever the letters: most paths end here
+        len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH
+        or any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST_NAME for part in path.split("/"))
+    ):
+        raise PathProblem(f"the path {word(path)} is longer than a file system allows", "shorten it")
+
+
+def _refuse_odd_glob(text: str) -> None:
+    parts = text.split("/")
+    for part in parts:
+        if "**" in part and part != "**":
+            remedy = f"write {text.replace(part, '**/' + part.replace('**', '*'))}"
+            raise PathProblem(f"** stands alone between slashes, not in {word(part)}", remedy)
+        _refuse_open_bracket(part)
+    if parts[-1] in ("", ".", ".."):
+        raise PathProblem(f"the glob {word(text)} names folders; a glob names files", f"write {text.rstrip('/')}/**")
+    if ".." in parts[next((i for i, part in enumerate(parts) if set(part) & set("*?[")), len(parts)) :]:
+        raise PathProblem(f"'..' cannot follow a wildcard in {word(text)}", "write the path without '..'")
+
+
+def _refuse_open_bracket(part: str) -> None:
+    start = part.find("[")
+    while start >= 0:
+        # As in every shell, a ] that comes first belongs to the set.
+        end = part.find("]", start + (3 if part[start + 1 : start + 2] == "!" else 2))
+        if end < 0:
+            raise PathProblem(
+                f"the [ in {word(part)} is never closed", "close it with ]; for the sign itself write [[]"
+            )
+        start = part.find("[", end + 1)
+
+
+def folder(text: str, root: str) -> str:
+    """A folder in the root, relative to it; empty for the root itself."""
+    _refuse_odd_text(text)
+    path = _inside(posixpath.normpath(text), root)
+    _refuse_long(path)
+    if outside(path):
+        raise PathProblem(f"the folder {word(text)} lies outside the root", "name a folder in the Wavefile's folder")
+    return "" if path == "." else path

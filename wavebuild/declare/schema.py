@@ -1,0 +1,142 @@
+"""Every key of the language: its form and its meaning, those to come by name alone.
+
+It does not know how the values become steps.
+"""
+
+from __future__ import annotations
+
+import re
+
+from wavebuild.declare.artifacts import Artifacts
+from wavebuild.declare.fields import Key, Section
+from wavebuild.declare.forms import (
+    Choice,
+    Commands,
+    Counted,
+    Duration,
+    DurationRange,
+    Flag,
+    Free,
+    Given,
+    Label,
+    Many,
+    Names,
+    Prose,
+    Shell,
+    Unread,
+    Whole,
+)
+from wavebuild.declare.model import OnEdit, Schedule
+
+STEP_NAME = Label(
+    "the name of a step",
+    re.compile(r"[^\W]([\w.-]{0,99})"),
+    "names are letters, digits, '-', '_' and '.', begin with a letter or digit, and have at most 100 signs",
+)
+VARIABLE_NAME = Label(
+    "the name of a variable", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names in templates are letters, digits and _"
+)
+ENV_NAME = Label(
+    "the name of an environment variable",
+    re.compile(r"(?!WAVEBUILD_)[^=\s]+"),
+    "it has no '=' and no white space, and WAVEBUILD_… are set by wavebuild itself",
+)
+RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
+TARGET = Label("a target")
+_ON_EDIT: dict[str, OnEdit] = {"overwrite": "overwrite", "fail": "fail"}
+_SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
+
+# --- the whole file
+
+VERSION = Key("wavefile", Prose(), "the version of the language: 1")
+NAME = Key("name", Label("a name"), "what the pipeline is called")
+VARS = Key("vars", Unread(), "values for templates; --set NAME=VALUE overrides one")
+ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables set for every step")
+SETTINGS = Key("settings", Unread(), "how this project builds unless a flag says otherwise")
+CAPACITIES = Key("resources", Names(Whole(1), RESOURCE_NAME), "how much there is of what steps share; 1 if not listed")
+DEFAULTS = Key("defaults", Unread(), "keys for every step that does not give them itself")
+TARGETS = Key("targets", Many(TARGET), "what is built when nothing is named")
+STEPS = Key("steps", Unread(), "the steps by name")
+WAVEFILE = Section(
+    "a Wavefile",
+    (VERSION, NAME, VARS, ENV, SETTINGS, CAPACITIES, DEFAULTS, TARGETS, STEPS),
+    later=("include", "mem", "secrets", "probes", "agents", "advisors", "categories", "thresholds", "profiles"),
+    synonyms=(("version", "wavefile"), ("stages", "steps"), ("jobs", "steps"), ("tasks", "steps"), ("rules", "steps")),
+    free="x-",
+)
+
+# --- settings
+
+JOBS = Key("jobs", Whole(1), "steps at once; the cores this process may use if not given")
+SCHEDULE = Key("schedule", Choice(_SCHEDULE), "flow starts a step when its inputs are there, barrier wave by wave")
+KEEP_GOING = Key("keep_going", Flag(), "after a failure go on with what does not depend on it")
+DEFAULT_SHELL = Key("shell", Shell(), "the shell of every step that does not say its own")
+IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of an artifact")
+STATE = Key("state", Label("a path"), "the folder of the state, if not .wavebuild beside the Wavefile")
+LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
+SETTINGS_KEYS = Section(
+    "settings",
+    (JOBS, SCHEDULE, KEEP_GOING, DEFAULT_SHELL, IGNORE, STATE, LOG_KEEP),
+    later=("executor", "cache", "lock", "orphans", "clean_env", "outside", "timezone", "quiet"),
+)
+
+# --- a step
+
+TITLE = Key("title", Label("a title"), "what people read")
+PHASE = Key("phase", Label("a phase"), "groups the plan")
+TAGS = Key("tags", Many(Label("a tag")), "select steps: tag:NAME")
+INPUTS = Key("inputs", Artifacts("input"), "what the step reads")
+OUTPUTS = Key("outputs", Artifacts("output"), "what the step makes, and it alone")
+NEEDS = Key("needs", Many(Label("the name of a step")), "steps that must have succeeded first: order, no data")
+RUN = Key("run", Commands(), "a shell script, or several, one shell each")
+CALL = Key("call", Label("a call"), "a Python function, module:function")
+CALL_ARGUMENTS = Names(Given(), VARIABLE_NAME)
+TEMPLATE_VALUES = Names(Free(), VARIABLE_NAME)
+ARGUMENTS = Key("with", CALL_ARGUMENTS, "the keyword arguments of the call")
+WITH = Key("with", TEMPLATE_VALUES, "values for the templates of this step, or the keyword arguments of its call")
+MANUAL = Key("manual", Prose(), "a person places the outputs; the text says how")
+CHECKS = Key("checks", Unread(), "commands or calls that must succeed on the new outputs")
+CODE = Key("code", Artifacts("code"), "Python files: they and what they import in the root are inputs")
+STEP_ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables of this step")
+CWD = Key("cwd", Label("a path"), "the folder that commands run in, relative to the root")
+SHELL = Key("shell", Shell(), "auto, bash, sh, or the exact words before the script")
+TIMEOUT = Key("timeout", Duration(), "how long one attempt may take")
+RETRIES = Key("retries", Unread(), "how often to try again: N, or {times, delay, on}")
+RESOURCES = Key("resources", Counted(RESOURCE_NAME), "what the step takes of the shared resources while it runs")
+ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
+ALWAYS = Key("always", Flag(), "never fresh")
+MAX_AGE = Key("max_age", Duration(later=("daily", "weekly")), "stale once the last success began longer ago")
+ON_EDIT = Key("on_edit", Choice(_ON_EDIT, later=("adopt",)), "what to do with an output that was edited by hand")
+ESTIMATE = Key("estimate", DurationRange(), "how long it takes, until that is measured")
+STEP = Section(
+    "a step",
+    (
+        *(TITLE, PHASE, TAGS, INPUTS, OUTPUTS, NEEDS, RUN, CALL, WITH, MANUAL, CHECKS, CODE, STEP_ENV, CWD, SHELL),
+        *(TIMEOUT, RETRIES, RESOURCES, ON_DEMAND, ALWAYS, MAX_AGE, ON_EDIT, ESTIMATE),
+    ),
+    later=(
+        *("category", "updates", "foreach", "exclude", "when", "agent", "prompt", "review", "threshold", "depfile"),
+        *("secrets", "limits", "console", "sandbox", "scratch", "min_age", "frozen", "cache", "freshness"),
+        "allow_empty",
+    ),
+    synonyms=(
+        *(("cmd", "run"), ("command", "run"), ("commands", "run"), ("script", "run"), ("shell_command", "run")),
+        *(("deps", "inputs"), ("sources", "inputs"), ("reads", "inputs"), ("outs", "outputs"), ("produces", "outputs")),
+        *(("depends_on", "needs"), ("dependencies", "needs"), ("after", "needs"), ("description", "title")),
+    ),
+)
+GROUP_KEYS = (TITLE, PHASE, TAGS, NEEDS, ON_DEMAND)
+
+# --- parts of a step
+
+TIMES = Key("times", Whole(0), "N retries are N+1 tries")
+DELAY = Key("delay", Duration(may_be_zero=True), "the pause before the first retry; it doubles")
+ON = Key(
+    "on",
+    Many(Label("a cause", re.compile(r"timeout|[1-9][0-9]{0,2}"), "write timeout, or an exit code from 1 to 255")),
+    "only after a timeout, or these exit codes",
+)
+RETRY = Section("retries", (TIMES, DELAY, ON))
+
+CHECK_INPUTS = Key("inputs", Artifacts("input"), "what the check reads besides the outputs")
+CHECK = Section("a check", (RUN, CALL, ARGUMENTS, CHECK_INPUTS))

@@ -1,0 +1,342 @@
+"""One step of the Wavefile: its keys, with the defaults under them, as a model.
+
+It does not know the other steps.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from wavebuild.declare import paths, schema
+from wavebuild.declare.fields import Fields, Key
+from wavebuild.declare.forms import Command, Reading, Whole
+from wavebuild.declare.model import (
+    Action,
+    Argument,
+    Artifact,
+    Call,
+    Check,
+    Json,
+    Manual,
+    Retries,
+    Run,
+    ShellName,
+    Step,
+)
+from wavebuild.declare.source import Spot, Unreadable, word
+from wavebuild.declare.syntax import Scalar, Series, Table, Value
+from wavebuild.declare.templates import HOLES, RESERVED, Scope
+
+_ACTIONS: tuple[Key[object], ...] = (schema.RUN, schema.CALL, schema.MANUAL)
+_GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
+_NO_RETRIES = Retries()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the rest of the Wavefile says about every step."""
+
+    reading: Reading
+    variables: Scope
+    defaults: Fields | None = None
+    env: Mapping[str, str] | None = None
+    shell: ShellName | tuple[str, ...] | None = None
+    capacities: Mapping[str, int] | None = None
+
+
+def read_step(name: Scalar, value: Value, around: Surroundings) -> Step | None:
+    """The step, or ``None`` when it is no mapping at all; what is wrong in it is recorded."""
+    reading = around.reading.within(_scope(name.text, around))
+    if isinstance(value, Scalar) and value.is_null:
+        reading.refuse("no-action", name, f"the step {word(name.text)} is empty", "give it run, call, manual or checks")
+        return None
+    try:
+        fields = Fields.of(schema.STEP, value, reading, around.defaults)
+    except Unreadable:
+        return None
+    return _Reader(name, fields, around).step()
+
+
+def _scope(name: str, around: Surroundings) -> Scope:
+    """The names of a step's texts, its commands apart: variables, and what is known of the step itself."""
+    known = ChainMap({"step": name, "root": around.reading.root}, around.variables.values)  # type: ignore[arg-type]
+    return Scope(known, around.variables.own, around.variables.broken)
+
+
+class _Reader:
+    """Reads the parts of one step; one after another, as the later ones use the earlier."""
+
+    def __init__(self, name: Scalar, fields: Fields, around: Surroundings) -> None:
+        self._name = name
+        self._around = around
+        self._fields = fields
+        self._action = self._action_key()
+        self._reading = fields.reading
+        self._with = self._template_values()
+        if self._with:
+            self._reading = fields.reading.within(self._beside_with(fields.reading.scope or around.variables))
+            self._fields = replace(fields, reading=self._reading)
+
+    def step(self) -> Step:
+        get = self._fields.get
+        inputs, outputs = self._added_up(schema.INPUTS), get(schema.OUTPUTS) or ()
+        self._commands = self._command_reading(inputs, outputs)
+        step = Step(
+            name=self._name.text,
+            place=self._reading.problems.place(self._name),
+            inputs=inputs,
+            outputs=outputs,
+            needs=tuple(self._fields.placed(schema.NEEDS)),
+            action=self._read_action(),
+            checks=self._checks(),
+            code=self._added_up(schema.CODE),
+            title=get(schema.TITLE),
+            phase=get(schema.PHASE),
+            tags=get(schema.TAGS) or (),
+            env=self._env(),
+            cwd=self._cwd(),
+            shell=get(schema.SHELL) or self._around.shell or "auto",
+            timeout=get(schema.TIMEOUT),
+            retries=self._retries(),
+            resources=self._resources(),
+            on_demand=get(schema.ON_DEMAND) or False,
+            always=get(schema.ALWAYS) or False,
+            max_age=get(schema.MAX_AGE),
+            on_edit=get(schema.ON_EDIT) or "overwrite",
+            estimate=get(schema.ESTIMATE),
+        )
+        if self._fields.sound:
+            self._check_shape()
+        return step
+
+    # --- what kind of step it is
+
+    def _action_key(self) -> Key[object] | None:
+        """The one action: the step's own, else that of the defaults."""
+        own = [key for key in _ACTIONS if self._fields.entry(key)]
+        if len(own) > 1:
+            names = ", ".join(key.name for key in own)
+            spot = self._fields.spot(own[1])
+            assert spot is not None
+            self._fields.reading.refuse("two-actions", spot, f"a step has one action, this one has {names}", "keep one")
+        if own or self._fields.fallback is None:
+            return own[0] if own else None
+        return next((key for key in _ACTIONS if self._fields.fallback.entry(key)), None)
+
+    @property
+    def _is_group(self) -> bool:
+        return self._action is None and not self._fields.has(schema.CHECKS)
+
+    def _check_shape(self) -> None:
+        """What does not go together."""
+        if self._is_group:
+            self._check_group()
+        elif self._action is None and (spot := self._fields.spot(schema.OUTPUTS)):
+            self._refuse_lonely_outputs(spot)
+        elif self._action is schema.MANUAL and not self._fields.has(schema.OUTPUTS):
+            self._refuse("no-outputs", self._name, "a manual step needs outputs: what the person places")
+
+    def _check_group(self) -> None:
+        if spot := self._fields.spot(schema.OUTPUTS):
+            self._refuse_lonely_outputs(spot)
+            return
+        idle = [spot for key in schema.STEP.keys if key not in schema.GROUP_KEYS and (spot := self._fields.spot(key))]
+        for spot in idle:
+            message = f"'{spot.text}' has no meaning without run, call, manual or checks"
+            self._refuse("no-action", spot, message, "a step without them is a group: it has only labels and needs")
+        if not idle and not self._fields.has(schema.NEEDS):
+            message = f"the step {word(self._name.text)} does nothing"
+            self._refuse("no-action", self._name, message, "give it run, call, manual, checks or needs")
+
+    def _refuse_lonely_outputs(self, spot: Spot) -> None:
+        self._refuse("no-action", spot, "outputs, but nothing makes them", "give the step run, call or manual")
+
+    def _refuse(self, code: str, spot: Spot, message: str, remedy: str = "") -> None:
+        self._reading.refuse(code, spot, message, remedy)
+
+    # --- values for templates
+
+    def _template_values(self) -> dict[str, Json]:
+        """The names that ``with`` adds to templates; for a call they are arguments instead."""
+        if self._action is schema.CALL:
+            return {}
+        values: dict[str, Json] = {}
+        for fields in (self._fields.fallback, self._fields):
+            entry = fields.entry(schema.WITH) if fields else None
+            if entry is None:
+                continue
+            try:
+                placed = schema.TEMPLATE_VALUES.placed(entry.value, self._fields.reading)
+            except Unreadable:
+                continue
+            for name, (value, spot) in placed.items():
+                if self._may_be_called(name, spot):
+                    values[name] = value
+        return values
+
+    def _may_be_called(self, name: str, spot: Spot) -> bool:
+        if name in RESERVED:
+            self._fields.reading.refuse("name-clash", spot, f"'{name}' is a name of the language", "choose another")
+        elif name in self._around.variables.values or name in self._around.variables.broken:
+            self._fields.reading.refuse("name-clash", spot, f"'{name}' is already one of the vars", "choose another")
+        else:
+            return True
+        return False
+
+    def _beside_with(self, scope: Scope) -> Scope:
+        if not self._with:
+            return scope
+        return Scope(ChainMap(self._with, scope.values), scope.own, scope.broken)  # type: ignore[arg-type]
+
+    def _command_reading(self, inputs: tuple[Artifact, ...], outputs: tuple[Artifact, ...]) -> Reading:
+        named = {
+            "inputs": [artifact.name for artifact in inputs if artifact.name],
+            "outputs": [artifact.name for artifact in outputs if artifact.name],
+        }
+        scope = self._beside_with(self._around.variables)
+        commands = Scope(scope.values, scope.own, scope.broken, HOLES, named)
+        return self._reading.within(self._reading.scope, commands)
+
+    # --- the action and its gate
+
+    def _read_action(self) -> Action | None:
+        if self._action is schema.RUN:
+            scripts = self._fields.get(schema.RUN, self._commands)
+            return Run(scripts) if scripts else None
+        if self._action is schema.CALL:
+            return self._call(self._fields, merged=True)
+        if self._action is schema.MANUAL:
+            text = self._fields.get(schema.MANUAL)
+            return Manual(text) if text else None
+        return None
+
+    def _call(self, fields: Fields, merged: bool) -> Call | None:
+        target = fields.get(schema.CALL)
+        spot = fields.spot(schema.CALL) or self._name
+        arguments = self._arguments(fields, merged)
+        if target is None:
+            return None
+        module, colon, function = target.partition(":")
+        if not (colon and _is_dotted(module) and _is_dotted(function)):
+            self._refuse(
+                "bad-call", spot, f"{word(target)} is not a function", "write module:function, like pkg.mod:main"
+            )
+            return None
+        return Call(module, function, arguments)
+
+    def _arguments(self, fields: Fields, merged: bool) -> tuple[tuple[str, Argument], ...]:
+        found: dict[str, Argument] = {}
+        for level in (fields.fallback if merged else None, fields):
+            entry = level.entry(schema.ARGUMENTS) if level else None
+            if entry is None:
+                continue
+            try:
+                placed = schema.CALL_ARGUMENTS.placed(entry.value, self._commands)
+            except Unreadable:
+                continue
+            for name, (argument, spot) in placed.items():
+                if name in _GIVEN_TO_CALLS or keyword.iskeyword(name):
+                    message = f"'{name}' cannot be an argument in with"
+                    self._refuse("name-clash", spot, message, "a function with this parameter is given it by wavebuild")
+                found[name] = argument
+        return tuple(sorted(found.items()))
+
+    def _checks(self) -> tuple[Check, ...]:
+        value = self._fields.get(schema.CHECKS)
+        if value is None:
+            return ()
+        items = value.items if isinstance(value, Series) else (value,)
+        return tuple(check for item in items for check in self._check(item))
+
+    def _check(self, item: Value) -> list[Check]:
+        try:
+            if not isinstance(item, Table):
+                return [Check(Run((Command().read(item, self._commands),)))]
+            fields = Fields.of(schema.CHECK, item, self._commands)
+        except Unreadable:
+            return []
+        inputs = fields.get(schema.CHECK_INPUTS) or ()
+        action = self._check_action(fields, item)
+        return [Check(action, inputs)] if action else []
+
+    def _check_action(self, fields: Fields, item: Table) -> Run | Call | None:
+        has_run, has_call = fields.has(schema.RUN), fields.has(schema.CALL)
+        if has_run == has_call:
+            if fields.sound:
+                self._refuse("two-actions" if has_run else "no-action", item, "a check has one of run and call")
+            return None
+        if has_call:
+            return self._call(fields, merged=False)
+        if spot := fields.spot(schema.ARGUMENTS):
+            self._refuse("no-action", spot, "'with' holds the arguments of a call", "write the values into the command")
+        scripts = fields.get(schema.RUN)
+        return Run(scripts) if scripts else None
+
+    # --- the rest
+
+    def _added_up(self, key: Key[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
+        """Artifacts of the defaults, then the step's own; a group takes none from the defaults."""
+        own = self._fields.get(key) if self._fields.entry(key) else ()
+        fallback = self._fields.fallback
+        common = fallback.get(key, self._reading) if fallback is not None and not self._is_group else ()
+        return (*(common or ()), *(own or ()))
+
+    def _env(self) -> tuple[tuple[str, str], ...]:
+        # Without step and root: the environment is in the fingerprint, and neither name nor place of a step is.
+        reading = self._reading.within(self._beside_with(self._around.variables))
+        return tuple(sorted({**(self._around.env or {}), **self._merged(schema.STEP_ENV, reading)}.items()))
+
+    def _merged(self, key: Key[dict[str, str]], reading: Reading) -> dict[str, str]:
+        own = self._fields.get(key, reading) if self._fields.entry(key) else None
+        fallback = self._fields.fallback
+        common = fallback.get(key, reading) if fallback is not None else None
+        return {**(common or {}), **(own or {})}
+
+    def _cwd(self) -> str:
+        text, spot = self._fields.get(schema.CWD), self._fields.spot(schema.CWD) or self._name
+        if text is None:
+            return ""
+        try:
+            found = paths.folder(text, self._reading.root)
+        except paths.PathProblem as problem:
+            self._refuse("bad-path", spot, problem.message, problem.remedy)
+            return ""
+        return found
+
+    def _retries(self) -> Retries:
+        value = self._fields.get(schema.RETRIES)
+        if value is None:
+            return _NO_RETRIES
+        try:
+            value = self._reading.filled(value)
+            if not isinstance(value, Table):
+                return Retries(Whole(0).read(value, self._reading))
+            fields = Fields.of(schema.RETRY, value, self._reading)
+        except Unreadable:
+            return _NO_RETRIES
+        times = fields.get(schema.TIMES)
+        if not fields.has(schema.TIMES) and fields.sound:
+            self._refuse("missing-key", value, "retries need 'times'", "write retries: {times: 3, delay: 10s}")
+        causes = tuple(cause if cause == "timeout" else int(cause) for cause in fields.get(schema.ON) or ())
+        if any(isinstance(cause, int) and cause > 255 for cause in causes):
+            self._refuse("out-of-range", fields.spot(schema.ON) or value, "an exit code is at most 255")
+        return Retries(times or 0, fields.get(schema.DELAY) or 0.0, causes)
+
+    def _resources(self) -> tuple[tuple[str, int], ...]:
+        found: dict[str, tuple[int, Spot]] = {}
+        for fields in (self._fields.fallback, self._fields):
+            if fields and fields.entry(schema.RESOURCES):
+                found |= fields.get(schema.RESOURCES, self._reading) or {}
+        for name, (number, spot) in found.items():
+            there = (self._around.capacities or {}).get(name, 1)
+            if number > there and name != "cpus":
+                message = f"{number} of {word(name)}, but there is only {there}"
+                self._refuse("out-of-range", spot, message, f"at the top: resources: {{{name}: {number}}}")
+        return tuple(sorted((name, number) for name, (number, _) in found.items()))
+
+
+def _is_dotted(name: str) -> bool:
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))

@@ -1,0 +1,174 @@
+"""Texts with ``{{ … }}``: filled at load as far as the names are known, the rest left as holes and filled at run.
+
+It does not know where the names come from, nor how an expression is evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wavebuild.declare.model import Hole, Json, Text
+from wavebuild.declare.values import canonical, from_canonical, shell_quoted, shown
+from wavebuild.errors import did_you_mean, mistake
+
+if TYPE_CHECKING:
+    from wavebuild.declare.expressions import Expression, ExpressionError
+
+HOLES = frozenset(("inputs", "outputs", "step", "root", "python"))
+# Names of the language, of this version or to come, that no variable may take.
+RESERVED = HOLES | {"updates", "profile", "mem", "probe", "arg", "path", "prompt_file", "env"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names that a text may use.
+
+    ``own``: their values stand in the Wavefile itself, so a command takes them without quotes.
+    ``broken``: something is wrong with their value and already said. ``holes``: known only when
+    the step runs; ``named``: the names that inputs and outputs have there.
+    """
+
+    values: Mapping[str, object]
+    own: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    holes: frozenset[str] = frozenset()
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class AlreadySaid(Exception):
+    """An expression uses a name whose value is wrong; the problem is recorded there."""
+
+
+def has_template(text: str) -> bool:
+    return "{{" in text
+
+
+def value_of(text: str, scope: Scope) -> Json:
+    """A text filled; one that is a single expression keeps the expression's type."""
+    parts = _pieces(text)
+    if len(parts) == 1 and not isinstance(parts[0], str):
+        return _known(parts[0], scope)
+    return "".join(part if isinstance(part, str) else shown(_known(part, scope)) for part in parts)
+
+
+def text_of(text: str, scope: Scope) -> str:
+    return shown(value_of(text, scope))
+
+
+def command_of(text: str, scope: Scope, shell: bool = True) -> Text:
+    """A command with every value in shell quotes but the Wavefile's own; ``shell=False``: no quotes at all."""
+    if not has_template(text):
+        return Text((text,))
+    parts: list[str | Hole] = []
+    for piece in _pieces(text):
+        filled = piece if isinstance(piece, str) else _in_command(piece, scope, shell)
+        if isinstance(filled, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += filled
+        else:
+            parts.append(filled)
+    return Text(tuple(parts))
+
+
+def render(text: Text, names: Mapping[str, object]) -> str:
+    """The text for a step that is about to run: every hole filled."""
+    return "".join(part if isinstance(part, str) else _filled(part, names) for part in text.parts)
+
+
+def render_value(text: Text, names: Mapping[str, object]) -> object:
+    """Like ``render``, but a text that is one whole hole keeps its type: ``with: {files: "{{ inputs }}"}``."""
+    if len(text.parts) == 1 and isinstance(text.parts[0], Hole):
+        value = _hole_value(text.parts[0], names)
+        return list(value) if isinstance(value, tuple) else value
+    return render(text, names)
+
+
+def names_in(text: str) -> frozenset[str]:
+    """The names that a text's expressions use."""
+    return frozenset().union(*(piece.names for piece in _pieces(text) if not isinstance(piece, str)))
+
+
+def _pieces(text: str) -> Sequence[str | Expression]:
+    if not has_template(text):
+        return (text,)
+    from wavebuild.declare import expressions
+
+    return expressions.pieces(text)
+
+
+def _known(expression: Expression, scope: Scope) -> Json:
+    _refuse_unknown_names(expression, scope)
+    value = expression.evaluate({name: scope.values[name] for name in expression.names})
+    # What an expression gives is settled into JSON there; its type cannot say so.
+    return value  # type: ignore[return-value]
+
+
+def _in_command(expression: Expression, scope: Scope, shell: bool) -> str | Hole:
+    own = expression.names <= scope.own
+    quoted = shell and not own and not expression.verbatim
+    if not expression.names & scope.holes:
+        value = _known(expression, scope)
+        return shell_quoted(value) if quoted else shown(value)
+    _refuse_unknown_names(expression, scope)
+    _refuse_unknown_files(expression, scope)
+    known = sorted(expression.names - scope.holes)
+    # Variables hold nothing but JSON.
+    values = tuple((name, canonical(scope.values[name])) for name in known)  # type: ignore[arg-type]
+    return Hole(expression.source, values, quoted)
+
+
+def _filled(hole: Hole, names: Mapping[str, object]) -> str:
+    value = _hole_value(hole, names)
+    return shell_quoted(value) if hole.quoted else shown(value)
+
+
+def _hole_value(hole: Hole, names: Mapping[str, object]) -> object:
+    from wavebuild.declare import expressions
+
+    expression = expressions.understood(hole.source)
+    values = {**names, **{name: from_canonical(value) for name, value in hole.values}}
+    try:
+        return expression.evaluate({name: values[name] for name in expression.names})
+    except expressions.ExpressionError as error:
+        raise mistake(error.code, f"{{{{ {hole.source} }}}}: {error.message}", remedy=error.remedy) from None
+
+
+def _refuse_unknown_names(expression: Expression, scope: Scope) -> None:
+    for name in sorted(expression.names):
+        if name in scope.broken:
+            raise AlreadySaid
+        if name not in scope.values and name not in scope.holes:
+            raise _unknown_name(name, expression, scope)
+
+
+def _unknown_name(name: str, expression: Expression, scope: Scope) -> ExpressionError:
+    from wavebuild.declare.expressions import ExpressionError
+
+    if name in HOLES:
+        message = f"'{name}' is known in commands only: run, checks, and with of a call"
+        remedy = "in env, a command can read $WAVEBUILD_STEP and $WAVEBUILD_ROOT" if name in ("step", "root") else ""
+        return ExpressionError("template-place", message, expression.source, remedy)
+    if name == "env":
+        message = "'env', the caller's variables, is known in vars only"
+        remedy = "give it a name there: vars: {x: '{{ env.X }}'}"
+        return ExpressionError("template-place", message, expression.source, remedy)
+    if name in RESERVED:
+        return ExpressionError("not-yet", _not_yet(f"the name '{name}'"), expression.source)
+    remedy = did_you_mean(name, [*scope.values, *scope.holes])
+    return ExpressionError("undefined-name", f"nothing is called '{name}' here", expression.source, remedy)
+
+
+def _refuse_unknown_files(expression: Expression, scope: Scope) -> None:
+    from wavebuild.declare.expressions import ExpressionError
+
+    for base, attribute in sorted(expression.attributes):
+        known = scope.named.get(base)
+        if base in scope.holes and known is not None and attribute not in known:
+            message = f"none of the {base} is called '{attribute}'"
+            remedy = did_you_mean(attribute, known) or f"name it: {base}: {{{attribute}: PATH}}"
+            raise ExpressionError("undefined-name", message, expression.source, remedy)
+
+
+def _not_yet(what: str) -> str:
+    return f"{what} is part of the language but not of this version yet"

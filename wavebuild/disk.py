@@ -1,0 +1,215 @@
+"""The only file access of the parent process: look, list, read, move, copy, remove.
+
+It does not know what a file means to a build. Paths are absolute texts; every function raises
+OSError as the system gave it, but for those that say otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat as st
+from collections.abc import Iterator
+
+from wavebuild.errors import Place, mistake
+
+CHUNK = 1 << 20
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+
+
+def look(path: str) -> os.stat_result | None:
+    """What stands at a path, a link not followed; None if nothing does."""
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return None
+        raise
+
+
+def look_through(path: str) -> os.stat_result | None:
+    """What stands at the end of a path's links; None if nothing does (a loop of links is nothing)."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in (*NOT_THERE, errno.ELOOP):
+            return None
+        raise
+
+
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """The entries of a folder by name; none if it is not there."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return []
+        raise
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """The bytes of a regular file of at most ``limit`` bytes; never blocks on a FIFO or a device.
+
+    Raises WavebuildError if it is something else or larger, OSError if it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(handle)
+        if st.S_ISDIR(status.st_mode):
+            raise mistake("not-a-file", "this is a directory, not a file", Place(path))
+        if not st.S_ISREG(status.st_mode):
+            raise mistake("not-a-file", "this is not a regular file", Place(path))
+        parts, size = [], 0
+        while part := os.read(handle, CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise mistake("too-large", f"the file is larger than {limit >> 20} MiB", Place(path))
+        return b"".join(parts)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: str) -> tuple[str, os.stat_result]:
+    """The SHA-256 of a regular file in hex, and what it was while it was read.
+
+    Plain reads, never a memory map: a file cut short meanwhile would kill the process.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(handle)
+        if not st.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        first = os.read(handle, min(status.st_size + 1, CHUNK))
+        state = hashlib.sha256(first)
+        if len(first) == CHUNK or len(first) > status.st_size:
+            while part := os.read(handle, CHUNK):
+                state.update(part)
+        return state.hexdigest(), status
+    finally:
+        os.close(handle)
+
+
+def read_link(path: str) -> str:
+    return os.readlink(path)
+
+
+def make_folder(path: str) -> None:
+    os.makedirs(path, exist_ok=True)
+
+
+def move(old: str, new: str) -> None:
+    """Renames, over what stands there; across file systems copies with times and removes the old."""
+    try:
+        os.rename(old, new)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(new))
+        os.rename(old, new)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy(old, new)
+        remove(old)
+
+
+def copy(old: str, new: str) -> None:
+    """A copy with bytes, mode and times, there whole or not at all; links stay links."""
+    make_folder(os.path.dirname(new))
+    if os.path.isdir(old) and not os.path.islink(old):
+        os.makedirs(new, exist_ok=True)
+        shutil.copystat(old, new)
+        return
+    part = f"{new}.{os.getpid()}.part"
+    shutil.copy2(old, part, follow_symlinks=False)
+    os.rename(part, new)
+
+
+def remove(path: str) -> None:
+    """Removes a file, a link or an empty folder; nothing there is well."""
+    try:
+        os.unlink(path)
+    except IsADirectoryError:
+        os.rmdir(path)
+    except PermissionError:
+        if not os.path.isdir(path) or os.path.islink(path):
+            raise
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise
+
+
+def remove_tree(path: str) -> None:
+    """Removes a folder of ours with all that is in it."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def remove_empty_folders(folder: str, stop: str) -> None:
+    """Removes a folder and those above it while they are empty, up to but without ``stop``."""
+    while folder.startswith(stop + os.sep):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
+
+
+def write_atomic(path: str, data: bytes) -> None:
+    """Writes a whole file or leaves the former one."""
+    make_folder(os.path.dirname(path))
+    part = f"{path}.{os.getpid()}.part"
+    write(part, data)
+    os.rename(part, path)
+
+
+def write(path: str, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+    finally:
+        os.close(handle)
+
+
+def append(path: str, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(handle, data)
+    finally:
+        os.close(handle)
+
+
+def tail(path: str, size: int) -> bytes:
+    """The last bytes of a file; nothing if it is not there."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - size))
+            return file.read(size)
+    except FileNotFoundError:
+        return b""
+
+
+def real(path: str) -> str:
+    """The path with its links resolved, as far as it exists."""
+    return os.path.realpath(path)
+
+
+def walk(folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every entry below a folder that is no folder, links unfollowed, with its path relative to it."""
+    stack = [""]
+    while stack:
+        below = stack.pop()
+        for entry in entries(os.path.join(folder, below) if below else folder):
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                stack.append(path)
+            else:
+                yield path, entry

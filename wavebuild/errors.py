@@ -1,0 +1,88 @@
+"""The shape of every message a person is shown: headline, place, remedy.
+
+It does not know who finds a problem, nor how a terminal draws it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something is written: a file as the person knows it, a line and a column from 1."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding: a stable code, one sentence, where it is, and what to do about it.
+
+    ``code`` is kebab-case and part of the JSON of ``check``; ``excerpt`` is the source line
+    that the caret points into; ``also`` are further places the sentence speaks of.
+    """
+
+    code: str
+    message: str
+    place: Place | None = None
+    remedy: str = ""
+    excerpt: str = ""
+    also: tuple[Place, ...] = ()
+    severity: Severity = "error"
+
+    def lines(self) -> list[str]:
+        """The problem as plain lines, with its source line and a caret."""
+        where = f"{self.place}: " if self.place else ""
+        kind = "warning: " if self.severity == "warning" else ""
+        out = [f"{where}{kind}{self.message}"]
+        if self.excerpt and self.place and self.place.column:
+            shown, shift = clipped(self.excerpt, self.place.column)
+            out += [f"    {shown}", f"    {' ' * (self.place.column - 1 - shift)}^"]
+        out += [f"    {remedy}" for remedy in self.remedy.splitlines()]
+        return out
+
+
+@dataclass
+class WavebuildError(Exception):
+    """The author's mistake, or a world that does not allow the build: exit 2 unless told otherwise."""
+
+    problems: tuple[Problem, ...]
+    exit_code: int = field(default=2)
+
+    def __post_init__(self) -> None:
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return "\n".join(line for problem in self.problems for line in problem.lines())
+
+
+def mistake(
+    code: str, message: str, place: Place | None = None, remedy: str = "", exit_code: int = 2
+) -> WavebuildError:
+    """The error of one problem."""
+    return WavebuildError((Problem(code, message, place, remedy),), exit_code)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A remedy that names the nearest known words, or nothing if none is near."""
+    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
+    return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
+
+
+def clipped(line: str, column: int, width: int = 120) -> tuple[str, int]:
+    """The part of a long line around a column, and how many characters were cut before it."""
+    if len(line) <= width:
+        return line, 0
+    start = max(0, min(column - width // 2, len(line) - width))
+    return line[start : start + width], start

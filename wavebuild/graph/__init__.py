@@ -1,0 +1,9 @@
+"""MODEL → GRAPH: steps joined by the artifacts they share; owners, overlaps, cycles.
+
+It does not know what lies on the disk: the graph comes from the Wavefile's text alone.
+"""
+
+from wavebuild.graph.link import Graph, link, reads
+from wavebuild.graph.patterns import covers, excluded, is_wild, matches
+
+__all__ = ["Graph", "covers", "excluded", "is_wild", "link", "matches", "reads"]

@@ -1,0 +1,249 @@
+"""Joins the steps of a Wavefile by the artifacts they share, or says all that forbids it.
+
+It does not know what lies on the disk, nor which steps anybody wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
+from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
+from wavebuild.graph.cycles import loops, order, reverse
+from wavebuild.graph.overlaps import overlaps
+from wavebuild.graph.owners import Output, Owners
+
+Makers = tuple[tuple[int, ...], ...]  # of one step: for every artifact it reads, the steps that may make members of it
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The steps by number, their place in ``wavefile.steps``, and what joins them.
+
+    A group stands for its members: it is in nobody's ``upstream`` or ``downstream``, and
+    its own ``upstream`` are the members.
+    """
+
+    wavefile: Wavefile
+    number: Mapping[str, int]
+    makers: tuple[Makers, ...]  # per step, beside `reads(step)`
+    data_upstream: tuple[tuple[int, ...], ...]
+    upstream: tuple[tuple[int, ...], ...]  # data and needs, sorted, unique
+    downstream: tuple[tuple[int, ...], ...]
+    wave: tuple[int, ...]  # depth from 1
+    owners: Owners
+
+    def owner(self, path: str) -> int | None:
+        """The step whose output covers this path, relative to the root."""
+        return self.owners.owner(path)
+
+
+def reads(step: Step) -> tuple[Artifact, ...]:
+    """All artifacts a step reads: its inputs, its code, the inputs of its checks."""
+    if not step.code and not step.checks:
+        return step.inputs
+    return (*step.inputs, *step.code, *chain.from_iterable(check.inputs for check in step.checks))
+
+
+def link(wavefile: Wavefile) -> Graph:
+    """The graph of a Wavefile; raises with every overlap, cycle and unknown name at once."""
+    steps = wavefile.steps
+    number = {step.name: k for k, step in enumerate(steps)}
+    owners = Owners(steps, wavefile.root)
+    found = tuple(_makers(step, number, owners) for step in steps)
+    direct = [_direct(k, step, found[k], number) for k, step in enumerate(steps)]
+    downstream = reverse(direct)
+    ordered = order(direct, downstream)
+    problems = [*_unknown_names(steps, number), *overlaps(steps, owners), *_mistaken_folders(steps, owners)]
+    problems += _own_loops(steps, found)
+    if len(ordered) < len(steps):
+        behind = set(range(len(steps))).difference(ordered)
+        problems += [_loop_problem(loop, steps, found, number) for loop in loops(direct, behind)]
+    if problems:
+        raise WavebuildError(tuple(problems))
+    return _graph(wavefile, number, owners, found, direct, ordered)
+
+
+def _graph(
+    wavefile: Wavefile,
+    number: Mapping[str, int],
+    owners: Owners,
+    found: tuple[Makers, ...],
+    direct: Sequence[tuple[int, ...]],
+    ordered: Sequence[int],
+) -> Graph:
+    steps = wavefile.steps
+    members = _members(steps, direct, ordered)
+    upstream = tuple(_stand_in(before, members) for before in direct)
+    makers = tuple(tuple(_stand_in(_without(found_by, k), members) for found_by in found[k]) for k in range(len(steps)))
+    joined = [() if step.is_group else upstream[k] for k, step in enumerate(steps)]
+    return Graph(
+        wavefile=wavefile,
+        number=number,
+        makers=makers,
+        data_upstream=tuple(_union(of_step) for of_step in makers),
+        upstream=upstream,
+        downstream=tuple(map(tuple, reverse(joined))),
+        wave=_waves(steps, upstream, ordered),
+        owners=owners,
+    )
+
+
+# Edges
+
+
+def _makers(step: Step, number: Mapping[str, int], owners: Owners) -> Makers:
+    return tuple(_makers_of(artifact, number, owners) for artifact in reads(step))
+
+
+def _makers_of(artifact: Artifact, number: Mapping[str, int], owners: Owners) -> tuple[int, ...]:
+    if artifact.kind is Kind.STEP:
+        known = number.get(artifact.path)
+        return () if known is None else (known,)
+    return owners.makers(artifact) if artifact.covers_files else ()
+
+
+def _direct(number_of_step: int, step: Step, makers: Makers, number: Mapping[str, int]) -> tuple[int, ...]:
+    """What a step waits for, groups as groups; its own outputs among what it reads are not members."""
+    needed = tuple(number[name] for name, _ in step.needs if name in number)
+    return _without(_union((*makers, needed)), number_of_step)
+
+
+def _union(sets: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    filled = [numbers for numbers in sets if numbers]
+    if len(filled) == 1:
+        return filled[0] if len(filled[0]) == 1 else tuple(sorted(set(filled[0])))
+    return tuple(sorted(set(chain.from_iterable(filled))))
+
+
+def _without(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return tuple(other for other in numbers if other != number) if number in numbers else numbers
+
+
+def _members(
+    steps: Sequence[Step], direct: Sequence[tuple[int, ...]], ordered: Sequence[int]
+) -> Mapping[int, tuple[int, ...]]:
+    """The steps every group stands for."""
+    members: dict[int, tuple[int, ...]] = {}
+    if any(step.is_group for step in steps):
+        for k in ordered:
+            if steps[k].is_group:
+                members[k] = _stand_in(direct[k], members)
+    return members
+
+
+def _stand_in(numbers: tuple[int, ...], members: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
+    """These steps, with members in place of groups."""
+    if not members or members.keys().isdisjoint(numbers):
+        return numbers
+    return tuple(sorted(set(chain.from_iterable(members.get(k, (k,)) for k in numbers))))
+
+
+def _waves(steps: Sequence[Step], upstream: Sequence[tuple[int, ...]], ordered: Sequence[int]) -> tuple[int, ...]:
+    wave = [1] * len(upstream)
+    for k in ordered:
+        if upstream[k]:
+            # A group takes no time: it lies in the wave of its last member.
+            wave[k] = max([wave[before] for before in upstream[k]]) + (not steps[k].is_group)
+    return tuple(wave)
+
+
+# What forbids a graph
+
+
+def _unknown_names(steps: Sequence[Step], number: Mapping[str, int]) -> Iterator[Problem]:
+    for step in steps:
+        for name, place in step.needs:
+            if name not in number:
+                yield _unknown(f"step '{step.name}' needs '{name}', but there is no such step", name, place, number)
+        for artifact in reads(step):
+            if artifact.kind is Kind.STEP and artifact.path not in number:
+                message = f"step '{step.name}' reads {artifact.text}, but there is no such step"
+                yield _unknown(message, artifact.path, artifact.place, number)
+
+
+def _unknown(message: str, name: str, place: Place, number: Mapping[str, int]) -> Problem:
+    return Problem("unknown-step", message, place, did_you_mean(name, number))
+
+
+def _mistaken_folders(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
+    """Inputs read as a file where an output is a directory of that name, and the reverse."""
+    made = {
+        (Kind.FILE, output.artifact.path): output
+        for output in owners.wide.outputs
+        if output.artifact.kind is Kind.DIRECTORY
+    }
+    if not made and not any(artifact.kind is Kind.DIRECTORY for step in steps for artifact in reads(step)):
+        return
+    made |= {(Kind.DIRECTORY, output.artifact.path): output for output in owners.files}
+    for step in steps:
+        for artifact in reads(step):
+            output = made.get((artifact.kind, artifact.path))
+            if output is not None:
+                yield _mistaken(step, artifact, output, steps[output.step].name)
+
+
+def _mistaken(step: Step, artifact: Artifact, output: Output, owner: str) -> Problem:
+    is_directory = output.artifact.kind is Kind.DIRECTORY
+    read, made = ("file", "directory") if is_directory else ("directory", "file")
+    return Problem(
+        f"input-is-{made}",
+        f"step '{step.name}' reads {artifact.text} as a {read}, but step '{owner}' makes a {made} of that name, "
+        f"at {output.artifact.place}",
+        artifact.place,
+        f"Write `{output.artifact.text}`.",
+        also=(output.artifact.place,),
+    )
+
+
+def _own_loops(steps: Sequence[Step], found: Sequence[Makers]) -> Iterator[Problem]:
+    """Steps that wait for themselves."""
+    for k, step in enumerate(steps):
+        for name, place in step.needs:
+            if name == step.name:
+                yield _own_loop(f"step '{name}' needs itself", place)
+        judged = len(step.inputs) + len(step.code)  # what follows is read by checks, when the outputs are there
+        for position, (artifact, makers) in enumerate(zip(reads(step), found[k], strict=True)):
+            if k in makers and _is_own(artifact, step, position >= judged):
+                yield _own_loop(f"step '{step.name}' reads {artifact.text}, which it makes itself", artifact.place)
+
+
+def _is_own(artifact: Artifact, step: Step, by_check: bool) -> bool:
+    if artifact.kind is Kind.STEP:
+        return True
+    if by_check:
+        return False
+    return artifact.kind is Kind.FILE or any(
+        (output.kind, output.path) == (artifact.kind, artifact.path) for output in step.outputs
+    )
+
+
+def _own_loop(message: str, place: Place) -> Problem:
+    return Problem("cycle", message, place, "A step reads what other steps made before it: remove this line.")
+
+
+def _loop_problem(
+    loop: Sequence[int], steps: Sequence[Step], found: Sequence[Makers], number: Mapping[str, int]
+) -> Problem:
+    pairs = zip(loop, [*loop[1:], loop[0]], strict=True)
+    links = [_link(steps[k], steps[before], found[k], number) for k, before in pairs]
+    told = ", ".join(f"{text} ({place})" for text, place in links)
+    return Problem(
+        "cycle",
+        f"a cycle of {len(loop)} steps: {told}",
+        links[0][1],
+        "None of them can run first: remove one of these lines.",
+        also=tuple(place for _, place in links[1:]),
+    )
+
+
+def _link(step: Step, before: Step, makers: Makers, number: Mapping[str, int]) -> tuple[str, Place]:
+    """Why a step waits for another, and where that is written."""
+    for artifact, found in zip(reads(step), makers, strict=True):
+        if number[before.name] in found:
+            of = "" if artifact.kind is Kind.STEP else f" of '{before.name}'"
+            return f"'{step.name}' reads {artifact.text}{of}", artifact.place
+    place = next(place for name, place in step.needs if name == before.name)
+    return f"'{step.name}' needs '{before.name}'", place

@@ -1,0 +1,140 @@
+"""Which step owns a path, found through indexes and never by asking every step.
+
+It does not know what the steps read, nor what lies on the disk.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
+
+from wavebuild.declare.model import Artifact, Kind, Step
+from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, meet, pattern
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One declared output."""
+
+    step: int
+    artifact: Artifact
+
+
+class Beginnings:
+    """Finds, for a text, the texts that begin with it and those it begins with."""
+
+    __slots__ = ("_lengths", "_places", "_sorted", "_totals")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._places: dict[str, list[int]] = {}
+        for place, text in enumerate(texts):
+            self._places.setdefault(text, []).append(place)
+        self._sorted = sorted(self._places)
+        self._totals = [0, *accumulate(len(self._places[text]) for text in self._sorted)]
+        self._lengths = sorted({len(text) for text in self._sorted})
+
+    def count(self, text: str) -> int:
+        """How many places ``near`` would give."""
+        first, end = self._range(text)
+        return self._totals[end] - self._totals[first] + sum(len(places) for places in self._shorter(text))
+
+    def near(self, text: str) -> Iterator[int]:
+        first, end = self._range(text)
+        longer = (self._places[self._sorted[k]] for k in range(first, end))
+        return chain.from_iterable(chain(self._shorter(text), longer))
+
+    def _range(self, text: str) -> tuple[int, int]:
+        return bisect_left(self._sorted, text), bisect_left(self._sorted, text + _LAST_CHARACTER)
+
+    def _shorter(self, text: str) -> Iterator[list[int]]:
+        for length in self._lengths:
+            if length >= len(text):
+                return
+            if places := self._places.get(text[:length]):
+                yield places
+
+
+class Shelf:
+    """Outputs found by the fixed ends of their patterns: the nearer end, whichever leaves fewer."""
+
+    __slots__ = ("_by_prefix", "_by_suffix", "outputs", "patterns")
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self.outputs = outputs
+        self.patterns = [pattern(output.artifact) for output in outputs]
+        self._by_prefix = Beginnings([held.prefix for held in self.patterns])
+        self._by_suffix = Beginnings([held.suffix[::-1] for held in self.patterns])
+
+    def near(self, wanted: Pattern) -> Iterator[int]:
+        """The places of all outputs that a path of this pattern could lie in, and few others."""
+        if not self.outputs:
+            return
+        backward = wanted.suffix[::-1]
+        by_prefix = self._by_prefix.count(wanted.prefix) <= self._by_suffix.count(backward)
+        places = self._by_prefix.near(wanted.prefix) if by_prefix else self._by_suffix.near(backward)
+        for place in places:
+            if ends_fit(self.patterns[place], wanted):
+                yield place
+
+
+class Owners:
+    """The outputs of all steps: files by their path, directories and globs on a shelf."""
+
+    def __init__(self, steps: Sequence[Step], root: str) -> None:
+        self._root = root
+        self.files: list[Output] = []
+        wide: list[Output] = []
+        for number, step in enumerate(steps):
+            for artifact in step.outputs:
+                (self.files if artifact.kind is Kind.FILE else wide).append(Output(number, artifact))
+        self.wide = Shelf(wide)
+        # Of two owners the first: the graph is refused, but all that is wrong is told at once.
+        self.file_owner = {output.artifact.path: output.step for output in reversed(self.files)}
+        self._known: dict[tuple[Kind, str, tuple[str, ...]], tuple[int, ...]] = {}
+
+    @cached_property
+    def shelved_files(self) -> Shelf:
+        """The files, found by a beginning or an end; most Wavefiles never ask."""
+        return Shelf(self.files)
+
+    def owner(self, path: str) -> int | None:
+        """The step one of whose outputs covers this path."""
+        found = self.file_owner.get(path)
+        if found is not None or not self.wide.outputs:
+            return found
+        near = (self.wide.outputs[place] for place in self.wide.near(Pattern((), path, path)))
+        return next((output.step for output in near if covers(output.artifact, path)), None)
+
+    def makers(self, artifact: Artifact) -> tuple[int, ...]:
+        """The steps whose outputs may be members of a file, directory or glob; sorted."""
+        if artifact.kind is Kind.FILE:
+            found = self.owner(artifact.path)
+            return () if found is None else (found,)
+        key = (artifact.kind, artifact.path, artifact.exclude)
+        known = self._known.get(key)
+        if known is None:
+            # Many steps often read the same folder: they share one answer.
+            known = self._known[key] = tuple(sorted(self._meeting(artifact)))
+        return known
+
+    def _meeting(self, artifact: Artifact) -> set[int]:
+        found: set[int] = set()
+        written_outside = artifact.path.startswith(("/", ".."))
+        for wanted in inside(artifact, self._root):
+            for place in self.shelved_files.near(wanted):
+                output = self.files[place]
+                if written_outside:
+                    fits = meet(wanted, self.shelved_files.patterns[place])
+                else:
+                    fits = covers(artifact, output.artifact.path)
+                if fits:
+                    found.add(output.step)
+            for place in self.wide.near(wanted):
+                if meet(wanted, self.wide.patterns[place]):
+                    found.add(self.wide.outputs[place].step)
+        return found

@@ -1,0 +1,186 @@
+"""Digests of what a file says rather than how it is laid out: JSON, YAML, CSV, SQLite, Python, keys, rows.
+
+It does not know stamps, caches or steps: bytes or a path in, a text out. Raises WavebuildError
+where the content is not what it is said to be.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+from urllib.parse import quote
+
+from wavebuild.declare import read_data
+from wavebuild.declare.model import Artifact, Json
+from wavebuild.errors import Place, mistake
+
+SHOWN = 60
+"""Characters up to which a key's value is its own digest, so that ``explain`` can show it."""
+
+
+def digest_text(kind: str, text: str) -> str:
+    return f"{kind}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def data_digest(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
+    return digest_text(kind, canonical(read_data(data, path, kind)))
+
+
+def canonical(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def key_digest(data: bytes, path: str, name: str) -> str | None:
+    """The value at a dotted key of a YAML, JSON or TOML file; None if it is not there."""
+    value = read_data(data, path, data_kind(path))
+    for part in name.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    text = canonical(value)
+    return f"={text}" if len(text) <= SHOWN else digest_text("value", text)
+
+
+def data_kind(path: str) -> Literal["json", "yaml", "toml"]:
+    match os.path.splitext(path)[1].lower():
+        case ".json":
+            return "json"
+        case ".toml":
+            return "toml"
+        case _:
+            return "yaml"
+
+
+def rows_digest(data: bytes, artifact: Artifact) -> str:
+    """The sorted multiset of the chosen rows, column → text, and the column names."""
+    header, rows = _table(data, artifact.path, artifact.delimiter)
+    columns = artifact.columns if artifact.columns is not None else tuple(header)
+    wanted = artifact.rows or ()
+    for column in (*columns, *(name for name, _ in wanted)):
+        if column not in header:
+            raise mistake(
+                "no-such-column",
+                f"{artifact.path} has no column {column!r}",
+                artifact.place,
+                f"its columns are: {', '.join(header)}",
+            )
+    at = {name: position for position, name in enumerate(header)}
+    chosen = [
+        [row[at[column]] for column in columns]
+        for row in rows
+        if all(row[at[column]] == value for column, value in wanted)
+    ]
+    order = sorted(range(len(columns)), key=lambda position: columns[position])
+    content = sorted([row[position] for position in order] for row in chosen)
+    return digest_text("rows", json.dumps([[columns[position] for position in order], content]))
+
+
+def _table(data: bytes, path: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise mistake("not-utf-8", f"{path} is not UTF-8 at byte {error.start}", Place(path)) from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        table = [row for row in reader if row]
+    except csv.Error as error:
+        raise mistake("bad-csv", f"{path} is not a table: {error}", Place(path, reader.line_num, 1)) from None
+    if not table:
+        return [], []
+    header, rows = table[0], table[1:]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise mistake(
+                "bad-csv", f"{path}: row {number} has {len(row)} fields, the header has {len(header)}", Place(path)
+            )
+    return header, rows
+
+
+def sqlite_digest(path: str, shown: str) -> str:
+    """Schema and rows of an SQLite file; the order of rows, free pages and indexes' layout do not count.
+
+    Rows are summed as hashes modulo 2**256, so memory stays flat however large a table is.
+    """
+    import sqlite3
+
+    try:
+        handle = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+        try:
+            handle.text_factory = bytes
+            return _database_digest(handle.execute)
+        finally:
+            handle.close()
+    except sqlite3.Error as error:
+        raise mistake("bad-sqlite", f"{shown} cannot be read as an SQLite database: {error}", Place(shown)) from None
+
+
+def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
+    whole = hashlib.sha256()
+    schema = list(ask("select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite_%' order by 1, 2"))
+    for row in schema:
+        whole.update(repr(row).encode())
+    for kind, name, *_ in schema:
+        if kind == b"table":
+            table = name.decode("utf-8", "surrogateescape").replace('"', '""')
+            total = count = 0
+            for row in ask(f'select * from "{table}"'):
+                total += int.from_bytes(hashlib.sha256(repr(row).encode()).digest(), "big")
+                count += 1
+            whole.update(f"{count}:{total % (1 << 256):x};".encode())
+    return f"sqlite:{whole.hexdigest()}"
+
+
+def python_digest(data: bytes) -> str:
+    """A program by its syntax tree: layout and comments do not count, docstrings do."""
+    try:
+        return digest_text("python", ast.dump(ast.parse(data)))
+    except (SyntaxError, ValueError, RecursionError):
+        return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def python_imports(data: bytes) -> list[str]:
+    """The modules a program may import, dots in front for relative ones; none if it does not parse."""
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Import):
+            found += [alias.name for alias in part.names]
+        elif isinstance(part, ast.ImportFrom):
+            base = "." * part.level + (part.module or "")
+            found.append(base)
+            joint = "" if base.endswith(".") or not base else "."
+            found += [f"{base}{joint}{alias.name}" for alias in part.names if alias.name != "*"]
+    return sorted(set(found))
+
+
+def import_files(name: str, importer: str, bases: Sequence[str]) -> list[str]:
+    """The files, relative to the root, that an imported name could be: its module and every package on the way."""
+    level = len(name) - len(name.lstrip("."))
+    parts = [part for part in name[level:].split(".") if part]
+    if level:
+        folder = os.path.dirname(importer)
+        for _ in range(level - 1):
+            folder = os.path.dirname(folder)
+        bases = [folder]
+    found = []
+    for base in bases:
+        stem = base
+        if level:
+            found.append(os.path.join(stem, "__init__.py"))
+        for part in parts:
+            stem = os.path.join(stem, part)
+            found += [f"{stem}.py", os.path.join(stem, "__init__.py")]
+    return found
+

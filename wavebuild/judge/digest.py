@@ -1,0 +1,264 @@
+"""Digests of members, read again only when their stamps moved, once per build.
+
+It does not know steps, traces or verdicts. A digest is a text that names what it is of:
+``sha256:…`` (``+x`` where the file may be executed), ``link:…``, ``folder``, ``json:…``, ``=8``
+(a short value at a key), ``env:…``, ``unset``, ``absent``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat as st
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from wavebuild import disk
+from wavebuild.declare.model import Artifact, Digest
+from wavebuild.errors import Place, mistake
+from wavebuild.judge import content
+from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, trusted
+
+LARGEST_TEXT = 1 << 28
+"""Bytes of a file that is parsed (JSON, YAML, CSV, a program) rather than summed."""
+
+LARGEST_SECOND_READING = 1 << 26
+"""Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
+
+ABSENT = "absent"
+FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing to compare: the member as people see it, its path relative to the root, and how it is read.
+
+    ``how``: a word of ``Digest``, or ``key``, ``rows``, ``python``, ``imports``; ``artifact`` where it is needed.
+    """
+
+    member: str
+    path: str
+    how: str = "bytes"
+    argument: str = ""
+    artifact: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a member was when it was read in this build."""
+
+    stamp: Stamp
+    digest: str | None  # None: nothing stands there
+    sure: bool = True  # the stamp was old enough when the bytes were read to stand for them
+
+
+class Digests:
+    """Digests of one build: a memo over what earlier builds learned.
+
+    ``known`` holds what was learned before: name → (stamp, digest), only of stamps that can be
+    trusted; ``learned`` what this build adds. ``now`` is the system's clock in nanoseconds.
+    """
+
+    def __init__(
+        self, root: str, known: Mapping[str, tuple[Stamp, str]], now: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.root = root
+        self._known = known
+        self._now = now
+        self._memo: dict[str, Seen] = {}
+        self._names: dict[str, list[str]] = {}
+        self._readings: dict[str, Reading] = {}  # those not sure yet
+        self.learned: dict[str, tuple[Stamp, str]] = {}
+
+    def absolute(self, path: str) -> str:
+        return os.path.join(self.root, path) if path else self.root
+
+    def see(self, reading: Reading) -> Seen:
+        """The stamp and digest of a member, as first met in this build.
+
+        Raises WavebuildError for what cannot be read as it should, OSError never.
+        """
+        name = memo_name(reading)
+        seen = self._memo.get(name)
+        if seen is None:
+            seen = self._read_or_recall(reading, name)
+            self._memo[name] = seen
+            if not seen.sure:
+                self._readings[name] = reading
+            self._names.setdefault(reading.path, []).append(name)
+        return seen
+
+    def forget(self, path: str) -> None:
+        """The member at this path was remade: what was seen of it no longer holds."""
+        for name in self._names.pop(path, ()):
+            del self._memo[name]
+            self._readings.pop(name, None)
+
+    def moved(self, readings: Iterable[Reading]) -> tuple[str, ...]:
+        """The members whose stamps are no longer those of when they were read in this build."""
+        found = []
+        for reading in readings:
+            if reading.how == "env":
+                continue
+            if self.see(reading).stamp != self._stamp(reading):
+                found.append(reading.member)
+        return tuple(found)
+
+    def make_sure(self) -> bool:
+        """Reads once more, a tick later, what was read too soon after it was written; whether all is sure now.
+
+        Files in a coarse clock's tick, and many large ones, are left to the next build.
+        """
+        if not self._readings:
+            return True
+        if sum(self._memo[name].stamp[2] for name in self._readings if self._memo[name].stamp) > LARGEST_SECOND_READING:
+            return False
+        time.sleep(TICK / 1e9)
+        for name, reading in list(self._readings.items()):
+            before = self._memo[name]
+            again = self._read_or_recall(reading, name)
+            if again.digest != before.digest or not again.sure:
+                return False
+            self._memo[name] = again
+            del self._readings[name]
+        return True
+
+    def evidence(self) -> Iterator[tuple[str, Stamp]]:
+        """Absolute path and stamp of every file that was looked at."""
+        for path, names in self._names.items():
+            seen = self._memo[names[0]]
+            if self._folder_name(path) not in names:
+                yield self.absolute(path), seen.stamp
+
+    def _folder_name(self, path: str) -> str:
+        return memo_name(Reading(path, path, "folder"))
+
+    def take_learned(self) -> dict[str, tuple[Stamp, str]]:
+        """What is new since the last call, to be kept for later builds."""
+        learned, self.learned = self.learned, {}
+        return learned
+
+    def _stamp(self, reading: Reading) -> Stamp:
+        try:
+            found = stamp(self.absolute(reading.path))
+            # What is in a folder has members of its own: of the folder only its being there counts.
+            return (*found[:2], 0, 0, 0) if reading.how == "folder" and found else found
+        except OSError as error:
+            raise _unreadable(reading.path, error) from None
+
+    def _read_or_recall(self, reading: Reading, name: str) -> Seen:
+        now = self._stamp(reading)
+        known = self._known.get(name)
+        if known is not None and known[0] == now:
+            return Seen(now, known[1])
+        for _ in range(3):
+            started = self._now()
+            digest = self._read(reading, now)
+            after = self._stamp(reading)
+            if after == now:
+                sure = trusted(now, started)
+                if digest is not None and reading.how != "stat" and sure:
+                    self.learned[name] = (now, digest)
+                return Seen(now, digest, sure)
+            now = after
+        # Written to all the while we read it: the stamp we return is one it no longer has, so whoever
+        # reads it is told that it moved.
+        return Seen(NOWHERE if digest is None else (*now[:4], -1), digest, sure=False)
+
+    def _read(self, reading: Reading, now: Stamp) -> str | None:
+        if now == NOWHERE:
+            return None
+        try:
+            return self._digest(reading, now)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(reading.path, error) from None
+
+    def _digest(self, reading: Reading, now: Stamp) -> str | None:
+        path = self.absolute(reading.path)
+        if reading.how == "bytes":
+            return self._bytes_digest(path, reading.path)
+        if reading.how == "folder":
+            return FOLDER if os.path.isdir(path) else None
+        status = disk.look_through(path)
+        if status is None:
+            return None
+        _refuse_other_kinds(status, reading.path)
+        match reading.how:
+            case "stat":
+                return f"stat:{status.st_size}:{status.st_mtime_ns}"
+            case "sqlite":
+                return content.sqlite_digest(path, reading.path)
+        data = disk.read_regular(path, LARGEST_TEXT)
+        match reading.how:
+            case "json" | "yaml" as kind:
+                return content.data_digest(data, reading.path, kind)
+            case "csv" | "rows":
+                assert reading.artifact is not None
+                return content.rows_digest(data, reading.artifact)
+            case "key":
+                return content.key_digest(data, reading.path, reading.argument)
+            case "python":
+                return content.python_digest(data)
+            case "imports":
+                return "\n".join(content.python_imports(data))
+        raise AssertionError(reading.how)
+
+    def _bytes_digest(self, path: str, shown: str) -> str | None:
+        status = disk.look(path)
+        if status is None:
+            return None
+        if st.S_ISREG(status.st_mode):
+            return _file_digest(path)
+        if not st.S_ISLNK(status.st_mode):
+            _refuse_other_kinds(status, shown)
+        beyond = disk.look_through(path)
+        if beyond is None:
+            return None
+        inside = disk.real(path).startswith(self.root + os.sep)
+        _refuse_other_kinds(beyond, shown)
+        target = _file_digest(path)
+        return content.digest_text("link", f"{disk.read_link(path)}\0{target}") if inside else target
+
+
+def memo_name(reading: Reading) -> str:
+    """What a digest is remembered under: the path, and how it was read when that is not as bytes."""
+    if reading.how == "bytes":
+        return reading.path
+    return f"{reading.path}\0{reading.how}\0{reading.argument}"
+
+
+def env_digest(value: str | None) -> str:
+    return "unset" if value is None else f"env:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+
+def how_read(artifact: Artifact) -> tuple[str, str]:
+    """How an artifact's file members are read, and the argument of that."""
+    if artifact.rows is not None or artifact.columns is not None:
+        chosen = ",".join(f"{name}={value}" for name, value in artifact.rows or ())
+        columns = ",".join(artifact.columns) if artifact.columns is not None else "*"
+        return "rows", f"[{chosen}] {columns}"
+    if artifact.digest is Digest.BYTES:
+        return "bytes", ""
+    return artifact.digest.value, artifact.delimiter if artifact.digest is Digest.CSV else ""
+
+
+def _file_digest(path: str) -> str:
+    digest, status = disk.sha256(path)
+    return f"sha256:{digest}+x" if status.st_mode & 0o100 else f"sha256:{digest}"
+
+
+def _refuse_other_kinds(status: os.stat_result, shown: str) -> None:
+    if st.S_ISREG(status.st_mode):
+        return
+    if st.S_ISDIR(status.st_mode):
+        raise mistake(
+            "directory-as-file", f"{shown} is a directory", Place(shown), f"write `{shown}/` for a directory and all in it"
+        )
+    raise mistake("not-a-file", f"{shown} is a FIFO, a socket or a device", Place(shown), "only regular files can be read")
+
+
+def _unreadable(shown: str, error: OSError) -> Exception:
+    return mistake("unreadable", f"cannot read {shown}: {error.strerror}", Place(shown))

@@ -1,0 +1,250 @@
+"""The facts about a step as they are now, gathered from the disk for ``judge.freshness``.
+
+It does not know what was recorded, but for the names of members it is asked about.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
+from wavebuild.errors import Problem, WavebuildError
+from wavebuild.graph import Graph, covers, reads
+from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
+from wavebuild.judge.fingerprint import action_parts, gate_parts
+from wavebuild.judge.freshness import Now
+from wavebuild.judge.content import import_files
+from wavebuild.judge.members import Folders, members
+from wavebuild.judge.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a step reads: the readings of its action and of its checks, and the files its command may name."""
+
+    action: tuple[Reading, ...]
+    gate: tuple[Reading, ...]
+    files: tuple[str, ...]  # input files, relative to the root, sorted by bytes
+    named: tuple[tuple[str, tuple[str, ...]], ...]  # of `inputs: {name: artifact}`
+    missing: tuple[Artifact, ...]  # artifacts without a member that are not optional
+
+
+class Facts:
+    """Asks the disk, through the digests of one build.
+
+    ``orphans``: members that steps which are no more left behind; no pattern matches them.
+    """
+
+    def __init__(
+        self, graph: Graph, digests: Digests, folders: Folders, environ: Mapping[str, str], orphans: frozenset[str]
+    ) -> None:
+        self.graph = graph
+        self.digests = digests
+        self.folders = folders
+        self._environ = environ
+        self._orphans = orphans
+
+    def read(self, number: int) -> Read:
+        """What the step of this number reads now."""
+        step = self.graph.wavefile.steps[number]
+        readings: list[Reading] = []
+        files: list[str] = []
+        named: list[tuple[str, tuple[str, ...]]] = []
+        missing: list[Artifact] = []
+        for artifact in step.inputs:
+            found = self._readings(step, artifact)
+            if not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
+                missing.append(artifact)
+            paths = tuple(sorted({r.path for r in found if r.how not in ("env", "folder")}, key=os.fsencode))
+            readings += found
+            files += paths
+            if artifact.name:
+                named.append((artifact.name, paths))
+        for artifact in (*step.code, *self._called(step)):
+            if not os.path.lexists(self.digests.absolute(artifact.path)):
+                missing.append(artifact)
+            else:
+                readings += self._closure(artifact.path, step.cwd)
+        gate: list[Reading] = []
+        for check in step.checks:
+            for artifact in check.inputs:
+                found = self._readings(step, artifact)
+                if not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
+                    missing.append(artifact)
+                gate += found
+            if isinstance(check.action, Call):
+                for artifact in self._module(check.action, step):
+                    gate += self._closure(artifact.path, step.cwd)
+        unique = tuple(sorted(set(files), key=os.fsencode))
+        return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
+
+    def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
+        """All facts that decide on the step. Raises WavebuildError for what cannot be read."""
+        step = self.graph.wavefile.steps[number]
+        inputs = self._values(read.action)
+        gate_inputs = self._values(read.gate)
+        return Now(
+            action=action_parts(step),
+            gate=gate_parts(step),
+            inputs=inputs,
+            gate_inputs=gate_inputs,
+            outputs={
+                member: self.output_digest(step, member) for member in dict.fromkeys(m for t in traces for m in t.outputs)
+            },
+            makers=self._makers(number, (*read.action, *read.gate)),
+            always=step.always,
+            max_age=step.max_age,
+            clock=clock,
+            forced=forced,
+        )
+
+    def output_digest(self, step: Step, member: str) -> str | None:
+        """The digest of what stands at an output member; None if nothing does."""
+        return self.digests.see(output_reading(step, member)).digest
+
+    def outputs(self, step: Step) -> list[str]:
+        """The members that the step's outputs have on the disk, whoever made them."""
+        found: dict[str, None] = {}
+        for artifact in step.outputs:
+            found.update(dict.fromkeys(members(self.folders, artifact, self._orphans.__contains__)))
+        return list(found)
+
+    def closure_of(self, number: int) -> tuple[Reading, ...]:
+        return self.read(number).action
+
+    def _values(self, readings: Iterable[Reading]) -> dict[str, str]:
+        values = {}
+        for reading in readings:
+            if reading.how == "env":
+                values[reading.member] = env_digest(self._environ.get(reading.path))
+            else:
+                digest = self.digests.see(reading).digest
+                values[reading.member] = ABSENT if digest is None else digest
+        return values
+
+    def _there(self, found: Sequence[Reading]) -> bool:
+        return any(
+            reading.how != "key" and os.path.lexists(self.digests.absolute(reading.path))
+            or reading.how == "key" and self.digests.see(reading).digest is not None
+            for reading in found
+        ) and all(reading.how != "key" or self.digests.see(reading).digest is not None for reading in found)
+
+    def _readings(self, step: Step, artifact: Artifact) -> list[Reading]:
+        match artifact.kind:
+            case Kind.ENV:
+                return [Reading(artifact.text, artifact.path, "env")]
+            case Kind.STEP:
+                maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
+                return [output_reading(maker, member) for member in self.outputs(maker) if not member.endswith("/")]
+            case Kind.FILE:
+                if artifact.keys:
+                    return [Reading(f"{artifact.path}#{key}", artifact.path, "key", key, artifact) for key in artifact.keys]
+                return [self._reading(artifact, artifact.path)]
+            case Kind.DIRECTORY | Kind.GLOB:
+                own = step.outputs
+
+                def other(path: str) -> bool:
+                    return path in self._orphans or any(covers(output, path.rstrip("/")) for output in own)
+
+                return [self._reading(artifact, path) for path in members(self.folders, artifact, other)]
+
+    def _reading(self, artifact: Artifact, path: str) -> Reading:
+        if path.endswith("/"):
+            return Reading(path, path.rstrip("/"), "folder")
+        how, argument = how_read(artifact)
+        if how == "bytes" and (owner := self.graph.owner(path)) is not None:
+            # The owner's digest holds for all readers.
+            made_as = output_reading(self.graph.wavefile.steps[owner], path)
+            return made_as
+        member = path if how == "bytes" else f"{path} ({how}{' ' + argument if argument else ''})"
+        return Reading(member, path, how, argument, artifact)
+
+    def _called(self, step: Step) -> list[Artifact]:
+        return self._module(step.action, step) if isinstance(step.action, Call) else []
+
+    def _module(self, call: Call, step: Step) -> list[Artifact]:
+        """The file of a called module where it lies inside the root: its code is an input without being named."""
+        for file in reversed(import_files(call.module, "", _bases(step.cwd))):
+            if os.path.isfile(self.digests.absolute(file)):
+                return [Artifact(Kind.FILE, file, step.place)]
+        return []
+
+    def _closure(self, top: str, cwd: str) -> list[Reading]:
+        """A program and every file inside the root that it imports, directly or not."""
+        todo, found = [top], {top: None}
+        while todo:
+            file = todo.pop()
+            imports = self.digests.see(Reading(file, file, "imports")).digest or ""
+            folder = os.path.dirname(file)
+            for name in imports.split("\n"):
+                for path in import_files(name, file, (folder, *_bases(cwd))) if name else ():
+                    path = os.path.normpath(path)
+                    if path not in found and os.path.isfile(self.digests.absolute(path)):
+                        found[path] = None
+                        todo.append(path)
+        return [Reading(f"{path} (python)", path, "python") for path in sorted(found)]
+
+    def _makers(self, number: int, readings: Iterable[Reading]) -> dict[str, str]:
+        if not self.graph.data_upstream[number]:
+            return {}
+        found = {}
+        for reading in readings:
+            owner = None if reading.how == "env" else self.graph.owner(reading.path)
+            if owner is not None and owner != number:
+                found[reading.member] = self.graph.wavefile.steps[owner].name
+        return found
+
+
+def output_reading(step: Step, member: str) -> Reading:
+    """How an output member is compared: as the artifact that covers it says."""
+    if member.endswith("/"):
+        return Reading(member, member.rstrip("/"), "folder")
+    for artifact in step.outputs:
+        if artifact.digest is not Digest.BYTES and covers(artifact, member):
+            how, argument = how_read(artifact)
+            return Reading(member, member, how, argument, artifact)
+    return Reading(member, member)
+
+
+def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[Problem, ...]:
+    """One problem for each artifact that no step makes and that has no member on the disk."""
+    problems = []
+    for number in sorted(wanted):
+        step = graph.wavefile.steps[number]
+        for artifact in facts.read(number).missing:
+            if _makers_of(graph, artifact, number):
+                continue
+            problems.append(
+                Problem(
+                    "missing-source",
+                    f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it",
+                    artifact.place,
+                    "make it, correct the path, or mark the input `optional: true`",
+                )
+            )
+    return tuple(problems)
+
+
+def _makers_of(graph: Graph, artifact: Artifact, number: int) -> bool:
+    for position, read in enumerate(reads(graph.wavefile.steps[number])):
+        if read is artifact or read == artifact:
+            return bool(graph.makers[number][position])
+    return graph.owner(artifact.path) is not None
+
+
+def _bases(cwd: str) -> tuple[str, ...]:
+    return (cwd, "") if cwd else ("",)
+
+
+def _unique(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    return tuple({reading.member: reading for reading in readings}.values())
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raises WavebuildError if there is any problem."""
+    if problems:
+        raise WavebuildError(tuple(problems))
+
+

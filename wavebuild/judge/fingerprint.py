@@ -1,0 +1,69 @@
+"""Fingerprints: the parts of a step's definition that its outputs depend on.
+
+It does not know any file's content. There are two: the action's, and the gate's, which only
+judges. Both are kept in parts, so that a reason can say what changed, old and new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from wavebuild.declare.model import Argument, Artifact, Call, Check, Manual, Run, Step, Text
+
+LONGEST = 2000
+"""Characters of a part that are kept as written; of a longer one, the start and a digest."""
+
+
+def action_parts(step: Step) -> dict[str, str]:
+    """What the outputs depend on: script or call, shell, cwd, env, output patterns, names of inputs."""
+    parts = {"command": _clip(_command(step.action)), "outputs": " ".join(sorted(_output(a) for a in step.outputs))}
+    if isinstance(step.action, Run):
+        parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
+    if step.cwd:
+        parts["cwd"] = step.cwd
+    parts |= {f"env {name}": _clip(value) for name, value in step.env}
+    if named := [f"{a.name}={a.text}" for a in step.inputs if a.name]:
+        parts["input names"] = _clip(" ".join(named))
+    return parts
+
+
+def gate_parts(step: Step) -> dict[str, str]:
+    """What only judges the outputs: the checks."""
+    return {f"check {number}": _clip(_check(check)) for number, check in enumerate(step.checks, 1)}
+
+
+def _check(check: Check) -> str:
+    return _command(check.action)
+
+
+def _command(action: Run | Call | Manual | None) -> str:
+    match action:
+        case Run(scripts):
+            return "\n".join(script.symbolic for script in scripts)
+        case Call(module, function, arguments):
+            given = {name: _plain(value) for name, value in arguments}
+            return f"{module}:{function} {json.dumps(given, sort_keys=True)}"
+        case Manual() | None:
+            return ""
+
+
+def _plain(value: Argument) -> object:
+    if isinstance(value, Text):
+        return value.symbolic
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _output(artifact: Artifact) -> str:
+    extra = "".join(f" !{pattern}" for pattern in artifact.exclude) + (" ?" if artifact.optional else "")
+    return artifact.text + extra
+
+
+def _clip(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -1,0 +1,166 @@
+"""The verdict on one step: does anything it read, made or is differ from what a success recorded?
+
+It knows no file, clock or database: facts in, answer out. The decision and its explanation are
+one walk: ``reasons`` is lazy, a build stops at the first, ``explain`` reads on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wavebuild.judge.reasons import (
+    ActionChanged,
+    Always,
+    FailedBefore,
+    Forced,
+    GateChanged,
+    InputAdded,
+    InputChanged,
+    InputRemoved,
+    InputsMoved,
+    NeverRan,
+    OutputEdited,
+    OutputMissing,
+    Reason,
+    TooOld,
+)
+from wavebuild.judge.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The facts about a step as they are now: its definition, what it reads, what stands where it writes.
+
+    ``inputs`` and ``gate_inputs``: member → digest. ``outputs``: digest of every member that a
+    kept trace names, None where nothing stands. ``makers``: member → the step that owns it.
+    Times in epoch seconds.
+    """
+
+    action: Mapping[str, str]
+    gate: Mapping[str, str]
+    inputs: Mapping[str, str]
+    gate_inputs: Mapping[str, str]
+    outputs: Mapping[str, str | None]
+    makers: Mapping[str, str]
+    always: bool = False
+    max_age: float | None = None
+    clock: float = 0.0
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Some kept trace says all is as it was; None: there is nothing that could be stale."""
+
+    trace: Trace | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """It must run; ``gate_only``: the action need not, its outputs are to be judged again."""
+
+    reasons: tuple[Reason, ...]
+    gate_only: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Something it reads may still be remade in this build."""
+
+    makers: tuple[str, ...]
+
+
+Verdict = Fresh | Stale | Undecided
+
+
+def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
+    """Fresh if a kept trace (newest first) matches in everything, else Stale with all its reasons."""
+    gate_only = None
+    for trace in traces:
+        differences = reasons(now, trace)
+        first = next(differences, None)
+        if first is None:
+            return Fresh(trace)
+        if gate_only is None and isinstance(first, GateChanged) and _only_gate(differences):
+            gate_only = trace
+    nearest = nearest_trace(now, traces)
+    found = tuple(reasons(now, nearest)) if nearest else tuple(_standing(now)) + (NeverRan(),)
+    return Stale(found, gate_only)
+
+
+def nearest_trace(now: Now, traces: Sequence[Trace]) -> Trace | None:
+    """The trace to explain by: the newest, unless it is void for another definition or other inputs."""
+    sound = [trace for trace in traces if not trace.void or same_run(now, trace)]
+    return sound[0] if sound else None
+
+
+def same_run(now: Now, trace: Trace) -> bool:
+    """Whether a run now would repeat that of the trace: same definition, same inputs."""
+    return trace.action == now.action and trace.inputs == now.inputs
+
+
+def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
+    """Every difference between now and a trace; those of the gate last, and nothing if it is fresh."""
+    yield from _standing(now)
+    if now.max_age is not None and now.clock - trace.began > now.max_age:
+        yield TooOld(now.clock - trace.began, now.max_age)
+    for part, was, value in _changes(trace.action, now.action):
+        yield ActionChanged(part, was or "", value or "")
+    for member, was, value in _changes(trace.inputs, now.inputs):
+        yield _input_reason(member, was, value, now.makers.get(member))
+    if trace.moved:
+        yield InputsMoved(trace.moved)
+    for member, was in trace.outputs.items():
+        stands = now.outputs.get(member)
+        if stands is None:
+            yield OutputMissing(member)
+        elif stands != was:
+            yield OutputEdited(member, was, stands)
+    if trace.void:
+        yield FailedBefore()
+    for part, was, value in _changes(trace.gate, now.gate):
+        yield GateChanged(part, was or "", value or "")
+    for member, was, value in _changes(trace.gate_inputs, now.gate_inputs):
+        yield GateChanged(member, was or "", value or "")
+
+
+def edited(now: Now, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """The present outputs whose bytes no kept trace knows, and those that a person made and had accepted."""
+    by_hand = set(traces[0].by_hand) if traces else set()
+    return tuple(
+        member
+        for member, stands in now.outputs.items()
+        if stands is not None
+        and (member in by_hand or all(trace.outputs.get(member) != stands for trace in traces))
+    )
+
+
+def _standing(now: Now) -> Iterator[Reason]:
+    if now.forced:
+        yield Forced()
+    if now.always:
+        yield Always()
+
+
+def _only_gate(differences: Iterator[Reason]) -> bool:
+    return all(isinstance(reason, GateChanged) for reason in differences)
+
+
+def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+    if was == now:
+        return
+    for name, value in now.items():
+        if was.get(name) != value:
+            yield name, was.get(name), value
+    for name, value in was.items():
+        if name not in now:
+            yield name, value, None
+
+
+def _input_reason(member: str, was: str | None, now: str | None, maker: str | None) -> Reason:
+    if was is None:
+        return InputAdded(member, now or "", maker)
+    if now is None:
+        return InputRemoved(member, was, maker)
+    return InputChanged(member, was, now, maker)

@@ -1,0 +1,135 @@
+"""Which files an artifact has as members on the disk right now.
+
+It does not know what is in them, nor which step reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+from wavebuild import disk
+from wavebuild.declare.model import Artifact, Kind
+from wavebuild.graph.patterns import excluded, is_wild, matches
+from wavebuild.judge.stamp import stamp_of
+
+NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
+_NEVER = re.compile(r".*\.pyc|.*~|\..*\.sw.")
+
+
+class Folders:
+    """Looks into folders below the root, and remembers which: they are evidence, as stamps of files are."""
+
+    def __init__(self, root: str, ignore: tuple[str, ...] = ()) -> None:
+        self.root = root
+        self._ignore = ignore
+        self.visited: dict[str, os.stat_result | None] = {}  # what each folder was when it was first listed
+        self.probed: set[str] = set()  # single files asked for
+        self.changed = False  # a folder was listed twice, and was not the same
+
+    def never(self, path: str) -> bool:
+        """Whether a path is never a member: tools' own litter, and what ``settings.ignore`` names."""
+        name = path.rsplit("/", 1)[-1]
+        if name in NEVER_NAMES or _NEVER.fullmatch(name):
+            return True
+        return bool(self._ignore) and (excluded(self._ignore, path) or excluded(self._ignore, name))
+
+    def entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Path and entry of what lies in a folder (relative to the root), never-members left out."""
+        absolute = os.path.join(self.root, folder) if folder else self.root
+        status = disk.look_through(absolute)
+        if folder not in self.visited:
+            self.visited[folder] = status
+        elif not _same(status, self.visited[folder]):
+            self.changed = True
+        for entry in disk.entries(absolute):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if not self.never(path):
+                yield path, entry
+
+
+def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    return (one is None) == (other is None) and (one is None or other is None or stamp_of(one) == stamp_of(other))
+
+
+def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:
+    """The member paths of a file, directory or glob, by name; an empty folder ends in ``/``.
+
+    ``other`` says which paths are no members for a reason of the caller's (orphans, own outputs).
+    """
+    match artifact.kind:
+        case Kind.FILE:
+            folders.probed.add(artifact.path)
+            found = [artifact.path] if os.path.lexists(os.path.join(folders.root, artifact.path)) else []
+        case Kind.DIRECTORY:
+            found = list(_tree(folders, artifact.path))
+        case Kind.GLOB:
+            found = list(_glob(folders, artifact.path))
+        case Kind.STEP | Kind.ENV:
+            return []
+    return sorted(
+        {path for path in found if not other(path) and not (artifact.exclude and excluded(artifact.exclude, path.rstrip("/")))}
+    )
+
+
+def _tree(folders: Folders, top: str) -> Iterator[str]:
+    """Everything below a folder, hidden files and empty folders too; links to folders are followed but not in circles."""
+    stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(top, (_identity(folders, top),))]
+    while stack:
+        folder, above = stack.pop()
+        empty = True
+        for path, entry in folders.entries(folder):
+            empty = False
+            if not entry.is_dir():
+                yield path
+                continue
+            identity = _identity(folders, path)
+            if identity not in above:
+                stack.append((path, (*above, identity)))
+        if empty and (folder != top) and os.path.isdir(os.path.join(folders.root, folder)):
+            yield folder + "/"
+
+
+def _identity(folders: Folders, path: str) -> tuple[int, int]:
+    status = disk.look_through(os.path.join(folders.root, path))
+    return (status.st_dev, status.st_ino) if status else (0, 0)
+
+
+def _glob(folders: Folders, pattern: str) -> Iterator[str]:
+    parts = pattern.split("/")
+    start = 1 if pattern.startswith("/") else 0
+    yield from _below(folders, "/" if start else "", parts[start:], ())
+
+
+def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ...]) -> Iterator[str]:
+    """Files below ``folder`` that match the parts; hidden ones only where a part names the dot."""
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        if rest:
+            yield from _below(folders, folder, rest, above)
+        for path, entry in list(folders.entries(folder)):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                real = os.path.realpath(os.path.join(folders.root, path))
+                if real not in above:
+                    yield from _below(folders, path, parts, (*above, real))
+            elif not rest:
+                yield path
+        return
+    if not is_wild(first):
+        path = f"{folder.rstrip('/')}/{first}" if folder else first
+        if rest:
+            yield from _below(folders, path, rest, above)
+        elif os.path.isfile(os.path.join(folders.root, path)) and not folders.never(path):
+            yield path
+        return
+    for path, entry in list(folders.entries(folder)):
+        if not matches(first, entry.name):
+            continue
+        if rest:
+            if entry.is_dir():
+                yield from _below(folders, path, rest, above)
+        elif not entry.is_dir():
+            yield path

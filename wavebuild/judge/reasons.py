@@ -1,0 +1,122 @@
+"""The closed list of reasons why a step is not fresh.
+
+It does not know how they are found, nor how they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRan:
+    """No trace of an earlier success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """The person asked for it with -B."""
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """The step says ``always: true``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooOld:
+    """The last success began longer ago than ``max_age`` allows (both in seconds)."""
+
+    age: float
+    allowed: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBefore:
+    """With this very definition and these very inputs it failed last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputsMoved:
+    """An input changed while the last run was reading it."""
+
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionChanged:
+    """A part of the definition is other than the trace's: command, env, shell, outputs…"""
+
+    part: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateChanged:
+    """Only what judges the outputs changed: checks, or what they read."""
+
+    part: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged:
+    """A member is read with other content. ``maker``: the step that owns it, if any."""
+
+    member: str
+    was: str
+    now: str
+    maker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputAdded:
+    member: str
+    now: str
+    maker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputRemoved:
+    member: str
+    was: str
+    maker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMissing:
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEdited:
+    member: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """It is not known yet: something it reads may still be remade in this build (undecided)."""
+
+    makers: tuple[str, ...]
+
+
+Reason = (
+    NeverRan
+    | Forced
+    | Always
+    | TooOld
+    | FailedBefore
+    | InputsMoved
+    | ActionChanged
+    | GateChanged
+    | InputChanged
+    | InputAdded
+    | InputRemoved
+    | OutputMissing
+    | OutputEdited
+    | Upstream
+)

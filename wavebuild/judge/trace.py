@@ -1,0 +1,38 @@
+"""A trace: what one success read and made, kept to verify later that nothing changed.
+
+It does not know where traces are kept. A verifying trace of depth one, after Mokhov, Mitchell
+and Peyton Jones, "Build Systems à la Carte" (2018).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from wavebuild.declare.model import Step
+
+KEPT = 8
+"""How many traces of a step are kept: as many former states can be returned to without a rerun."""
+
+
+class Trace(msgspec.Struct, frozen=True, array_like=True):
+    """What one run of a step recorded. Members and their digests are texts (see ``judge.digest``)."""
+
+    step: str
+    run: str
+    began: float  # epoch seconds
+    seconds: float
+    action: dict[str, str]  # the parts of the action's fingerprint
+    gate: dict[str, str]
+    inputs: dict[str, str]  # member → digest
+    gate_inputs: dict[str, str]
+    outputs: dict[str, str]
+    void: bool = False  # a later run with the same definition and inputs failed: known bytes, never fresh
+    moved: tuple[str, ...] = ()  # inputs that changed while it ran: never fresh
+    by_touch: bool = False
+    by_hand: tuple[str, ...] = ()  # members that a person made and accepted
+
+
+def key(step: Step) -> str:
+    """What traces belong to: the rendered outputs, so that a renamed step takes over its traces; else the name."""
+    outputs = " ".join(sorted(artifact.text for artifact in step.outputs))
+    return outputs or f"step:{step.name}"

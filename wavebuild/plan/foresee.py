@@ -1,0 +1,116 @@
+"""What will become of each wanted step, told before anything runs.
+
+It does not know how a step's standing was found out. One function maps verdicts to the plan's
+words: ``_word``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import assert_never
+
+from wavebuild.graph import Graph
+from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict
+from wavebuild.judge.reasons import (
+    ActionChanged,
+    Always,
+    FailedBefore,
+    Forced,
+    GateChanged,
+    InputAdded,
+    InputChanged,
+    InputRemoved,
+    InputsMoved,
+    NeverRan,
+    OutputEdited,
+    OutputMissing,
+    Reason,
+    TooOld,
+    Upstream,
+)
+from wavebuild.judge.standing import Keeps, Rechecks, Runs, Standing, Stops, Waits
+from wavebuild.plan.model import Foreseen, PlanWord
+from wavebuild.plan.order import waves
+
+UNSETTLED = (PlanWord.RUN, PlanWord.MAYBE, PlanWord.RESTORE, PlanWord.EXPANDS)
+STOPPED = (PlanWord.WAITING, PlanWord.BLOCKED)
+
+
+def foresee(graph: Graph, wanted: Collection[int], stands: Callable[[int], Standing]) -> dict[int, Foreseen]:
+    """A word for every wanted step, in the order of the waves."""
+    found: dict[int, Foreseen] = {}
+    for layer in waves(graph, wanted):
+        for number in layer:
+            found[number] = _foreseen(graph, number, stands(number), found)
+    return found
+
+
+def _foreseen(graph: Graph, number: int, standing: Standing, found: Mapping[int, Foreseen]) -> Foreseen:
+    steps = graph.wavefile.steps
+    before = [up for up in graph.upstream[number] if up in found]
+    stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
+    makers = [up for up in graph.data_upstream[number] if up in found]
+    unsettled = tuple(steps[up].name for up in makers if found[up].word in UNSETTLED)
+    match standing:
+        case Waits():
+            return Foreseen(PlanWord.WAITING)
+        case Stops(reasons=reasons):
+            return Foreseen(PlanWord.BLOCKED, reasons, stopped)
+        case Keeps():
+            verdict: Verdict = Fresh(None)
+        case Runs(reasons=reasons):
+            verdict = Stale(reasons)
+        case Rechecks(reasons=reasons, of=of):
+            verdict = Stale(reasons, of)
+            if of is None and not unsettled and not stopped:
+                return Foreseen(PlanWord.RECHECK, reasons)
+        case _:
+            assert_never(standing)
+    if stopped:
+        return Foreseen(PlanWord.BLOCKED, _reasons(verdict), stopped)
+    return _word(_decided(verdict, frozenset(unsettled)), unsettled)
+
+
+def _decided(verdict: Verdict, open_makers: frozenset[str]) -> Verdict:
+    """The verdict that holds whatever the makers of its inputs will do; else Undecided."""
+    if not open_makers:
+        return verdict
+    match verdict:
+        case Stale(reasons, gate_only):
+            lasting = tuple(reason for reason in reasons if _lasts(reason, open_makers))
+            if lasting and gate_only is None:
+                return Stale(lasting)
+            return Undecided(tuple(sorted(open_makers)))
+        case Fresh() | Undecided():
+            return Undecided(tuple(sorted(open_makers)))
+        case _:
+            assert_never(verdict)
+
+
+def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
+    """Whether a reason holds whatever is remade upstream."""
+    match reason:
+        case InputChanged(maker=maker) | InputAdded(maker=maker) | InputRemoved(maker=maker):
+            return maker not in open_makers
+        case FailedBefore() | InputsMoved() | GateChanged() | Upstream():
+            return False
+        case NeverRan() | Forced() | Always() | TooOld() | ActionChanged() | OutputMissing() | OutputEdited():
+            return True
+        case _:
+            assert_never(reason)
+
+
+def _word(verdict: Verdict, open_makers: tuple[str, ...]) -> Foreseen:
+    match verdict:
+        case Fresh():
+            return Foreseen(PlanWord.FRESH)
+        case Stale(reasons, gate_only):
+            return Foreseen(PlanWord.RUN if gate_only is None else PlanWord.RECHECK, reasons)
+        case Undecided():
+            return Foreseen(PlanWord.MAYBE, (Upstream(open_makers),), open_makers)
+        case _:
+            assert_never(verdict)
+
+
+def _reasons(verdict: Verdict) -> tuple[Reason, ...]:
+    return verdict.reasons if isinstance(verdict, Stale) else ()

@@ -1,0 +1,122 @@
+"""What happened in a build, in the past tense: the only thing the screen is told.
+
+It does not know who listens. Every event is a frozen value; instants are seconds since the
+epoch (for people), durations come from the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from wavebuild.judge.reasons import Reason
+
+
+class Outcome(enum.Enum):
+    """How a step ended in one run. The value is the word in JSON and on the screen."""
+
+    KEPT = "kept"
+    RESTORED = "restored"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    WAITING = "waiting"
+    INTERRUPTED = "interrupted"
+    NOT_STARTED = "not_started"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How one step ended, with all that a person or a program may ask about it."""
+
+    step: str
+    outcome: Outcome
+    wave: int
+    started: float | None = None  # epoch seconds; None: it did not run
+    seconds: float = 0.0
+    attempts: int = 0
+    reasons: tuple[Reason, ...] = ()  # why it ran, or would have
+    failure: str = ""  # closed words: exit, signal, timeout, missing output, unclaimed, edited, check, call, worker died, disk
+    detail: str = ""  # one or more lines for a person: what failed and the ways out
+    exit_code: int | None = None
+    signal: str | None = None  # its name, SIGSEGV
+    command: str = ""  # ready to paste
+    log: str | None = None  # path relative to the root
+    tail: tuple[str, ...] = ()  # last lines of the log
+    blocked_by: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()  # inputs that changed while it ran
+    displaced: tuple[str, ...] = ()  # where overwritten edits went, relative to the root
+    notes: tuple[str, ...] = ()  # other things to say (a daemon was left and ended, partial outputs kept in …)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStarted:
+    run: str
+    at: float
+    root: str
+    jobs: int
+    schedule: str
+    steps: int  # how many steps this build looks at
+    waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStarted:
+    """Only under the barrier schedule."""
+
+    run: str
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    run: str
+    at: float
+    step: str
+    wave: int
+    attempt: int
+    reasons: tuple[Reason, ...]
+    command: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRetried:
+    run: str
+    at: float
+    step: str
+    attempt: int  # the one that failed
+    failure: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepSettled:
+    """Sent after the commit that saved it."""
+
+    run: str
+    at: float
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettled:
+    run: str
+    at: float
+    ok: bool
+    seconds: float
+    counts: tuple[tuple[str, int], ...]  # outcome word → number, zero left out
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something a person should know that is not about one step (a repair, an orphan, damaged state)."""
+
+    run: str
+    at: float
+    message: str
+
+
+Event = BuildStarted | WaveStarted | StepStarted | StepRetried | StepSettled | BuildSettled | Noticed

@@ -1,0 +1,71 @@
+"""What crosses the border between the build and its workers: a Job out, an Ended back.
+
+It does not know steps, graphs or files' meaning: texts, numbers and tuples only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """An argument list to be run, and how to show it."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonCall:
+    """A function to be called in a child of the worker; ``arguments`` is a JSON object."""
+
+    module: str
+    function: str
+    arguments: str
+    folders: tuple[str, ...]  # where modules are looked for first, absolute
+    root: str  # modules below it are watched for changes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
+
+    id: int
+    commands: tuple[Shell | PythonCall, ...]
+    cwd: str
+    env: tuple[tuple[str, str], ...]  # over the caller's environment
+    log: str  # appended to
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a job ended. ``failure`` is "" for success, else one of: exit, signal, timeout, start, call, interrupted, worker died."""
+
+    id: int
+    failure: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    seconds: float = 0.0
+    command: int = 0  # which of the commands
+    detail: str = ""
+    leftovers: int = 0  # processes it left behind, ended by the worker
+
+
+@dataclass(frozen=True, slots=True)
+class StaleWorker:
+    """The worker holds a module that has changed: it ends, and the job must go to a new one."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """To a worker: end what runs; ``at_once`` without asking first."""
+
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To a worker: no more jobs, end."""

@@ -1,0 +1,234 @@
+"""A pool of worker processes that outlives the death of any of them.
+
+It does not know what jobs are for, nor in what order they should run. ``multiprocessing.Pool``
+is not used: it waits for ever when a worker is killed (cpython#96062).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from wavebuild.run import worker
+from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Stop
+
+OVERDUE = 10.0
+"""Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
+
+
+@dataclass(slots=True)
+class Hired:
+    """A worker process as the pool sees it."""
+
+    process: SpawnProcess
+    pipe: Connection
+    job: Job | None = None
+    since: float = 0.0
+    asked: bool = field(default=False)  # it has been told to end its job
+
+
+class Pool:
+    """Runs jobs, at most one a worker, and hands back how they ended.
+
+    ``groups``: the file in which workers note the process groups they start. ``wake``: a
+    descriptor that becomes readable when a signal came, so that waiting ends at once.
+    """
+
+    def __init__(self, size: int, groups: str, wake: int = -1) -> None:
+        self.size = size
+        self._groups = groups
+        self._wake = wake
+        self._workers: list[Hired] = []
+        self._context = multiprocessing.get_context("spawn")
+        self._ready: list[Ended] = []
+        self._ours: set[int] = set()
+        worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 1)
+
+    @property
+    def free(self) -> int:
+        """How many jobs could be taken now."""
+        return self.size - sum(1 for hired in self._workers if hired.job is not None)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._ready) or any(hired.job is not None for hired in self._workers)
+
+    def submit(self, job: Job) -> None:
+        """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had."""
+        while True:
+            hired = next((one for one in self._workers if one.job is None), None) or self._hire()
+            hired.job, hired.since, hired.asked = job, time.monotonic(), False
+            try:
+                hired.pipe.send(job)
+                return
+            except OSError:
+                hired.job = None
+                self._bury(hired)
+
+    def wait(self, timeout: float | None) -> list[Ended]:
+        """The jobs that ended, after waiting up to ``timeout`` seconds for the first, or for a signal."""
+        if self._ready:
+            timeout = 0.0
+        poll = select.poll()
+        by_handle = {}
+        for hired in self._workers:
+            for handle in (hired.pipe.fileno(), hired.process.sentinel):
+                poll.register(handle, select.POLLIN)
+                by_handle[handle] = hired
+        if self._wake >= 0:
+            poll.register(self._wake, select.POLLIN)
+        limit = self._next_overdue(timeout)
+        seen = {}
+        for handle, _ in poll.poll(None if limit is None else max(0.0, limit) * 1000):
+            if handle == self._wake:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake, 4096)
+            else:
+                seen[id(by_handle[handle])] = by_handle[handle]
+        for hired in seen.values():
+            self._hear(hired)
+        self._end_overdue()
+        ended, self._ready = self._ready, []
+        return ended
+
+    def interrupt(self, at_once: bool = False) -> None:
+        """Tells every worker to end what it runs: politely and ever harder, or at once."""
+        for hired in self._workers:
+            if hired.job is not None and (at_once or not hired.asked):
+                hired.asked = True
+                with contextlib.suppress(OSError):
+                    hired.pipe.send(Interrupt(at_once))
+
+    def close(self) -> None:
+        """Ends the workers; jobs that still run are killed with all their processes."""
+        for hired in self._workers:
+            with contextlib.suppress(OSError):
+                if hired.job is not None:
+                    hired.pipe.send(Interrupt(at_once=True))
+                hired.pipe.send(Stop())
+        until = time.monotonic() + 2 * worker.GRACE
+        for hired in self._workers:
+            with contextlib.suppress(OSError, EOFError):
+                while hired.pipe.poll(max(0.0, until - time.monotonic())):
+                    hired.pipe.recv()
+            hired.process.join(max(0.0, until - time.monotonic()))
+            if hired.process.is_alive():
+                hired.process.kill()
+                hired.process.join()
+            hired.pipe.close()
+        self._workers.clear()
+        self._end_strays()
+        worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 0)
+
+    def _hire(self) -> Hired:
+        ours, theirs = self._context.Pipe()
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        process = self._context.Process(
+            target=worker.main, args=(theirs, os.getpid(), self._groups, ignored), name="wavebuild-worker", daemon=True
+        )
+        before = set(worker.children())
+        with _without_main():
+            process.start()
+        self._ours |= set(worker.children()) - before
+        theirs.close()
+        hired = Hired(process, ours)
+        self._workers.append(hired)
+        return hired
+
+    def _hear(self, hired: Hired) -> None:
+        try:
+            while hired.pipe.poll(0):
+                message = hired.pipe.recv()
+                if isinstance(message, StaleWorker):
+                    job = hired.job
+                    hired.job = None
+                    self._bury(hired)
+                    if job is not None:
+                        self.submit(job)
+                    return
+                if isinstance(message, Ended):
+                    hired.job = None
+                    self._ready.append(message)
+        except (EOFError, OSError):
+            self._bury(hired)
+            return
+        if not hired.process.is_alive():
+            self._bury(hired)
+
+    def _bury(self, hired: Hired) -> None:
+        """A worker is gone: its job has failed, and what it ran is ended by us."""
+        if hired not in self._workers:
+            return
+        self._workers.remove(hired)
+        hired.process.join(worker.GRACE)
+        if hired.process.is_alive():
+            hired.process.kill()
+            hired.process.join()
+        code = hired.process.exitcode
+        hired.pipe.close()
+        self._end_strays()
+        if hired.job is not None:
+            number = -code if code is not None and code < 0 else None
+            how = f"signal {signal.Signals(number).name}" if number else f"exit code {code}"
+            seconds = time.monotonic() - hired.since
+            failure = "interrupted" if hired.asked else "worker died"
+            self._ready.append(
+                Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=f"the worker process died ({how})")
+            )
+
+    def _end_strays(self) -> None:
+        """Kills the processes that became our children when a worker died, and buries them."""
+        until = time.monotonic() + worker.GRACE
+        known = self._ours | {hired.process.pid for hired in self._workers if hired.process.pid}
+        while time.monotonic() < until:
+            strays = [child for child in worker.children() if child not in known]
+            if not strays:
+                return
+            for stray in strays:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(stray, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stray, os.WNOHANG)
+            time.sleep(0.005)
+
+    def _next_overdue(self, timeout: float | None) -> float | None:
+        now = time.monotonic()
+        limits = [
+            hired.since + hired.job.timeout + OVERDUE - now
+            for hired in self._workers
+            if hired.job is not None and hired.job.timeout is not None
+        ]
+        return min([*limits, *([timeout] if timeout is not None else [])], default=None)
+
+    def _end_overdue(self) -> None:
+        for hired in list(self._workers):
+            job = hired.job
+            if job is None or job.timeout is None or time.monotonic() < hired.since + job.timeout + OVERDUE:
+                continue
+            hired.job = None
+            hired.process.kill()
+            self._bury(hired)
+            self._ready.append(Ended(job.id, "timeout", seconds=time.monotonic() - hired.since))
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Spawned children would load the caller's main module again; ours needs nothing of it."""
+    main = sys.modules["__main__"]
+    hidden: tuple[str, ...] = ("__file__", "__spec__")
+    saved = {name: main.__dict__.pop(name) for name in hidden if name in main.__dict__}
+    main.__dict__["__spec__"] = None
+    try:
+        yield
+    finally:
+        del main.__dict__["__spec__"]
+        main.__dict__.update(saved)

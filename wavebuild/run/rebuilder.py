@@ -1,0 +1,629 @@
+"""The life of one step: judged when its inputs have settled, begun, ended, recorded.
+
+It does not know in what order steps come, nor where a job runs: that is the scheduler's and
+the pool's. In the words of "Build Systems à la Carte" this is the rebuilder, with verifying
+traces of depth one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from wavebuild import disk
+from wavebuild.declare import render
+from wavebuild.declare.model import Argument, Call, Kind, Manual, Run, Step, Text
+from wavebuild.errors import WavebuildError
+from wavebuild.graph import Graph
+from wavebuild.judge.facts import Facts, Read, output_reading
+from wavebuild.judge.freshness import Now, same_run
+from wavebuild.judge.members import members
+from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
+from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
+from wavebuild.judge.trace import Trace, key
+from wavebuild.run import transaction
+from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
+from wavebuild.run.job import Ended, Job, PythonCall, Shell
+from wavebuild.run.records import Attempt, Records, Result
+
+LONGEST_ARGUMENT = 120_000
+"""Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
+
+TAIL_LINES = 20
+TAIL_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The facts of this one build that steps are told."""
+
+    run: str
+    root: str
+    environ: Mapping[str, str]
+    forced: frozenset[int] = frozenset()
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step that is to run: all of it, or its checks alone."""
+
+    number: int
+    reasons: tuple[Reason, ...]
+    read: Read
+    now: Now
+    gate_of: Trace | None = None  # only the checks: on the outputs of this trace
+    adopt: bool = False  # a manual step: the outputs are the person's
+    displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The step of this number is to be tried again, after a delay in seconds."""
+
+    number: int
+    delay: float
+
+
+@dataclass(slots=True)
+class _Life:
+    """A step between its begin and its end."""
+
+    due: Due
+    attempt: Attempt
+    began: float
+    tries: int = 1
+    checking: bool = False
+    seconds: float = 0.0
+    command: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+class Rebuilder:
+    """Answers whether a step must run, and carries one that must from its begin to its record."""
+
+    def __init__(
+        self, graph: Graph, facts: Facts, records: Records, invocation: Invocation, tell: Callable[[Event], None]
+    ) -> None:
+        self._graph = graph
+        self._facts = facts
+        self._records = records
+        self._invocation = invocation
+        self._tell = tell
+        self._lives: dict[int, _Life] = {}
+        self._root = invocation.root
+
+    def consider(self, number: int) -> Settled | Due:
+        """Judges a step whose upstream has settled: how it ended without running, or that it is due."""
+        step = self._graph.wavefile.steps[number]
+        if step.is_group:
+            return self._settled(step, Outcome.KEPT)
+        try:
+            return self._consider(number, step)
+        except WavebuildError as error:
+            return self._settled(step, Outcome.FAILED, failure="input", detail=str(error))
+
+    def _consider(self, number: int, step: Step) -> Settled | Due:
+        read = self._facts.read(number)
+        if read.missing:
+            names = ", ".join(artifact.text for artifact in read.missing)
+            return self._settled(step, Outcome.FAILED, failure="missing input", detail=f"it reads {names}: not there")
+        traces = self._records.traces(key(step))
+        forced = number in self._invocation.forced
+        clock = self._invocation.clock()
+        standing = stand(self._facts, number, read, traces, self._records.made(), clock, forced)
+        match standing:
+            case Keeps(adopt):
+                if adopt is not None:
+                    self._records.record(key(step), self._adopted(step, adopt, clock))
+                return self._settled(step, Outcome.KEPT)
+            case Runs(now, reasons, displaced):
+                return Due(number, reasons, read, now, displaced=displaced)
+            case Rechecks(now, reasons, of):
+                return Due(number, reasons, read, now, gate_of=of, adopt=of is None)
+            case Stops(why, paths, reasons):
+                ways = _ways_out(step.name, why, paths)
+                return self._settled(step, Outcome.FAILED, failure=why, detail=ways, reasons=reasons)
+            case Waits(renew):
+                return self._waiting(step, renew)
+            case _:
+                assert_never(standing)
+
+    def _waiting(self, step: Step, renew: bool) -> Settled:
+        text = step.action.text if isinstance(step.action, Manual) else ""
+        if renew:
+            text += f"\nwhat it is made from has changed: renew it, or `wavebuild accept {step.name}`"
+        why = "inputs changed" if renew else "missing output"
+        return self._settled(step, Outcome.WAITING, failure=why, detail=text)
+
+    def _adopted(self, step: Step, now: Now, began: float) -> Trace:
+        outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
+        return Trace(
+            step.name, self._invocation.run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs),
+            dict(now.gate_inputs), outputs,
+        )  # fmt: skip
+
+    # Begin
+
+    def begin(self, due: Due) -> Job | Settled:
+        """Records the intent, clears the way and gives the job; or how it failed before it could start."""
+        step = self._graph.wavefile.steps[due.number]
+        began = self._invocation.clock()
+        identity = f"{self._invocation.run}.{due.number}"
+        life = _Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
+        try:
+            if due.gate_of is None and not due.adopt and step.action is not None:
+                life.attempt = self._attempt(step, due, identity)
+                self._records.begin(life.attempt)
+                transaction.set_aside(self._root, life.attempt)
+                for path in life.attempt.aside:
+                    self._facts.digests.forget(path.rstrip("/"))
+            else:
+                life.checking = True
+            job = self._job(step, life)
+        except (OSError, WavebuildError) as error:
+            return self._give_up(step, life, Ended(due.number, "start", detail=_said(error)))
+        self._lives[due.number] = life
+        self._tell_started(step, life, job)
+        return job
+
+    def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
+        known = self._records.made()
+        standing = [
+            member
+            for member in dict.fromkeys((*due.now.outputs, *due.displaced))
+            if os.path.lexists(self._facts.digests.absolute(member.rstrip("/")))
+        ]
+        # A member that an earlier declaration of this or another step made stands here too.
+        standing += [m for m in self._facts.outputs(step) if m in known and m not in standing]
+        foreign = [
+            m for m in standing
+            if m not in due.now.outputs and m in known and self._facts.output_digest(step, m) != known[m][0]
+        ]  # fmt: skip
+        aside = transaction.plan_aside(identity, standing)
+        others = [
+            member
+            for artifact in step.outputs
+            if artifact.kind is Kind.GLOB
+            for member in members(self._facts.folders, artifact)
+            if member not in aside
+        ]
+        bystanders = {member: f"{transaction.ASIDE}/{identity}/b{number}" for number, member in enumerate(others)}
+        return Attempt(
+            id=identity,
+            step=step.name,
+            run=self._invocation.run,
+            key=key(step),
+            aside=aside,
+            bystanders=bystanders,
+            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.outputs),
+            displaced=transaction.plan_displaced(self._invocation.run, dict.fromkeys((*due.displaced, *foreign))),
+        )
+
+    def _tell_started(self, step: Step, life: _Life, job: Job) -> None:
+        life.command = _shown(job, self._root)
+        self._tell(
+            StepStarted(
+                self._invocation.run, self._invocation.clock(), step.name, self._graph.wave[life.due.number], life.tries,
+                life.due.reasons, life.command, os.path.relpath(job.log, self._root),
+            )
+        )  # fmt: skip
+
+    # The job
+
+    def _job(self, step: Step, life: _Life) -> Job:
+        actions = self._actions(step, life)
+        cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
+        folder = os.path.join(self._root, ".wavebuild/logs", self._invocation.run)
+        disk.make_folder(folder)
+        suffix = f".{life.tries}" if life.tries > 1 else ""
+        commands = tuple(command for action in actions for command in self._commands(step, action, life, folder))
+        env = self._env(step, life, folder)
+        return Job(life.due.number, commands, cwd, env, f"{folder}/{step.name}{suffix}.log", step.timeout)
+
+    def _actions(self, step: Step, life: _Life) -> list[Run | Call]:
+        if life.checking:
+            return [check.action for check in step.checks]
+        match step.action:
+            case Run() | Call():
+                return [step.action]
+            case Manual() | None:
+                return []
+            case _:
+                assert_never(step.action)
+
+    def _commands(self, step: Step, action: Run | Call, life: _Life, folder: str) -> list[Shell | PythonCall]:
+        names = self._names(step, life)
+        match action:
+            case Run(scripts):
+                return [self._shell(step, render(script, names), folder) for script in scripts]
+            case Call(module, function, arguments):
+                given = {name: _filled(value, names) for name, value in arguments}
+                given |= {"\0inputs": list(life.due.read.files), "\0outputs": names["outputs"]}
+                cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
+                folders = tuple(dict.fromkeys((cwd, self._root)))
+                return [PythonCall(module, function, json.dumps(given), folders, self._root)]
+            case _:
+                assert_never(action)
+
+    def _shell(self, step: Step, script: str, folder: str) -> Shell:
+        start = self._shell_start(step)
+        if len(os.fsencode(script)) < LONGEST_ARGUMENT:
+            return Shell((*start, script))
+        digest = hashlib.sha256(os.fsencode(script)).hexdigest()[:16]
+        file = f"{folder}/{step.name}.{digest}.sh"
+        disk.write(file, os.fsencode(script))
+        return Shell((*start[:-1], file)) if start[-1] == "-c" else Shell((*start, script))
+
+    def _shell_start(self, step: Step) -> tuple[str, ...]:
+        path = dict(step.env).get("PATH", self._invocation.environ.get("PATH", os.defpath))
+        match step.shell:
+            case "auto":
+                bash = shutil.which("bash", path=path)
+                return (bash, "-euo", "pipefail", "-c") if bash else ("sh", "-eu", "-c")
+            case "bash":
+                return ("bash", "-euo", "pipefail", "-c")
+            case "sh":
+                return ("sh", "-eu", "-c")
+            case tuple() as words:
+                return words
+            case _:
+                assert_never(step.shell)
+
+    def _names(self, step: Step, life: _Life) -> dict[str, object]:
+        def here(path: str) -> str:
+            return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
+
+        read = life.due.read
+        inputs: object = [here(path) for path in read.files]
+        if read.named:
+            inputs = Named([here(path) for path in read.files], {n: [here(p) for p in paths] for n, paths in read.named})
+        outputs = [here(artifact.path) for artifact in step.outputs]
+        return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": self._root, "step": step.name}
+
+    def _env(self, step: Step, life: _Life, folder: str) -> tuple[tuple[str, str], ...]:
+        seed = int.from_bytes(hashlib.sha256(key(step).encode()).digest()[:4], "big")
+        changed = [
+            reason.member for reason in life.due.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)
+        ]
+        told = {
+            "PYTHONUNBUFFERED": "1",
+            "WAVEBUILD_STEP": step.name,
+            "WAVEBUILD_RUN": self._invocation.run,
+            "WAVEBUILD_ATTEMPT": str(life.tries),
+            "WAVEBUILD_ROOT": self._root,
+            "WAVEBUILD_SEED": str(seed),
+            "WAVEBUILD_INPUTS": _list_file(folder, step, "inputs", life.due.read.files),
+            "WAVEBUILD_OUTPUTS": _list_file(folder, step, "outputs", [artifact.path for artifact in step.outputs]),
+            "WAVEBUILD_CHANGED": _list_file(folder, step, "changed", changed),
+        }
+        if life.due.number in self._invocation.forced:
+            told["WAVEBUILD_FULL"] = "1"
+        return tuple((told | dict(step.env)).items())
+
+    # The end
+
+    def finish(self, ended: Ended) -> Settled | Again | Job:
+        """What becomes of a job that ended: the next job of the same step, a further try, or how it settled."""
+        life = self._lives[ended.id]
+        step = self._graph.wavefile.steps[ended.id]
+        life.seconds += ended.seconds
+        if ended.leftovers:
+            life.notes.append(f"it left {ended.leftovers} process(es) running: they were ended")
+        try:
+            if ended.failure:
+                return self._failed(step, life, ended)
+            if not life.checking:
+                if missing := self._missing_outputs(step, life):
+                    return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
+                if step.checks:
+                    life.checking = True
+                    return self._job(step, life)
+            settled = self._succeeded(step, life)
+        except (OSError, WavebuildError) as error:
+            return self._give_up(step, life, replace(ended, failure="outputs", detail=_said(error)))
+        del self._lives[ended.id]
+        return settled
+
+    def retry(self, number: int) -> Job:
+        """The job of the next try of a step."""
+        life = self._lives[number]
+        step = self._graph.wavefile.steps[number]
+        job = self._job(step, life)
+        self._tell_started(step, life, job)
+        return job
+
+    def drop(self, number: int) -> Settled:
+        """A step that waits for a further try will not get it: the build was interrupted."""
+        step = self._graph.wavefile.steps[number]
+        return self._give_up(step, self._lives[number], Ended(number, "interrupted"))
+
+    def _missing_outputs(self, step: Step, life: _Life) -> str:
+        """What it should have made and did not, as a sentence; "" if all is there."""
+        for artifact in step.outputs:
+            if artifact.optional:
+                continue
+            found = [path for path in members(self._facts.folders, artifact) if not self._only_stands_by(life, path)]
+            if not found:
+                if artifact.kind is Kind.DIRECTORY:
+                    return f"it ended well but made nothing in {artifact.text}"
+                return f"it ended well but did not make {artifact.text}"
+            if artifact.kind is Kind.FILE and os.path.isdir(self._facts.digests.absolute(artifact.path)):
+                return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
+        return ""
+
+    def _only_stands_by(self, life: _Life, path: str) -> bool:
+        attempt = life.attempt
+        return path in attempt.bystanders and not transaction.bystander_changed(self._root, attempt, path)
+
+    def _succeeded(self, step: Step, life: _Life) -> Settled:
+        due = life.due
+        if due.adopt:
+            self._records.learn(self._facts.digests.take_learned())
+            self._records.record(key(step), self._adopted(step, due.now, life.began))
+            return self._settled(step, Outcome.KEPT, life)
+        if due.gate_of is not None:
+            self._records.learn(self._facts.digests.take_learned())
+            gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
+            again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate)
+            self._records.record(key(step), again)
+            return self._settled(step, Outcome.KEPT, life)
+        outputs = self._made(step, life)
+        moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
+        trace = Trace(
+            step=step.name,
+            run=self._invocation.run,
+            began=life.began,
+            seconds=life.seconds,
+            action=dict(due.now.action),
+            gate=dict(due.now.gate),
+            inputs=dict(due.now.inputs),
+            gate_inputs=dict(due.now.gate_inputs),
+            outputs=outputs,
+            moved=moved,
+        )
+        attempt = self._with_changed_bystanders(life.attempt, outputs)
+        self._records.learn(self._facts.digests.take_learned())
+        result = self._result(step, life, Outcome.SUCCEEDED, None)
+        self._records.succeed(attempt.key, trace, attempt, result)
+        if attempt.aside or attempt.bystanders:
+            transaction.conclude(self._root, attempt)
+            self._records.close_attempt(attempt.id)
+        displaced = tuple(sorted(attempt.displaced.values()))
+        return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
+
+    def _made(self, step: Step, life: _Life) -> dict[str, str]:
+        """The members the step made, with their digests."""
+        outputs = {}
+        for artifact in step.outputs:
+            for path in members(self._facts.folders, artifact):
+                if path in outputs or self._only_stands_by(life, path):
+                    continue
+                self._refuse_outside(path)
+                self._facts.digests.forget(path.rstrip("/"))
+                digest = self._facts.digests.see(output_reading(step, path)).digest
+                if digest is not None:
+                    outputs[path] = digest
+        return outputs
+
+    def _refuse_outside(self, path: str) -> None:
+        absolute = self._facts.digests.absolute(path.rstrip("/"))
+        if os.path.islink(absolute) and not disk.real(absolute).startswith(self._root + os.sep):
+            raise OSError(None, f"the output {path} is a link that leads out of the root")
+
+    def _with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
+        """Whoever's file the step changed: its former bytes are kept."""
+        changed = [path for path in attempt.bystanders if path in outputs]
+        if not changed:
+            return attempt
+        displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
+        return Attempt(
+            attempt.id, attempt.step, attempt.run, attempt.key, attempt.aside, attempt.bystanders, attempt.covers, displaced
+        )
+
+    def _failed(self, step: Step, life: _Life, ended: Ended) -> Settled | Again:
+        if self._may_retry(step, life, ended):
+            left = transaction.move_partial(self._facts.folders, life.attempt)
+            self._forget(left)
+            delay = step.retries.delay * (1 << (life.tries - 1))
+            self._tell(
+                StepRetried(
+                    self._invocation.run, self._invocation.clock(), step.name, life.tries, _why(ended, life), delay
+                )
+            )
+            life.tries += 1
+            life.checking = step.action is None
+            transaction.make_folders(self._root, step.outputs)
+            return Again(life.due.number, delay)
+        return self._give_up(step, life, ended)
+
+    def _may_retry(self, step: Step, life: _Life, ended: Ended) -> bool:
+        if ended.failure == "interrupted" or life.tries > step.retries.times or life.due.gate_of or life.due.adopt:
+            return False
+        on = step.retries.on
+        return not on or (ended.failure == "timeout" and "timeout" in on) or ended.exit_code in on
+
+    def _give_up(self, step: Step, life: _Life, ended: Ended) -> Settled:
+        """The former outputs back, the failure recorded."""
+        interrupted = ended.failure == "interrupted"
+        outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
+        if not life.due.adopt and life.due.gate_of is None and life.attempt.covers:
+            try:
+                left = transaction.put_back(self._facts.folders, life.attempt)
+                self._forget((*left, *life.attempt.aside))
+                if left:
+                    life.notes.append(f"what it left is in {transaction.FAILED}/{step.name}")
+            except OSError as error:
+                # The attempt stays on record: the next build puts its files back.
+                life.notes.append(f"its former outputs could not be put back yet: {_said(error)}")
+                self._lives.pop(life.due.number, None)
+                return self._end_of_failure(step, life, ended, outcome)
+        void = [] if interrupted else [t for t in self._records.traces(key(step)) if same_run(life.due.now, t)]
+        if life.due.gate_of is not None or life.due.adopt:
+            void = []
+        self._records.learn(self._facts.digests.take_learned())
+        result = self._result(step, life, outcome, ended)
+        self._records.fail(key(step), life.attempt.id, result, void)
+        self._lives.pop(life.due.number, None)
+        return self._end_of_failure(step, life, ended, outcome)
+
+    def _forget(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self._facts.digests.forget(path.rstrip("/"))
+
+    def _end_of_failure(self, step: Step, life: _Life, ended: Ended, outcome: Outcome) -> Settled:
+        log = self._log(step, life)
+        tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
+        lines = tail.decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
+        return self._settled(
+            step,
+            outcome,
+            life,
+            failure=_why(ended, life),
+            detail=ended.detail,
+            exit_code=ended.exit_code,
+            signal=_signal_name(ended.signal) if ended.signal else None,
+            tail=tuple(lines),
+            log=log,
+        )
+
+    def _log(self, step: Step, life: _Life) -> str | None:
+        suffix = f".{life.tries}" if life.tries > 1 else ""
+        path = f".wavebuild/logs/{self._invocation.run}/{step.name}{suffix}.log"
+        return path if os.path.exists(os.path.join(self._root, path)) else None
+
+    def _result(self, step: Step, life: _Life, outcome: Outcome, ended: Ended | None) -> Result:
+        return Result(
+            step=step.name,
+            run=self._invocation.run,
+            outcome=outcome.value,
+            began=life.began,
+            seconds=life.seconds,
+            attempts=life.tries,
+            exit_code=ended.exit_code if ended else 0,
+            failure=_why(ended, life) if ended else "",
+            log=self._log(step, life),
+        )
+
+    def _settled(
+        self,
+        step: Step,
+        outcome: Outcome,
+        life: _Life | None = None,
+        *,
+        failure: str = "",
+        detail: str = "",
+        reasons: tuple[Reason, ...] = (),
+        exit_code: int | None = None,
+        signal: str | None = None,
+        tail: tuple[str, ...] = (),
+        log: str | None = None,
+        moved: tuple[str, ...] = (),
+        displaced: tuple[str, ...] = (),
+    ) -> Settled:
+        return Settled(
+            step=step.name,
+            outcome=outcome,
+            wave=self._graph.wave[self._graph.number[step.name]],
+            started=life.began if life else None,
+            seconds=life.seconds if life else 0.0,
+            attempts=life.tries if life else 0,
+            reasons=life.due.reasons if life else reasons,
+            failure=failure,
+            detail=detail,
+            exit_code=exit_code,
+            signal=signal,
+            command=life.command if life else "",
+            log=log,
+            tail=tail,
+            moved=moved,
+            displaced=displaced,
+            notes=tuple(life.notes) if life else (),
+        )
+
+
+class Named(list[str]):
+    """All input files, and those of each named input by its name."""
+
+    def __init__(self, files: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(files)
+        self._named = {name: list(paths) for name, paths in named.items()}
+
+    def __getattr__(self, name: str) -> list[str]:
+        try:
+            return self._named[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:
+    """What a person can do when a file of theirs stands where the step would write."""
+    few = paths[:5]
+    shown = " ".join(shlex.quote(path) for path in few)
+    rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
+    what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
+    return "\n".join(
+        (
+            f"{shown}{rest} {what}, and the step would overwrite it. The ways out:",
+            f"  keep it as the result:  wavebuild accept {step if rest else shown}",
+            f"  make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})",
+        )
+    )
+
+
+def _filled(value: Argument, names: Mapping[str, object]) -> object:
+    if isinstance(value, Text):
+        return render(value, names)
+    if isinstance(value, tuple):
+        return [_filled(item, names) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(item, names) for name, item in value.items()}
+    return value
+
+
+def _list_file(folder: str, step: Step, what: str, paths: Sequence[str]) -> str:
+    file = f"{folder}/{step.name}.{what}"
+    disk.write(file, b"".join(os.fsencode(path) + b"\n" for path in paths))
+    return file
+
+
+def _shown(job: Job, root: str) -> str:
+    """The commands of a job, ready to paste into a shell at the root."""
+    parts = []
+    for command in job.commands:
+        match command:
+            case Shell(argv):
+                parts.append(shlex.join(argv))
+            case PythonCall(module, function, arguments):
+                parts.append(f"{module}:{function} {arguments.replace(chr(0), '')}")
+            case _:
+                assert_never(command)
+    where = os.path.relpath(job.cwd, root) if job.cwd else "."
+    return " && ".join(parts) if where == "." else f"cd {shlex.quote(where)} && " + " && ".join(parts)
+
+
+def _why(ended: Ended, life: _Life) -> str:
+    return "check" if life.checking and ended.failure in ("exit", "signal", "start", "call") else ended.failure
+
+
+def _signal_name(number: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

@@ -1,0 +1,80 @@
+"""What the life of a step must have recorded, and when: the promise that the store keeps.
+
+It does not know how or where it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from wavebuild.judge.stamp import Stamp
+from wavebuild.judge.trace import Trace
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """What one attempt is about to do to the files, recorded before it does it.
+
+    Paths are relative to the root. ``aside``: member → where it is put meanwhile.
+    ``bystanders``: files of other people that a glob output covers, member → where a copy lies.
+    ``covers``: the outputs, as (kind, path, exclude). ``displaced``: member → where its edited
+    bytes go once the attempt has succeeded.
+    """
+
+    id: str
+    step: str
+    run: str
+    key: str
+    aside: dict[str, str]
+    bystanders: dict[str, str]
+    covers: tuple[tuple[str, str, tuple[str, ...]], ...]
+    displaced: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a step ended in one run; times in seconds, ``began`` since the epoch."""
+
+    step: str
+    run: str
+    outcome: str
+    began: float
+    seconds: float
+    attempts: int = 0
+    exit_code: int | None = None
+    failure: str = ""
+    log: str | None = None
+
+
+class Records(Protocol):
+    """The memory that outlives the build. Every deed is durable against a kill when it returns."""
+
+    def traces(self, key: str) -> Sequence[Trace]:
+        """The kept traces, newest first."""
+
+    def made(self) -> Mapping[str, tuple[str, str]]:
+        """Every member on record as made by a step: path → (digest, key of its maker's traces)."""
+
+    def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
+        """Digests to be written with the next deed."""
+
+    def begin(self, attempt: Attempt) -> None:
+        """The intent, before the first file is touched."""
+
+    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
+        """A success. The attempt stays open while it has files to be moved or removed."""
+
+    def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
+        """The end of an attempt without success; ``void`` traces are never fresh again."""
+
+    def record(self, key: str, trace: Trace) -> None:
+        """A trace without an attempt: a gate judged again, a manual output, a touch."""
+
+    def settle(self, result: Result) -> None:
+        """A result without a trace."""
+
+    def close_attempt(self, attempt: str) -> None:
+        """Nothing is left to do for this attempt."""

@@ -1,0 +1,303 @@
+"""In what order steps are considered and run: by waves, as slots and shared resources allow.
+
+It does not know whether a step must run, nor where a job runs. Flow: a step is considered as
+soon as its own upstream has settled. Barrier: when the whole wave before it has.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from wavebuild.declare.model import Schedule, Step
+from wavebuild.graph import Graph
+from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
+from wavebuild.run.job import Ended, Job
+from wavebuild.run.rebuilder import Again, Due
+
+SATISFIES = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
+STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
+
+
+class Judge(Protocol):
+    """Whoever knows a step's life; ``run.rebuilder.Rebuilder`` is the real one."""
+
+    def consider(self, number: int) -> Settled | Due: ...
+
+    def begin(self, due: Due) -> Job | Settled: ...
+
+    def finish(self, ended: Ended) -> Settled | Again | Job: ...
+
+    def retry(self, number: int) -> Job: ...
+
+    def drop(self, number: int) -> Settled: ...
+
+
+class Executor(Protocol):
+    """Where jobs run; ``run.pool.Pool`` is the real one."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    def submit(self, job: Job) -> None: ...
+
+    def wait(self, timeout: float | None) -> Sequence[Ended]: ...
+
+    def interrupt(self, at_once: bool = False) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How this build is to go. ``first``: what comes first among ready steps, the smallest first."""
+
+    wanted: frozenset[int]
+    waves: Sequence[Sequence[int]]
+    first: Mapping[int, tuple[float, ...]]
+    jobs: int
+    schedule: Schedule
+    keep_going: bool
+    capacities: Mapping[str, int]
+    run: str
+
+
+class Scheduler:
+    """Works through the wanted steps; ``interrupts`` tells how often the person asked to stop."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        course: Course,
+        judge: Judge,
+        executor: Executor,
+        tell: Callable[[Event], None],
+        interrupts: Callable[[], int],
+    ) -> None:
+        self._graph = graph
+        self._course = course
+        self._judge = judge
+        self._executor = executor
+        self._tell = tell
+        self._interrupts = interrupts
+        self._heard = 0
+        self._waiting_for = {n: sum(1 for up in graph.upstream[n] if up in course.wanted) for n in course.wanted}
+        self._wave_of = {number: at for at, wave in enumerate(course.waves) for number in wave}
+        self._left_in_wave = [len(wave) for wave in course.waves]
+        self._open_wave = 0
+        self._to_consider: list[tuple[tuple[float, ...], int]] = []
+        self._held_back: list[int] = []  # their upstream has settled, their wave has not begun
+        self._due: list[tuple[tuple[float, ...], int, Due]] = []
+        self._later: list[tuple[float, int]] = []  # further tries: when, which
+        self._running: dict[int, dict[str, int]] = {}
+        self._used: dict[str, int] = {}
+        self._stopped = False
+        self.settled: dict[int, Settled] = {}
+
+    def run(self) -> dict[int, Settled]:
+        """Every wanted step settled, by number."""
+        self._start_wave()
+        for number in sorted(self._course.wanted):
+            if not self._waiting_for[number]:
+                self._reach(number)
+        while len(self.settled) < len(self._course.wanted):
+            self._listen()
+            self._advance()
+            if self._running or self._later:
+                self._collect()
+            elif not self._to_consider and not self._due:
+                self._leave_the_rest()
+        return self.settled
+
+    def _advance(self) -> None:
+        """Considers and starts what can be now."""
+        while not self._stopped:
+            if self._start_one_due():
+                continue
+            if not self._to_consider or len(self._due) > self._course.jobs:
+                return
+            if self._slots_free() <= 0 and self._due:
+                return
+            _, number = heapq.heappop(self._to_consider)
+            self._consider(number)
+            if self._running and self._executor_has_news():
+                return
+
+    def _executor_has_news(self) -> bool:
+        """Ends are taken in between, so that no slot stays empty while many steps are considered."""
+        for ended in self._executor.wait(0.0):
+            self._end(ended)
+        return False
+
+    def _consider(self, number: int) -> None:
+        culprits = self._culprits(number)
+        if culprits:
+            self._block(number, culprits)
+            return
+        found = self._judge.consider(number)
+        match found:
+            case Settled():
+                self._settle(number, found)
+            case Due():
+                heapq.heappush(self._due, (self._course.first[number], number, found))
+            case _:
+                assert_never(found)
+
+    def _culprits(self, number: int) -> tuple[str, ...]:
+        """The upstream steps that stop this one: all that must hold before it does not."""
+        return tuple(
+            self.settled[up].step
+            for up in self._graph.upstream[number]
+            if up in self.settled and self.settled[up].outcome in STOPS_READERS
+        )
+
+    def _start_one_due(self) -> bool:
+        """Starts the first due step that fits; what a step before it waits for is not taken from it."""
+        if not self._due or self._slots_free() <= 0:
+            return False
+        reserved: set[str] = set()
+        passed = []
+        started = False
+        while self._due:
+            entry = heapq.heappop(self._due)
+            wanted = self._resources(self._graph.wavefile.steps[entry[1]])
+            if self._fits(wanted, reserved):
+                self._start(entry[2], wanted)
+                started = True
+                break
+            passed.append(entry)
+            reserved |= set(wanted)
+        for entry in passed:
+            heapq.heappush(self._due, entry)
+        return started
+
+    def _start(self, due: Due, wanted: dict[str, int]) -> None:
+        job = self._judge.begin(due)
+        if isinstance(job, Settled):
+            self._settle(due.number, job)
+            return
+        self._take(due.number, wanted)
+        self._executor.submit(job)
+
+    def _collect(self) -> None:
+        """Waits for a job to end, a further try to be due or a signal, and takes what came."""
+        timeout = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
+        for ended in self._executor.wait(timeout):
+            self._end(ended)
+        now = time.monotonic()
+        while self._later and self._later[0][0] <= now:
+            _, number = heapq.heappop(self._later)
+            self._executor.submit(self._judge.retry(number))
+
+    def _end(self, ended: Ended) -> None:
+        after = self._judge.finish(ended)
+        match after:
+            case Job():
+                self._executor.submit(after)
+            case Again(number, delay):
+                heapq.heappush(self._later, (time.monotonic() + delay, number))
+            case Settled():
+                self._give_back(ended.id)
+                self._settle(ended.id, after)
+            case _:
+                assert_never(after)
+
+    # How a step settles, and whom that concerns
+
+    def _settle(self, number: int, settled: Settled) -> None:
+        self.settled[number] = settled
+        self._tell(StepSettled(self._course.run, time.time(), settled))
+        if settled.outcome is Outcome.FAILED and not self._course.keep_going:
+            self._stopped = True
+        for down in self._graph.downstream[number]:
+            if down in self._waiting_for:
+                self._waiting_for[down] -= 1
+                if not self._waiting_for[down] and down not in self.settled:
+                    self._reach(down)
+        at = self._wave_of[number]
+        self._left_in_wave[at] -= 1
+        if self._course.schedule == "barrier" and at == self._open_wave and not self._left_in_wave[at]:
+            self._next_wave()
+
+    def _reach(self, number: int) -> None:
+        """All upstream of a step has settled."""
+        if self._course.schedule == "barrier" and self._wave_of[number] > self._open_wave:
+            self._held_back.append(number)
+        else:
+            heapq.heappush(self._to_consider, (self._course.first[number], number))
+
+    def _next_wave(self) -> None:
+        while self._open_wave < len(self._left_in_wave) - 1 and not self._left_in_wave[self._open_wave]:
+            self._open_wave += 1
+        self._start_wave()
+        held, self._held_back = self._held_back, []
+        for number in held:
+            self._reach(number)
+
+    def _start_wave(self) -> None:
+        if self._course.schedule == "barrier" and self._course.waves and not self._stopped:
+            self._tell(WaveStarted(self._course.run, time.time(), self._open_wave + 1))
+
+    def _block(self, number: int, culprits: tuple[str, ...]) -> None:
+        step = self._graph.wavefile.steps[number]
+        self._settle(
+            number, Settled(step.name, Outcome.BLOCKED, self._graph.wave[number], blocked_by=culprits)
+        )  # fmt: skip
+
+    def _leave_the_rest(self) -> None:
+        """Nothing runs and nothing more will: what has not settled is blocked or was not started."""
+        for wave in self._course.waves:
+            for number in wave:
+                if number in self.settled:
+                    continue
+                culprits = self._culprits(number)
+                outcome = Outcome.BLOCKED if culprits else Outcome.NOT_STARTED
+                step = self._graph.wavefile.steps[number]
+                settled = Settled(step.name, outcome, self._graph.wave[number], blocked_by=culprits)
+                self.settled[number] = settled
+                self._tell(StepSettled(self._course.run, time.time(), settled))
+
+    # Interruption
+
+    def _listen(self) -> None:
+        count = self._interrupts()
+        if count > self._heard:
+            self._heard = count
+            self._stopped = True
+            self._executor.interrupt(at_once=count > 1)
+            while self._later:
+                _, number = heapq.heappop(self._later)
+                self._give_back(number)
+                self._settle(number, self._judge.drop(number))
+        if self._stopped:
+            self._to_consider.clear()
+            self._due.clear()
+
+    # Slots and resources
+
+    def _slots_free(self) -> int:
+        return self._course.jobs - sum(taken.get("cpus", 1) for taken in self._running.values())
+
+    def _resources(self, step: Step) -> dict[str, int]:
+        wanted = dict(step.resources)
+        wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self._course.jobs))
+        return wanted
+
+    def _fits(self, wanted: Mapping[str, int], reserved: set[str]) -> bool:
+        if wanted["cpus"] > self._slots_free() or (wanted["cpus"] > 1 and "cpus" in reserved):
+            return False
+        return all(
+            name == "cpus"
+            or (name not in reserved and self._used.get(name, 0) + amount <= self._course.capacities.get(name, 1))
+            for name, amount in wanted.items()
+        )
+
+    def _take(self, number: int, wanted: dict[str, int]) -> None:
+        self._running[number] = wanted
+        for name, amount in wanted.items():
+            self._used[name] = self._used.get(name, 0) + amount
+
+    def _give_back(self, number: int) -> None:
+        for name, amount in self._running.pop(number, {}).items():
+            self._used[name] -= amount

@@ -1,0 +1,365 @@
+"""A worker: one small process that runs one job at a time and takes its children with it when it ends.
+
+It does not know what a job is for, nor who else works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, Stop
+
+GRACE = 2.0
+"""Seconds between asking a process group to end and asking harder."""
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class ParentGone(Exception):
+    """The build that this worker works for is no more."""
+
+
+def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignored: bool) -> None:
+    """The life of a worker: jobs in, ends out, until told to stop or the parent is gone.
+
+    ``groups`` is a file to which the id and start of every process group is appended before its
+    command can do harm, so that whoever comes after a killed build can end what it left.
+    """
+    _keep_descriptors_to_ourselves()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    hands = Hands(parent, groups, keep_interrupt_ignored)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGTERM, hands.drop_everything)
+    if os.getppid() != parent_pid:
+        return
+    try:
+        while True:
+            message = hands.next_message(None)
+            if isinstance(message, Stop):
+                return
+            if isinstance(message, Job):
+                parent.send(hands.do(message))
+                if hands.worn_out:
+                    return
+    except (ParentGone, BrokenPipeError, ConnectionError):
+        hands.end_all(signal.SIGKILL)
+
+
+def _keep_descriptors_to_ourselves() -> None:
+    """What multiprocessing handed us must not reach the commands: a pipe they hold open hides our death."""
+    for handle in range(3, 256):
+        with contextlib.suppress(OSError):
+            os.set_inheritable(handle, False)
+
+
+def prctl(option: int, value: int) -> bool:
+    """One call of Linux's prctl; false where there is none."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+class Hands:
+    """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
+
+    def __init__(self, parent: Connection, groups: str, keep_interrupt_ignored: bool) -> None:
+        self._parent = parent
+        self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._defaults = [signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ]
+        if not keep_interrupt_ignored:
+            self._defaults.append(signal.SIGINT)
+        self._group = 0
+        self._warm: dict[str, tuple[int, int, int]] = {}
+        self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self.worn_out = False
+
+    def next_message(self, timeout: float | None) -> object:
+        """What the parent says next, None after ``timeout`` seconds of silence."""
+        try:
+            if timeout is not None and not self._parent.poll(timeout):
+                return None
+            return self._parent.recv()
+        except EOFError:
+            raise ParentGone from None
+
+    def do(self, job: Job) -> Ended | StaleWorker:
+        """Runs a job to its end."""
+        started = time.monotonic()
+        until = started + job.timeout if job.timeout is not None else None
+        leftovers = 0
+        ended = Ended(job.id)
+        for number, command in enumerate(job.commands):
+            try:
+                if isinstance(command, PythonCall):
+                    if self._is_stale(command):
+                        self.worn_out = True
+                        return StaleWorker(job.id)
+                    process = self._fork(command, job)
+                else:
+                    process = self._spawn(command, job)
+            except OSError as error:
+                ended = Ended(job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job))
+                break
+            ended, more = self._wait(job.id, process, until, number)
+            leftovers += more
+            if ended.failure:
+                break
+        return Ended(
+            ended.id, ended.failure, ended.exit_code, ended.signal, time.monotonic() - started, ended.command,
+            ended.detail, leftovers,
+        )  # fmt: skip
+
+    def drop_everything(self, number: int, frame: object) -> None:
+        """The parent died or wants us gone now: nothing of ours may go on."""
+        self.end_all(signal.SIGKILL)
+        os._exit(128 + number)
+
+    def end_all(self, how: signal.Signals) -> int:
+        """Signals the running group and every process that came to us when its parent ended; how many there were."""
+        count = 0
+        if self._group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._group, how)
+                count = 1
+        for child in children():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(child, how)
+                count += 1
+        return count
+
+    def _spawn(self, command: Shell, job: Job) -> int:
+        env = os.environ | dict(job.env)
+        executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
+        log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.chdir(job.cwd)
+            process = os.posix_spawn(
+                executable,
+                command.argv,
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, self._null, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=self._defaults,
+            )
+        finally:
+            os.close(log)
+        self._note(process)
+        return process
+
+    def _fork(self, command: PythonCall, job: Job) -> int:
+        """A child of this process, which has imported the module already; alone in its session like any command."""
+        log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            with _output_to(log):
+                self._warm_up(command)
+            process = os.fork()
+            if process == 0:
+                _be_the_call(command, job, self._null, log, self._defaults)
+        finally:
+            os.close(log)
+        self._note(process)
+        return process
+
+    def _warm_up(self, command: PythonCall) -> None:
+        """Imports the module here, so that each child has it for nothing; a failing import fails in the child."""
+        from wavebuild.run import call
+
+        self._warm.update(call.warm_up(command.module, command.folders, command.root))
+
+    def _is_stale(self, command: PythonCall) -> bool:
+        from wavebuild.run import call
+
+        return call.changed(self._warm, command.module, command.folders)
+
+    def _note(self, process: int) -> None:
+        self._group = process
+        os.write(self._groups, f"{process} {start_time(process)}\n".encode())
+
+    def _wait(self, job: int, process: int, until: float | None, number: int) -> tuple[Ended, int]:
+        """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
+        failure, status = "", None
+        with _watched(process) as watched:
+            steps: Iterator[signal.Signals] | None = None
+            next_step: float | None = None
+            while status is None:
+                status = self._look(process, watched, _earliest(until if steps is None else None, next_step))
+                if status is not None:
+                    break
+                now = time.monotonic()
+                if self._parent.poll(0):
+                    message = self.next_message(None)
+                    if isinstance(message, Interrupt):
+                        failure = failure or "interrupted"
+                        steps = iter((signal.SIGKILL,)) if message.at_once else steps or _ever_harder(signal.SIGINT)
+                        next_step = now
+                elif steps is None and until is not None and now >= until:
+                    failure = "timeout"
+                    steps = _ever_harder(signal.SIGTERM)
+                    next_step = now
+                if steps is not None and next_step is not None and time.monotonic() >= next_step:
+                    how = next(steps, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(process, how)
+                    next_step = now + GRACE
+        leftovers = self._clear_up()
+        self._group = 0
+        code = os.waitstatus_to_exitcode(status)
+        if failure:
+            return Ended(job, failure, signal=-code if code < 0 else None, command=number), 0
+        if code < 0:
+            return Ended(job, "signal", signal=-code, command=number), leftovers
+        return Ended(job, "exit" if code else "", exit_code=code, command=number), leftovers
+
+    def _look(self, process: int, watched: int, until: float | None) -> int | None:
+        """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
+        timeout = None if until is None else max(0.0, until - time.monotonic())
+        if watched >= 0:
+            poll = select.poll()
+            poll.register(watched, select.POLLIN)
+            poll.register(self._parent.fileno(), select.POLLIN)
+            poll.poll(None if timeout is None else timeout * 1000 + 1)
+        else:
+            select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
+        found, status = os.waitpid(process, os.WNOHANG)
+        return status if found else None
+
+    def _clear_up(self) -> int:
+        """Ends and buries whatever the command left running; how many processes that were."""
+        count = 0
+        asked = time.monotonic()
+        while True:
+            try:
+                found, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._group, signal.SIGKILL)
+                return count
+            if found:
+                continue
+            late = time.monotonic() - asked > GRACE / 2
+            ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
+            count = max(count, ended)
+            time.sleep(0.01)
+
+
+def children() -> list[int]:
+    """The processes whose parent we are; none where the system does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def start_time(process: int) -> str:
+    """When a process began, in the kernel's ticks: with its id it names one process for ever."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return "0"
+
+
+def _ever_harder(first: signal.Signals) -> Iterator[signal.Signals]:
+    yield first
+    if first is not signal.SIGTERM:
+        yield signal.SIGTERM
+    while True:
+        yield signal.SIGKILL
+
+
+def _earliest(*times: float | None) -> float | None:
+    given = [moment for moment in times if moment is not None]
+    return min(given) if given else None
+
+
+@contextlib.contextmanager
+def _watched(process: int) -> Iterator[int]:
+    """A descriptor that becomes readable when the process ends; -1 where there is none."""
+    try:
+        handle = os.pidfd_open(process)
+    except (AttributeError, OSError):
+        yield -1
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _output_to(log: int) -> Iterator[None]:
+    """Standard output and error go to the log meanwhile: importing runs the author's code."""
+    saved = os.dup(1), os.dup(2)
+    try:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        yield
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        for number, handle in zip((1, 2), saved, strict=True):
+            os.dup2(handle, number)
+            os.close(handle)
+
+
+def _be_the_call(command: PythonCall, job: Job, null: int, log: int, defaults: list[signal.Signals]) -> None:
+    """In the forked child: becomes the call, and never returns."""
+    code = 70
+    try:
+        os.setsid()
+        for number in defaults:
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(null, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir(job.cwd)
+        os.environ.update(dict(job.env))
+        from wavebuild.run import call
+
+        code = call.run(command.module, command.function, command.arguments, command.folders)
+    finally:
+        os._exit(code)
+
+
+def _find(name: str, path: str, cwd: str) -> str:
+    """The file of a command as a shell would find it."""
+    if "/" in name:
+        return os.path.join(cwd, name)
+    for folder in path.split(os.pathsep):
+        candidate = os.path.join(cwd, folder, name)
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return candidate
+    raise FileNotFoundError(errno.ENOENT, "command not found", name)
+
+
+def _like_a_shell(error: OSError) -> int:
+    return 127 if error.errno == errno.ENOENT else 126
+
+
+def _start(error: OSError, job: Job) -> str:
+    if error.errno == errno.E2BIG:
+        return "the command is too long for this system: write the list of files to a file, as $WAVEBUILD_INPUTS is"
+    if not os.path.isdir(job.cwd):
+        return f"its folder {job.cwd} does not exist"
+    return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)

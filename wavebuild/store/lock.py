@@ -1,0 +1,85 @@
+"""One build at a time per project: a lock that the kernel releases when its holder dies.
+
+It does not know what the holder does. The text in the file only tells people who holds it;
+no decision is ever made from it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from wavebuild import disk
+from wavebuild.errors import Place, mistake
+
+HELD = 3
+"""Exit code: another wavebuild holds this project."""
+
+
+class Lock:
+    """The lock while it is held; ``release`` or the end of the process gives it back."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def release(self) -> None:
+        if self._handle >= 0:
+            os.ftruncate(self._handle, 0)
+            os.close(self._handle)
+            self._handle = -1
+
+
+def take(path: str, command: str, wait: float, stopped: Callable[[], bool] = lambda: False) -> Lock:
+    """Takes the lock, waiting up to ``wait`` seconds. Raises WavebuildError (exit 3) that names the holder."""
+    disk.make_folder(os.path.dirname(path))
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    until = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                os.close(handle)
+                raise mistake(
+                    "no-lock", f"this file system cannot lock: {error.strerror}", Place(path),
+                    "set settings.state to a folder on a local disk",
+                ) from None
+        if time.monotonic() >= until or stopped():
+            holder = os.pread(handle, 4096, 0).decode("utf-8", "replace").strip() or "another process"
+            os.close(handle)
+            raise mistake(
+                "held", f"another wavebuild holds this project: {holder}",
+                remedy="wait for it, or use --wait DURATION", exit_code=HELD,
+            )
+        time.sleep(0.05)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"pid {os.getpid()}, {_user()}@{socket.gethostname()}: {command}\n".encode(), 0)
+    return Lock(handle)
+
+
+def is_held(path: str) -> bool:
+    """Whether somebody holds the lock at this moment; needs no right to write."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EACCES)
+    finally:
+        os.close(handle)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

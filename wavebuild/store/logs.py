@@ -1,0 +1,28 @@
+"""Which logs are kept: the newest few of every step.
+
+It does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from wavebuild import disk
+from wavebuild.store.state import State
+
+
+def prune_logs(state: State, home: str, run: str, steps: Iterable[str], keep: int) -> None:
+    """Removes the older logs of these steps, which just ran, and the lists that only this run's steps were shown."""
+    for path, entry in disk.walk(f"{home}/logs/{run}"):
+        if not path.endswith(".log"):
+            disk.remove(entry.path)
+    root = os.path.dirname(home)
+    for step in steps:
+        for result in state.results(step)[keep:]:
+            if result.log:
+                folder = os.path.dirname(os.path.join(root, result.log))
+                for attempt in range(1, result.attempts + 1):
+                    suffix = f".{attempt}" if attempt > 1 else ""
+                    disk.remove(f"{folder}/{step}{suffix}.log")
+                disk.remove_empty_folders(folder, home)

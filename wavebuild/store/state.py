@@ -1,0 +1,356 @@
+"""What is remembered from one build to the next: one SQLite file, written as each step ends.
+
+It does not know why a step ran, nor what a digest is of. Only the process that holds the
+project's lock writes; questions open it read-only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from wavebuild import disk
+from wavebuild.errors import Place, mistake
+from wavebuild.judge.stamp import Stamp
+from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.run.records import Attempt, Result
+
+VERSION = 1
+
+SCHEMA = """
+create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
+create table if not exists made (path text primary key, digest text, key text) without rowid;
+create table if not exists digests (
+    name text primary key, dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob, digest text
+) without rowid;
+create table if not exists attempts (id text primary key, step text, done integer, data blob) without rowid;
+create table if not exists runs (
+    run text primary key, began real, seconds real, exit_code integer, jobs integer, schedule text, command text
+) without rowid;
+create table if not exists results (
+    step text, run text, outcome text, began real, seconds real, attempts integer,
+    exit_code integer, failure text, log text, primary key (step, run)
+) without rowid;
+"""
+
+
+_trace_encode = msgspec.msgpack.Encoder().encode
+_trace_decode = msgspec.msgpack.Decoder(Trace).decode
+_attempt_decode = msgspec.msgpack.Decoder(Attempt).decode
+
+
+class State:
+    """The open state of one Wavefile. Raises WavebuildError when it cannot be used at all."""
+
+    def __init__(self, handle: sqlite3.Connection, path: str) -> None:
+        self._handle = handle
+        self._path = path
+        self._traces: dict[str, list[tuple[int, bytes]]] = {}
+        for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
+            self._traces.setdefault(key, []).append((number, data))
+        self._decoded: dict[str, list[Trace]] = {}
+        self._made: dict[str, tuple[str, str]] | None = None
+        self._pending: dict[str, tuple[Stamp, str]] = {}
+
+    # What is known
+
+    def traces(self, key: str) -> list[Trace]:
+        """The kept traces, newest first; damaged ones are as if they had never been."""
+        found = self._decoded.get(key)
+        if found is None:
+            found = [trace for _, data in self._traces.get(key, ()) if (trace := _decoded(data))]
+            self._decoded[key] = found
+        return found
+
+    def made(self) -> Mapping[str, tuple[str, str]]:
+        """Every member on record as made by a step: path → (digest, key of its maker's traces)."""
+        if self._made is None:
+            rows = self._handle.execute("select path, digest, key from made")
+            self._made = {path: (digest, key) for path, digest, key in rows}
+        return self._made
+
+    def digests(self) -> dict[str, tuple[Stamp, str]]:
+        """Digests that earlier builds learned, with the stamps they hold for."""
+        rows = self._handle.execute("select name, dev, ino, size, mtime, ctime, beyond, digest from digests")
+        return {
+            name: ((dev, ino, size, mtime, ctime, *(msgspec.msgpack.decode(beyond) if beyond else ())), digest)
+            for name, dev, ino, size, mtime, ctime, beyond, digest in rows
+        }
+
+    def attempts(self) -> list[tuple[Attempt, bool]]:
+        """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
+        rows = self._handle.execute("select data, done from attempts order by id")
+        return [(_attempt_decode(data), bool(done)) for data, done in rows]
+
+    def last_results(self) -> dict[str, Result]:
+        """The latest result of every step that ever ran."""
+        rows = self._handle.execute(
+            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began)"
+            " from results group by step"
+        )
+        return {row[0]: Result(*row[:9]) for row in rows}
+
+    def durations(self) -> dict[str, float]:
+        """Per step the median of its last five successes, in seconds."""
+        times: dict[str, list[float]] = {}
+        rows = self._handle.execute(
+            "select step, seconds from results where outcome = 'succeeded' order by step, began desc"
+        )
+        for step, seconds in rows:
+            last = times.setdefault(step, [])
+            if len(last) < 5:
+                last.append(seconds)
+        return {step: sorted(last)[len(last) // 2] for step, last in times.items()}
+
+    def results(self, step: str) -> list[Result]:
+        """Every result of a step, newest first."""
+        rows = self._handle.execute(
+            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log"
+            " from results where step = ? order by began desc",
+            (step,),
+        )
+        return [Result(*row) for row in rows]
+
+    # What is recorded
+
+    def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
+        """Digests to be written with the next record."""
+        self._pending.update(learned)
+
+    def begin(self, attempt: Attempt) -> None:
+        """The intent of an attempt, before the first file is touched."""
+        with self._handle:
+            self._write_attempt(attempt, done=False)
+
+    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
+        """A success: trace, members and result in one transaction; the attempt stays while files wait to be moved."""
+        kept = self.traces(key)
+        gone = [path for path in (kept[0].outputs if kept else {}) if path not in trace.outputs]
+        with self._handle:
+            self._append_trace(key, trace)
+            ask = self._handle.executemany
+            ask("insert or replace into made values (?, ?, ?)", [(path, d, key) for path, d in trace.outputs.items()])
+            ask("delete from made where path = ? and key = ?", [(path, key) for path in gone])
+            self._write_result(result)
+            self._write_pending()
+            if attempt.aside or attempt.bystanders:
+                self._write_attempt(attempt, done=True)
+            else:
+                self._handle.execute("delete from attempts where id = ?", (attempt.id,))
+        if self._made is not None:
+            made = dict(self._made)
+            made.update({path: (digest, key) for path, digest in trace.outputs.items()})
+            for path in gone:
+                made.pop(path, None)
+            self._made = made
+
+    def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
+        """The end of a run that did not succeed; ``void`` traces keep their bytes known but are never fresh again."""
+        with self._handle:
+            self._rewrite(key, {id(trace): msgspec.structs.replace(trace, void=True) for trace in void})
+            self._write_result(result)
+            self._write_pending()
+            self._handle.execute("delete from attempts where id = ?", (attempt,))
+
+    def record(self, key: str, trace: Trace) -> None:
+        """A trace without a run: a touch, a gate judged again, a manual step whose output was placed."""
+        with self._handle:
+            self._append_trace(key, trace)
+            self._handle.executemany(
+                "insert or replace into made values (?, ?, ?)", [(p, d, key) for p, d in trace.outputs.items()]
+            )
+            self._write_pending()
+        self._made = None
+
+    def replace_last(self, key: str, trace: Trace) -> None:
+        """Puts a trace in the place of the newest one."""
+        with self._handle:
+            last = self.traces(key)[0]
+            self._rewrite(key, {id(last): trace})
+            self._handle.executemany(
+                "insert or replace into made values (?, ?, ?)", [(p, d, key) for p, d in trace.outputs.items()]
+            )
+        self._made = None
+
+    def settle(self, result: Result) -> None:
+        """A result without a trace (a gate that failed again, a step that could not start)."""
+        with self._handle:
+            self._write_result(result)
+            self._write_pending()
+
+    def close_attempt(self, attempt: str) -> None:
+        with self._handle:
+            self._handle.execute("delete from attempts where id = ?", (attempt,))
+
+    def forget_members(self, paths: Iterable[str]) -> None:
+        """Members that were removed from the disk on purpose."""
+        with self._handle:
+            self._handle.executemany("delete from made where path = ?", [(path,) for path in paths])
+        self._made = None
+
+    def run_began(self, run: str, began: float, jobs: int, schedule: str, command: str) -> None:
+        with self._handle:
+            self._handle.execute(
+                "insert or replace into runs values (?, ?, null, null, ?, ?, ?)", (run, began, jobs, schedule, command)
+            )
+
+    def run_ended(self, run: str, seconds: float, exit_code: int) -> None:
+        with self._handle:
+            self._write_pending()
+            self._handle.execute(
+                "update runs set seconds = ?, exit_code = ? where run = ?", (seconds, exit_code, run)
+            )
+
+    def flush(self) -> None:
+        """Writes what was only learned."""
+        if self._pending:
+            with self._handle:
+                self._write_pending()
+
+    def close(self) -> None:
+        self._handle.close()
+
+    def _append_trace(self, key: str, trace: Trace) -> None:
+        rows = self._traces.setdefault(key, [])
+        number = rows[0][0] + 1 if rows else 1
+        data = _trace_encode(trace)
+        self._handle.execute("insert into traces values (?, ?, ?)", (key, number, data))
+        if len(rows) >= KEPT:
+            self._handle.execute("delete from traces where key = ? and number <= ?", (key, number - KEPT))
+        decoded = self.traces(key)
+        rows.insert(0, (number, data))
+        decoded.insert(0, trace)
+        del rows[KEPT:], decoded[KEPT:]
+
+    def _rewrite(self, key: str, changed: Mapping[int, Trace]) -> None:
+        if not changed:
+            return
+        rows, decoded = self._traces.get(key, []), self.traces(key)
+        sound = [row for row in rows if _decoded(row[1])]
+        for position, ((number, _), trace) in enumerate(zip(sound, list(decoded), strict=True)):
+            if id(trace) in changed:
+                now = changed[id(trace)]
+                data = _trace_encode(now)
+                self._handle.execute("update traces set data = ? where key = ? and number = ?", (data, key, number))
+                sound[position] = (number, data)
+                decoded[position] = now
+        self._traces[key] = sound
+
+    def _write_attempt(self, attempt: Attempt, done: bool) -> None:
+        self._handle.execute(
+            "insert or replace into attempts values (?, ?, ?, ?)",
+            (attempt.id, attempt.step, int(done), msgspec.msgpack.encode(attempt)),
+        )
+
+    def _write_result(self, result: Result) -> None:
+        self._handle.execute(
+            "insert or replace into results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                result.step,
+                result.run,
+                result.outcome,
+                result.began,
+                result.seconds,
+                result.attempts,
+                result.exit_code,
+                result.failure,
+                result.log,
+            ),
+        )
+
+    def _write_pending(self) -> None:
+        if self._pending:
+            self._handle.executemany(
+                "insert or replace into digests values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (name, *stamp[:5], msgspec.msgpack.encode(stamp[5:]) if stamp[5:] else None, digest)
+                    for name, (stamp, digest) in self._pending.items()
+                ],
+            )
+            self._pending = {}
+
+
+def open_state(path: str, notice: list[str]) -> State:
+    """The state, to be written to; a damaged one is set aside and said in ``notice``, and an empty one begun."""
+    disk.make_folder(os.path.dirname(path))
+    try:
+        return State(_open(path), path)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
+    bad = _set_aside(path)
+    notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
+    return State(_open(path), path)
+
+
+def read_state(path: str) -> State | None:
+    """The state, for questions: nothing is written; None if there is none yet or it cannot be read."""
+    if not os.path.exists(path):
+        return None
+    for flags in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
+            handle.execute("pragma query_only=1")
+            if _version(handle) == VERSION:
+                return State(handle, path)
+            handle.close()
+        except sqlite3.OperationalError:
+            continue
+        except sqlite3.DatabaseError:
+            return None
+    return None
+
+
+def _open(path: str) -> sqlite3.Connection:
+    handle = sqlite3.connect(path, isolation_level="DEFERRED", timeout=10)
+    version = _version(handle)
+    if version > VERSION:
+        handle.close()
+        raise mistake(
+            "state-newer",
+            f"the state was written by a newer wavebuild (version {version}, this one knows {VERSION})",
+            Place(path),
+            "use that wavebuild, or remove the file: all that is lost is what need not run again",
+        )
+    handle.execute("pragma journal_mode=wal")
+    handle.execute("pragma synchronous=normal")
+    if version < VERSION:
+        handle.executescript(SCHEMA)
+        handle.execute(f"pragma user_version={VERSION}")
+        handle.commit()
+    return handle
+
+
+def _version(handle: sqlite3.Connection) -> int:
+    return int(handle.execute("pragma user_version").fetchone()[0])
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """SQLITE_CORRUPT and SQLITE_NOTADB; a full disk, a lock or a read-only file is not damage."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (11, 26)
+
+
+def _set_aside(path: str) -> str:
+    number = 1
+    while os.path.exists(bad := f"{path}.bad-{number}"):
+        number += 1
+    disk.move(path, bad)
+    for suffix in ("-wal", "-shm"):
+        disk.remove(path + suffix)
+    return bad
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)
+
+
+def _decoded(data: bytes) -> Trace | None:
+    try:
+        return _trace_decode(data)
+    except msgspec.DecodeError:
+        return None

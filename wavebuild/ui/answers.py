@@ -1,0 +1,207 @@
+"""The text of every answer: plan, status, list, explanation, problems, what clean would do.
+
+It does not know how an answer was found; a value comes in, lines go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
+from wavebuild.errors import Problem
+from wavebuild.graph import Graph
+from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
+from wavebuild.ui import words
+from wavebuild.ui.escapes import escaped
+from wavebuild.ui.style import Colour, Style
+from wavebuild.ui.tables import hanging, table
+
+_COLOURS: dict[PlanWord, Colour] = {
+    PlanWord.RUN: "cyan",
+    PlanWord.RECHECK: "cyan",
+    PlanWord.MAYBE: "yellow",
+    PlanWord.RESTORE: "green",
+    PlanWord.FRESH: "dim",
+    PlanWord.FROZEN: "dim",
+    PlanWord.HELD: "dim",
+    PlanWord.WAITING: "yellow",
+    PlanWord.BLOCKED: "yellow",
+    PlanWord.EXPANDS: "cyan",
+}
+
+
+# plan
+
+
+def plan_lines(plan: Plan, style: Style, all_reasons: bool = False) -> list[str]:
+    """The waves with what becomes of each step, then the times and the critical path."""
+    if not plan.waves:
+        return ["nothing to plan: no step is selected"]
+    name_width = min(32, max(len(escaped(step.name)) for wave in plan.waves for step in wave.steps))
+    critical = frozenset(plan.critical_path)
+    out: list[str] = []
+    for wave in plan.waves:
+        out += _plan_wave(wave, style)
+        for step in wave.steps:
+            facts = _plan_facts(step, step.name in critical, all_reasons)
+            out += _plan_step(step, " · ".join(facts), name_width, style)
+    return [*out, "", *_plan_summary(plan, style)]
+
+
+def _plan_wave(wave: PlannedWave, style: Style) -> list[str]:
+    title = f"wave {wave.number} · {words.wave_words(wave)}"
+    phases = list(dict.fromkeys(step.phase for step in wave.steps if step.phase))
+    if phases:
+        title += f" · {'phase' if len(phases) == 1 else 'phases'} {words.listed(phases)}"
+    return [style.paint(title, "bold")]
+
+
+def _plan_step(step: PlannedStep, text: str, name_width: int, style: Style) -> list[str]:
+    word = style.paint(words.plan_word(step.word).ljust(7), _COLOURS[step.word])
+    lead = f"  {word} {escaped(step.name).ljust(name_width)}  "
+    plain_lead = len(lead) - len(word) + 7
+    lines = hanging(" " * plain_lead, text, max(style.width, plain_lead + 24))
+    return [(lead + lines[0][plain_lead:]).rstrip(), *(line.rstrip() for line in lines[1:])]
+
+
+def _plan_facts(step: PlannedStep, critical: bool, all_reasons: bool) -> list[str]:
+    shown = step.reasons if all_reasons else step.reasons[:1]
+    facts = [words.reason_in_full(each) if all_reasons else words.reason_text(each) for each in shown]
+    if len(step.reasons) > len(shown):
+        facts[-1] += f" (+{len(step.reasons) - len(shown)})"
+    if step.after and not facts:
+        facts.append(f"after {words.listed(step.after)}")
+    if step.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD):
+        return facts
+    if step.estimate:
+        facts.append(words.span(step.estimate))
+    if critical:
+        facts.append("critical")
+    elif step.slack:
+        facts.append(f"slack {words.span(step.slack)}")
+    return facts
+
+
+def _plan_summary(plan: Plan, style: Style) -> list[str]:
+    steps = [step for wave in plan.waves for step in wave.steps]
+    tally = [f"{sum(step.word is word for step in steps)} {words.plan_word(word)}" for word in PlanWord]
+    out = hanging("steps          ", " · ".join(each for each in tally if not each.startswith("0 ")), style.width)
+    if plan.critical_path:
+        chain = " → ".join(escaped(name) for name in plan.critical_path)
+        out += hanging("critical path  ", chain, style.width)
+    return out + (_times(plan.times, plan.jobs, style) if plan.times else [])
+
+
+def _times(times: Times, jobs: int, style: Style) -> list[str]:
+    """The three orders side by side, and what flow saves against one after another."""
+    saved = words.percentage(times.saved)
+    unlimited = (
+        f"serial {words.span(times.serial)} · barrier {words.span(times.barrier)} · flow {words.span(times.flow)}"
+    )
+    limited = f"barrier {words.span(times.barrier_j)} · flow {words.span(times.flow_j)}"
+    return [
+        *hanging("time           ", f"{unlimited} · {saved} saved", style.width),
+        *hanging(f"with -j{jobs}".ljust(15), limited, style.width),
+    ]
+
+
+# status
+
+
+def status_lines(status: Sequence[StatusLine], style: Style) -> list[str]:
+    """One row a step: its verdict, how its last run ended, how long it took, when."""
+    rows = [_status_row(each) for each in status]
+    return table(("Step", "Verdict", "Last run", "Took", "Result", "Why"), rows, style.width)
+
+
+def _status_row(line: StatusLine) -> tuple[str, ...]:
+    notes = [words.reason_text(each) for each in line.reasons[:1]]
+    if line.by_touch:
+        notes.append("by touch")
+    if line.by_hand:
+        notes.append(f"by hand: {words.listed(line.by_hand)}")
+    return (
+        escaped(line.step),
+        words.plan_word(line.word),
+        _local(line.last_started),
+        words.duration(line.last_seconds) if line.last_seconds is not None else "",
+        words.outcome_word(line.last_outcome) if line.last_outcome else "",
+        "\n".join(notes),
+    )
+
+
+def _local(instant: float | None) -> str:
+    return datetime.fromtimestamp(instant).strftime("%Y-%m-%d %H:%M:%S") if instant is not None else ""
+
+
+# list
+
+
+def list_lines(graph: Graph, style: Style) -> list[str]:
+    """The table of the pipeline: what each step reads and produces, and on which steps it depends."""
+    return table(
+        ("Step", "Title", "Reads", "Produces", "Depends on"), [_list_row(graph, at) for at in _all(graph)], style.width
+    )
+
+
+def _all(graph: Graph) -> range:
+    return range(len(graph.wavefile.steps))
+
+
+def _list_row(graph: Graph, at: int) -> tuple[str, ...]:
+    steps = graph.wavefile.steps
+    step = steps[at]
+    return (
+        escaped(step.name),
+        escaped(step.title or ""),
+        "\n".join(escaped(each.text) for each in step.inputs),
+        "\n".join(escaped(each.text) for each in step.outputs),
+        ", ".join(escaped(steps[maker].name) for maker in graph.upstream[at]),
+    )
+
+
+# explain
+
+
+def explain_lines(explanation: Explanation, style: Style) -> list[str]:
+    """The chain of causes, each link under the one it caused."""
+    if not explanation.chain:
+        return [f"{escaped(explanation.subject)}: nothing is known of it"]
+    out: list[str] = []
+    for depth, cause in enumerate(explanation.chain):
+        out += _cause(cause, depth, style)
+    return out
+
+
+def _cause(cause: Cause, depth: int, style: Style) -> list[str]:
+    indent = "  " * min(depth, 12)
+    word = style.paint(words.plan_word(cause.word), _COLOURS[cause.word])
+    out = [f"{indent}{escaped(cause.step)} is {word}"]
+    for reason in cause.reasons:
+        out += hanging(f"{indent}  because ", words.reason_in_full(reason), style.width)
+    if not cause.reasons and cause.word is PlanWord.FRESH:
+        out.append(f"{indent}  everything it reads and made is as its last success left it")
+    return out
+
+
+# check, clean
+
+
+def check_lines(problems: Sequence[Problem]) -> list[str]:
+    if not problems:
+        return ["no problems"]
+    return [line for problem in problems for line in problem_lines(problem)]
+
+
+def problem_lines(problem: Problem) -> list[str]:
+    """A problem as it is shown; its words may quote a file, so no line of it is trusted."""
+    return [escaped(line) for line in problem.lines()]
+
+
+def clean_lines(cleaned: Cleaned, done: bool) -> list[str]:
+    """What goes, what stays and why."""
+    word = "removed" if done else "would remove"
+    out = [f"{word} {escaped(member)}" for member in cleaned.removed]
+    out += [f"kept {escaped(member)}: {escaped(why)}" for member, why in cleaned.kept]
+    return out or ["nothing to remove"]

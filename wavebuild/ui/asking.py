@@ -1,0 +1,163 @@
+"""Turns parsed flags into a request, and refuses flags that contradict each other.
+
+It does not know what will be done with the request.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from wavebuild.errors import mistake
+from wavebuild.ui.arguments import settings, split_words, waiting
+from wavebuild.ui.caller import Caller, cores
+from wavebuild.ui.style import When
+
+if TYPE_CHECKING:
+    from wavebuild.declare.model import Schedule
+    from wavebuild.engine import Request
+
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+Mode = Literal["build", "plan", "question", "touch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which project, seen from where: the flags that every command has."""
+
+    directories: Sequence[str] = ()
+    file: str | None = None
+    overrides: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The flags of a build."""
+
+    jobs: int | None = None
+    parallel: bool = False
+    sequential: bool = False
+    schedule: str | None = None
+    barrier: bool = False
+    keep_going: bool = False
+    force: bool = False
+    only: bool = False
+    wait: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """The flags about what is said, and what is done instead of a build."""
+
+    dry_run: bool = False
+    question: bool = False
+    touch: bool = False
+    strict: bool = False
+    yes: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    explain: bool = False
+    json: bool = False
+    events: str | None = None
+    color: When = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLog:
+    """Which log of a step, and what of it."""
+
+    attempt: int | None = None
+    run: str | None = None
+    follow: bool = False
+    path: bool = False
+
+
+def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | None = None) -> Request:
+    """The request, complete but for the Wavefile's own settings."""
+    from wavebuild.engine import Request
+
+    how = how or How()
+    targets, settled = split_words(words)
+    return Request(
+        directory=_folder(caller, where.directories),
+        file=where.file,
+        targets=targets,
+        overrides=(*settings(where.overrides), *settled),
+        environ=tuple(sorted(caller.environ.items())),
+        jobs=_jobs(caller, how),
+        schedule=_schedule(caller, how),
+        keep_going=True if how.keep_going else _yes_or_no(caller, "WAVEBUILD_KEEP_GOING"),
+        force=how.force,
+        only=how.only,
+        wait=waiting(how.wait),
+        command_line=shlex.join(("wavebuild", *caller.argv)),
+    )
+
+
+def mode_of(show: Show, words: Sequence[str]) -> Mode:
+    """What a build command is asked for; the contradictions are refused here, before anything is loaded."""
+    _at_most_one("-n, -q and -t exclude each other", show.dry_run, show.question, show.touch)
+    _at_most_one("-v and -s exclude each other", show.verbose, show.quiet)
+    _at_most_one("-q answers by its exit code: it goes with neither --json nor --events", show.question, show.json)
+    _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
+    if show.strict and not show.question:
+        raise mistake("flags", "--strict says how -q judges: it needs -q")
+    if show.touch and not show.yes and not split_words(words)[0]:
+        raise mistake("flags", "-t without targets accepts every output there is", remedy="name targets, or add --yes")
+    if show.question:
+        return "question"
+    if show.dry_run:
+        return "plan"
+    return "touch" if show.touch else "build"
+
+
+def _at_most_one(message: str, *given: bool) -> None:
+    if sum(given) > 1:
+        raise mistake("flags", message)
+
+
+def _folder(caller: Caller, directories: Sequence[str]) -> str:
+    folder = os.path.normpath(os.path.join(caller.folder, *directories))
+    if not os.path.isdir(folder):
+        raise mistake("no-folder", f"-C: there is no folder {os.path.join(*directories) if directories else folder}")
+    return folder
+
+
+def _jobs(caller: Caller, how: How) -> int | None:
+    _at_most_one(
+        "-j, --parallel and --sequential say the same: give one", how.jobs is not None, how.parallel, how.sequential
+    )
+    if how.sequential:
+        return 1
+    if how.parallel:
+        return cores()
+    jobs = how.jobs if how.jobs is not None else _number(caller, "WAVEBUILD_JOBS")
+    if jobs is not None and jobs < 0:
+        raise mistake("bad-jobs", f"-j needs a number from 0, not {jobs}")
+    return cores() if jobs == 0 else jobs
+
+
+def _schedule(caller: Caller, how: How) -> Schedule | None:
+    if how.barrier and how.schedule not in (None, "barrier"):
+        raise mistake("flags", f"--barrier and --schedule {how.schedule} exclude each other")
+    said = "barrier" if how.barrier else how.schedule or caller.environ.get("WAVEBUILD_SCHEDULE") or None
+    if said not in (None, "flow", "barrier"):
+        raise mistake("bad-schedule", f"the schedule is flow or barrier, not {said!r}")
+    return cast("Schedule | None", said)
+
+
+def _number(caller: Caller, name: str) -> int | None:
+    text = caller.environ.get(name, "")
+    if text and not (text.isascii() and text.isdecimal()):
+        raise mistake("bad-environment", f"{name} needs a number, not {text!r}")
+    return int(text) if text else None
+
+
+def _yes_or_no(caller: Caller, name: str) -> bool | None:
+    text = caller.environ.get(name, "").lower()
+    if text and text not in (*_YES, *_NO):
+        raise mistake("bad-environment", f"{name} needs yes or no, not {text!r}")
+    return text in _YES if text else None

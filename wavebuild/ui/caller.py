@@ -1,0 +1,139 @@
+"""Who called: the streams, the folder, the environment, and where the deeds are found.
+
+It does not know which command was called.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+
+from wavebuild.errors import mistake
+
+if TYPE_CHECKING:
+    from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Project, Request, StatusLine
+    from wavebuild.errors import Problem
+    from wavebuild.plan.model import Plan
+    from wavebuild.run.events import Event
+
+
+class Deeds(Protocol):
+    """What the command line asks of the engine: the functions of ``wavebuild.engine``."""
+
+    def load(self, request: Request) -> Project: ...
+
+    def build(self, request: Request, tell: Callable[[Event], None]) -> BuildResult: ...
+
+    def plan(self, request: Request) -> Plan: ...
+
+    def question(self, request: Request, strict: bool = False) -> bool: ...
+
+    def status(self, request: Request) -> tuple[StatusLine, ...]: ...
+
+    def explain(self, request: Request, subject: str) -> Explanation: ...
+
+    def logs(self, request: Request, step: str) -> tuple[LogFile, ...]: ...
+
+    def touch(self, request: Request) -> tuple[str, ...]: ...
+
+    def accept(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]: ...
+
+    def clean(self, request: Request, dry: bool) -> Cleaned: ...
+
+    def check(self, request: Request) -> tuple[Problem, ...]: ...
+
+
+def wavebuild_engine() -> Deeds:
+    """The real deeds, imported when the first is asked for."""
+    from wavebuild import engine
+
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    folder: str
+    environ: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    argv: tuple[str, ...] = ()
+    engine: Callable[[], Deeds] = wavebuild_engine
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Diagnostics, on stderr; if nobody listens any more, that is no failure of the command."""
+        try:
+            self.stderr.write("".join(f"{line}\n" for line in lines))
+            self.stderr.flush()
+        except (OSError, ValueError):
+            _let_go(self.stderr)
+
+    def answer(self, lines: Sequence[str]) -> None:
+        """Results, on stdout."""
+        self.put("".join(f"{line}\n" for line in lines))
+
+    def put(self, text: str) -> bool:
+        """A piece of a result, on stdout; false when the reader has gone (``| head``)."""
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _let_go(self.stdout)
+            return False
+        except OSError as error:
+            _let_go(self.stdout)
+            raise mistake("stdout", f"the answer cannot be written: {error.strerror}") from error
+        return True
+
+    def asks(self, question: str) -> bool:
+        """Whether a person at a terminal says yes."""
+        self.say([f"{question} [y/N]"])
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def interactive(self) -> bool:
+        return self.stdin.isatty() and self.stderr.isatty()
+
+
+def the_caller(argv: Sequence[str]) -> Caller:
+    """The process's own streams and environment."""
+    stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
+    return Caller(_current_folder(), dict(os.environ), stdin, stdout, stderr, tuple(argv))
+
+
+def _open(stream: TextIO | None, way: Literal["r", "w"]) -> TextIO:
+    """The stream, unable to fail on a character it cannot carry; the null device where it was closed."""
+    if stream is None:
+        # Taken at once, so that no file opened later gets the number of a standard stream.
+        return open(os.devnull, way, encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper) and way == "w":
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise mistake("no-folder", "the current folder is gone", remedy="change to one that exists") from None
+
+
+def _let_go(stream: TextIO) -> None:
+    """Points a broken stream at nothing, so that its flush at exit does not fail a second time."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

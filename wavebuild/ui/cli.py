@@ -1,0 +1,339 @@
+"""The command line: reads argv and environment, calls one deed or question of the engine, shows what comes back.
+
+It does not know how anything is built; each command is its flags and a few lines.
+"""
+
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from wavebuild import __version__
+from wavebuild.errors import WavebuildError
+from wavebuild.ui import arguments, commands
+from wavebuild.ui.asking import How, Show, WantedLog, Where
+from wavebuild.ui.caller import Caller, the_caller
+
+BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may have meant a step
+
+Directories = Annotated[list[str] | None, typer.Option("-C", metavar="DIR", help="As if started in DIR.")]
+File = Annotated[str | None, typer.Option("-f", "--file", "--pipeline", metavar="FILE", help="The Wavefile to use.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a value of vars.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+Color = Annotated[Literal["auto", "always", "never"], typer.Option("--color", help="When to use colours.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
+Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGETS]...", show_default=False)]
+Subjects = Annotated[list[str], typer.Argument(metavar="PATH|STEP...", show_default=False)]
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+class Front(TyperGroup):
+    """The commands, with ``build`` as the one that need not be named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks for completions: half a line is no mistake
+            return super().parse_args(ctx, args)
+        arranged = arguments.arranged(args)
+        ctx.meta[BARE] = arranged.bare
+        return super().parse_args(ctx, list(arranged.line))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The flags of a build first: they are what is typed most."""
+        self.commands["build"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+app = typer.Typer(
+    cls=Front,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def front(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Bring files up to date: wavebuild [TARGETS] [FLAGS], or one of the commands."""
+    if version:
+        caller: Caller = ctx.obj
+        caller.answer([f"wavebuild {__version__}"])
+
+
+@app.command()
+def build(
+    ctx: typer.Context,
+    targets: Targets = None,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", "--max-workers", metavar="[N]", help="Steps at once; 0: all cores.")
+    ] = None,
+    parallel: Annotated[bool, typer.Option("--parallel", help="As many steps at once as there are cores.")] = False,
+    sequential: Annotated[bool, typer.Option("--sequential", help="One step after another, as -j1.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("-k", "--keep-going", help="After a failure run all that does not depend on it.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print the plan; change nothing.")] = False,
+    question: Annotated[bool, typer.Option("-q", "--question", help="Exit 0 if all is fresh, else 1.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="With -q: steps that always run count too.")] = False,
+    force: Annotated[bool, typer.Option("-B", "--force", help="Run even what is fresh.")] = False,
+    touch: Annotated[
+        bool, typer.Option("-t", "--touch", help="Accept present outputs as results; run nothing.")
+    ] = False,
+    only: Annotated[bool, typer.Option("--only", help="The targets alone, without what they need.")] = False,
+    schedule: Annotated[
+        Literal["flow", "barrier"] | None, typer.Option("--schedule", help="How waves follow each other.")
+    ] = None,
+    barrier: Annotated[bool, typer.Option("--barrier", help="Start a wave when the one before has ended.")] = False,
+    wait: Annotated[str, typer.Option("--wait", metavar="DURATION", help="Wait for another build to end.")] = "0",
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each step runs before it runs.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Commands and all output.")] = False,
+    quiet: Annotated[bool, typer.Option("-s", "--quiet", help="Only failures.")] = False,
+    events: Annotated[
+        str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
+    ] = None,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    yes: Yes = False,
+    color: Color = "auto",
+) -> int:
+    """Bring the targets up to date; without targets, what the Wavefile names, else everything."""
+    return commands.build(
+        ctx.obj,
+        targets or [],
+        Where(directories or (), file, overrides or ()),
+        How(jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait),
+        Show(
+            dry_run=dry_run,
+            question=question,
+            touch=touch,
+            strict=strict,
+            yes=yes,
+            verbose=verbose,
+            quiet=quiet,
+            explain=explain,
+            json=as_json,
+            events=events,
+            color=color,
+        ),
+    )
+
+
+@app.command()
+def plan(
+    ctx: typer.Context,
+    targets: Targets = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", "--max-workers", metavar="[N]")] = None,
+    force: Annotated[bool, typer.Option("-B", "--force", help="As if all had to run.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="The targets alone.")] = False,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """What will run: waves, reasons, times, critical path."""
+    where = Where(directories or (), file, overrides or ())
+    how = How(jobs=jobs, force=force, only=only)
+    return commands.plan(
+        ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
+    )
+
+
+@app.command()
+def status(
+    ctx: typer.Context,
+    targets: Targets = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if anything is stale.")] = False,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """What ran: a line a step, its verdict and its last run."""
+    where = Where(directories or (), file, overrides or ())
+    show = Show(verbose=verbose, json=as_json, color=color)
+    return commands.status(ctx.obj, targets or [], where, show, exit_code, _bare(ctx))
+
+
+@app.command()
+def explain(
+    ctx: typer.Context,
+    subject: Annotated[list[str], typer.Argument(metavar="STEP|PATH", show_default=False)],
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Why a step is what it is: the chain of causes to the root."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.explain(ctx.obj, subject, where, Show(verbose=verbose, json=as_json, color=color))
+
+
+@app.command()
+def graph(
+    ctx: typer.Context,
+    form: Annotated[Literal["text", "mermaid", "dot", "json"], typer.Option("--format", help="How to draw.")] = "text",
+    upstream: Annotated[
+        list[str] | None, typer.Option("--upstream", metavar="STEP", help="Only what STEP needs.")
+    ] = None,
+    downstream: Annotated[
+        list[str] | None, typer.Option("--downstream", metavar="STEP", help="Only what depends on STEP.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """How the pipeline hangs together."""
+    where = Where(directories or (), file, overrides or ())
+    part = (upstream or [], downstream or [])
+    return commands.graph(
+        ctx.obj, where, "json" if as_json else form, part, Show(verbose=verbose, color=color), _bare(ctx)
+    )
+
+
+@app.command(name="list")
+def list_steps(
+    ctx: typer.Context,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """What there is: each step, what it reads, produces and depends on."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.list_steps(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+
+
+@app.command()
+def log(
+    ctx: typer.Context,
+    step: Annotated[list[str], typer.Argument(metavar="STEP", show_default=False)],
+    attempt: Annotated[int | None, typer.Option("--attempt", metavar="N", help="Of this try.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Of this run.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on while it grows.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Only say where it is.")] = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """The latest log of a step."""
+    where = Where(directories or (), file, overrides or ())
+    wanted = WantedLog(attempt, run_id, follow, path)
+    return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
+
+
+@app.command()
+def accept(
+    ctx: typer.Context,
+    subjects: Subjects,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Take files as they are now for the results of their steps."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
+
+
+@app.command()
+def clean(
+    ctx: typer.Context,
+    steps: Annotated[list[str] | None, typer.Argument(metavar="[STEPS]...", show_default=False)] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Remove outputs; never what a person placed."""
+    where = Where(directories or (), file, overrides or ())
+    show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color)
+    return commands.clean(ctx.obj, steps or [], where, show, _bare(ctx))
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Load the Wavefile and look for mistakes, without running anything."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+
+
+def _bare(ctx: typer.Context) -> str | None:
+    bare: str | None = ctx.meta.get(BARE)
+    return bare
+
+
+def run(caller: Caller) -> int:
+    """One command line from end to end; the exit code."""
+    try:
+        code = app(list(caller.argv), prog_name="wavebuild", standalone_mode=False, obj=caller)
+        return code if isinstance(code, int) else 0
+    except WavebuildError as error:
+        return _refused(caller, error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        return _misread(caller, error) if hasattr(error, "format_message") else _bug(caller)
+
+
+def _refused(caller: Caller, error: WavebuildError) -> int:
+    """The author's mistake: its lines and its exit code."""
+    caller.say(commands.problem_lines(error, caller.argv))
+    return error.exit_code
+
+
+def _misread(caller: Caller, error: Any) -> int:
+    """A command line the parser refused; its exceptions have no public name, but this method."""
+    from wavebuild.ui.escapes import escaped
+
+    caller.say([f"wavebuild: {escaped(error.format_message())}", "try: wavebuild --help"])
+    return 2
+
+
+def _bug(caller: Caller) -> int:
+    """Our own mistake is loud."""
+    import traceback
+
+    caller.say([*traceback.format_exc().splitlines(), "this is a bug of wavebuild, not of your Wavefile"])
+    return 70
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        caller = the_caller(sys.argv[1:])
+    except WavebuildError as error:
+        sys.stderr.write(f"wavebuild: {error}\n")
+        sys.exit(error.exit_code)
+    sys.exit(run(caller))

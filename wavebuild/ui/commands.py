@@ -1,0 +1,364 @@
+"""Each command after its flags are read: one question or deed of the engine, and its answer on the right stream.
+
+It does not know how the flags were spelled.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, assert_never
+
+from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
+from wavebuild.ui.arguments import arranged, meant
+from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
+from wavebuild.ui.caller import Caller
+
+if TYPE_CHECKING:
+    from wavebuild.engine import BuildResult, LogFile, Request
+    from wavebuild.graph import Graph
+    from wavebuild.run.events import Event
+    from wavebuild.ui.drawing import Format
+    from wavebuild.ui.plain import Manner
+    from wavebuild.ui.records import Record
+    from wavebuild.ui.style import Style
+
+FOLLOW = 0.2  # seconds between two looks at a log that is followed
+
+
+# build and its other modes
+
+
+def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
+    mode = mode_of(show, words)
+    request = request_of(caller, where, words, how)
+    match mode:
+        case "question":
+            return 0 if not caller.engine().question(request, show.strict) else 1
+        case "plan":
+            return _answer_plan(caller, request, show)
+        case "touch":
+            return _touch(caller, request, show)
+        case "build":
+            return _run_build(caller, request, show)
+        case _:
+            assert_never(mode)
+
+
+def _run_build(caller: Caller, request: Request, show: Show) -> int:
+    from wavebuild.ui.event_lines import event_lines
+    from wavebuild.ui.plain import Manner, PlainScreen
+    from wavebuild.ui.style import style_of
+
+    style = style_of(caller.stderr, caller.environ, show.color)
+    manner = Manner(style, show.verbose, show.quiet, show.explain)
+    screen = PlainScreen(caller.stderr, manner)
+    ending: list[str] = []
+    with event_lines(show.events, request.directory, caller.stdout) as write_line:
+
+        def tell(event: Event) -> None:
+            write_line(event)
+            screen.tell(event)
+
+        try:
+            result = caller.engine().build(request, tell)
+            ending = ending_lines(result, manner)
+        finally:
+            screen.close(ending)
+    if show.json:
+        from wavebuild.ui.records import build_record
+
+        _answer_record(caller, build_record(result))
+    return result.exit_code
+
+
+def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
+    """The last line of a build, after what else is left to say."""
+    from wavebuild.ui import words
+    from wavebuild.ui.records import counts
+
+    if manner.quiet and result.ok:
+        return []
+    out = []
+    if result.orphans:
+        left = words.counted(len(result.orphans), "file")
+        out.append(f"{left} of steps that are no more: {words.listed(result.orphans)}")
+    if result.nothing_to_do:
+        return [*out, words.nothing_to_do(result.fresh, result.seconds)]
+    counted = words.counts_line(counts(result)) or "nothing ran"
+    return [*out, f"{counted} ({words.duration(result.seconds)})"]
+
+
+def _touch(caller: Caller, request: Request, show: Show) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    steps = caller.engine().touch(request)
+    if show.json:
+        _answer_record(caller, {"touched": list(steps)})
+    elif not show.quiet:
+        caller.say([f"accepted as its result, without a run: {escaped(step)}" for step in steps])
+    return 0
+
+
+# questions
+
+
+def plan(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, bare: str | None) -> int:
+    request = request_of(caller, where, words, how)
+    _refuse_ambiguous(caller, request, bare)
+    return _answer_plan(caller, request, show)
+
+
+def _answer_plan(caller: Caller, request: Request, show: Show) -> int:
+    plan = caller.engine().plan(request)
+    if show.json:
+        from wavebuild.ui.records import plan_record
+
+        _answer_record(caller, plan_record(plan))
+    else:
+        from wavebuild.ui.answers import plan_lines
+
+        style = _stdout_style(caller, show)
+        _answer_text(caller, plan_lines(plan, style, show.verbose or show.explain), style)
+    return 0
+
+
+def status(caller: Caller, words: Sequence[str], where: Where, show: Show, exit_code: bool, bare: str | None) -> int:
+    from wavebuild.plan.model import PlanWord
+
+    request = request_of(caller, where, words)
+    _refuse_ambiguous(caller, request, bare)
+    lines = caller.engine().status(request)
+    if show.json:
+        from wavebuild.ui.records import status_record
+
+        _answer_record(caller, status_record(lines))
+    else:
+        from wavebuild.ui.answers import status_lines
+
+        style = _stdout_style(caller, show)
+        _answer_text(caller, status_lines(lines, style), style)
+    settled = (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD)
+    return 1 if exit_code and any(line.word not in settled for line in lines) else 0
+
+
+def explain(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    request = request_of(caller, where, words)
+    subject = _the_one(request.targets, "explain needs one STEP or PATH")
+    explanation = caller.engine().explain(request, subject)
+    if show.json:
+        from wavebuild.ui.records import explain_record
+
+        _answer_record(caller, explain_record(explanation))
+    else:
+        from wavebuild.ui.answers import explain_lines
+
+        style = _stdout_style(caller, show)
+        _answer_text(caller, explain_lines(explanation, style), style)
+    return 0
+
+
+def graph(
+    caller: Caller,
+    where: Where,
+    form: Format,
+    part: tuple[Sequence[str], Sequence[str]],
+    show: Show,
+    bare: str | None,
+) -> int:
+    from wavebuild.ui.drawing import drawn, sketch
+
+    whole = caller.engine().load(request_of(caller, where, ())).graph
+    _refuse_shadowed(bare, whole)
+    upstream, downstream = ([_number(whole, name) for name in side] for side in part)
+    style = _stdout_style(caller, show)
+    _answer_text(caller, drawn(sketch(whole, upstream, downstream), form, style), style)
+    return 0
+
+
+def _number(graph: Graph, name: str) -> int:
+    if name not in graph.number:
+        raise mistake("unknown-step", f"there is no step {name!r}", remedy=did_you_mean(name, graph.number))
+    return graph.number[name]
+
+
+def list_steps(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
+    whole = caller.engine().load(request_of(caller, where, ())).graph
+    _refuse_shadowed(bare, whole)
+    if show.json:
+        from wavebuild.ui.records import list_record
+
+        _answer_record(caller, list_record(whole))
+    else:
+        from wavebuild.ui.answers import list_lines
+
+        style = _stdout_style(caller, show)
+        _answer_text(caller, list_lines(whole, style), style)
+    return 0
+
+
+def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
+    request = request_of(caller, where, ())
+    _refuse_ambiguous(caller, request, bare)
+    problems, code = _problems(caller, request)
+    if show.json:
+        from wavebuild.ui.records import check_record
+
+        _answer_record(caller, check_record(problems))
+    else:
+        from wavebuild.ui.answers import check_lines
+
+        _answer_text(caller, check_lines(problems), _stdout_style(caller, show))
+    return code
+
+
+def _problems(caller: Caller, request: Request) -> tuple[tuple[Problem, ...], int]:
+    """A Wavefile that cannot be loaded is an answer here, not a refusal."""
+    try:
+        problems = caller.engine().check(request)
+    except WavebuildError as error:
+        return error.problems, error.exit_code
+    return problems, 2 if any(each.severity == "error" for each in problems) else 0
+
+
+# logs
+
+
+def log(caller: Caller, words: Sequence[str], where: Where, wanted: WantedLog, show: Show) -> int:
+    request = request_of(caller, where, words)
+    step = _the_one(request.targets, "log needs one STEP")
+    found = _chosen(caller.engine().logs(request, step), step, wanted)
+    path = os.path.join(caller.engine().load(request).wavefile.root, found.path)
+    if wanted.path:
+        caller.answer([path])
+        return 0
+    style = _stdout_style(caller, show)
+    _copy_log(caller, path, style.colours and style.terminal, wanted.follow)
+    return 0
+
+
+def _chosen(logs: Sequence[LogFile], step: str, wanted: WantedLog) -> LogFile:
+    """The newest that fits."""
+    for each in logs:
+        if wanted.attempt in (None, each.attempt) and wanted.run in (None, each.run):
+            return each
+    if not logs:
+        raise mistake("no-log", f"there is no log of {step!r} yet")
+    known = ", ".join(f"{each.run} try {each.attempt}" for each in logs)
+    raise mistake("no-log", f"there is no such log of {step!r}", remedy=f"there are: {known}")
+
+
+def _copy_log(caller: Caller, path: str, colours: bool, follow: bool) -> None:
+    from wavebuild.ui.logs import LogReader
+
+    reader = LogReader(path, colours)
+    while True:
+        piece = reader.read()
+        if piece is not None:
+            if piece and not caller.put(piece):
+                return
+        elif follow:
+            time.sleep(FOLLOW)
+        else:
+            caller.put(reader.finish())
+            return
+
+
+# deeds
+
+
+def accept(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    request = request_of(caller, where, words)
+    if not request.targets:
+        raise mistake("no-subject", "accept needs a PATH or a STEP")
+    accepted = caller.engine().accept(request, request.targets)
+    _answer_text(caller, [escaped(line) for line in accepted], _stdout_style(caller, show))
+    return 0
+
+
+def clean(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: str | None) -> int:
+    from wavebuild.ui.answers import clean_lines
+    from wavebuild.ui.records import clean_record
+
+    request = request_of(caller, where, words)
+    _refuse_ambiguous(caller, request, bare)
+    foreseen = caller.engine().clean(request, dry=True)
+    asks = bool(foreseen.removed) and not show.dry_run and not show.yes
+    if asks and not caller.interactive:
+        raise mistake("not-asked", "clean asks before it removes, and there is nobody to ask", remedy="add --yes or -n")
+    if asks:
+        caller.say(clean_lines(foreseen, done=False))
+        if not caller.asks(f"remove {len(foreseen.removed)}?"):
+            return 1
+    done = bool(foreseen.removed) and not show.dry_run
+    cleaned = caller.engine().clean(request, dry=False) if done else foreseen
+    if show.json:
+        _answer_record(caller, clean_record(cleaned, done))
+    else:
+        _answer_text(caller, clean_lines(cleaned, done), _stdout_style(caller, show))
+    return 0
+
+
+# what they share
+
+
+def _the_one(targets: Sequence[str], message: str) -> str:
+    if len(targets) != 1:
+        raise mistake("one-subject", message)
+    return targets[0]
+
+
+def _refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> None:
+    """A bare word that is a command and a step too is never guessed."""
+    if bare is None:
+        return
+    try:
+        whole = caller.engine().load(request).graph
+    except WavebuildError:
+        return  # the command itself will say what is wrong
+    _refuse_shadowed(bare, whole)
+
+
+def _refuse_shadowed(bare: str | None, graph: Graph) -> None:
+    if bare is not None and bare in graph.number:
+        remedy = f"the step:    wavebuild build {bare}\nthe command: wavebuild {bare} --"
+        raise mistake("ambiguous", f"{bare!r} is a command and a step", remedy=remedy)
+
+
+def _stdout_style(caller: Caller, show: Show) -> Style:
+    from wavebuild.ui.style import style_of
+
+    return style_of(caller.stdout, caller.environ, show.color)
+
+
+def _answer_text(caller: Caller, lines: Sequence[str], style: Style) -> None:
+    caller.answer([style.fit(line) for line in lines])
+
+
+def _answer_record(caller: Caller, record: Record) -> None:
+    from wavebuild.ui.records import written
+
+    caller.answer([written(record)])
+
+
+def problem_lines(error: WavebuildError, argv: Sequence[str]) -> list[str]:
+    """The problems as shown; an unknown target may have been meant as a command."""
+    from wavebuild.ui.escapes import escaped
+
+    out: list[str] = []
+    for problem in error.problems:
+        where = "" if problem.place else "wavebuild: "
+        lines = [escaped(line) for line in problem.lines()]
+        out += [where + lines[0], *lines[1:]]
+        if problem.code == "unknown-target":
+            out += [f"    {hint}" for hint in _hints(problem, argv) if hint not in problem.remedy]
+    return out
+
+
+def _hints(problem: Problem, argv: Sequence[str]) -> list[str]:
+    line = arranged(argv).line
+    said = line[line.index("--") + 1 :] if "--" in line else ()
+    return [hint for word in said if f"'{word}'" in problem.message and (hint := meant(word))]

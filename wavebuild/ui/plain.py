@@ -1,0 +1,340 @@
+"""The plain screen: wave headings, a line for each start and end, the digest of failures, the final counts.
+
+It does not know how a step runs, nor what a terminal could do beyond lines.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from wavebuild.run.events import (
+    BuildSettled,
+    BuildStarted,
+    Event,
+    Noticed,
+    Outcome,
+    Settled,
+    StepRetried,
+    StepSettled,
+    StepStarted,
+    WaveStarted,
+)
+from wavebuild.ui import view, words
+from wavebuild.ui.escapes import RESET, escaped, sanitized
+from wavebuild.ui.logs import PIECE, LogReader
+from wavebuild.ui.style import Colour, Style
+from wavebuild.ui.view import Picture, Running
+
+WORD = 12  # the column of "started", "succeeded", "interrupted"
+HEARTBEAT = 60.0
+GLANCE = 0.1  # between two looks at a log that is followed
+DIGEST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How much is said."""
+
+    style: Style
+    verbose: bool = False
+    quiet: bool = False
+    explain: bool = False
+
+
+def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list[str]:
+    """What the event adds to the screen."""
+    match event:
+        case StepStarted():
+            return [] if manner.quiet else [*_heading(before, after, manner), *_start(after, event, manner)]
+        case StepRetried():
+            return [] if manner.quiet else [_retry(event, manner)]
+        case StepSettled():
+            return _end(before, after, event.settled, manner)
+        case Noticed():
+            return [] if manner.quiet else [escaped(event.message)]
+        case BuildStarted() | WaveStarted() | BuildSettled():
+            return []
+        case _:
+            assert_never(event)
+
+
+def _heading(before: Picture, after: Picture, manner: Manner) -> list[str]:
+    if after.wave <= before.wave:
+        return []
+    steps = after.waves[after.wave - 1] if after.wave <= len(after.waves) else ()
+    text = f"wave {after.wave} of {max(len(after.waves), after.wave)}"
+    if steps:
+        text += f" · {words.group_words(len(steps))}: {words.listed(steps)}"
+    return [manner.style.paint(text, "bold")]
+
+
+def _start(after: Picture, event: StepStarted, manner: Manner) -> list[str]:
+    why = [_line("because", words.reason_in_full(each), "dim", manner) for each in event.reasons if manner.explain]
+    said = [escaped(event.step)]
+    if event.attempt > 1:
+        said.append(f"try {event.attempt}")
+    if event.wave < after.wave:
+        said.append(f"wave {event.wave}")
+    command = [_line("", f"$ {escaped(each)}", "dim", manner) for each in event.command.splitlines() if manner.verbose]
+    return [*why, _line("started", " · ".join(said), "cyan", manner), *command]
+
+
+def _retry(event: StepRetried, manner: Manner) -> str:
+    pause = f", again in {words.duration(event.delay)}" if event.delay else ""
+    said = f"{escaped(event.step)} · try {event.attempt} failed: {escaped(event.failure)}{pause}"
+    return _line("retrying", said, "yellow", manner)
+
+
+def _end(before: Picture, after: Picture, settled: Settled, manner: Manner) -> list[str]:
+    ran = before.ran(settled.step) is not None
+    failed = settled.outcome in (Outcome.FAILED, Outcome.WAITING)
+    if manner.quiet and not failed:
+        return []
+    if not (ran or failed or manner.verbose or view.is_seen(settled)):
+        return []
+    heading = [] if manner.quiet else _heading(before, after, manner)
+    said = " · ".join([escaped(settled.step), *_end_facts(settled, ran)])
+    return [*heading, _line(words.outcome_word(settled.outcome), said, _colour(settled.outcome), manner)]
+
+
+def _end_facts(settled: Settled, ran: bool) -> list[str]:
+    facts = []
+    if settled.outcome is Outcome.FAILED:
+        facts.append(words.failure_words(settled))
+    if settled.outcome is Outcome.BLOCKED:
+        facts.append(f"by {words.listed(settled.blocked_by)}")
+    if settled.attempts > 1:
+        facts.append(f"{settled.attempts} tries")
+    if ran:
+        facts.append(words.duration(settled.seconds))
+    return facts
+
+
+def _line(word: str, text: str, colour: Colour, manner: Manner) -> str:
+    return f"  {manner.style.paint(word.ljust(WORD), colour)} {text}"
+
+
+def _colour(outcome: Outcome) -> Colour:
+    match outcome:
+        case Outcome.SUCCEEDED | Outcome.RESTORED:
+            return "green"
+        case Outcome.FAILED:
+            return "red"
+        case Outcome.WAITING | Outcome.INTERRUPTED | Outcome.BLOCKED:
+            return "yellow"
+        case Outcome.KEPT | Outcome.NOT_STARTED:
+            return "dim"
+        case _:
+            assert_never(outcome)
+
+
+def digest(picture: Picture, manner: Manner) -> list[str]:
+    """Everything a person needs to act on what went wrong, one block a step; then what else is to be said."""
+    out: list[str] = []
+    for settled in picture.troubles:
+        out += ["", *_trouble(picture, settled, manner)]
+    if not manner.quiet:
+        for settled in picture.remarks:
+            out += _remarks(settled)
+    return out
+
+
+def _trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
+    word = words.outcome_word(settled.outcome)
+    head = f"{word}: {escaped(settled.step)}"
+    if settled.outcome is Outcome.FAILED:
+        tries = f", {settled.attempts} tries" if settled.attempts > 1 else ""
+        after = f" after {words.duration(settled.seconds)}" if settled.attempts else ""
+        head += f" ({words.failure_words(settled)}{after}{tries})"
+    facts = _facts(picture, settled)
+    out = [manner.style.paint(head, _colour(settled.outcome))]
+    out += [f"  {escaped(each)}" for each in settled.detail.splitlines()]
+    out += [f"  {name.ljust(8)} {value}".rstrip() for name, value in facts]
+    out += _tail(settled, manner)
+    return out + _remarks(settled)
+
+
+def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
+    facts = []
+    script = [escaped(each) for each in settled.command.splitlines() if each.strip()]
+    facts += [("command" if not at else "", each) for at, each in enumerate(script)]
+    if settled.log:
+        facts.append(("log", escaped(settled.log)))
+    stopped = picture.blocked_by(settled.step)
+    if stopped:
+        facts.append(("blocked", words.listed(stopped, most=12)))
+    return facts
+
+
+def _tail(settled: Settled, manner: Manner) -> list[str]:
+    if not settled.tail:
+        return []
+    last = settled.tail[-DIGEST_LINES:]
+    title = "its last line:" if len(last) == 1 else f"its last {len(last)} lines:"
+    shown = [sanitized(each.rstrip("\r\n"), manner.style.colours and manner.style.terminal) for each in last]
+    return [f"  {title}", *(f"    {part}" for each in shown for part in each.split("\n"))]
+
+
+def _remarks(settled: Settled) -> list[str]:
+    step = escaped(settled.step)
+    out = [f"{step}: {escaped(path)} changed while it ran; the step will run again" for path in settled.moved]
+    out += [f"{step}: your edit is kept in {escaped(path)}" for path in settled.displaced]
+    return out + [f"{step}: {escaped(note)}" for note in settled.notes]
+
+
+def heartbeat(picture: Picture, now: float) -> str | None:
+    """``still running  ml (5 min), gold (1 min 20 s)``, or nothing if nothing runs."""
+    if not picture.running:
+        return None
+    longest = sorted(picture.running, key=lambda each: each.started)
+    shown = [f"{escaped(each.step)} ({words.duration(now - each.started)})" for each in longest[:6]]
+    more = f" and {len(longest) - 6} more" if len(longest) > 6 else ""
+    return f"  still running {', '.join(shown)}{more}"
+
+
+class Sink(Protocol):
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+class PlainScreen:
+    """Writes the lines to a stream, with the steps' output where it is asked for.
+
+    The lock is for its own pulse, a thread that only looks (at a log that is followed, at the
+    clock). A stream that has gone is no reason to stop a build: the screen falls silent.
+    """
+
+    def __init__(
+        self,
+        stream: Sink,
+        manner: Manner,
+        clock: Callable[[], float] = time.time,
+        beat: float = HEARTBEAT,
+    ) -> None:
+        self._stream: Sink = stream
+        self._midline = False
+        self._manner = manner
+        self._clock = clock
+        self._beat = beat
+        self._spoke = clock()
+        self._picture = view.EMPTY
+        self._followed: LogReader | None = None
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._pulse: threading.Thread | None = None
+
+    @property
+    def picture(self) -> Picture:
+        return self._picture
+
+    def tell(self, event: Event) -> None:
+        """Takes in one event and shows it."""
+        with self._lock:
+            before, self._picture = self._picture, view.seen(self._picture, event)
+            self._output_before(before, event)
+            self._write(lines(before, self._picture, event, self._manner))
+            self._output_after(event)
+
+    def close(self, ending: list[str]) -> None:
+        """The last words: the digest, then the ending."""
+        self._over.set()
+        if self._pulse:
+            self._pulse.join()
+        with self._lock:
+            self._drain()
+            said = digest(self._picture, self._manner)
+            self._write([*said, "", *ending] if said and ending else [*said, *ending])
+
+    def _output_before(self, before: Picture, event: Event) -> None:
+        """The output of a try that has ended stands above the line that says so."""
+        match event:
+            case StepSettled():
+                ended = before.ran(event.settled.step)
+            case StepRetried():
+                ended = before.ran(event.step)
+            case _:
+                return
+        if self._followed:
+            self._drain()
+        elif ended and self._manner.verbose:
+            self._whole(ended)
+
+    def _output_after(self, event: Event) -> None:
+        if not isinstance(event, StepStarted) or self._manner.quiet:
+            return
+        if self._picture.jobs == 1:
+            self._drain()
+            self._followed = LogReader(self._path(event.log), self._passes_colours)
+        if not self._pulse and (self._followed or not self._manner.style.terminal):
+            self._pulse = threading.Thread(target=self._look, name="wavebuild-screen", daemon=True)
+            self._pulse.start()
+
+    def _whole(self, ended: Running) -> None:
+        reader = LogReader(self._path(ended.log), self._passes_colours)
+        self._rest_of(reader)
+
+    def _drain(self) -> None:
+        if self._followed:
+            self._rest_of(self._followed)
+            self._followed = None
+
+    def _rest_of(self, reader: LogReader) -> None:
+        skipped = reader.skip_to_last(PIECE)
+        if skipped:
+            self._write([f"… {skipped} bytes left out, see the log …"])
+        self._emit((reader.read(PIECE) or "") + reader.finish())
+
+    def _look(self) -> None:
+        while not self._over.wait(GLANCE if self._followed else min(1.0, self._beat)):
+            with self._lock:
+                if self._followed:
+                    self._emit(self._followed.read() or "")
+                elif not self._manner.style.terminal:
+                    self._perhaps_beat()
+
+    def _perhaps_beat(self) -> None:
+        now = self._clock()
+        if now - self._spoke >= self._beat:
+            said = heartbeat(self._picture, now)
+            self._write([said] if said else [])
+
+    @property
+    def _passes_colours(self) -> bool:
+        return self._manner.style.colours and self._manner.style.terminal
+
+    def _path(self, log: str) -> str:
+        return os.path.join(self._picture.root, log)
+
+    def _write(self, said: list[str]) -> None:
+        if said:
+            start = "\n" if self._midline else ""
+            self._emit(start + "".join(self._manner.style.fit(each) + "\n" for each in said))
+
+    def _emit(self, text: str) -> None:
+        if not text:
+            return
+        self._spoke = self._clock()
+        visible = text.removesuffix(RESET)
+        if visible:
+            self._midline = not visible.endswith("\n")
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = _Nowhere()
+
+
+class _Nowhere:
+    """A stream that takes everything and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass

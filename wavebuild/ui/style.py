@@ -1,0 +1,91 @@
+"""What a stream can show: colours, characters, width.
+
+It does not know what is written to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+When = Literal["auto", "always", "never"]
+Colour = Literal["green", "red", "yellow", "cyan", "dim", "bold"]
+
+_CODES: dict[Colour, str] = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+_PLAINER = str.maketrans(
+    {
+        "─": "-",
+        "│": "|",
+        "┌": "+",
+        "┐": "+",
+        "└": "+",
+        "┘": "+",
+        "←": "<-",
+        "→": "->",
+        "·": "|",
+        "\N{EN DASH}": "-",
+        "…": "...",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    colours: bool = False
+    unicode: bool = True
+    width: int = 80
+    terminal: bool = False
+
+    def paint(self, text: str, colour: Colour) -> str:
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.colours and text else text
+
+    def fit(self, text: str) -> str:
+        """The text in characters that the stream can carry."""
+        return text if self.unicode else text.translate(_PLAINER)
+
+
+def style_of(stream: TextIO, environ: Mapping[str, str], when: When = "auto") -> Style:
+    """What this stream can show; the environment sways colour alone, never whether it is a terminal."""
+    terminal = _is_terminal(stream)
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
+    return Style(
+        colours=_colours(terminal, environ, when),
+        unicode=encoding.startswith("utf"),
+        width=_width(stream, environ) if terminal else _named_width(environ) or 80,
+        terminal=terminal,
+    )
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _colours(terminal: bool, environ: Mapping[str, str], when: When) -> bool:
+    if when != "auto":
+        return when == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    # A build server keeps its log as text: colour there is asked for, never guessed.
+    return terminal and not environ.get("CI") and environ.get("TERM") != "dumb"
+
+
+def _named_width(environ: Mapping[str, str]) -> int:
+    columns = environ.get("COLUMNS", "")
+    return max(20, int(columns)) if columns.isdecimal() and len(columns) < 6 else 0
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    named = _named_width(environ)
+    if named:
+        return named
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

@@ -1,0 +1,166 @@
+"""The picture of a build, folded from its events.
+
+It does not know who looks at it, what time it is, nor any stream: the same events give the same picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from wavebuild.judge.reasons import Reason
+from wavebuild.run.events import (
+    BuildSettled,
+    BuildStarted,
+    Event,
+    Noticed,
+    Outcome,
+    Settled,
+    StepRetried,
+    StepSettled,
+    StepStarted,
+    WaveStarted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A step that runs now, or waits between two tries."""
+
+    step: str
+    wave: int
+    attempt: int
+    started: float  # epoch seconds, of this attempt
+    command: str
+    log: str
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known at one moment. Settled steps are counted; only those worth a word later are kept whole.
+
+    So a fold over 10,000 steps copies little at each event; who wants every step (a timeline,
+    a report) keeps the ``StepSettled`` events beside it.
+    """
+
+    run: str = ""
+    root: str = ""
+    started: float = 0.0
+    at: float = 0.0  # of the last event
+    jobs: int = 0
+    schedule: str = ""
+    steps: int = 0
+    waves: tuple[tuple[str, ...], ...] = ()
+    wave: int = 0  # the furthest wave in which something happened
+    running: tuple[Running, ...] = ()
+    counts: tuple[tuple[Outcome, int], ...] = ()
+    troubles: tuple[Settled, ...] = ()  # failed and waiting
+    blocked: tuple[Settled, ...] = ()
+    remarks: tuple[Settled, ...] = ()  # ended well, but with something to say
+    notices: tuple[str, ...] = ()
+    settled: BuildSettled | None = None
+
+    @property
+    def done(self) -> int:
+        return sum(number for _, number in self.counts)
+
+    @property
+    def started_any(self) -> bool:
+        return self.wave > 0
+
+    def ran(self, step: str) -> Running | None:
+        return next((each for each in self.running if each.step == step), None)
+
+    def blocked_by(self, step: str) -> tuple[str, ...]:
+        """The steps that did not run because of this one."""
+        return tuple(each.step for each in self.blocked if step in each.blocked_by)
+
+
+EMPTY = Picture()
+
+
+def fold(events: Iterable[Event], picture: Picture = EMPTY) -> Picture:
+    for event in events:
+        picture = seen(picture, event)
+    return picture
+
+
+def seen(picture: Picture, event: Event) -> Picture:
+    """The picture after one more event."""
+    match event:
+        case BuildStarted():
+            return Picture(
+                run=event.run,
+                root=event.root,
+                started=event.at,
+                at=event.at,
+                jobs=event.jobs,
+                schedule=event.schedule,
+                steps=event.steps,
+                waves=event.waves,
+                notices=picture.notices,  # a repair is told before the build starts
+            )
+        case WaveStarted():
+            return replace(picture, at=event.at)
+        case StepStarted():
+            return _started(picture, event)
+        case StepRetried():
+            return replace(picture, at=event.at)
+        case StepSettled():
+            return _settled(picture, event)
+        case Noticed():
+            return replace(picture, at=event.at, notices=(*picture.notices, event.message))
+        case BuildSettled():
+            return replace(picture, at=event.at, running=(), settled=event)
+        case _:
+            assert_never(event)
+
+
+def _started(picture: Picture, event: StepStarted) -> Picture:
+    others = tuple(each for each in picture.running if each.step != event.step)
+    now = Running(event.step, event.wave, event.attempt, event.at, event.command, event.log, event.reasons)
+    return replace(picture, at=event.at, running=(*others, now), wave=max(picture.wave, event.wave))
+
+
+def _settled(picture: Picture, event: StepSettled) -> Picture:
+    settled = event.settled
+    changed = replace(
+        picture,
+        at=event.at,
+        running=tuple(each for each in picture.running if each.step != settled.step),
+        counts=_counted(picture.counts, settled.outcome),
+        wave=max(picture.wave, settled.wave) if is_seen(settled) else picture.wave,
+    )
+    return _kept_for_later(changed, settled)
+
+
+def _kept_for_later(picture: Picture, settled: Settled) -> Picture:
+    match settled.outcome:
+        case Outcome.FAILED | Outcome.WAITING:
+            return replace(picture, troubles=(*picture.troubles, settled))
+        case Outcome.BLOCKED:
+            return replace(picture, blocked=(*picture.blocked, settled))
+        case Outcome.KEPT | Outcome.RESTORED | Outcome.SUCCEEDED | Outcome.INTERRUPTED | Outcome.NOT_STARTED:
+            said = settled.moved or settled.displaced or settled.notes
+            return replace(picture, remarks=(*picture.remarks, settled)) if said else picture
+        case _:
+            assert_never(settled.outcome)
+
+
+def is_seen(settled: Settled) -> bool:
+    """Whether this end is an occurrence in its wave; a kept or blocked step is only counted."""
+    match settled.outcome:
+        case Outcome.KEPT | Outcome.BLOCKED | Outcome.NOT_STARTED:
+            return False
+        case Outcome.RESTORED | Outcome.SUCCEEDED | Outcome.FAILED | Outcome.WAITING | Outcome.INTERRUPTED:
+            return True
+        case _:
+            assert_never(settled.outcome)
+
+
+def _counted(counts: tuple[tuple[Outcome, int], ...], outcome: Outcome) -> tuple[tuple[Outcome, int], ...]:
+    known = dict(counts)
+    known[outcome] = known.get(outcome, 0) + 1
+    return tuple((each, known[each]) for each in Outcome if each in known)

@@ -1,0 +1,217 @@
+"""Every word and sentence a person reads about verdicts, outcomes, reasons and times.
+
+It does not know on which screen they appear, nor in which colours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+from wavebuild.declare.model import Range
+from wavebuild.judge.reasons import (
+    ActionChanged,
+    Always,
+    FailedBefore,
+    Forced,
+    GateChanged,
+    InputAdded,
+    InputChanged,
+    InputRemoved,
+    InputsMoved,
+    NeverRan,
+    OutputEdited,
+    OutputMissing,
+    Reason,
+    TooOld,
+    Upstream,
+)
+from wavebuild.plan.model import PlannedWave, PlanWord
+from wavebuild.run.events import Outcome, Settled
+from wavebuild.ui.escapes import escaped
+
+TO = "\N{EN DASH}"
+HEX = re.compile(r"[0-9a-f]{16,}")
+
+
+def reason_kind(reason: Reason) -> str:
+    """The name of a reason in JSON: its class, in kebab-case."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(reason).__name__).lower()
+
+
+def reason_text(reason: Reason) -> str:
+    """A reason as a clause that goes with the step's name."""
+    match reason:
+        case NeverRan():
+            return "never ran"
+        case Forced():
+            return "forced by -B"
+        case Always():
+            return "always runs"
+        case TooOld():
+            return f"last success began {duration(reason.age)} ago, {duration(reason.allowed)} allowed"
+        case FailedBefore():
+            return "failed last time"
+        case InputsMoved():
+            return f"{listed(reason.members)} changed while the last run was reading"
+        case ActionChanged():
+            return f"{escaped(reason.part)} changed"
+        case GateChanged():
+            return f"only the gate changed: {escaped(reason.part)}"
+        case InputChanged():
+            return f"{escaped(reason.member)} changed{_made_by(reason.maker)}"
+        case InputAdded():
+            return f"{escaped(reason.member)} is new{_made_by(reason.maker)}"
+        case InputRemoved():
+            return f"{escaped(reason.member)} is gone{_made_by(reason.maker)}"
+        case OutputMissing():
+            return f"output {escaped(reason.member)} is missing"
+        case OutputEdited():
+            return f"output {escaped(reason.member)} was edited"
+        case Upstream():
+            return f"depends on what {listed(reason.makers)} will make"
+        case _:
+            assert_never(reason)
+
+
+def _made_by(maker: str | None) -> str:
+    return f" (made by {escaped(maker)})" if maker else ""
+
+
+def reason_artifact(reason: Reason) -> str | None:
+    """The member or the part of the definition that a reason is about."""
+    match reason:
+        case InputChanged() | InputAdded() | InputRemoved() | OutputMissing() | OutputEdited():
+            return reason.member
+        case ActionChanged() | GateChanged():
+            return reason.part
+        case NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | Upstream():
+            return None
+        case _:
+            assert_never(reason)
+
+
+def reason_change(reason: Reason) -> tuple[str | None, str | None]:
+    """What was, and what is now; ``None`` where a reason has no such side."""
+    match reason:
+        case InputChanged() | OutputEdited() | ActionChanged() | GateChanged():
+            return reason.was, reason.now
+        case InputAdded():
+            return None, reason.now
+        case InputRemoved():
+            return reason.was, None
+        case (
+            NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | OutputMissing() | Upstream()
+        ):
+            return None, None
+        case _:
+            assert_never(reason)
+
+
+def reason_in_full(reason: Reason) -> str:
+    """The clause with old and new, for those who ask why."""
+    was, now = reason_change(reason)
+    if not was and not now:
+        return reason_text(reason)
+    return f"{reason_text(reason)}: {shortened(was)} → {shortened(now)}"
+
+
+def shortened(value: str | None, width: int = 48) -> str:
+    """A digest by its first eight digits, any other text cut to a readable length."""
+    if not value:
+        return "nothing"
+    prefix, colon, rest = value.rpartition(":")
+    if HEX.fullmatch(rest):
+        return f"{escaped(prefix)}{colon}{rest[:8]}…"
+    text = escaped(value)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def outcome_word(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")
+
+
+def plan_word(word: PlanWord) -> str:
+    """The verdict as the plan prints it; ``expands`` alone is not a shout."""
+    text: str = word.value
+    return text if word is PlanWord.EXPANDS else text.upper()
+
+
+def counts_line(counts: Sequence[tuple[str, int]]) -> str:
+    """``kept 41 · succeeded 2``: outcomes in their fixed order, those that did not happen left out."""
+    known = dict(counts)
+    return " · ".join(f"{outcome_word(each)} {known[each.value]}" for each in Outcome if known.get(each.value))
+
+
+def nothing_to_do(fresh: int, seconds: float) -> str:
+    return f"nothing to do ({counted(fresh, 'step')} fresh, {duration(seconds)})"
+
+
+def failure_words(settled: Settled) -> str:
+    """Why a step failed, in two or three words: ``exit 3``, ``SIGSEGV``, ``timeout``."""
+    if settled.signal:
+        return f"killed by {settled.signal}" if settled.failure in ("signal", "") else settled.failure
+    if settled.exit_code is not None and settled.failure in ("exit", ""):
+        return f"exit {settled.exit_code}"
+    return escaped(settled.failure) or outcome_word(settled.outcome)
+
+
+def wave_words(wave: PlannedWave) -> str:
+    """What a wave is by its size: a gate that all wait for, or a group that may run together."""
+    return group_words(len(wave.steps))
+
+
+def group_words(size: int) -> str:
+    return "serial gate" if size == 1 else f"parallel group of {size}"
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """Names separated by commas, the many cut short with how many are left."""
+    all_names = [escaped(name) for name in names]
+    if len(all_names) <= most:
+        return ", ".join(all_names)
+    return ", ".join(all_names[:most]) + f" and {len(all_names) - most} more"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A measured time: ``0.05 s``, ``12.3 s``, ``3 min 20 s``, ``2 h 15 min``."""
+    if seconds < 0.995:
+        return f"{max(seconds, 0.0):.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def span(time: Range) -> str:
+    """An estimated time: from low to high in one unit, or one figure where both ends read the same."""
+    unit, length = _unit(time.high)
+    low, high = _figure(time.low / length), _figure(time.high / length)
+    return f"{high} {unit}" if low == high else f"{low}{TO}{high} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    if seconds >= 3600:
+        return "h", 3600.0
+    return ("min", 60.0) if seconds >= 60 else ("s", 1.0)
+
+
+def _figure(number: float) -> str:
+    whole = round(number)
+    if number >= 10 or abs(number - whole) < 0.05:
+        return str(whole)
+    return f"{number:.1f}"
+
+
+def percentage(fractions: Range) -> str:
+    """A saving; its two ends need not come in order."""
+    low, high = sorted((round(100 * fractions.low), round(100 * fractions.high)))
+    return f"{high} %" if low == high else f"{low}{TO}{high} %"
