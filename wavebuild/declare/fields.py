@@ -95,8 +95,8 @@ class Fields:
 
     def get(self, key: Key[T], reading: Reading | None = None) -> T | None:
         """The value of a key, here or in the fallback; ``None`` too when it is wrong, and that is recorded."""
-        entry = self.entry(key)
-        if entry is None:
+        entry = self.entries.get(key.name)
+        if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
             return self.fallback.get(key, reading or self.reading) if self.fallback is not None else None
         try:
             return key.form.read(entry.value, reading or self.reading)

@@ -17,7 +17,9 @@ def find(directory: str, file: str | None) -> str:
     """The absolute path of the Wavefile: the one named, else the nearest from the folder upward."""
     start = os.path.abspath(directory)
     try:
-        return _named(start, file) if file is not None else _upward(start)
+        if file is not None:
+            return _named(start, file)
+        return nearest(start, frozenset((0, os.geteuid(), _folder(start).owner)))
     except OSError as error:
         raise mistake("no-wavefile", f"cannot look into {error.filename or start}: {error.strerror}") from None
 
@@ -38,9 +40,9 @@ class _Folder:
     owner: int
 
 
-def _upward(start: str) -> str:
+def nearest(start: str, trusted: frozenset[int]) -> str:
+    """The Wavefile of a folder or of one above it, as far as these owners' folders and this file system reach."""
     folder = _folder(start)
-    trusted = frozenset((0, os.geteuid(), folder.owner))
     while True:
         if found := _wavefile_in(folder.path, trusted if folder.path != start else None):
             return found

@@ -198,12 +198,14 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One of a few words; ``later``: words of the language that this version does not have."""
+    """One of a few words; ``later``: words, and keys of a mapping, that this version does not have."""
 
     words: Mapping[str, T]
     later: tuple[str, ...] = ()
 
     def read(self, value: Value, reading: Reading) -> T:
+        if isinstance(value, Table) and (key := next((key for key in value.entries if key in self.later), None)):
+            raise reading.refuse("not-yet", value, not_yet(f"'{key}'"), "now: " + ", ".join(self.words))
         text = reading.text(value).text
         if text in self.words:
             return self.words[text]

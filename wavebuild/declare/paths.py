@@ -41,11 +41,12 @@ def normal(text: str, root: str) -> Normal:
     if is_glob:
         _refuse_odd_glob(text)
     # `//x` is x from the top root, which is this root as long as there is one Wavefile.
-    path = posixpath.normpath(text[2:] or "." if text.startswith("//") else text)
+    from_top = text.startswith("//") and not text.startswith("///")
+    path = posixpath.normpath(text[2:] or "." if from_top else text)
     if path.startswith("/"):
         path = _inside(path, root)
     _refuse_long(path)
-    if set(path.split("/")) <= {".", ".."}:
+    if set(path.split("/")) <= {"", ".", ".."}:
         raise PathProblem(f"{word(text)} holds the whole root", "name the folders in it, or a glob like **/*.py")
     return Normal(path, is_directory, is_glob)
 

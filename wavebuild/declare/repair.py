@@ -18,13 +18,13 @@ _MISREAD = ("{{", "*", "@", "!", "[", "{", "%", "&", ">", "|", "`", '"', "'")
 def repaired(line: str, readable: Callable[[str], bool]) -> str | None:
     """The line with its value, or the items of its list, in quotes; ``None`` if that would not help."""
     found = _LINE.match(line)
-    if not found:
+    if not found or "\t" in found["head"]:
         return None
     head, value, tail = found["head"], found["value"], found["tail"]
     candidates = [quoted(value)]
     if value.startswith("[") and value.endswith("]"):
         candidates.insert(0, _with_quoted_items(value))
-    elif (not value.startswith(_MISREAD) and ": " not in value and not value.endswith(":")) or _never_closed(value):
+    elif (not value.startswith(_MISREAD) and ": " not in value) or _never_closed(value):
         return None
     for candidate in candidates:
         if candidate != value and readable((head + candidate).strip()):

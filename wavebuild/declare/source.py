@@ -42,6 +42,11 @@ class Problems:
             return ""
         return "".join(char if char.isprintable() else " " for char in self._lines[number - 1])
 
+    def is_end(self, spot: Spot) -> bool:
+        """Whether nothing is written from here on."""
+        rest = self._lines[spot.line - 1 :]
+        return not rest or not (rest[0][spot.column - 1 :] + "".join(rest[1:])).strip()
+
     def place(self, spot: Spot) -> Place:
         return Place(self.file, spot.line, spot.column)
 

@@ -315,16 +315,23 @@ class _Composer:
             return self._problems.add("syntax", None, f"not readable as YAML: {error.problem}")
         spot = _Spot(mark.line + 1, mark.column + 1)
         start = error.context_mark and _Spot(error.context_mark.line + 1, error.context_mark.column + 1)
-        problem = str(error.problem or error.context or "")
         if spot.line in self._unquoted:
             return Unreadable()
+        if start and "quoted scalar" in str(error.context):
+            return self._problems.add("syntax", start, "this quote is never closed")
         remedy = self._repair(spot) or (self._repair(start) if start else "")
-        if not remedy and start and (open_sign := _left_open(problem, self._problems.line(start.line), start)):
-            return self._problems.add("syntax", start, f"this {open_sign} is never closed")
+        if not remedy and (frame := self._left_open(error, spot)):
+            return self._problems.add("syntax", frame, f"this {'{' if frame.is_table else '['} is never closed")
         if start and "scanning" in str(error.context):
             spot = start  # the parser looked on from there
         message, hint = _plainly(error, self._problems.line(spot.line)[spot.column - 1 : spot.column])
         return self._problems.add("syntax", spot, message, remedy or hint)
+
+    def _left_open(self, error: yaml.MarkedYAMLError, spot: _Spot) -> _Frame | None:
+        """The list or mapping in brackets that the parser was reading when it gave up for want of its end."""
+        wanted_end = "expected ',' or" in str(error.problem) or self._problems.is_end(spot)
+        frame = self._frames[-1] if self._frames and wanted_end else None
+        return frame if frame and frame.flow else None
 
 
 def _events(text: str) -> Iterator[Event]:
@@ -354,13 +361,6 @@ def _readable(line: str) -> bool:
     except Unreadable:
         return False
     return not len(problems)
-
-
-def _left_open(problem: str, line: str, spot: _Spot) -> str:
-    """The quote or bracket that the parser was still reading when it gave up."""
-    sign = line[spot.column - 1 : spot.column]
-    at_end = "end of stream" in problem or "expected ',' or" in problem or "document indicator" in problem
-    return sign if at_end and sign in tuple("[{\"'") else ""
 
 
 def _plainly(error: yaml.MarkedYAMLError, sign: str) -> tuple[str, str]:

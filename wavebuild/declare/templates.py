@@ -99,9 +99,8 @@ def _pieces(text: str) -> Sequence[str | Expression]:
 
 def _known(expression: Expression, scope: Scope) -> Json:
     _refuse_unknown_names(expression, scope)
-    value = expression.evaluate({name: scope.values[name] for name in expression.names})
     # What an expression gives is settled into JSON there; its type cannot say so.
-    return value  # type: ignore[return-value]
+    return expression.evaluate({name: scope.values[name] for name in expression.names})  # type: ignore[return-value]
 
 
 def _in_command(expression: Expression, scope: Scope, shell: bool) -> str | Hole:

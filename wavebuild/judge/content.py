@@ -125,7 +125,9 @@ def sqlite_digest(path: str, shown: str) -> str:
 
 def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
     whole = hashlib.sha256()
-    schema = list(ask("select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite_%' order by 1, 2"))
+    schema = list(
+        ask("select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite_%' order by 1, 2")
+    )
     for row in schema:
         whole.update(repr(row).encode())
     for kind, name, *_ in schema:
@@ -183,4 +185,3 @@ def import_files(name: str, importer: str, bases: Sequence[str]) -> list[str]:
             stem = os.path.join(stem, part)
             found += [f"{stem}.py", os.path.join(stem, "__init__.py")]
     return found
-

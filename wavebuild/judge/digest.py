@@ -231,7 +231,9 @@ def memo_name(reading: Reading) -> str:
 
 
 def env_digest(value: str | None) -> str:
-    return "unset" if value is None else f"env:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+    return (
+        "unset" if value is None else f"env:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+    )
 
 
 def how_read(artifact: Artifact) -> tuple[str, str]:
@@ -255,9 +257,14 @@ def _refuse_other_kinds(status: os.stat_result, shown: str) -> None:
         return
     if st.S_ISDIR(status.st_mode):
         raise mistake(
-            "directory-as-file", f"{shown} is a directory", Place(shown), f"write `{shown}/` for a directory and all in it"
+            "directory-as-file",
+            f"{shown} is a directory",
+            Place(shown),
+            f"write `{shown}/` for a directory and all in it",
         )
-    raise mistake("not-a-file", f"{shown} is a FIFO, a socket or a device", Place(shown), "only regular files can be read")
+    raise mistake(
+        "not-a-file", f"{shown} is a FIFO, a socket or a device", Place(shown), "only regular files can be read"
+    )
 
 
 def _unreadable(shown: str, error: OSError) -> Exception:

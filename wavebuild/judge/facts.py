@@ -6,16 +6,16 @@ It does not know what was recorded, but for the names of members it is asked abo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
 from wavebuild.errors import Problem, WavebuildError
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.content import import_files
 from wavebuild.judge.members import Folders, members
 from wavebuild.judge.trace import Trace
 
@@ -35,16 +35,24 @@ class Facts:
     """Asks the disk, through the digests of one build.
 
     ``orphans``: members that steps which are no more left behind; no pattern matches them.
+    ``made``: every member on record as made by some step, as of when it is asked.
     """
 
     def __init__(
-        self, graph: Graph, digests: Digests, folders: Folders, environ: Mapping[str, str], orphans: frozenset[str]
+        self,
+        graph: Graph,
+        digests: Digests,
+        folders: Folders,
+        environ: Mapping[str, str],
+        orphans: frozenset[str],
+        made: Callable[[], Container[str]],
     ) -> None:
         self.graph = graph
         self.digests = digests
         self.folders = folders
         self._environ = environ
         self._orphans = orphans
+        self._made = made
 
     def read(self, number: int) -> Read:
         """What the step of this number reads now."""
@@ -71,9 +79,10 @@ class Facts:
         for check in step.checks:
             for artifact in check.inputs:
                 found = self._readings(step, artifact)
-                if not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
+                own = artifact.covers_files and any(covers(output, artifact.path) for output in step.outputs)
+                if not own and not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
                     missing.append(artifact)
-                gate += found
+                gate += () if own else found
             if isinstance(check.action, Call):
                 for artifact in self._module(check.action, step):
                     gate += self._closure(artifact.path, step.cwd)
@@ -91,7 +100,8 @@ class Facts:
             inputs=inputs,
             gate_inputs=gate_inputs,
             outputs={
-                member: self.output_digest(step, member) for member in dict.fromkeys(m for t in traces for m in t.outputs)
+                member: self.output_digest(step, member)
+                for member in dict.fromkeys(m for t in traces for m in t.outputs)
             },
             makers=self._makers(number, (*read.action, *read.gate)),
             always=step.always,
@@ -111,9 +121,6 @@ class Facts:
             found.update(dict.fromkeys(members(self.folders, artifact, self._orphans.__contains__)))
         return list(found)
 
-    def closure_of(self, number: int) -> tuple[Reading, ...]:
-        return self.read(number).action
-
     def _values(self, readings: Iterable[Reading]) -> dict[str, str]:
         values = {}
         for reading in readings:
@@ -126,8 +133,8 @@ class Facts:
 
     def _there(self, found: Sequence[Reading]) -> bool:
         return any(
-            reading.how != "key" and os.path.lexists(self.digests.absolute(reading.path))
-            or reading.how == "key" and self.digests.see(reading).digest is not None
+            (reading.how != "key" and os.path.lexists(self.digests.absolute(reading.path)))
+            or (reading.how == "key" and self.digests.see(reading).digest is not None)
             for reading in found
         ) and all(reading.how != "key" or self.digests.see(reading).digest is not None for reading in found)
 
@@ -137,18 +144,32 @@ class Facts:
                 return [Reading(artifact.text, artifact.path, "env")]
             case Kind.STEP:
                 maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
-                return [output_reading(maker, member) for member in self.outputs(maker) if not member.endswith("/")]
+                made = self._made()
+                found = [member for member in self.outputs(maker) if member in made and not member.endswith("/")]
+                return [output_reading(maker, member) for member in found]
             case Kind.FILE:
                 if artifact.keys:
-                    return [Reading(f"{artifact.path}#{key}", artifact.path, "key", key, artifact) for key in artifact.keys]
+                    return [
+                        Reading(f"{artifact.path}#{key}", artifact.path, "key", key, artifact) for key in artifact.keys
+                    ]
                 return [self._reading(artifact, artifact.path)]
             case Kind.DIRECTORY | Kind.GLOB:
                 own = step.outputs
 
                 def other(path: str) -> bool:
-                    return path in self._orphans or any(covers(output, path.rstrip("/")) for output in own)
+                    if path in self._orphans or any(covers(output, path.rstrip("/")) for output in own):
+                        return True
+                    return self._stands_by(path)
 
                 return [self._reading(artifact, path) for path in members(self.folders, artifact, other)]
+
+    def _stands_by(self, path: str) -> bool:
+        """Whether a file is covered by a step's glob output but was made by no step: it is nobody's member."""
+        owner = self.graph.owner(path)
+        if owner is None or path in self._made():
+            return False
+        step = self.graph.wavefile.steps[owner]
+        return any(output.kind is Kind.GLOB and covers(output, path) for output in step.outputs)
 
     def _reading(self, artifact: Artifact, path: str) -> Reading:
         if path.endswith("/"):
@@ -156,8 +177,7 @@ class Facts:
         how, argument = how_read(artifact)
         if how == "bytes" and (owner := self.graph.owner(path)) is not None:
             # The owner's digest holds for all readers.
-            made_as = output_reading(self.graph.wavefile.steps[owner], path)
-            return made_as
+            return output_reading(self.graph.wavefile.steps[owner], path)
         member = path if how == "bytes" else f"{path} ({how}{' ' + argument if argument else ''})"
         return Reading(member, path, how, argument, artifact)
 
@@ -246,5 +266,3 @@ def refuse(problems: Sequence[Problem]) -> None:
     """Raises WavebuildError if there is any problem."""
     if problems:
         raise WavebuildError(tuple(problems))
-
-

@@ -131,8 +131,7 @@ def edited(now: Now, traces: Sequence[Trace]) -> tuple[str, ...]:
     return tuple(
         member
         for member, stands in now.outputs.items()
-        if stands is not None
-        and (member in by_hand or all(trace.outputs.get(member) != stands for trace in traces))
+        if stands is not None and (member in by_hand or all(trace.outputs.get(member) != stands for trace in traces))
     )
 
 

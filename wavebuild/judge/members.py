@@ -69,7 +69,11 @@ def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] =
         case Kind.STEP | Kind.ENV:
             return []
     return sorted(
-        {path for path in found if not other(path) and not (artifact.exclude and excluded(artifact.exclude, path.rstrip("/")))}
+        {
+            path
+            for path in found
+            if not other(path) and not (artifact.exclude and excluded(artifact.exclude, path.rstrip("/")))
+        }
     )
 
 

@@ -104,9 +104,7 @@ def stand(
 def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Standing:
     """The outputs are the person's: sources, judged by the checks alone."""
     stands = {
-        member: digest
-        for member in facts.outputs(step)
-        if (digest := facts.output_digest(step, member)) is not None
+        member: digest for member in facts.outputs(step) if (digest := facts.output_digest(step, member)) is not None
     }
     for artifact in step.outputs:
         if not artifact.optional and not any(covers(artifact, member.rstrip("/")) for member in stands):

@@ -36,7 +36,9 @@ class Settled:
     seconds: float = 0.0
     attempts: int = 0
     reasons: tuple[Reason, ...] = ()  # why it ran, or would have
-    failure: str = ""  # closed words: exit, signal, timeout, missing output, unclaimed, edited, check, call, worker died, disk
+    failure: str = (
+        ""  # closed words: exit, signal, timeout, missing output, unclaimed, edited, check, call, worker died, disk
+    )
     detail: str = ""  # one or more lines for a person: what failed and the ways out
     exit_code: int | None = None
     signal: str | None = None  # its name, SIGSEGV

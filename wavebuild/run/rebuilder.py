@@ -19,15 +19,16 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wavebuild import disk
-from wavebuild.declare import render
 from wavebuild.declare.model import Argument, Call, Kind, Manual, Run, Step, Text
+from wavebuild.declare.templates import render
+from wavebuild.declare.values import Paths
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import members
-from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
+from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import transaction
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
@@ -247,7 +248,7 @@ class Rebuilder:
                 return [self._shell(step, render(script, names), folder) for script in scripts]
             case Call(module, function, arguments):
                 given = {name: _filled(value, names) for name, value in arguments}
-                given |= {"\0inputs": list(life.due.read.files), "\0outputs": names["outputs"]}
+                given |= {"\0inputs": list(life.due.read.files), "\0outputs": list(names["outputs"])}
                 cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
                 folders = tuple(dict.fromkeys((cwd, self._root)))
                 return [PythonCall(module, function, json.dumps(given), folders, self._root)]
@@ -278,15 +279,14 @@ class Rebuilder:
             case _:
                 assert_never(step.shell)
 
-    def _names(self, step: Step, life: _Life) -> dict[str, object]:
+    def _names(self, step: Step, life: _Life) -> dict[str, Paths | str]:
         def here(path: str) -> str:
             return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
 
         read = life.due.read
-        inputs: object = [here(path) for path in read.files]
-        if read.named:
-            inputs = Named([here(path) for path in read.files], {n: [here(p) for p in paths] for n, paths in read.named})
-        outputs = [here(artifact.path) for artifact in step.outputs]
+        inputs = Paths(map(here, read.files), {name: list(map(here, paths)) for name, paths in read.named})
+        made = {artifact.name: [here(artifact.path)] for artifact in step.outputs if artifact.name}
+        outputs = Paths((here(artifact.path) for artifact in step.outputs), made)
         return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": self._root, "step": step.name}
 
     def _env(self, step: Step, life: _Life, folder: str) -> tuple[tuple[str, str], ...]:
@@ -426,7 +426,14 @@ class Rebuilder:
             return attempt
         displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
         return Attempt(
-            attempt.id, attempt.step, attempt.run, attempt.key, attempt.aside, attempt.bystanders, attempt.covers, displaced
+            attempt.id,
+            attempt.step,
+            attempt.run,
+            attempt.key,
+            attempt.aside,
+            attempt.bystanders,
+            attempt.covers,
+            displaced,
         )
 
     def _failed(self, step: Step, life: _Life, ended: Ended) -> Settled | Again:
@@ -548,20 +555,6 @@ class Rebuilder:
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
         )
-
-
-class Named(list[str]):
-    """All input files, and those of each named input by its name."""
-
-    def __init__(self, files: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(files)
-        self._named = {name: list(paths) for name, paths in named.items()}
-
-    def __getattr__(self, name: str) -> list[str]:
-        try:
-            return self._named[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:

@@ -55,8 +55,8 @@ class Records(Protocol):
     def traces(self, key: str) -> Sequence[Trace]:
         """The kept traces, newest first."""
 
-    def made(self) -> Mapping[str, tuple[str, str]]:
-        """Every member on record as made by a step: path → (digest, key of its maker's traces)."""
+    def made(self) -> Mapping[str, tuple[str, str, str]]:
+        """Every member on record as made by a step: path → (digest, key of its maker's traces, scope)."""
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
         """Digests to be written with the next deed."""

@@ -113,7 +113,9 @@ class Hands:
                 else:
                     process = self._spawn(command, job)
             except OSError as error:
-                ended = Ended(job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job))
+                ended = Ended(
+                    job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
+                )
                 break
             ended, more = self._wait(job.id, process, until, number)
             leftovers += more

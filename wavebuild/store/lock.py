@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import getpass
 import os
-import socket
 import time
 from collections.abc import Callable
 
@@ -47,19 +45,23 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool] = lam
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 os.close(handle)
                 raise mistake(
-                    "no-lock", f"this file system cannot lock: {error.strerror}", Place(path),
+                    "no-lock",
+                    f"this file system cannot lock: {error.strerror}",
+                    Place(path),
                     "set settings.state to a folder on a local disk",
                 ) from None
         if time.monotonic() >= until or stopped():
             holder = os.pread(handle, 4096, 0).decode("utf-8", "replace").strip() or "another process"
             os.close(handle)
             raise mistake(
-                "held", f"another wavebuild holds this project: {holder}",
-                remedy="wait for it, or use --wait DURATION", exit_code=HELD,
+                "held",
+                f"another wavebuild holds this project: {holder}",
+                remedy="wait for it, or use --wait DURATION",
+                exit_code=HELD,
             )
         time.sleep(0.05)
     os.ftruncate(handle, 0)
-    os.pwrite(handle, f"pid {os.getpid()}, {_user()}@{socket.gethostname()}: {command}\n".encode(), 0)
+    os.pwrite(handle, f"pid {os.getpid()}, {_user()}@{os.uname().nodename}: {command}\n".encode(), 0)
     return Lock(handle)
 
 
@@ -79,6 +81,8 @@ def is_held(path: str) -> bool:
 
 
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -109,5 +109,3 @@ def row(status: os.stat_result | None) -> Row:
     if status is None:
         return NOTHING
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-

@@ -22,7 +22,7 @@ VERSION = 1
 
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
-create table if not exists made (path text primary key, digest text, key text) without rowid;
+create table if not exists made (path text primary key, digest text, key text, scope text) without rowid;
 create table if not exists digests (
     name text primary key, dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob, digest text
 ) without rowid;
@@ -43,16 +43,16 @@ _attempt_decode = msgspec.msgpack.Decoder(Attempt).decode
 
 
 class State:
-    """The open state of one Wavefile. Raises WavebuildError when it cannot be used at all."""
+    """The open state of one Wavefile; ``scope``: under what --set members are recorded from now on."""
 
-    def __init__(self, handle: sqlite3.Connection, path: str) -> None:
+    def __init__(self, handle: sqlite3.Connection, scope: str = "") -> None:
         self._handle = handle
-        self._path = path
+        self._scope = scope
         self._traces: dict[str, list[tuple[int, bytes]]] = {}
         for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
             self._traces.setdefault(key, []).append((number, data))
         self._decoded: dict[str, list[Trace]] = {}
-        self._made: dict[str, tuple[str, str]] | None = None
+        self._made: dict[str, tuple[str, str, str]] | None = None
         self._pending: dict[str, tuple[Stamp, str]] = {}
 
     # What is known
@@ -65,11 +65,11 @@ class State:
             self._decoded[key] = found
         return found
 
-    def made(self) -> Mapping[str, tuple[str, str]]:
-        """Every member on record as made by a step: path → (digest, key of its maker's traces)."""
+    def made(self) -> Mapping[str, tuple[str, str, str]]:
+        """Every member on record as made by a step: path → (digest, key of its maker's traces, scope)."""
         if self._made is None:
-            rows = self._handle.execute("select path, digest, key from made")
-            self._made = {path: (digest, key) for path, digest, key in rows}
+            rows = self._handle.execute("select path, digest, key, scope from made")
+            self._made = {path: (digest, key, scope) for path, digest, key, scope in rows}
         return self._made
 
     def digests(self) -> dict[str, tuple[Stamp, str]]:
@@ -132,7 +132,7 @@ class State:
         with self._handle:
             self._append_trace(key, trace)
             ask = self._handle.executemany
-            ask("insert or replace into made values (?, ?, ?)", [(path, d, key) for path, d in trace.outputs.items()])
+            ask("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
             ask("delete from made where path = ? and key = ?", [(path, key) for path in gone])
             self._write_result(result)
             self._write_pending()
@@ -141,11 +141,9 @@ class State:
             else:
                 self._handle.execute("delete from attempts where id = ?", (attempt.id,))
         if self._made is not None:
-            made = dict(self._made)
-            made.update({path: (digest, key) for path, digest in trace.outputs.items()})
+            self._made.update({path: (digest, key, self._scope) for path, digest in trace.outputs.items()})
             for path in gone:
-                made.pop(path, None)
-            self._made = made
+                self._made.pop(path, None)
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
         """The end of a run that did not succeed; ``void`` traces keep their bytes known but are never fresh again."""
@@ -159,9 +157,7 @@ class State:
         """A trace without a run: a touch, a gate judged again, a manual step whose output was placed."""
         with self._handle:
             self._append_trace(key, trace)
-            self._handle.executemany(
-                "insert or replace into made values (?, ?, ?)", [(p, d, key) for p, d in trace.outputs.items()]
-            )
+            self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
             self._write_pending()
         self._made = None
 
@@ -170,9 +166,7 @@ class State:
         with self._handle:
             last = self.traces(key)[0]
             self._rewrite(key, {id(last): trace})
-            self._handle.executemany(
-                "insert or replace into made values (?, ?, ?)", [(p, d, key) for p, d in trace.outputs.items()]
-            )
+            self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
         self._made = None
 
     def settle(self, result: Result) -> None:
@@ -200,9 +194,7 @@ class State:
     def run_ended(self, run: str, seconds: float, exit_code: int) -> None:
         with self._handle:
             self._write_pending()
-            self._handle.execute(
-                "update runs set seconds = ?, exit_code = ? where run = ?", (seconds, exit_code, run)
-            )
+            self._handle.execute("update runs set seconds = ?, exit_code = ? where run = ?", (seconds, exit_code, run))
 
     def flush(self) -> None:
         """Writes what was only learned."""
@@ -212,6 +204,9 @@ class State:
 
     def close(self) -> None:
         self._handle.close()
+
+    def _members(self, key: str, trace: Trace) -> list[tuple[str, str, str, str]]:
+        return [(path, digest, key, self._scope) for path, digest in trace.outputs.items()]
 
     def _append_trace(self, key: str, trace: Trace) -> None:
         rows = self._traces.setdefault(key, [])
@@ -273,17 +268,17 @@ class State:
             self._pending = {}
 
 
-def open_state(path: str, notice: list[str]) -> State:
+def open_state(path: str, notice: list[str], scope: str = "") -> State:
     """The state, to be written to; a damaged one is set aside and said in ``notice``, and an empty one begun."""
     disk.make_folder(os.path.dirname(path))
     try:
-        return State(_open(path), path)
+        return State(_open(path), scope)
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
-    return State(_open(path), path)
+    return State(_open(path), scope)
 
 
 def read_state(path: str) -> State | None:
@@ -295,7 +290,7 @@ def read_state(path: str) -> State | None:
             handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
             handle.execute("pragma query_only=1")
             if _version(handle) == VERSION:
-                return State(handle, path)
+                return State(handle)
             handle.close()
         except sqlite3.OperationalError:
             continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from wavebuild.errors import mistake
-from wavebuild.ui.arguments import settings, split_words, waiting
+from wavebuild.ui.arguments import COMMANDS, settings, split_words, waiting
 from wavebuild.ui.caller import Caller, cores
 from wavebuild.ui.style import When
 
@@ -93,6 +93,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         force=how.force,
         only=how.only,
         wait=waiting(how.wait),
+        commands=COMMANDS,
         command_line=shlex.join(("wavebuild", *caller.argv)),
     )
 

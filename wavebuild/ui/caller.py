@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 from wavebuild.errors import mistake
 
 if TYPE_CHECKING:
-    from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Project, Request, StatusLine
+    from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request, StatusLine
+    from wavebuild.engine.project import Project
     from wavebuild.errors import Problem
     from wavebuild.plan.model import Plan
     from wavebuild.run.events import Event

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
@@ -32,7 +33,8 @@ FOLLOW = 0.2  # seconds between two looks at a log that is followed
 
 def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
     mode = mode_of(show, words)
-    request = request_of(caller, where, words, how)
+    seen = show.json or show.events is not None or show.verbose or show.explain
+    request = replace(request_of(caller, where, words, how), full=seen)
     match mode:
         case "question":
             return 0 if not caller.engine().question(request, show.strict) else 1

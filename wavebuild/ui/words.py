@@ -30,6 +30,9 @@ from wavebuild.judge.reasons import (
 from wavebuild.plan.model import PlannedWave, PlanWord
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.ui.escapes import escaped
+from wavebuild.ui.figures import counted as counted
+from wavebuild.ui.figures import duration as duration
+from wavebuild.ui.figures import nothing_to_do as nothing_to_do
 
 TO = "\N{EN DASH}"
 HEX = re.compile(r"[0-9a-f]{16,}")
@@ -144,10 +147,6 @@ def counts_line(counts: Sequence[tuple[str, int]]) -> str:
     return " · ".join(f"{outcome_word(each)} {known[each.value]}" for each in Outcome if known.get(each.value))
 
 
-def nothing_to_do(fresh: int, seconds: float) -> str:
-    return f"nothing to do ({counted(fresh, 'step')} fresh, {duration(seconds)})"
-
-
 def failure_words(settled: Settled) -> str:
     """Why a step failed, in two or three words: ``exit 3``, ``SIGSEGV``, ``timeout``."""
     if settled.signal:
@@ -172,23 +171,6 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     if len(all_names) <= most:
         return ", ".join(all_names)
     return ", ".join(all_names[:most]) + f" and {len(all_names) - most} more"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """A measured time: ``0.05 s``, ``12.3 s``, ``3 min 20 s``, ``2 h 15 min``."""
-    if seconds < 0.995:
-        return f"{max(seconds, 0.0):.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def span(time: Range) -> str:

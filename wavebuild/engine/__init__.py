@@ -1,0 +1,136 @@
+"""One build, or one question, end to end: load, link, judge, plan, run, record.
+
+It takes no decisions of its own and prints nothing. What a deed needs is imported when it is
+called, so that a build with nothing to do costs what it looks at and no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from wavebuild.engine.idle import idle_build, is_idle, layout_of
+from wavebuild.engine.values import (
+    BuildResult,
+    Cause,
+    Cleaned,
+    Explanation,
+    LogFile,
+    Request,
+    StatusLine,
+)
+
+if TYPE_CHECKING:
+    from wavebuild.engine.project import Project
+    from wavebuild.errors import Problem
+    from wavebuild.plan.model import Plan
+    from wavebuild.run.events import Event
+
+__all__ = [
+    "BuildResult",
+    "Cause",
+    "Cleaned",
+    "Explanation",
+    "LogFile",
+    "Request",
+    "StatusLine",
+    "accept",
+    "build",
+    "check",
+    "clean",
+    "explain",
+    "load",
+    "logs",
+    "plan",
+    "question",
+    "status",
+    "touch",
+]
+
+
+def load(request: Request) -> Project:
+    """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it."""
+    from wavebuild.engine import project
+
+    return project.load(request)
+
+
+def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
+    """Makes what is wanted up to date; every step's end is told after it is saved."""
+    from wavebuild.declare.find import find
+
+    began = time.monotonic()
+    known = idle_build(request, layout_of(find(request.directory, request.file)), began)
+    if known is not None:
+        return known
+    from wavebuild.engine import building
+
+    return building.build(request, tell, began)
+
+
+def plan(request: Request) -> Plan:
+    """What a build would do, nothing changed and no command started."""
+    from wavebuild.engine import questions
+
+    return questions.plan(request)
+
+
+def question(request: Request, strict: bool = False) -> bool:
+    """Whether anything wanted is stale or may be; ``always`` steps count only if ``strict``."""
+    from wavebuild.declare.find import find
+
+    if is_idle(request, layout_of(find(request.directory, request.file))):
+        return False
+    from wavebuild.engine import questions
+
+    return questions.question(request, strict)
+
+
+def status(request: Request) -> tuple[StatusLine, ...]:
+    """One line for every wanted step: its verdict now, and how it last ran."""
+    from wavebuild.engine import questions
+
+    return questions.status(request)
+
+
+def explain(request: Request, subject: str) -> Explanation:
+    """Why a step, or the step that makes a path, is stale: the chain of causes to the root."""
+    from wavebuild.engine import questions
+
+    return questions.explain(request, subject)
+
+
+def logs(request: Request, step: str) -> tuple[LogFile, ...]:
+    """The logs of a step that are still kept, newest first."""
+    from wavebuild.engine import questions
+
+    return questions.logs(request, step)
+
+
+def check(request: Request) -> tuple[Problem, ...]:
+    """Every problem of the Wavefile and its sources; nothing runs."""
+    from wavebuild.engine import questions
+
+    return questions.check(request)
+
+
+def touch(request: Request) -> tuple[str, ...]:
+    """Takes the present outputs of the named steps as their results; the steps touched."""
+    from wavebuild.engine import hands
+
+    return hands.touch(request)
+
+
+def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+    """Takes edited members, or all that stands in a step's way, as its result; a line for each."""
+    from wavebuild.engine import hands
+
+    return hands.accept(request, subjects)
+
+
+def clean(request: Request, dry: bool) -> Cleaned:
+    """Removes the recorded outputs of the wanted steps; never a manual or an edited one."""
+    from wavebuild.engine import hands
+
+    return hands.clean(request, dry)

@@ -1,0 +1,193 @@
+"""A build: what is wanted, considered, run and recorded.
+
+It does not know how steps are judged or ordered: it puts those who do together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+
+from wavebuild import declare, disk
+from wavebuild.declare.model import Kind
+from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.project import (
+    Project,
+    durations_of,
+    facts_of,
+    forced_steps,
+    jobs_of,
+    load,
+    open_repaired,
+    scope_of,
+    select_steps,
+)
+from wavebuild.engine.values import BuildResult, Request
+from wavebuild.graph import reads
+from wavebuild.judge.facts import Facts, missing_sources, refuse
+from wavebuild.judge.stamp import stamp_of, trusted
+from wavebuild.plan import remaining, waves
+from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
+from wavebuild.run.interrupts import Interrupts
+from wavebuild.run.pool import Pool
+from wavebuild.run.rebuilder import Invocation, Rebuilder
+from wavebuild.run.scheduler import Course, Scheduler
+from wavebuild.store import settled
+from wavebuild.store.layout import Layout
+from wavebuild.store.lock import take
+from wavebuild.store.logs import prune_logs
+from wavebuild.store.state import State
+
+
+def build(request: Request, tell: Callable[[Event], None], began: float) -> BuildResult:
+    """One build under the project's lock. ``began``: monotonic seconds."""
+    started = time.time()
+    layout = layout_of(declare.find(request.directory, request.file))
+    refuse_inside_itself(layout, dict(request.environ))
+    asked = question_asked(request, layout)
+    project = load(request)
+    layout.prepare()
+    with Interrupts() as interrupts:
+        lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
+        try:
+            return _build(request, project, layout, tell, interrupts, asked, started, began)
+        finally:
+            lock.release()
+
+
+def _build(
+    request: Request,
+    project: Project,
+    layout: Layout,
+    tell: Callable[[Event], None],
+    interrupts: Interrupts,
+    asked: str,
+    started: float,
+    clock: float,
+) -> BuildResult:
+    run = run_identity(started)
+    notices: list[str] = []
+    state = open_repaired(layout, project, notices, scope_of(request))
+    try:
+        graph = project.graph
+        selection = select_steps(request, project)
+        settings = project.wavefile.settings
+        jobs = jobs_of(request, project)
+        schedule = request.schedule or settings.schedule
+        facts, orphans = facts_of(project, state, request)
+        refuse(missing_sources(graph, facts, selection.wanted))
+        layers = waves(graph, selection.wanted)
+        sequence = [number for layer in layers for number in layer]
+        tell(BuildStarted(run, started, layout.root, jobs, schedule, len(sequence), _names(project, layers)))
+        for notice in notices:
+            tell(Noticed(run, time.time(), notice))
+        state.run_began(run, started, jobs, schedule, request.command_line)
+        forced = forced_steps(request, selection)
+        invocation = Invocation(run, layout.root, dict(request.environ), forced)
+        began: list[str] = []
+
+        def hear(event: Event) -> None:
+            if isinstance(event, StepStarted) and not began:
+                settled.forget(layout.settled)
+                began.append(event.step)
+            tell(event)
+
+        rebuilder = Rebuilder(graph, facts, state, invocation, hear)
+        pool = Pool(jobs, layout.groups, interrupts.wake)
+        course = Course(
+            wanted=selection.wanted,
+            waves=layers,
+            first=_priorities(project, state, selection.wanted, sequence, jobs),
+            jobs=jobs,
+            schedule=schedule,
+            keep_going=settings.keep_going if request.keep_going is None else request.keep_going,
+            capacities=dict(project.wavefile.resources),
+            run=run,
+        )
+        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count)
+        try:
+            ended = scheduler.run()
+        finally:
+            pool.close()
+            disk.remove(layout.groups)
+        steps = tuple(ended[number] for number in sequence)
+        code = interrupts.exit_code or _exit_code(steps)
+        idle = code == 0 and not began
+        if code == 0:
+            _save_settled(request, project, layout, facts, asked, len(steps))
+        state.learn(facts.digests.take_learned())
+        seconds = time.monotonic() - clock
+        state.run_ended(run, seconds, code)
+        prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
+        tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
+        return BuildResult(run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps))
+    finally:
+        state.close()
+
+
+def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(project.wavefile.steps[number].name for number in layer) for layer in layers)
+
+
+def _priorities(
+    project: Project, state: State, wanted: Collection[int], sequence: Sequence[int], jobs: int
+) -> dict[int, tuple[float, ...]]:
+    """What comes first among ready steps: under one job the plan's order; else what failed, then the longest path."""
+    if jobs == 1:
+        return {number: (float(at),) for at, number in enumerate(sequence)}
+    failed = {name for name, result in state.last_results().items() if result.outcome == "failed"}
+    expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state).items()}
+    left = remaining(project.graph, wanted, expected)
+    names = project.wavefile.steps
+    return {
+        number: (0.0 if names[number].name in failed else 1.0, -left[number], float(at))
+        for at, number in enumerate(sequence)
+    }
+
+
+def _exit_code(steps: Sequence[Settled]) -> int:
+    wrong = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED, Outcome.NOT_STARTED)
+    return int(any(step.outcome in wrong or step.moved for step in steps))
+
+
+def _counts(steps: Sequence[Settled]) -> tuple[tuple[str, int], ...]:
+    found = Counter(step.outcome for step in steps)
+    return tuple((outcome.value, found[outcome]) for outcome in Outcome if found[outcome])
+
+
+def _save_settled(request: Request, project: Project, layout: Layout, facts: Facts, asked: str, fresh: int) -> None:
+    """Keeps the evidence for the next build, if all of it can be trusted."""
+    wavefile = project.wavefile
+    if any(step.always for step in wavefile.steps) or facts.folders.changed or not facts.digests.make_sure():
+        return
+    rows: dict[str, settled.Row] = {}
+    now = time.time_ns()
+    for path, mark in facts.digests.evidence():
+        if len(mark) > 5:
+            return
+        rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
+    for folder, status in facts.folders.visited.items():
+        if status is not None and not trusted(stamp_of(status), now):
+            return
+        rows[facts.digests.absolute(folder)] = settled.row(status)
+    for path in facts.folders.probed:
+        absolute = facts.digests.absolute(path)
+        rows.setdefault(absolute, settled.row(disk.look(absolute)))
+    for file in wavefile.files:
+        status = disk.look(file)
+        if status is None or not trusted(stamp_of(status), now):
+            return
+        rows[file] = settled.row(status)
+    environ = dict(request.environ)
+    env = dict(wavefile.env_read) | {
+        artifact.path: environ.get(artifact.path)
+        for step in wavefile.steps
+        for artifact in reads(step)
+        if artifact.kind is Kind.ENV
+    }
+    limits = [step.max_age for step in wavefile.steps if step.max_age is not None]
+    until = time.time() + min(limits) if limits else None
+    with contextlib.suppress(OSError, OverflowError):
+        settled.save(layout.settled, settled.Settled(asked, fresh, until, env), rows.items())

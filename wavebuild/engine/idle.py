@@ -1,0 +1,66 @@
+"""A build or question whose answer is known already: nothing that was looked at has changed.
+
+It does not know steps: it reads neither the Wavefile nor the state, and imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from wavebuild import __version__
+from wavebuild.engine.values import BuildResult, Request
+from wavebuild.errors import mistake
+from wavebuild.store import settled
+from wavebuild.store.layout import Layout
+from wavebuild.store.lock import HELD, is_held
+
+
+def idle_build(request: Request, layout: Layout, began: float) -> BuildResult | None:
+    """The result of a build with nothing to do; None if it takes more to know. ``began``: monotonic seconds."""
+    if request.full or request.force:
+        return None
+    fresh = settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ))
+    if fresh is None or is_held(layout.lock):
+        return None
+    started = time.time()
+    seconds = time.monotonic() - began
+    return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), fresh)
+
+
+def is_idle(request: Request, layout: Layout) -> bool:
+    """Whether it is known already that nothing is stale."""
+    if request.force:
+        return False
+    return settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ)) is not None
+
+
+def layout_of(path: str) -> Layout:
+    """The layout of the Wavefile at an absolute path."""
+    return Layout(os.path.dirname(path), os.path.basename(path))
+
+
+def question_asked(request: Request, layout: Layout) -> str:
+    """What must be the same for an earlier answer to be this one's."""
+    folder = os.path.relpath(request.directory, layout.root)
+    return json.dumps([__version__, sys.version, layout.root, folder, request.targets, request.only, request.overrides])
+
+
+def refuse_inside_itself(layout: Layout, environ: Mapping[str, str]) -> None:
+    if environ.get("WAVEBUILD_ROOT") == layout.root:
+        step = environ.get("WAVEBUILD_STEP", "?")
+        raise mistake(
+            "inside-itself",
+            f"this wavebuild was started inside step {step!r} of the same root, which another wavebuild holds",
+            remedy="declare what the step needs as its inputs instead",
+            exit_code=HELD,
+        )
+
+
+def run_identity(started: float) -> str:
+    """Sorts by time, and two runs of one second differ."""
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+    return f"{moment}-{int(started * 1000) % 1000:03d}-{os.getpid()}"

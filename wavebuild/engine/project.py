@@ -1,0 +1,153 @@
+"""A project as the deeds and questions share it: loaded, linked, its state open and repaired.
+
+It does not know what it is wanted for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from wavebuild import declare, disk
+from wavebuild.declare.model import Range, Wavefile
+from wavebuild.engine.idle import refuse_inside_itself
+from wavebuild.engine.values import Request
+from wavebuild.graph import Graph, link
+from wavebuild.judge.digest import Digests
+from wavebuild.judge.facts import Facts
+from wavebuild.judge.members import Folders
+from wavebuild.judge.trace import key
+from wavebuild.plan import Selection, select, waves
+from wavebuild.run.orphans import end_orphans
+from wavebuild.run.transaction import ASIDE, FAILED, conclude, put_back
+from wavebuild.store import settled
+from wavebuild.store.layout import Layout
+from wavebuild.store.lock import take
+from wavebuild.store.state import State, open_state
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Wavefile, loaded and linked."""
+
+    wavefile: Wavefile
+    graph: Graph
+
+
+def load(request: Request) -> Project:
+    """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it."""
+    wavefile = declare.load(declare.find(request.directory, request.file), request.overrides, dict(request.environ))
+    return Project(wavefile, link(wavefile))
+
+
+def layout_of_project(project: Project) -> Layout:
+    return Layout(project.wavefile.root, project.wavefile.file)
+
+
+def select_steps(request: Request, project: Project) -> Selection:
+    folder = os.path.relpath(request.directory, project.wavefile.root)
+    return select(project.graph, request.targets, "" if folder == "." else folder, request.only, request.commands)
+
+
+def sequence(project: Project, wanted: Collection[int]) -> list[int]:
+    return [number for layer in waves(project.graph, wanted) for number in layer]
+
+
+def forced_steps(request: Request, selection: Selection) -> frozenset[int]:
+    if not request.force:
+        return frozenset()
+    return selection.named if request.only else selection.wanted
+
+
+def jobs_of(request: Request, project: Project) -> int:
+    asked = request.jobs if request.jobs is not None else project.wavefile.settings.jobs
+    return asked if asked is not None else cores()
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def durations_of(project: Project, state: State | None) -> dict[int, Range]:
+    """Per step the measured time where there is one, else the estimate, in seconds."""
+    measured = state.durations() if state else {}
+    found = {}
+    for number, step in enumerate(project.wavefile.steps):
+        if step.name in measured:
+            found[number] = Range(measured[step.name], measured[step.name])
+        elif step.estimate is not None:
+            found[number] = step.estimate
+    return found
+
+
+def facts_of(project: Project, state: State | None, request: Request) -> tuple[Facts, tuple[str, ...]]:
+    wavefile = project.wavefile
+    orphans = _orphans(project, state, scope_of(request))
+    digests = Digests(wavefile.root, state.digests() if state else {})
+    folders = Folders(wavefile.root, wavefile.settings.ignore)
+    made = state.made if state else dict
+    return Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made), orphans
+
+
+def scope_of(request: Request) -> str:
+    """Under what values the steps are what they are: others have outputs of their own."""
+    return json.dumps(sorted(request.overrides)) if request.overrides else ""
+
+
+def _orphans(project: Project, state: State | None, scope: str) -> tuple[str, ...]:
+    """Members recorded in this scope, of steps that are no more, and that no step's outputs cover."""
+    if state is None:
+        return ()
+    keys = {key(step) for step in project.wavefile.steps}
+    gone = [path for path, (_, owner, where) in state.made().items() if owner not in keys and where == scope]
+    return tuple(
+        path
+        for path in gone
+        if project.graph.owner(path.rstrip("/")) is None and os.path.lexists(os.path.join(project.wavefile.root, path))
+    )
+
+
+@contextlib.contextmanager
+def holding(request: Request) -> Iterator[tuple[Project, State]]:
+    """A deed outside a build: the project loaded, held and repaired."""
+    project = load(request)
+    layout = layout_of_project(project)
+    refuse_inside_itself(layout, dict(request.environ))
+    layout.prepare()
+    lock = take(layout.lock, request.command_line, request.wait)
+    try:
+        state = open_repaired(layout, project, [], scope_of(request))
+        try:
+            yield project, state
+        finally:
+            state.close()
+    finally:
+        lock.release()
+
+
+def open_repaired(layout: Layout, project: Project, notices: list[str], scope: str) -> State:
+    """The state, after what a killed build left running is ended and what it left half done is undone."""
+    left = end_orphans(layout.groups, layout.root)
+    if left:
+        notices.append(f"ended {left} process(es) that a killed build had left running")
+    disk.remove(layout.groups)
+    state = open_state(layout.state, notices, scope)
+    folders = Folders(layout.root, project.wavefile.settings.ignore)
+    for attempt, done in state.attempts():
+        settled.forget(layout.settled)
+        if done:
+            conclude(layout.root, attempt)
+        else:
+            partial = put_back(folders, attempt)
+            where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
+            notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
+        state.close_attempt(attempt.id)
+    disk.remove_tree(os.path.join(layout.root, ASIDE))
+    return state

@@ -1,0 +1,85 @@
+"""The first look at a command line: a plain build with nothing to do ends here, all else goes on to ``cli``.
+
+It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k`` and ``-q``, and imports next to nothing: what a
+build with nothing to do costs is mostly what it imports.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlainBuild:
+    """``[-C DIR] [-f FILE] [-jN] [-k] [-q]`` and nothing else."""
+
+    folder: str = ""
+    file: str | None = None
+    question: bool = False
+
+
+def plain_build(argv: Sequence[str]) -> PlainBuild | None:
+    """What a command line asks for, if it is a plain one."""
+    folder, file, question = "", None, False
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if word in ("-C", "-f"):
+            if not words or words[0].startswith("-"):
+                return None
+            value = words.pop(0)
+            folder, file = (os.path.join(folder, value), file) if word == "-C" else (folder, value)
+        elif word == "-q":
+            question = True
+        elif word != "-k" and not (word.startswith("-j") and word[2:].isascii() and word[2:].isdigit()):
+            return None
+    return PlainBuild(folder, file, question)
+
+
+def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
+    """The exit code of a plain build that had nothing to do; None if it takes more to know."""
+    began = time.monotonic()
+    asked = plain_build(argv)
+    if asked is None or any(
+        name in environ for name in ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING")
+    ):
+        return None
+    from wavebuild.declare.find import find
+    from wavebuild.engine.idle import idle_build, is_idle, layout_of
+    from wavebuild.engine.values import Request
+    from wavebuild.errors import WavebuildError
+
+    try:
+        request = Request(
+            os.path.normpath(os.path.join(os.getcwd(), asked.folder)), asked.file, environ=tuple(environ.items())
+        )
+        layout = layout_of(find(request.directory, request.file))
+        if asked.question:
+            return 0 if is_idle(request, layout) else None
+        result = idle_build(request, layout, began)
+    except (WavebuildError, OSError):
+        return None
+    if result is None:
+        return None
+    from wavebuild.ui.figures import nothing_to_do
+
+    sys.stderr.write(nothing_to_do(result.fresh, time.monotonic() - began) + "\n")
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = finished(sys.argv[1:], os.environ)
+    except KeyboardInterrupt:
+        code = 130
+    if code is None:
+        from wavebuild.ui import cli
+
+        cli.main()
+    else:
+        sys.exit(code)
