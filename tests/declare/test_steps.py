@@ -170,7 +170,8 @@ def test_a_sign_for_keys_counts_only_after_a_data_file(tmp_path: Path) -> None:
 def test_defaults_lie_under_every_step(tmp_path: Path) -> None:
     text = (
         "env: {A: top, B: top}\n"
-        "defaults:\n  {env: {B: default, C: default}, inputs: [i], code: [c.py], tags: [d], timeout: 1m, resources: [gpu]}\n"
+        "defaults:\n"
+        "  {env: {B: default, C: default}, inputs: [i], code: [c.py], tags: [d], timeout: 1m, resources: [gpu]}\n"
         "steps:\n"
         "  a: {run: x, env: {C: own}, inputs: [j], code: [e.py], tags: [own], resources: [db]}\n"
         "  b: {run: y}\n"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.declare.written import loaded, only, refused, step
 from wavebuild.declare import Paths, render, render_value
+from wavebuild.declare.expressions import split_by_jinja, split_simple
 from wavebuild.declare.model import Call, Hole, Run, Step, Text
 from wavebuild.declare.values import canonical, core, from_canonical
 
@@ -219,6 +220,15 @@ def test_jinja_is_not_imported_for_a_file_without_templates(tmp_path: Path) -> N
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
 def test_any_path_reaches_the_command_as_one_word(paths: list[str]) -> None:
     assert shlex.split(render(Text((Hole("inputs"),)), {"inputs": paths})) == paths
+
+
+@given(st.lists(st.sampled_from(["{{", "}}", "{", "}", " ", "a", "'", '"', "-", "+", "\n", "\r", "b.c", "{{ a }}"])))
+def test_the_quick_way_to_split_a_text_finds_what_jinja_finds(parts: list[str]) -> None:
+    text = "".join(parts)
+
+    quick = split_simple(text)
+
+    assert quick is None or quick == split_by_jinja(text)
 
 
 @given(

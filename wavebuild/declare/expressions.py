@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment
 
 from wavebuild.declare.values import Paths, shell_quoted, shown
+
+_SIMPLE = re.compile(r"\{\{(?![+-])([^{}'\"\\]*[^{}'\"\\+-])\}\}")
 
 
 class ExpressionError(Exception):
@@ -57,24 +60,35 @@ class _Sandbox(SandboxedEnvironment):
 
 def pieces(text: str) -> list[str | Expression]:
     """A text as its plain parts and its expressions, in turn."""
-    out: list[str | Expression] = []
-    inside: list[str] | None = None
+    split = split_simple(text) or split_by_jinja(text)
+    return [understood(part.strip()) if odd % 2 else part for odd, part in enumerate(split) if part or odd % 2]
+
+
+def split_simple(text: str) -> list[str] | None:
+    """Plain parts and expressions in turn, where no quote, brace or sign can hide an end; ``None`` if one might.
+
+    Ten times as fast as Jinja's own lexer, and nearly all templates are of this kind.
+    """
+    if "{{{" in text or "\r" in text:
+        return None
+    split = _SIMPLE.split(text)
+    return split if len(split) == 2 * text.count("{{") + 1 else None
+
+
+def split_by_jinja(text: str) -> list[str]:
+    """The same for any text."""
+    parts = [""]
     try:
         for _, token, value in _sandbox().lexer.tokeniter(text, None):
-            if token == "variable_begin":
-                inside = []
-            elif token == "variable_end":
-                out.append(understood("".join(inside or ()).strip()))
-                inside = None
-            elif inside is not None:
-                inside.append(value)
+            if token in ("variable_begin", "variable_end"):
+                parts.append("")
             else:
-                out.append(value)
+                parts[-1] += value
     except TemplateSyntaxError as error:
         raise _syntax_error(_sentence(error), text[max(text.find("{{"), 0) :][:40]) from None
-    if inside is not None:
+    if len(parts) % 2 == 0:
         raise _syntax_error("this {{ is never closed", text[text.rfind("{{") :][:40])
-    return out
+    return parts
 
 
 @functools.lru_cache(maxsize=4096)

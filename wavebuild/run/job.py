@@ -34,8 +34,9 @@ class Job:
     commands: tuple[Shell | PythonCall, ...]
     cwd: str
     env: tuple[tuple[str, str], ...]  # over the caller's environment
-    log: str  # appended to
+    log: str  # where its output goes, if there is any
     timeout: float | None
+    lists: tuple[tuple[str, bytes], ...] = ()  # variable → what the file that it names holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from multiprocessing.connection import Connection
 
 from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, Stop
 
+SHOWN_AFTER = 0.2
+"""Seconds after which the log of a running command can be read under its name."""
+
 GRACE = 2.0
 """Seconds between asking a process group to end and asking harder."""
 
@@ -86,6 +89,8 @@ class Hands:
         self._group = 0
         self._warm: dict[str, tuple[int, int, int]] = {}
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._lists: dict[str, ListFile] = {}
+        self._spool: Spool | None = None
         self.worn_out = False
 
     def next_message(self, timeout: float | None) -> object:
@@ -101,7 +106,16 @@ class Hands:
         """Runs a job to its end."""
         started = time.monotonic()
         until = started + job.timeout if job.timeout is not None else None
+        if self._spool is None:
+            self._spool = Spool(os.path.dirname(job.log))
+        try:
+            return self._do(job, started, until, self._spool)
+        finally:
+            self._spool.hand_over(job.log, even_if_empty=False)
+
+    def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
         leftovers = 0
+        env = dict(job.env) | {name: self._list_file(name, text) for name, text in job.lists}
         ended = Ended(job.id)
         for number, command in enumerate(job.commands):
             try:
@@ -109,15 +123,15 @@ class Hands:
                     if self._is_stale(command):
                         self.worn_out = True
                         return StaleWorker(job.id)
-                    process = self._fork(command, job)
+                    process = self._fork(command, job, env, spool.handle())
                 else:
-                    process = self._spawn(command, job)
+                    process = self._spawn(command, job, env, spool.handle())
             except OSError as error:
                 ended = Ended(
                     job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
                 )
                 break
-            ended, more = self._wait(job.id, process, until, number)
+            ended, more = self._wait(job, process, until, number, spool)
             leftovers += more
             if ended.failure:
                 break
@@ -144,41 +158,38 @@ class Hands:
                 count += 1
         return count
 
-    def _spawn(self, command: Shell, job: Job) -> int:
-        env = os.environ | dict(job.env)
+    def _list_file(self, name: str, text: bytes) -> str:
+        if name not in self._lists:
+            self._lists[name] = ListFile(name)
+        return self._lists[name].holding(text)
+
+    def _spawn(self, command: Shell, job: Job, given: dict[str, str], log: int) -> int:
+        env = os.environ | given
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
-        log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            os.chdir(job.cwd)
-            process = os.posix_spawn(
-                executable,
-                command.argv,
-                env,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, self._null, 0),
-                    (os.POSIX_SPAWN_DUP2, log, 1),
-                    (os.POSIX_SPAWN_DUP2, log, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=self._defaults,
-            )
-        finally:
-            os.close(log)
+        os.chdir(job.cwd)
+        process = os.posix_spawn(
+            executable,
+            command.argv,
+            env,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, self._null, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=self._defaults,
+        )
         self._note(process)
         return process
 
-    def _fork(self, command: PythonCall, job: Job) -> int:
+    def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
         """A child of this process, which has imported the module already; alone in its session like any command."""
-        log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            with _output_to(log):
-                self._warm_up(command)
-            process = os.fork()
-            if process == 0:
-                _be_the_call(command, job, self._null, log, self._defaults)
-        finally:
-            os.close(log)
+        with _output_to(log):
+            self._warm_up(command)
+        process = os.fork()
+        if process == 0:
+            _be_the_call(command, job, given, self._null, log, self._defaults)
         self._note(process)
         return process
 
@@ -197,17 +208,23 @@ class Hands:
         self._group = process
         os.write(self._groups, f"{process} {start_time(process)}\n".encode())
 
-    def _wait(self, job: int, process: int, until: float | None, number: int) -> tuple[Ended, int]:
+    def _wait(
+        self, job: Job, process: int, until: float | None, number: int, spool: Spool
+    ) -> tuple[Ended, int]:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
         failure, status = "", None
+        show: float | None = time.monotonic() + SHOWN_AFTER
         with _watched(process) as watched:
             steps: Iterator[signal.Signals] | None = None
             next_step: float | None = None
             while status is None:
-                status = self._look(process, watched, _earliest(until if steps is None else None, next_step))
+                status = self._look(process, watched, _earliest(until if steps is None else None, next_step, show))
                 if status is not None:
                     break
                 now = time.monotonic()
+                if show is not None and now >= show:
+                    spool.hand_over(job.log, even_if_empty=True)
+                    show = None
                 if self._parent.poll(0):
                     message = self.next_message(None)
                     if isinstance(message, Interrupt):
@@ -227,10 +244,10 @@ class Hands:
         self._group = 0
         code = os.waitstatus_to_exitcode(status)
         if failure:
-            return Ended(job, failure, signal=-code if code < 0 else None, command=number), 0
+            return Ended(job.id, failure, signal=-code if code < 0 else None, command=number), 0
         if code < 0:
-            return Ended(job, "signal", signal=-code, command=number), leftovers
-        return Ended(job, "exit" if code else "", exit_code=code, command=number), leftovers
+            return Ended(job.id, "signal", signal=-code, command=number), leftovers
+        return Ended(job.id, "exit" if code else "", exit_code=code, command=number), leftovers
 
     def _look(self, process: int, watched: int, until: float | None) -> int | None:
         """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
@@ -262,6 +279,62 @@ class Hands:
             ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
             count = max(count, ended)
             time.sleep(0.01)
+
+
+class ListFile:
+    """A file that lists paths, which exists in memory alone where the system can do that.
+
+    Making a file for each step costs more than starting a command; this one is used again.
+    """
+
+    def __init__(self, name: str) -> None:
+        try:
+            self._handle = os.memfd_create(name)
+            self._path = f"/proc/{os.getpid()}/fd/{self._handle}"
+        except (AttributeError, OSError):
+            self._handle, self._path = tempfile.mkstemp(prefix="wavebuild-")
+            atexit.register(os.unlink, self._path)
+
+    def holding(self, text: bytes) -> str:
+        """Its path, after this text has become what it holds."""
+        os.ftruncate(self._handle, 0)
+        at = 0
+        while at < len(text):
+            at += os.pwrite(self._handle, text[at:], at)
+        return self._path
+
+
+class Spool:
+    """Where a job's output goes first: a file that becomes the log when there is something in it.
+
+    A step that says nothing and ends at once, as most do, costs no file.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._path = spool_path(folder, os.getpid())
+        self._handle = -1
+
+    def handle(self) -> int:
+        if self._handle < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._handle = os.open(self._path, flags, 0o644)
+        return self._handle
+
+    def hand_over(self, log: str, even_if_empty: bool) -> None:
+        """Gives the file its name as a log; what still writes to it goes on."""
+        if self._handle >= 0 and (even_if_empty or os.fstat(self._handle).st_size):
+            handle, self._handle = self._handle, -1
+            if not even_if_empty:
+                os.close(handle)
+            if os.path.exists(log):
+                _append_file(self._path, log)
+            else:
+                os.rename(self._path, log)
+
+
+def spool_path(folder: str, process: int) -> str:
+    """Where the worker of this process id collects output before it has a log."""
+    return f"{folder}/.worker-{process}"
 
 
 def children() -> list[int]:
@@ -325,7 +398,7 @@ def _output_to(log: int) -> Iterator[None]:
             os.close(handle)
 
 
-def _be_the_call(command: PythonCall, job: Job, null: int, log: int, defaults: list[signal.Signals]) -> None:
+def _be_the_call(command: PythonCall, job: Job, given: dict[str, str], null: int, log: int, defaults: list[signal.Signals]) -> None:
     """In the forked child: becomes the call, and never returns."""
     code = 70
     try:
@@ -336,7 +409,7 @@ def _be_the_call(command: PythonCall, job: Job, null: int, log: int, defaults: l
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(job.cwd)
-        os.environ.update(dict(job.env))
+        os.environ.update(given)
         from wavebuild.run import call
 
         code = call.run(command.module, command.function, command.arguments, command.folders)
