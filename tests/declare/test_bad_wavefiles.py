@@ -157,7 +157,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "inputs in a path": (STEP + "    outputs: 'x/{{ inputs }}'\n", "template-place", "4:20", "in commands only"),
     "the step in env": (STEP + "    env: {A: '{{ step }}'}\n", "template-place", "4:18", "$WAVEBUILD_STEP"),
     "env outside vars": (STEP + "    title: '{{ env.HOME }}'\n", "template-place", "4:16", "in vars only"),
-    "a template in settings": ("settings: {state: '{{ x }}'}\n" + STEP, "template-place", "1:19", "not filled in here"),
+    "a template in settings": ("settings: {shell: '{{ x }}'}\n" + STEP, "template-place", "1:19", "not filled in here"),
     "a name to come": (STEP + "    title: '{{ profile }}'\n", "not-yet", "4:16", "not of this version yet"),
 }  # fmt: skip
 

@@ -198,7 +198,7 @@ def test_an_action_of_the_step_replaces_the_action_of_the_defaults(tmp_path: Pat
 def test_the_top_of_the_file_is_taken_over(tmp_path: Path) -> None:
     text = (
         "wavefile: 1\nname: demo\nresources: {db: 2}\ntargets: [a, 'tag:t', ./x]\n"
-        "settings: {jobs: 3, schedule: barrier, keep_going: true, shell: sh, ignore: '*.tmp', state: s, log_keep: 2}\n"
+        "settings: {jobs: 3, schedule: barrier, keep_going: true, shell: sh, ignore: '*.tmp', log_keep: 2}\n"
         "steps: {a: {run: x}, b: {run: y, shell: bash}}\n"
     )
 
@@ -206,6 +206,6 @@ def test_the_top_of_the_file_is_taken_over(tmp_path: Path) -> None:
 
     assert (found.name, found.resources) == ("demo", (("db", 2),))
     assert [target for target, _ in found.targets] == ["a", "tag:t", "./x"]
-    assert found.settings == Settings(3, "barrier", True, ("*.tmp",), "s", 2)
+    assert found.settings == Settings(3, "barrier", True, ("*.tmp",), 2)
     assert [one.shell for one in found.steps] == ["sh", "bash"]
     assert (found.root, found.file, found.files) == (str(tmp_path), "Wavefile", (str(tmp_path / "Wavefile"),))

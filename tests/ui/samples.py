@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wavebuild.declare.model import Artifact, Kind, Range, Run, Step, Text, Wavefile
-from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Project, Request, StatusLine
+from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request, StatusLine
+from wavebuild.engine.project import Project
 from wavebuild.errors import Place, Problem
 from wavebuild.graph import Graph, link
 from wavebuild.judge.reasons import InputChanged, NeverRan, Upstream

@@ -203,7 +203,6 @@ class Settings:
     schedule: Schedule = "flow"
     keep_going: bool = False
     ignore: tuple[str, ...] = ()  # globs of files that are never members
-    state: str | None = None  # where the state lies, if not in .wavebuild
     log_keep: int = 5  # logs kept per step
 
 

@@ -72,12 +72,11 @@ SCHEDULE = Key("schedule", Choice(_SCHEDULE), "flow starts a step when its input
 KEEP_GOING = Key("keep_going", Flag(), "after a failure go on with what does not depend on it")
 DEFAULT_SHELL = Key("shell", Shell(), "the shell of every step that does not say its own")
 IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of an artifact")
-STATE = Key("state", Label("a path"), "the folder of the state, if not .wavebuild beside the Wavefile")
 LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
 SETTINGS_KEYS = Section(
     "settings",
-    (JOBS, SCHEDULE, KEEP_GOING, DEFAULT_SHELL, IGNORE, STATE, LOG_KEEP),
-    later=("executor", "cache", "lock", "orphans", "clean_env", "outside", "timezone", "quiet"),
+    (JOBS, SCHEDULE, KEEP_GOING, DEFAULT_SHELL, IGNORE, LOG_KEEP),
+    later=("executor", "cache", "lock", "orphans", "clean_env", "outside", "timezone", "quiet", "state"),
 )
 
 # --- a step

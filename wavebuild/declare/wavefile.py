@@ -125,7 +125,6 @@ def _settings(fields: Fields) -> tuple[Settings, ShellName | tuple[str, ...] | N
         schedule=given.get(schema.SCHEDULE) or usual.schedule,
         keep_going=given.get(schema.KEEP_GOING) or usual.keep_going,
         ignore=given.get(schema.IGNORE) or usual.ignore,
-        state=given.get(schema.STATE),
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
     )
     return settings, given.get(schema.DEFAULT_SHELL)

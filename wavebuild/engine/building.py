@@ -5,13 +5,12 @@ It does not know how steps are judged or ordered: it puts those who do together.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Kind
+from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.project import (
     Project,
@@ -25,9 +24,8 @@ from wavebuild.engine.project import (
     select_steps,
 )
 from wavebuild.engine.values import BuildResult, Request
-from wavebuild.graph import reads
-from wavebuild.judge.facts import Facts, missing_sources, refuse
-from wavebuild.judge.stamp import stamp_of, trusted
+from wavebuild.errors import mistake
+from wavebuild.judge.facts import missing_sources, refuse
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
 from wavebuild.run.interrupts import Interrupts
@@ -51,6 +49,8 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
     layout.prepare()
     with Interrupts() as interrupts:
         lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
+        if lock is None:
+            raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
         try:
             return _build(request, project, layout, tell, interrupts, asked, started, began)
         finally:
@@ -115,8 +115,8 @@ def _build(
         steps = tuple(ended[number] for number in sequence)
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
-        if code == 0:
-            _save_settled(request, project, layout, facts, asked, len(steps))
+        if code == 0 and not orphans:
+            keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
         state.learn(facts.digests.take_learned())
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code)
@@ -155,39 +155,3 @@ def _exit_code(steps: Sequence[Settled]) -> int:
 def _counts(steps: Sequence[Settled]) -> tuple[tuple[str, int], ...]:
     found = Counter(step.outcome for step in steps)
     return tuple((outcome.value, found[outcome]) for outcome in Outcome if found[outcome])
-
-
-def _save_settled(request: Request, project: Project, layout: Layout, facts: Facts, asked: str, fresh: int) -> None:
-    """Keeps the evidence for the next build, if all of it can be trusted."""
-    wavefile = project.wavefile
-    if any(step.always for step in wavefile.steps) or facts.folders.changed or not facts.digests.make_sure():
-        return
-    rows: dict[str, settled.Row] = {}
-    now = time.time_ns()
-    for path, mark in facts.digests.evidence():
-        if len(mark) > 5:
-            return
-        rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
-    for folder, status in facts.folders.visited.items():
-        if status is not None and not trusted(stamp_of(status), now):
-            return
-        rows[facts.digests.absolute(folder)] = settled.row(status)
-    for path in facts.folders.probed:
-        absolute = facts.digests.absolute(path)
-        rows.setdefault(absolute, settled.row(disk.look(absolute)))
-    for file in wavefile.files:
-        status = disk.look(file)
-        if status is None or not trusted(stamp_of(status), now):
-            return
-        rows[file] = settled.row(status)
-    environ = dict(request.environ)
-    env = dict(wavefile.env_read) | {
-        artifact.path: environ.get(artifact.path)
-        for step in wavefile.steps
-        for artifact in reads(step)
-        if artifact.kind is Kind.ENV
-    }
-    limits = [step.max_age for step in wavefile.steps if step.max_age is not None]
-    until = time.time() + min(limits) if limits else None
-    with contextlib.suppress(OSError, OverflowError):
-        settled.save(layout.settled, settled.Settled(asked, fresh, until, env), rows.items())

@@ -121,7 +121,8 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
     layout = layout_of_project(project)
     refuse_inside_itself(layout, dict(request.environ))
     layout.prepare()
-    lock = take(layout.lock, request.command_line, request.wait)
+    lock = take(layout.lock, request.command_line, request.wait, lambda: False)
+    assert lock is not None
     try:
         state = open_repaired(layout, project, [], scope_of(request))
         try:

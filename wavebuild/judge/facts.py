@@ -54,6 +54,10 @@ class Facts:
         self._orphans = orphans
         self._made = made
 
+    def with_folders(self, folders: Folders) -> Facts:
+        """The same facts, with listings of their own."""
+        return Facts(self.graph, self.digests, folders, self._environ, self._orphans, self._made)
+
     def read(self, number: int) -> Read:
         """What the step of this number reads now."""
         step = self.graph.wavefile.steps[number]
@@ -201,6 +205,7 @@ class Facts:
             for name in imports.split("\n"):
                 for path in import_files(name, file, (folder, *_bases(cwd))) if name else ():
                     path = os.path.normpath(path)
+                    self.folders.note(os.path.dirname(path))
                     if path not in found and os.path.isfile(self.digests.absolute(path)):
                         found[path] = None
                         todo.append(path)

@@ -85,7 +85,7 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
         if gate_only is None and isinstance(first, GateChanged) and _only_gate(differences):
             gate_only = trace
     nearest = nearest_trace(now, traces)
-    found = tuple(reasons(now, nearest)) if nearest else tuple(_standing(now)) + (NeverRan(),)
+    found = tuple(reasons(now, nearest)) if nearest else (*_standing(now), NeverRan())
     return Stale(found, gate_only)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.graph.patterns import excluded, is_wild, matches
-from wavebuild.judge.stamp import stamp_of
 
 NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
 _NEVER = re.compile(r".*\.pyc|.*~|\..*\.sw.")
@@ -26,7 +25,6 @@ class Folders:
         self._ignore = ignore
         self.visited: dict[str, os.stat_result | None] = {}  # what each folder was when it was first listed
         self.probed: set[str] = set()  # single files asked for
-        self.changed = False  # a folder was listed twice, and was not the same
 
     def never(self, path: str) -> bool:
         """Whether a path is never a member: tools' own litter, and what ``settings.ignore`` names."""
@@ -35,22 +33,20 @@ class Folders:
             return True
         return bool(self._ignore) and (excluded(self._ignore, path) or excluded(self._ignore, name))
 
+    def note(self, folder: str) -> str:
+        """Remembers what a folder is before it is looked into; its absolute path."""
+        absolute = os.path.join(self.root, folder) if folder else self.root
+        if folder not in self.visited:
+            self.visited[folder] = disk.look(absolute)
+        return absolute
+
     def entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Path and entry of what lies in a folder (relative to the root), never-members left out."""
-        absolute = os.path.join(self.root, folder) if folder else self.root
-        status = disk.look_through(absolute)
-        if folder not in self.visited:
-            self.visited[folder] = status
-        elif not _same(status, self.visited[folder]):
-            self.changed = True
+        absolute = self.note(folder)
         for entry in disk.entries(absolute):
             path = f"{folder}/{entry.name}" if folder else entry.name
             if not self.never(path):
                 yield path, entry
-
-
-def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
-    return (one is None) == (other is None) and (one is None or other is None or stamp_of(one) == stamp_of(other))
 
 
 def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:
@@ -126,8 +122,10 @@ def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ..
         path = f"{folder.rstrip('/')}/{first}" if folder else first
         if rest:
             yield from _below(folders, path, rest, above)
-        elif os.path.isfile(os.path.join(folders.root, path)) and not folders.never(path):
-            yield path
+        else:
+            folders.probed.add(path)
+            if os.path.isfile(os.path.join(folders.root, path)) and not folders.never(path):
+                yield path
         return
     for path, entry in list(folders.entries(folder)):
         if not matches(first, entry.name):

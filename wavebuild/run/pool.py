@@ -177,6 +177,7 @@ class Pool:
         hired.pipe.close()
         self._end_strays()
         if hired.job is not None:
+            _save_log(hired)
             number = -code if code is not None and code < 0 else None
             how = f"signal {signal.Signals(number).name}" if number else f"exit code {code}"
             seconds = time.monotonic() - hired.since
@@ -218,6 +219,13 @@ class Pool:
             hired.process.kill()
             self._bury(hired)
             self._ready.append(Ended(job.id, "timeout", seconds=time.monotonic() - hired.since))
+
+
+def _save_log(hired: Hired) -> None:
+    """What the job of a dead worker had said."""
+    assert hired.job is not None and hired.process.pid is not None
+    with contextlib.suppress(OSError):
+        os.rename(worker.spool_path(os.path.dirname(hired.job.log), hired.process.pid), hired.job.log)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from typing import assert_never
 
 from wavebuild import disk
 from wavebuild.declare.model import Argument, Call, Kind, Manual, Run, Step, Text
-from wavebuild.declare.templates import render
+from wavebuild.declare.templates import render, render_value
 from wavebuild.declare.values import Paths
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
@@ -227,8 +227,8 @@ class Rebuilder:
         disk.make_folder(folder)
         suffix = f".{life.tries}" if life.tries > 1 else ""
         commands = tuple(command for action in actions for command in self._commands(step, action, life, folder))
-        env = self._env(step, life, folder)
-        return Job(life.due.number, commands, cwd, env, f"{folder}/{step.name}{suffix}.log", step.timeout)
+        log = f"{folder}/{step.name}{suffix}.log"
+        return Job(life.due.number, commands, cwd, self._env(step, life), log, step.timeout, self._lists(step, life))
 
     def _actions(self, step: Step, life: _Life) -> list[Run | Call]:
         if life.checking:
@@ -289,11 +289,8 @@ class Rebuilder:
         outputs = Paths((here(artifact.path) for artifact in step.outputs), made)
         return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": self._root, "step": step.name}
 
-    def _env(self, step: Step, life: _Life, folder: str) -> tuple[tuple[str, str], ...]:
+    def _env(self, step: Step, life: _Life) -> tuple[tuple[str, str], ...]:
         seed = int.from_bytes(hashlib.sha256(key(step).encode()).digest()[:4], "big")
-        changed = [
-            reason.member for reason in life.due.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)
-        ]
         told = {
             "PYTHONUNBUFFERED": "1",
             "WAVEBUILD_STEP": step.name,
@@ -301,13 +298,20 @@ class Rebuilder:
             "WAVEBUILD_ATTEMPT": str(life.tries),
             "WAVEBUILD_ROOT": self._root,
             "WAVEBUILD_SEED": str(seed),
-            "WAVEBUILD_INPUTS": _list_file(folder, step, "inputs", life.due.read.files),
-            "WAVEBUILD_OUTPUTS": _list_file(folder, step, "outputs", [artifact.path for artifact in step.outputs]),
-            "WAVEBUILD_CHANGED": _list_file(folder, step, "changed", changed),
         }
         if life.due.number in self._invocation.forced:
             told["WAVEBUILD_FULL"] = "1"
         return tuple((told | dict(step.env)).items())
+
+    def _lists(self, step: Step, life: _Life) -> tuple[tuple[str, bytes], ...]:
+        """What the step reads and makes, and which of its inputs changed, a path relative to the root on each line."""
+        reasons = life.due.reasons
+        changed = [reason.member for reason in reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
+        return (
+            ("WAVEBUILD_INPUTS", _lines(life.due.read.files)),
+            ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in step.outputs])),
+            ("WAVEBUILD_CHANGED", _lines(changed)),
+        )
 
     # The end
 
@@ -574,7 +578,7 @@ def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:
 
 def _filled(value: Argument, names: Mapping[str, object]) -> object:
     if isinstance(value, Text):
-        return render(value, names)
+        return render_value(value, names)
     if isinstance(value, tuple):
         return [_filled(item, names) for item in value]
     if isinstance(value, dict):
@@ -582,10 +586,8 @@ def _filled(value: Argument, names: Mapping[str, object]) -> object:
     return value
 
 
-def _list_file(folder: str, step: Step, what: str, paths: Sequence[str]) -> str:
-    file = f"{folder}/{step.name}.{what}"
-    disk.write(file, b"".join(os.fsencode(path) + b"\n" for path in paths))
-    return file
+def _lines(paths: Sequence[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\n" for path in paths)
 
 
 def _shown(job: Job, root: str) -> str:

@@ -5,6 +5,7 @@ It does not know what a job is for, nor who else works.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import errno
@@ -12,6 +13,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -108,10 +110,11 @@ class Hands:
         until = started + job.timeout if job.timeout is not None else None
         if self._spool is None:
             self._spool = Spool(os.path.dirname(job.log))
+        self._spool.begin(job.log)
         try:
             return self._do(job, started, until, self._spool)
         finally:
-            self._spool.hand_over(job.log, even_if_empty=False)
+            self._spool.end()
 
     def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
         leftovers = 0
@@ -123,9 +126,9 @@ class Hands:
                     if self._is_stale(command):
                         self.worn_out = True
                         return StaleWorker(job.id)
-                    process = self._fork(command, job, env, spool.handle())
+                    process = self._fork(command, job, env, spool.handle)
                 else:
-                    process = self._spawn(command, job, env, spool.handle())
+                    process = self._spawn(command, job, env, spool.handle)
             except OSError as error:
                 ended = Ended(
                     job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
@@ -208,9 +211,7 @@ class Hands:
         self._group = process
         os.write(self._groups, f"{process} {start_time(process)}\n".encode())
 
-    def _wait(
-        self, job: Job, process: int, until: float | None, number: int, spool: Spool
-    ) -> tuple[Ended, int]:
+    def _wait(self, job: Job, process: int, until: float | None, number: int, spool: Spool) -> tuple[Ended, int]:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
         failure, status = "", None
         show: float | None = time.monotonic() + SHOWN_AFTER
@@ -223,7 +224,7 @@ class Hands:
                     break
                 now = time.monotonic()
                 if show is not None and now >= show:
-                    spool.hand_over(job.log, even_if_empty=True)
+                    spool.show()
                     show = None
                 if self._parent.poll(0):
                     message = self.next_message(None)
@@ -305,31 +306,41 @@ class ListFile:
 
 
 class Spool:
-    """Where a job's output goes first: a file that becomes the log when there is something in it.
+    """Where a job's output goes: a file that gets its name as the log when there is something to read.
 
     A step that says nothing and ends at once, as most do, costs no file.
     """
 
     def __init__(self, folder: str) -> None:
         self._path = spool_path(folder, os.getpid())
-        self._handle = -1
+        self._spare = -1  # an empty file without a name as a log
+        self._log = ""
+        self.handle = -1
 
-    def handle(self) -> int:
-        if self._handle < 0:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._handle = os.open(self._path, flags, 0o644)
-        return self._handle
+    def begin(self, log: str) -> None:
+        """From now on ``handle`` takes what belongs in this log; one that is there already is added to."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._log = log
+        if os.path.exists(log):
+            self.handle = os.open(log, flags, 0o644)
+            return
+        if self._spare < 0:
+            self._spare = os.open(self._path, flags, 0o644)
+        self.handle = self._spare
 
-    def hand_over(self, log: str, even_if_empty: bool) -> None:
-        """Gives the file its name as a log; what still writes to it goes on."""
-        if self._handle >= 0 and (even_if_empty or os.fstat(self._handle).st_size):
-            handle, self._handle = self._handle, -1
-            if not even_if_empty:
-                os.close(handle)
-            if os.path.exists(log):
-                _append_file(self._path, log)
-            else:
-                os.rename(self._path, log)
+    def show(self) -> None:
+        """Gives the file its name as a log; who writes to it does not notice."""
+        if self.handle == self._spare:
+            self._spare = -1
+            os.rename(self._path, self._log)
+
+    def end(self) -> None:
+        """The job is over: its output is under its name, if there is any."""
+        if self.handle == self._spare and os.fstat(self.handle).st_size:
+            self.show()
+        if self.handle != self._spare:
+            os.close(self.handle)
+        self.handle = -1
 
 
 def spool_path(folder: str, process: int) -> str:
@@ -398,7 +409,9 @@ def _output_to(log: int) -> Iterator[None]:
             os.close(handle)
 
 
-def _be_the_call(command: PythonCall, job: Job, given: dict[str, str], null: int, log: int, defaults: list[signal.Signals]) -> None:
+def _be_the_call(
+    command: PythonCall, job: Job, given: dict[str, str], null: int, log: int, defaults: list[signal.Signals]
+) -> None:
     """In the forked child: becomes the call, and never returns."""
     code = 70
     try:

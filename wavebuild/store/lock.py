@@ -32,8 +32,11 @@ class Lock:
             self._handle = -1
 
 
-def take(path: str, command: str, wait: float, stopped: Callable[[], bool] = lambda: False) -> Lock:
-    """Takes the lock, waiting up to ``wait`` seconds. Raises WavebuildError (exit 3) that names the holder."""
+def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> Lock | None:
+    """Takes the lock, waiting up to ``wait`` seconds; None if ``stopped`` meanwhile.
+
+    Raises WavebuildError (exit 3) that names the holder.
+    """
     disk.make_folder(os.path.dirname(path))
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     until = time.monotonic() + wait
@@ -48,9 +51,12 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool] = lam
                     "no-lock",
                     f"this file system cannot lock: {error.strerror}",
                     Place(path),
-                    "set settings.state to a folder on a local disk",
+                    "put the project on a local disk",
                 ) from None
-        if time.monotonic() >= until or stopped():
+        if stopped():
+            os.close(handle)
+            return None
+        if time.monotonic() >= until:
             holder = os.pread(handle, 4096, 0).decode("utf-8", "replace").strip() or "another process"
             os.close(handle)
             raise mistake(

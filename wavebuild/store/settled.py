@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import sys
-import time
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,11 +24,10 @@ NOTHING: Row = (0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was settled: the question, how many steps were fresh, and until when (epoch seconds)."""
+    """What was settled: the question, how many steps were fresh, and the caller's variables that were read."""
 
     question: str
     fresh: int
-    until: float | None
     env: Mapping[str, str | None]
 
 
@@ -43,7 +41,6 @@ def save(path: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None
             "order": sys.byteorder,
             "question": settled.question,
             "fresh": settled.fresh,
-            "until": settled.until,
             "env": dict(settled.env),
             "rows": len(rows),
         }
@@ -66,8 +63,6 @@ def still_settled(path: str, question: str, environ: Mapping[str, str]) -> int |
     except (OSError, ValueError):
         return None
     if head["format"] != FORMAT or head["order"] != sys.byteorder or head["question"] != question:
-        return None
-    if head["until"] is not None and time.time() >= head["until"]:
         return None
     if any(environ.get(name) != value for name, value in head["env"].items()):
         return None

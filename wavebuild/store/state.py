@@ -6,9 +6,10 @@ project's lock writes; questions open it read-only.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -45,8 +46,9 @@ _attempt_decode = msgspec.msgpack.Decoder(Attempt).decode
 class State:
     """The open state of one Wavefile; ``scope``: under what --set members are recorded from now on."""
 
-    def __init__(self, handle: sqlite3.Connection, scope: str = "") -> None:
+    def __init__(self, handle: sqlite3.Connection, path: str, scope: str = "") -> None:
         self._handle = handle
+        self._path = path
         self._scope = scope
         self._traces: dict[str, list[tuple[int, bytes]]] = {}
         for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
@@ -114,6 +116,18 @@ class State:
         )
         return [Result(*row) for row in rows]
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction. A full disk or a lock is no damage: the build stops, and the state stays."""
+        try:
+            with self._handle:
+                yield
+        except sqlite3.Error as error:
+            remedy = "the state is damaged: it is set aside by the next build" if is_damage(error) else ""
+            raise mistake(
+                "state-unwritable", f"the state cannot be written: {error}", Place(self._path), remedy, exit_code=1
+            ) from None
+
     # What is recorded
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
@@ -122,14 +136,14 @@ class State:
 
     def begin(self, attempt: Attempt) -> None:
         """The intent of an attempt, before the first file is touched."""
-        with self._handle:
+        with self._writing():
             self._write_attempt(attempt, done=False)
 
     def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
         """A success: trace, members and result in one transaction; the attempt stays while files wait to be moved."""
         kept = self.traces(key)
         gone = [path for path in (kept[0].outputs if kept else {}) if path not in trace.outputs]
-        with self._handle:
+        with self._writing():
             self._append_trace(key, trace)
             ask = self._handle.executemany
             ask("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
@@ -147,7 +161,7 @@ class State:
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
         """The end of a run that did not succeed; ``void`` traces keep their bytes known but are never fresh again."""
-        with self._handle:
+        with self._writing():
             self._rewrite(key, {id(trace): msgspec.structs.replace(trace, void=True) for trace in void})
             self._write_result(result)
             self._write_pending()
@@ -155,7 +169,7 @@ class State:
 
     def record(self, key: str, trace: Trace) -> None:
         """A trace without a run: a touch, a gate judged again, a manual step whose output was placed."""
-        with self._handle:
+        with self._writing():
             self._append_trace(key, trace)
             self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
             self._write_pending()
@@ -163,7 +177,7 @@ class State:
 
     def replace_last(self, key: str, trace: Trace) -> None:
         """Puts a trace in the place of the newest one."""
-        with self._handle:
+        with self._writing():
             last = self.traces(key)[0]
             self._rewrite(key, {id(last): trace})
             self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
@@ -171,35 +185,35 @@ class State:
 
     def settle(self, result: Result) -> None:
         """A result without a trace (a gate that failed again, a step that could not start)."""
-        with self._handle:
+        with self._writing():
             self._write_result(result)
             self._write_pending()
 
     def close_attempt(self, attempt: str) -> None:
-        with self._handle:
+        with self._writing():
             self._handle.execute("delete from attempts where id = ?", (attempt,))
 
     def forget_members(self, paths: Iterable[str]) -> None:
         """Members that were removed from the disk on purpose."""
-        with self._handle:
+        with self._writing():
             self._handle.executemany("delete from made where path = ?", [(path,) for path in paths])
         self._made = None
 
     def run_began(self, run: str, began: float, jobs: int, schedule: str, command: str) -> None:
-        with self._handle:
+        with self._writing():
             self._handle.execute(
                 "insert or replace into runs values (?, ?, null, null, ?, ?, ?)", (run, began, jobs, schedule, command)
             )
 
     def run_ended(self, run: str, seconds: float, exit_code: int) -> None:
-        with self._handle:
+        with self._writing():
             self._write_pending()
             self._handle.execute("update runs set seconds = ?, exit_code = ? where run = ?", (seconds, exit_code, run))
 
     def flush(self) -> None:
         """Writes what was only learned."""
         if self._pending:
-            with self._handle:
+            with self._writing():
                 self._write_pending()
 
     def close(self) -> None:
@@ -272,13 +286,21 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
     """The state, to be written to; a damaged one is set aside and said in ``notice``, and an empty one begun."""
     disk.make_folder(os.path.dirname(path))
     try:
-        return State(_open(path), scope)
+        return _ready(path, scope)
     except sqlite3.DatabaseError as error:
-        if not _is_damage(error):
+        if not is_damage(error):
             raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
-    return State(_open(path), scope)
+    return _ready(path, scope)
+
+
+def _ready(path: str, scope: str) -> State:
+    """The state, opened and read through once: damage shows now, not when a step has run."""
+    state = State(_open(path), path, scope)
+    state.made()
+    state.attempts()
+    return state
 
 
 def read_state(path: str) -> State | None:
@@ -290,7 +312,7 @@ def read_state(path: str) -> State | None:
             handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
             handle.execute("pragma query_only=1")
             if _version(handle) == VERSION:
-                return State(handle)
+                return State(handle, path)
             handle.close()
         except sqlite3.OperationalError:
             continue
@@ -323,7 +345,7 @@ def _version(handle: sqlite3.Connection) -> int:
     return int(handle.execute("pragma user_version").fetchone()[0])
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def is_damage(error: sqlite3.Error) -> bool:
     """SQLITE_CORRUPT and SQLITE_NOTADB; a full disk, a lock or a read-only file is not damage."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (11, 26)
 

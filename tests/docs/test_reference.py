@@ -1,0 +1,123 @@
+"""The reference names every key, word and reason that the program has, and none that it has not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tests.docs.pages import code, rows
+from tests.support.command import REPOSITORY
+from wavebuild.declare import load, schema
+from wavebuild.declare.artifacts import ARTIFACT, DIGEST
+from wavebuild.declare.expressions import _sandbox
+from wavebuild.declare.fields import Key, Section
+from wavebuild.declare.forms import Choice, Duration
+from wavebuild.declare.model import Settings
+from wavebuild.declare.templates import HOLES
+from wavebuild.judge.reasons import Reason
+from wavebuild.ui.arguments import LATER, LATER_COMMANDS
+from wavebuild.ui.words import reason_kind
+
+REFERENCE = REPOSITORY / "docs" / "reference"
+PAGE = REFERENCE / "wavefile.md"
+SECTIONS: dict[str, Section] = {
+    "Top level": schema.WAVEFILE,
+    "Settings": schema.SETTINGS_KEYS,
+    "Keys of a step": schema.STEP,
+    "Keys of an artifact": ARTIFACT,
+    "Keys of `retries`": schema.RETRY,
+    "Keys of a check": schema.CHECK,
+}
+EXAMPLES = [(heading, *code(row[0]), *code(row[-1])) for heading in SECTIONS for row in rows(PAGE, heading)]
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_the_page_names_the_keys_of_a_section_and_no_others(heading: str) -> None:
+    """A key that the loader reads is explained; one that it does not read is not."""
+    said = [code(row[0])[0] for row in rows(PAGE, heading)]
+
+    assert sorted(said) == sorted(key.name for key in SECTIONS[heading].keys)
+
+
+@pytest.mark.parametrize(("heading", "key", "example"), EXAMPLES, ids=lambda text: text.split(":")[0])
+def test_the_example_of_a_key_is_taken_by_the_loader(heading: str, key: str, example: str, tmp_path: Path) -> None:
+    """The last column can be copied."""
+    file = tmp_path / "Wavefile"
+    file.write_text(surrounded(heading, key, example))
+
+    wavefile = load(str(file), environ={"HOME": "/home/me"})
+
+    assert re.search(rf"\b{key}:", example)
+    assert wavefile.steps
+
+
+def surrounded(heading: str, key: str, example: str) -> str:
+    """The example in a whole Wavefile."""
+    if heading == "Top level":
+        return example + "\n" if key == "steps" else f"{example}\nsteps: {{report: {{run: make}}}}\n"
+    other = "  other: {run: make}\n"
+    if heading == "Settings":
+        return f"settings: {{{example}}}\nsteps:\n{other}"
+    if heading == "Keys of an artifact":
+        return f"steps:\n  s: {{inputs: {example}, run: make}}\n"
+    if heading == "Keys of a check":
+        return f"steps:\n  s: {{checks: {example}, run: make}}\n"
+    if heading == "Keys of `retries`":
+        return f"steps:\n  s: {{retries: {example}, run: make}}\n"
+    more = {"run": "", "call": "", "manual": "outputs: a.csv"}.get(key, "run: make")
+    return f"steps:\n{other}  s: {{{', '.join(part for part in (example, more) if part)}}}\n"
+
+
+def test_the_defaults_of_the_settings_are_those_of_the_program() -> None:
+    """The third column is what holds when a setting is not given."""
+    said = {code(row[0])[0]: row[2].strip("`") for row in rows(PAGE, "Settings")}
+    usual = Settings()
+
+    assert said["schedule"] == usual.schedule
+    assert said["keep_going"] == str(usual.keep_going).lower()
+    assert said["log_keep"] == str(usual.log_keep)
+
+
+def later_of(*keys: Key[object]) -> set[str]:
+    return {word for key in keys if isinstance(key.form, Choice | Duration) for word in key.form.later}
+
+
+def test_the_words_that_are_not_of_this_version_are_all_listed() -> None:
+    """Whoever meets the refusal finds the word on the page, and every word of the page is refused."""
+    said = {row[0]: set(code(row[1])) for row in rows(PAGE, "Not of this version yet")}
+
+    assert said["top level"] == set(schema.WAVEFILE.later)
+    assert said["`settings`"] == set(schema.SETTINGS_KEYS.later)
+    assert said["a step"] == set(schema.STEP.later)
+    assert said["an artifact"] == set(ARTIFACT.later)
+    assert said["`on_edit`"] == later_of(schema.ON_EDIT)
+    assert said["`max_age`"] == later_of(schema.MAX_AGE)
+    assert said["`digest`"] == later_of(DIGEST)
+
+
+def test_the_names_and_filters_of_templates_are_those_of_the_program() -> None:
+    """A name that only commands know is in its table, and so is every filter of our own."""
+    names = {name for row in rows(PAGE, "Names in templates") for name in code(row[0])}
+    filters = {code(row[0])[0] for row in rows(PAGE, "Filters")}
+
+    assert names >= HOLES
+    assert filters <= set(_sandbox().filters)
+    assert filters == {"q", "raw", "stem", "name", "dir", "ext"}
+
+
+def test_every_reason_is_explained_and_no_other() -> None:
+    """The closed list of reasons is closed on the page, too."""
+    said = [code(row[0])[0] for row in rows(REFERENCE / "reasons.md", "Reasons")]
+
+    assert sorted(said) == sorted(reason_kind(object.__new__(kind)) for kind in get_args(Reason))
+
+
+def test_the_commands_and_flags_to_come_are_listed() -> None:
+    """What the command line refuses as not of this version yet is on its page."""
+    text = (REFERENCE / "cli.md").read_text()
+    missing = [word for word in (*LATER_COMMANDS, *LATER) if f"`{word}`" not in text]
+
+    assert missing == []

@@ -1,0 +1,95 @@
+"""Keeps the evidence that all is fresh, after a build that found or made it so.
+
+It does not know how it is checked later: see ``store.settled``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+
+from wavebuild import disk
+from wavebuild.declare.model import Kind
+from wavebuild.engine.project import Project
+from wavebuild.engine.values import Request
+from wavebuild.graph import reads
+from wavebuild.judge.facts import Facts
+from wavebuild.judge.members import Folders
+from wavebuild.judge.stamp import TICK, stamp_of, trusted
+from wavebuild.judge.standing import Keeps, stand
+from wavebuild.judge.trace import key
+from wavebuild.store import settled
+from wavebuild.store.layout import Layout
+from wavebuild.store.state import State
+
+
+def keep_evidence(
+    request: Request, project: Project, layout: Layout, facts: Facts, state: State, wanted: Iterable[int], asked: str
+) -> None:
+    """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself."""
+    steps = [project.wavefile.steps[number] for number in wanted]
+    if any(step.always or step.max_age is not None for step in steps):
+        return
+    if not facts.digests.make_sure():
+        return
+    folders = _settled_folders(project, facts, state, wanted)
+    rows = _rows(project, facts, folders) if folders is not None else None
+    if rows is None:
+        return
+    environ = dict(request.environ)
+    env = dict(project.wavefile.env_read) | {
+        artifact.path: environ.get(artifact.path)
+        for step in steps
+        for artifact in reads(step)
+        if artifact.kind is Kind.ENV
+    }
+    with contextlib.suppress(OSError, OverflowError):
+        settled.save(layout.settled, settled.Settled(asked, len(steps), env), rows.items())
+
+
+def _settled_folders(project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> Folders | None:
+    """The folders as they are now that nothing runs any more, if every step that lists one still has nothing to do."""
+    if not facts.folders.visited:
+        return facts.folders
+    if any(status is not None and not trusted(stamp_of(status), time.time_ns()) for status in _now(facts.folders)):
+        time.sleep(TICK / 1e9)
+    again = Folders(facts.folders.root, project.wavefile.settings.ignore)
+    looks = facts.with_folders(again)
+    for number in wanted:
+        step = project.wavefile.steps[number]
+        if (
+            not any(a.kind in (Kind.DIRECTORY, Kind.GLOB, Kind.STEP) for a in (*reads(step), *step.outputs))
+            and not step.code
+        ):
+            continue
+        known = state.made()
+        standing = stand(looks, number, looks.read(number), state.traces(key(step)), known, time.time(), forced=False)
+        if standing != Keeps():
+            return None
+    return again
+
+
+def _now(folders: Folders) -> Iterable[os.stat_result | None]:
+    return (disk.look(f"{folders.root}/{folder}" if folder else folders.root) for folder in folders.visited)
+
+
+def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled.Row] | None:
+    """Absolute path → stamp, of everything; None if the clock cannot vouch for some of it."""
+    rows: dict[str, settled.Row] = {}
+    now = time.time_ns()
+    for path in (*facts.folders.probed, *folders.probed):
+        absolute = facts.digests.absolute(path)
+        rows[absolute] = settled.row(disk.look(absolute))
+    for path, mark in facts.digests.evidence():
+        if len(mark) > 5:
+            return None  # a link: what it leads through would have to be looked at too
+        rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
+    listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
+    for path in (*listed, *project.wavefile.files):
+        status = listed[path] if path in listed else disk.look(path)
+        if status is not None and not trusted(stamp_of(status), now):
+            return None
+        rows[path] = settled.row(status)
+    return rows
