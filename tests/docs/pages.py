@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.command import REPOSITORY
 
 _OPENING = re.compile(r"(?P<fence>`{3,})(?P<language>\w*)$")
-_FILE_NAME = re.compile(r"`(?P<name>[^`]+)`:$")
+_FILE_NAME = re.compile(r"Write `(?P<name>[^`]+)`:$")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<link>[^)\s]+)\)")
 _HEADING = re.compile(r"(?P<signs>#{1,6}) (?P<text>.+)$")
 _CELLS = re.compile(r"(?<!\\)\|")

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
 
-from tests.docs.pages import code, rows
+from tests.docs.pages import code, fences, rows
 from tests.support.command import REPOSITORY
 from wavebuild.declare import load, schema
 from wavebuild.declare.artifacts import ARTIFACT, DIGEST
-from wavebuild.declare.expressions import _sandbox
+from wavebuild.declare.expressions import understood
 from wavebuild.declare.fields import Key, Section
 from wavebuild.declare.forms import Choice, Duration
 from wavebuild.declare.model import Settings
 from wavebuild.declare.templates import HOLES
 from wavebuild.judge.reasons import Reason
 from wavebuild.ui.arguments import LATER, LATER_COMMANDS
+from wavebuild.ui.cli import app
 from wavebuild.ui.words import reason_kind
 
 REFERENCE = REPOSITORY / "docs" / "reference"
@@ -98,14 +101,21 @@ def test_the_words_that_are_not_of_this_version_are_all_listed() -> None:
     assert said["`digest`"] == later_of(DIGEST)
 
 
-def test_the_names_and_filters_of_templates_are_those_of_the_program() -> None:
-    """A name that only commands know is in its table, and so is every filter of our own."""
-    names = {name for row in rows(PAGE, "Names in templates") for name in code(row[0])}
-    filters = {code(row[0])[0] for row in rows(PAGE, "Filters")}
+def test_the_names_that_only_a_running_step_knows_are_listed() -> None:
+    """Every name that the language gives to commands is in the table of names."""
+    said = {name for row in rows(PAGE, "Names in templates") for name in code(row[0])}
 
-    assert names >= HOLES
-    assert filters <= set(_sandbox().filters)
-    assert filters == {"q", "raw", "stem", "name", "dir", "ext"}
+    assert said >= HOLES
+
+
+@pytest.mark.parametrize("row", list(rows(PAGE, "Filters")), ids=lambda row: row[0])
+def test_a_filter_gives_what_the_page_says(row: list[str]) -> None:
+    """The second column holds a value and what becomes of it; the others are in the table by name."""
+    name, shown = code(row[0])[0], code(row[1])
+
+    result = understood(f"'{shown[0] if shown else 'b'}' | {name}").evaluate({})
+
+    assert result == (shown[1] if shown else "b")
 
 
 def test_every_reason_is_explained_and_no_other() -> None:
@@ -119,5 +129,39 @@ def test_the_commands_and_flags_to_come_are_listed() -> None:
     """What the command line refuses as not of this version yet is on its page."""
     text = (REFERENCE / "cli.md").read_text()
     missing = [word for word in (*LATER_COMMANDS, *LATER) if f"`{word}`" not in text]
+
+    assert missing == []
+
+
+def test_the_listing_of_the_design_names_every_module() -> None:
+    """The map of the code is the code: no module without a line, no line without a module."""
+    listing = next(fence for fence in fences(REPOSITORY / "docs" / "design.md") if fence.language == "text").text
+    package = REPOSITORY / "wavebuild"
+    modules = {str(file.relative_to(package)) for file in package.rglob("*.py") if not file.name.startswith("__")}
+    said, folder = set(), ""
+    for line in listing.splitlines():
+        if found := re.match(r"(?P<indent> *)(?P<name>[a-z_]+(\.py|/)) ", line):
+            if found["name"].endswith("/"):
+                folder = found["name"]
+            else:
+                said.add((folder if found["indent"] else "") + found["name"])
+
+    assert said == modules
+
+
+def test_every_command_and_flag_is_on_the_page_of_the_command_line() -> None:
+    """What `--help` shows, the reference explains."""
+    text = (REFERENCE / "cli.md").read_text()
+    whole = get_command(app)
+    assert isinstance(whole, TyperGroup)
+    options = {
+        option
+        for command in whole.commands.values()
+        for parameter in command.params
+        if isinstance(parameter, TyperOption)
+        for option in parameter.opts
+    }
+
+    missing = [word for word in (*whole.commands, *options) if not re.search(rf"(?<![\w-]){word}(?![\w-])", text)]
 
     assert missing == []

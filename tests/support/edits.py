@@ -57,6 +57,13 @@ def content(world: World) -> Edit:
     return Edit(f"new content of {path.name}")
 
 
+def there_and_back(world: World) -> Edit:
+    """One of two texts of equal length, so that states return that were built before."""
+    path = world.root / FILES[0]
+    path.write_text(world.rng.choice(("here\n", "away\n")))
+    return Edit(f"{path.name} says {path.read_text().strip()}")
+
+
 def append_after(world: World) -> Edit:
     path = any_source(world)
     path.write_text(path.read_text() + "zz\n")
@@ -281,6 +288,8 @@ def step_added(world: World) -> Edit:
 
 EDITS: tuple[Callable[[World], Edit | None], ...] = (
     content,
+    there_and_back,
+    there_and_back,
     append_after,
     stealth,
     dated,

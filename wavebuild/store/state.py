@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -286,39 +287,50 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
     """The state, to be written to; a damaged one is set aside and said in ``notice``, and an empty one begun."""
     disk.make_folder(os.path.dirname(path))
     try:
-        return _ready(path, scope)
+        return _read_through(State(_open(path), path, scope))
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
-    return _ready(path, scope)
+    return _read_through(State(_open(path), path, scope))
 
 
-def _ready(path: str, scope: str) -> State:
-    """The state, opened and read through once: damage shows now, not when a step has run."""
-    state = State(_open(path), path, scope)
+def read_state(path: str, held: bool) -> State | None:
+    """The state, for questions: nothing is written; None if there is none yet or it cannot be read.
+
+    ``held``: somebody is writing to it at this moment. Else what a killed writer left in its log
+    is read from a copy, as reading it in place would write.
+    """
+    if not os.path.exists(path):
+        return None
+    if held:
+        return _reading(path, "mode=ro")
+    if not os.path.exists(f"{path}-wal"):
+        return _reading(path, "mode=ro&immutable=1")
+    with tempfile.TemporaryDirectory(prefix="wavebuild-") as folder:
+        copied = os.path.join(folder, "state.db")
+        for suffix in ("", "-wal"):
+            disk.copy(path + suffix, copied + suffix)
+        return _reading(copied, "mode=rw")
+
+
+def _reading(path: str, flags: str) -> State | None:
+    try:
+        handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
+        if _version(handle) == VERSION:
+            return _read_through(State(handle, path))
+        handle.close()
+    except (sqlite3.Error, msgspec.DecodeError):
+        pass
+    return None
+
+
+def _read_through(state: State) -> State:
+    """Whatever is damaged shows now, not when a step has run."""
     state.made()
     state.attempts()
     return state
-
-
-def read_state(path: str) -> State | None:
-    """The state, for questions: nothing is written; None if there is none yet or it cannot be read."""
-    if not os.path.exists(path):
-        return None
-    for flags in ("mode=ro", "mode=ro&immutable=1"):
-        try:
-            handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
-            handle.execute("pragma query_only=1")
-            if _version(handle) == VERSION:
-                return State(handle, path)
-            handle.close()
-        except sqlite3.OperationalError:
-            continue
-        except sqlite3.DatabaseError:
-            return None
-    return None
 
 
 def _open(path: str) -> sqlite3.Connection:

@@ -73,6 +73,8 @@ def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
 
 def main() -> None:
     """The console script."""
+    if os.name == "nt":
+        sys.exit("wavebuild: Windows is not supported: run it inside WSL")
     try:
         code = finished(sys.argv[1:], os.environ)
     except KeyboardInterrupt:

@@ -1,0 +1,387 @@
+"""Digests of members: read once per build, recalled while the stamp stands, never wrong about what was read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.folders import aged
+from wavebuild.errors import WavebuildError
+from wavebuild.judge.digest import Digests, Reading, env_digest
+from wavebuild.judge.stamp import Stamp, stamp
+
+
+def file(path: str) -> Reading:
+    return Reading(path, path)
+
+
+def digest(root: Path, path: str, how: str = "bytes", argument: str = "") -> str | None:
+    return Digests(str(root), {}).see(Reading(path, path, how, argument)).digest
+
+
+def known_of(root: Path, path: str, word: str) -> dict[str, tuple[Stamp, str]]:
+    """What an earlier build may have learned: a recognisable word in the place of a digest."""
+    return {path: (stamp(str(root / path)), word)}
+
+
+class TestOncePerBuild:
+    def test_a_member_is_read_once_per_build(self, tmp_path: Path):
+        """All readers of one build see the same source, whatever happens to it meanwhile."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), {})
+        first = digests.see(file("a"))
+
+        (tmp_path / "a").write_text("two")
+
+        assert digests.see(file("a")) == first
+
+    def test_a_member_that_was_remade_is_read_again(self, tmp_path: Path):
+        """What a step has just made is not what stood there before."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), {})
+        first = digests.see(file("a")).digest
+
+        (tmp_path / "a").write_text("two")
+        digests.forget("a")
+
+        assert digests.see(file("a")).digest != first
+
+    def test_forgetting_a_member_forgets_every_way_it_was_read(self, tmp_path: Path):
+        """A key of a remade file is read again too."""
+        (tmp_path / "a.json").write_text('{"k": 1}')
+        digests = Digests(str(tmp_path), {})
+        reading = Reading("a.json#k", "a.json", "key", "k")
+        assert digests.see(reading).digest == "=1"
+
+        (tmp_path / "a.json").write_text('{"k": 2}')
+        digests.forget("a.json")
+
+        assert digests.see(reading).digest == "=2"
+
+
+class TestRecall:
+    def test_a_digest_is_recalled_while_the_stamp_stands(self, tmp_path: Path):
+        """Nothing is read that need not be."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), known_of(tmp_path, "a", "recalled"))
+
+        assert digests.see(file("a")).digest == "recalled"
+
+    def test_another_stamp_makes_it_read_again(self, tmp_path: Path):
+        """A recalled digest holds for its stamp alone."""
+        (tmp_path / "a").write_text("one")
+        known = known_of(tmp_path, "a", "recalled")
+        (tmp_path / "a").write_text("other")
+
+        assert str(Digests(str(tmp_path), known).see(file("a")).digest).startswith("sha256:")
+
+    def test_a_digest_read_too_soon_is_not_learned(self, tmp_path: Path):
+        """Within a tick of the change the stamp proves nothing to later builds."""
+        (tmp_path / "a").write_text("one")
+        changed = (tmp_path / "a").stat().st_ctime_ns
+        digests = Digests(str(tmp_path), {}, now=lambda: changed + 1)
+
+        seen = digests.see(file("a"))
+
+        assert (seen.sure, digests.take_learned()) == (False, {})
+
+    def test_a_digest_of_an_old_file_is_learned_once(self, tmp_path: Path):
+        """Later builds need not read it, and it is handed over one time."""
+        (tmp_path / "a").write_text("one")
+        changed = (tmp_path / "a").stat().st_ctime_ns
+        digests = Digests(str(tmp_path), {}, now=lambda: changed + 3_000_000_000)
+
+        seen = digests.see(file("a"))
+
+        assert digests.take_learned() == {"a": (stamp(str(tmp_path / "a")), seen.digest)}
+        assert digests.take_learned() == {}
+
+    def test_absence_is_never_learned(self, tmp_path: Path):
+        """There is no stamp that a file that is not there could keep."""
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
+
+        assert digests.see(file("a")).digest is None
+        assert digests.take_learned() == {}
+
+    def test_ways_of_reading_are_remembered_apart(self, tmp_path: Path):
+        """The bytes of a file say nothing of its keys."""
+        (tmp_path / "a.json").write_text('{"k": 1, "l": 2}')
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
+        readings = [file("a.json"), Reading("k", "a.json", "key", "k"), Reading("l", "a.json", "key", "l")]
+
+        for reading in readings:
+            digests.see(reading)
+
+        assert len({found for _, found in digests.take_learned().values()}) == 3
+
+    def test_stat_is_never_cached(self, tmp_path: Path):
+        """It is its own evidence."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
+
+        assert str(digests.see(Reading("a", "a", "stat")).digest).startswith("stat:3:")
+        assert digests.take_learned() == {}
+
+
+class TestBytes:
+    def test_the_digest_is_of_the_bytes_not_of_the_times(self, tmp_path: Path):
+        """A touched file is the same file."""
+        (tmp_path / "a").write_text("one")
+        before = digest(tmp_path, "a")
+
+        os.utime(tmp_path / "a", ns=(1, 1))
+
+        assert digest(tmp_path, "a") == before
+
+    def test_the_owners_right_to_execute_counts(self, tmp_path: Path):
+        """A script that may be run is another thing than one that may not; other rights do not count."""
+        (tmp_path / "a").write_text("one")
+        (tmp_path / "a").chmod(0o644)
+        plain = digest(tmp_path, "a")
+        (tmp_path / "a").chmod(0o600)
+        private = digest(tmp_path, "a")
+        (tmp_path / "a").chmod(0o744)
+
+        assert private == plain
+        assert digest(tmp_path, "a") == f"{plain}+x"
+
+    @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7])
+    def test_every_byte_counts_whatever_the_size(self, tmp_path: Path, size: int):
+        """Around the borders of the chunks that are read, the last byte counts too."""
+        (tmp_path / "a").write_bytes(b"x" * size)
+        (tmp_path / "b").write_bytes(b"x" * max(0, size - 1) + b"y")
+
+        assert digest(tmp_path, "a") != digest(tmp_path, "b")
+
+
+class TestLinks:
+    def test_a_link_inside_the_root_counts_as_its_text_and_its_target(self, tmp_path: Path):
+        """Turning the link to an equal file is a change, so is a change of the target."""
+        for name in ("one", "same"):
+            (tmp_path / name).write_text("x")
+        (tmp_path / "link").symlink_to("one")
+        first = digest(tmp_path, "link")
+        (tmp_path / "link").unlink()
+        (tmp_path / "link").symlink_to("same")
+        turned = digest(tmp_path, "link")
+        (tmp_path / "same").write_text("y")
+
+        assert str(first).startswith("link:")
+        assert len({first, turned, digest(tmp_path, "link"), digest(tmp_path, "one")}) == 4
+
+    def test_a_link_that_leads_out_counts_as_what_it_leads_to(self, tmp_path: Path):
+        """Where the person keeps the data is nobody's business: only the bytes count."""
+        root = tmp_path / "root"
+        root.mkdir()
+        (tmp_path / "far").write_text("x")
+        (root / "plain").write_text("x")
+        (root / "link").symlink_to("../far")
+
+        assert digest(root, "link") == digest(root, "plain")
+
+    def test_a_link_that_leads_nowhere_is_absent(self, tmp_path: Path):
+        """There are no bytes to read."""
+        (tmp_path / "link").symlink_to("nowhere")
+
+        assert digest(tmp_path, "link") is None
+
+    def test_a_link_to_itself_is_absent(self, tmp_path: Path):
+        """A circle has no end and no bytes; it is no bug of ours either."""
+        (tmp_path / "link").symlink_to("link")
+
+        assert digest(tmp_path, "link") is None
+
+
+class TestOtherKinds:
+    @pytest.mark.timeout(10)
+    @pytest.mark.parametrize("how", ["bytes", "json", "csv", "python", "sqlite", "stat", "key"])
+    @pytest.mark.parametrize("through_a_link", [False, True])
+    def test_a_fifo_is_refused_and_never_waited_for(self, tmp_path: Path, how: str, through_a_link: bool):
+        """Opening a pipe without a writer would hang the build."""
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("pipe")
+
+        with pytest.raises(WavebuildError, match="FIFO"):
+            digest(tmp_path, "link" if through_a_link else "pipe", how)
+
+    def test_a_socket_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """It has no content."""
+        monkeypatch.chdir(tmp_path)
+        with socket.socket(socket.AF_UNIX) as door, pytest.raises(WavebuildError, match="socket"):
+            door.bind("door")
+            digest(tmp_path, "door")
+
+    @pytest.mark.parametrize("how", ["bytes", "yaml", "rows", "python", "sqlite"])
+    def test_a_directory_is_refused_with_the_right_spelling(self, tmp_path: Path, how: str):
+        """Whoever forgot the slash is told to write it."""
+        (tmp_path / "d").mkdir()
+
+        with pytest.raises(WavebuildError, match="write `d/`"):
+            digest(tmp_path, "d", how)
+
+    def test_a_file_that_may_not_be_read_is_the_worlds_fault(self, tmp_path: Path):
+        """An error with a name, never a bare OSError."""
+        (tmp_path / "a").write_text("x")
+        long = "d/" * 3000 + "a"
+
+        with pytest.raises(WavebuildError, match="cannot read"):
+            digest(tmp_path, long)
+
+
+class TestMoved:
+    def test_what_stays_as_it_was_has_not_moved(self, tmp_path: Path):
+        """Files, absent files and variables that nobody touched."""
+        (tmp_path / "a").write_text("x")
+        digests = Digests(str(tmp_path), {})
+        readings = [file("a"), file("absent"), Reading("env:HOME", "HOME", "env")]
+        for reading in readings[:2]:
+            digests.see(reading)
+
+        assert digests.moved(readings) == ()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda root: (root / "a").write_text("other"),
+            lambda root: (root / "a").unlink(),
+            lambda root: (root / "absent").write_text("x"),
+        ],
+        ids=["written", "removed", "appeared"],
+    )
+    def test_what_changed_since_it_was_read_has_moved(self, tmp_path: Path, change: Callable[[Path], object]):
+        """A step may have read either state of it."""
+        (tmp_path / "a").write_text("x")
+        digests = Digests(str(tmp_path), {})
+        readings = [file("a"), file("absent")]
+        for reading in readings:
+            digests.see(reading)
+
+        change(tmp_path)
+
+        assert len(digests.moved(readings)) == 1
+
+    def test_a_folder_moves_only_when_it_goes(self, tmp_path: Path):
+        """What is in it has members of its own."""
+        (tmp_path / "d").mkdir()
+        digests = Digests(str(tmp_path), {})
+        folder = Reading("d/", "d", "folder")
+        digests.see(folder)
+
+        (tmp_path / "d/new").write_text("x")
+        before = digests.moved([folder])
+        (tmp_path / "d/new").unlink()
+        (tmp_path / "d").rmdir()
+
+        assert (before, digests.moved([folder])) == ((), ("d/",))
+
+    def test_a_file_written_to_while_it_is_read_counts_as_moved(self, tmp_path: Path):
+        """Its digest may be of bytes that never stood there together: whoever reads it is told."""
+        path = tmp_path / "busy"
+        path.write_bytes(b"x" * (1 << 20))
+        over = threading.Event()
+
+        def write() -> None:
+            number = 0
+            while not over.is_set():
+                number += 1
+                with open(path, "r+b") as busy:
+                    busy.write(str(number).encode())
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            digests = Digests(str(tmp_path), {})
+            seen = digests.see(file("busy"))
+        finally:
+            over.set()
+            writer.join()
+
+        assert not seen.sure
+        assert digests.moved([file("busy")]) == ("busy",)
+        assert digests.take_learned() == {}
+
+
+class TestMakingSure:
+    def test_what_was_read_too_soon_is_read_again_a_tick_later(self, tmp_path: Path):
+        """After that the next build may believe its stamp."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), {})
+        digests.see(file("a"))
+
+        assert digests.make_sure()
+        assert list(digests.take_learned()) == ["a"]
+
+    def test_a_change_within_the_tick_is_found(self, tmp_path: Path):
+        """The bytes that were read first are not what stands there: nothing may be settled on them."""
+        (tmp_path / "a").write_text("one")
+        digests = Digests(str(tmp_path), {})
+        digests.see(file("a"))
+        (tmp_path / "a").write_text("two")
+
+        assert not digests.make_sure()
+
+    def test_nothing_to_make_sure_of_takes_no_time(self, tmp_path: Path):
+        """Old files are believed at once."""
+        aged(tmp_path / "a", "one")
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
+        digests.see(file("a"))
+        began = time.monotonic()
+
+        assert digests.make_sure()
+        assert time.monotonic() - began < 0.015
+
+    def test_a_time_in_the_future_is_left_to_the_next_build(self, tmp_path: Path):
+        """Waiting would not make it older."""
+        (tmp_path / "a").write_text("one")
+        changed = (tmp_path / "a").stat().st_ctime_ns
+        digests = Digests(str(tmp_path), {}, now=lambda: changed - 10**12)
+        digests.see(file("a"))
+
+        assert not digests.make_sure()
+
+
+class TestVariables:
+    def test_unset_and_empty_are_different(self):
+        """A shell can tell them apart, so can we."""
+        assert len({env_digest(None), env_digest(""), env_digest("a"), env_digest("b")}) == 4
+
+    def test_the_value_itself_is_never_kept(self):
+        """Variables hold passwords."""
+        assert "secret" not in env_digest("secret")
+
+
+class TestDatabases:
+    def test_a_database_is_not_written_to_by_being_read(self, tmp_path: Path):
+        """Reading it must not change its stamp, nor leave files beside it."""
+        with sqlite3.connect(tmp_path / "a.db") as database:
+            database.execute("create table t (x)")
+        database.close()
+        before = stamp(str(tmp_path / "a.db"))
+
+        digest(tmp_path, "a.db", "sqlite")
+
+        assert stamp(str(tmp_path / "a.db")) == before
+        assert os.listdir(tmp_path) == ["a.db"]
+
+    def test_a_name_with_signs_of_an_address_is_still_a_name(self, tmp_path: Path):
+        """`?`, `#` and `%` in a file's name are not parts of a URI."""
+        with sqlite3.connect(tmp_path / "plain") as database:
+            database.execute("create table t (x)")
+        database.close()
+        (tmp_path / "plain").rename(tmp_path / "a?mode=rwc#b%20.db")
+
+        assert str(digest(tmp_path, "a?mode=rwc#b%20.db", "sqlite")).startswith("sqlite:")
+
+    def test_what_is_no_database_is_refused(self, tmp_path: Path):
+        """With the file's name, not with a traceback."""
+        (tmp_path / "a.db").write_text("not a database at all, but long enough to look at" * 20)
+
+        with pytest.raises(WavebuildError, match=r"a\.db cannot be read as an SQLite database"):
+            digest(tmp_path, "a.db", "sqlite")

@@ -1,0 +1,314 @@
+"""Every step once, after all it waits for, within slots and resources, whatever ends when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from tests.graph.declared import group, step
+from tests.support.stage import Stage
+from wavebuild.declare.model import Step
+from wavebuild.run.events import Outcome, StepSettled
+
+STOPPING = {Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED}
+
+
+def chain(*names: str) -> list[Step]:
+    """Each reads what the one before made."""
+    return [step(name, [f"{before}.out"] if before else [], [f"{name}.out"]) for before, name in zip(("", *names), names)]  # noqa: B905
+
+
+def diamond() -> list[Step]:
+    return [
+        step("a", [], ["a.out"]),
+        step("b", ["a.out"], ["b.out"]),
+        step("c", ["a.out"], ["c.out"]),
+        step("d", ["b.out", "c.out"], ["d.out"]),
+    ]
+
+
+def outcomes(stage: Stage) -> dict[str, str]:
+    return {name: settled.outcome.value for name, settled in stage.run().items()}
+
+
+@some.composite
+def stages(draw, **fixed):
+    """A random graph with random fates, wishes and limits, whose jobs end in a random order."""
+    count = draw(some.integers(1, 9))
+    capacities = {"db": draw(some.integers(1, 2)), "gpu": 1}
+    jobs = draw(some.integers(1, 4))
+    steps = []
+    for number in range(count):
+        before = draw(some.sets(some.integers(0, number - 1), max_size=3)) if number else set()
+        wishes = draw(some.dictionaries(some.sampled_from(["db", "gpu", "cpus"]), some.just(1), max_size=2))
+        if "cpus" in wishes:
+            wishes["cpus"] = draw(some.integers(1, 5))
+        if "db" in wishes:
+            wishes["db"] = draw(some.integers(1, capacities["db"]))
+        made = step(
+            f"s{number}", [f"s{up}.out" for up in before], [f"s{number}.out"], resources=tuple(sorted(wishes.items()))
+        )
+        steps.append(made)
+    order = draw(some.permutations(range(count)))
+    place = {number: at for at, number in enumerate(order)}
+    fates = some.sampled_from(["runs", "runs", "runs", "kept", "fails", "waits", "cannot start", "checked", "fails once"])
+    facts = {
+        "fates": {one.name: draw(fates) for one in steps},
+        "jobs": jobs,
+        "schedule": draw(some.sampled_from(["flow", "barrier"])),
+        "keep_going": draw(some.booleans()),
+        "capacities": capacities,
+        "choose": lambda running: min(running, key=lambda number: place[number]),
+        "interrupt_after": draw(some.none() | some.integers(0, 6)),
+    }
+    return Stage(steps, **(facts | fixed))
+
+
+def check_all(stage: Stage) -> None:
+    """What holds for every build."""
+    ended = stage.run()
+
+    told = [event.settled.step for event in stage.events if isinstance(event, StepSettled)]
+    assert sorted(told) == sorted(one.name for one in stage.steps), "every step settles once, and is told"
+    assert {name: settled.step for name, settled in ended.items()} == {name: name for name in told}
+    assert not stage.running, "nothing is left running"
+    begun = stage.wrote("begin")
+    assert len(begun) == len(set(begun)), "every step begins at most once"
+    for number, one in enumerate(stage.steps):
+        upstream = [stage.name(up) for up in stage.graph.upstream[number]]
+        if one.name in begun:
+            for up in upstream:
+                assert stage.at("settled", up) < stage.at("begin", one.name), "upstream before downstream"
+                assert ended[up].outcome in (Outcome.KEPT, Outcome.SUCCEEDED), "only on sound results"
+        culprits = [up for up in upstream if ended[up].outcome in STOPPING]
+        if ended[one.name].outcome is Outcome.BLOCKED:
+            assert list(ended[one.name].blocked_by) == culprits != [], "blocked by all that stop it"
+        elif culprits:
+            raise AssertionError(f"{one.name} is {ended[one.name].outcome}, though {culprits} stop it")
+
+
+@settings(max_examples=150, deadline=None)
+@given(stages())
+def test_whatever_happens_every_step_settles_once_and_in_order(stage):
+    """Any graph, any fates, any order of ends, failures, interrupts; limits are checked at every start."""
+    check_all(stage)
+
+
+@settings(max_examples=80, deadline=None)
+@given(stages(keep_going=True, interrupt_after=None))
+def test_keeping_going_leaves_nothing_out(stage):
+    """All that does not depend on a failure is considered."""
+    ended = stage.run()
+
+    assert Outcome.NOT_STARTED not in {settled.outcome for settled in ended.values()}
+
+
+@settings(max_examples=80, deadline=None)
+@given(stages(keep_going=False, interrupt_after=None))
+def test_after_a_failure_nothing_new_starts(stage):
+    """What runs is let finish; a further try or the checks of a running step belong to it."""
+    stage.run()
+    failed = [at for at, (word, _) in enumerate(stage.book) if word == "failed"]
+
+    if failed:
+        assert "begin" not in [word for word, _ in stage.book[failed[0] :]]
+
+
+@settings(max_examples=80, deadline=None)
+@given(stages(schedule="barrier", interrupt_after=None, keep_going=True))
+def test_under_barrier_waves_never_overlap(stage):
+    """A step begins only when the whole wave before it has settled, and every wave is told once, in order."""
+    stage.run()
+    wave_of = {one.name: stage.graph.wave[number] for number, one in enumerate(stage.steps)}
+    told = [int(number) for number in stage.wrote("wave")]
+
+    assert told == list(range(1, max(wave_of.values()) + 1))
+    for name in stage.wrote("begin"):
+        before = [other for other in wave_of if wave_of[other] < wave_of[name]]
+        assert all(stage.at("settled", other) < stage.at("begin", name) for other in before)
+
+
+@settings(max_examples=80, deadline=None)
+@given(stages(schedule="flow", interrupt_after=None, keep_going=True))
+def test_under_flow_no_slot_stays_empty_while_a_step_is_ready(stage):
+    """A step that wishes for nothing starts as soon as its inputs are settled and a slot is free."""
+    stage.run()
+
+    assert [(free, ready) for free, ready in stage.idle_slots if free > 0 and ready] == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(stages(keep_going=True))
+def test_after_an_interrupt_nothing_starts(stage):
+    """No step, no check, no further try: what runs ends, the rest is not started."""
+    stage.interrupt_after = 1
+    stage.run()
+    if stage.ends < 1:
+        return
+    first_end = next(at for at, (word, _) in enumerate(stage.book) if word == "end")
+    later = [word for word, _ in stage.book[first_end + 1 :]]
+
+    settled_first = stage.book[first_end + 1 :]
+    assert "begin" not in later, settled_first
+
+
+class TestFlow:
+    def test_a_later_wave_starts_while_an_earlier_one_runs(self):
+        """Steps 7 and 8 never hold up step 9."""
+        steps = [*diamond(), step("long", [], ["long.out"])]
+        stage = Stage(steps, jobs=2, choose=lambda running: min(running))
+        stage.run()
+
+        assert stage.at("begin", "d") < stage.at("end", "long")
+
+    def test_a_fresh_chain_takes_no_slot(self):
+        """Kept steps never reach the executor."""
+        stage = Stage(chain("a", "b", "c"), fates=dict.fromkeys("abc", "kept"))
+
+        assert outcomes(stage) == dict.fromkeys("abc", "kept")
+        assert stage.wrote("begin") == []
+
+    def test_under_one_job_the_order_is_that_of_the_plan(self):
+        """Wave by wave, in each as in the file: stable from run to run."""
+        stage = Stage([step("z", [], ["z.out"]), *diamond(), step("e", ["z.out"], ["e.out"])], jobs=1)
+        stage.run()
+
+        assert stage.wrote("begin") == ["z", "a", "b", "c", "e", "d"]
+
+    def test_a_group_between_steps_passes_the_order_on(self):
+        """Who needs the group waits for its members."""
+        steps = [step("a", [], ["a.out"]), step("b", [], ["b.out"]), group("both", "a", "b"), step("c", [], ["c.out"], ["both"])]
+        stage = Stage(steps, choose=lambda running: max(running))
+        stage.run()
+
+        assert stage.wrote("begin")[-1] == "c"
+        assert max(stage.at("settled", "a"), stage.at("settled", "b")) < stage.at("begin", "c")
+
+
+class TestFailures:
+    def test_readers_of_a_failed_step_are_blocked_with_its_name(self):
+        """All the way down, each by the ones directly before it."""
+        stage = Stage(diamond(), fates={"b": "fails"})
+        ended = stage.run()
+
+        assert {name: settled.outcome.value for name, settled in ended.items()} == {
+            "a": "succeeded", "b": "failed", "c": "succeeded", "d": "blocked",
+        }  # fmt: skip
+        assert ended["d"].blocked_by == ("b",)
+
+    def test_without_keep_going_other_branches_are_not_started(self):
+        """And what would depend on them neither."""
+        steps = [step("bad", [], ["bad.out"]), *chain("a", "b", "c")]
+        stage = Stage(steps, fates={"bad": "fails"}, jobs=1, keep_going=False)
+
+        assert outcomes(stage) == {"bad": "failed", "a": "not_started", "b": "not_started", "c": "not_started"}
+
+    def test_without_keep_going_running_steps_finish(self):
+        """Hours of work are not thrown away."""
+        steps = [step("bad", [], ["bad.out"]), step("long", [], ["long.out"])]
+        stage = Stage(steps, fates={"bad": "fails", "long": "checked"}, keep_going=False)
+
+        assert outcomes(stage) == {"bad": "failed", "long": "succeeded"}
+
+    @pytest.mark.parametrize("fate", ["waits", "cannot start"])
+    def test_a_step_that_waits_or_cannot_start_blocks_its_readers(self, fate):
+        """Like a failure; other branches go on."""
+        stage = Stage([*chain("a", "b"), step("c", [], ["c.out"])], fates={"a": fate})
+        ended = outcomes(stage)
+
+        assert (ended["b"], ended["c"]) == ("blocked", "succeeded")
+
+    def test_a_step_that_waits_for_a_person_does_not_stop_the_build(self):
+        """Without keep_going too: nothing has failed."""
+        stage = Stage([*chain("a", "b"), step("c", [], ["c.out"])], fates={"a": "waits"}, keep_going=False, jobs=1)
+
+        assert outcomes(stage)["c"] == "succeeded"
+
+
+class TestRetries:
+    def test_a_further_try_belongs_to_the_same_step(self):
+        """One begin, one settling."""
+        stage = Stage(chain("a", "b"), fates={"a": "fails once"})
+
+        assert outcomes(stage) == {"a": "succeeded", "b": "succeeded"}
+        assert (stage.wrote("begin"), stage.wrote("retry")) == (["a", "b"], ["a"])
+
+    def test_others_run_while_a_try_is_waited_for(self):
+        """A delay holds up nobody else."""
+        stage = Stage(
+            [step("flaky", [], ["f.out"]), *chain("a", "b")], fates={"flaky": "fails once"}, delay=0.05, jobs=2
+        )
+        stage.run()
+
+        assert stage.at("end", "b") < stage.at("retry", "flaky")
+
+    def test_an_interrupt_ends_the_waiting_for_a_try(self):
+        """At once, not after the delay."""
+        stage = Stage(chain("a", "b"), fates={"a": "fails once"}, delay=60.0, interrupt_after=1)
+
+        assert outcomes(stage) == {"a": "interrupted", "b": "blocked"}
+
+
+class TestInterrupts:
+    def test_what_runs_is_interrupted_and_the_rest_not_started(self):
+        """Readers of the interrupted are blocked."""
+        steps = [step("quick", [], ["q.out"]), *chain("a", "b"), step("later", ["q.out"], ["l.out"])]
+        stage = Stage(steps, interrupt_after=1)
+
+        assert outcomes(stage) == {"quick": "succeeded", "a": "interrupted", "b": "blocked", "later": "not_started"}
+
+    @pytest.mark.parametrize("fate", ["fails once", "checked"])
+    def test_a_job_that_had_just_ended_by_itself_is_not_gone_on_with(self, fate):
+        """Its end crossed the interrupt on the way: neither a further try nor its checks begin."""
+        steps = [step("quick", [], ["q.out"]), step("slow", [], ["s.out"])]
+        stage = Stage(steps, fates={"slow": fate}, interrupt_after=1, ends_anyway=True, delay=0.0)
+        ended = stage.run()
+
+        assert (stage.wrote("retry"), stage.wrote("check")) == ([], [])
+        assert ended["slow"].outcome is Outcome.INTERRUPTED
+
+    def test_before_anything_began_nothing_begins(self):
+        """An interrupt while the Wavefile was read counts."""
+        stage = Stage(diamond(), interrupt_after=0)
+
+        assert set(outcomes(stage).values()) == {"not_started"}
+        assert stage.wrote("consider") == []
+
+
+class TestResources:
+    def test_two_of_one_resource_take_turns(self):
+        """However many slots are free."""
+        steps = [replace(step(name, [], [f"{name}.out"]), resources=(("db", 1),)) for name in "abc"]
+        stage = Stage(steps, jobs=4)
+        stage.run()
+
+        assert [word for word, _ in stage.book if word in ("begin", "end")] == ["begin", "end"] * 3
+
+    def test_more_cpus_than_there_are_jobs_take_all_of_them(self):
+        """Capped, not refused."""
+        steps = [replace(step("wide", [], ["w.out"]), resources=(("cpus", 64),)), step("thin", [], ["t.out"])]
+        stage = Stage(steps, jobs=2)
+        stage.run()
+
+        assert [word for word, _ in stage.book if word in ("begin", "end")] == ["begin", "end"] * 2
+
+    def test_a_wide_step_is_not_starved_by_thin_ones(self):
+        """What stands before in the order keeps its turn: slots that become free are saved for it."""
+        thin = [step(f"t{number}", [], [f"t{number}.out"]) for number in range(2)]
+        wide = replace(step("wide", [], ["w.out"]), resources=(("cpus", 2),))
+        more = [step(f"u{number}", [], [f"u{number}.out"]) for number in range(6)]
+        stage = Stage([*thin, wide, *more], jobs=2)
+        stage.run()
+
+        assert stage.wrote("begin").index("wide") < 5, stage.wrote("begin")
+
+    def test_steps_that_wait_for_a_resource_do_not_hold_up_the_others(self):
+        """Many want the one database; the step that wants nothing runs beside the first of them."""
+        wanting = [replace(step(f"w{number}", [], [f"w{number}.out"]), resources=(("db", 1),)) for number in range(6)]
+        stage = Stage([*wanting, step("free", [], ["f.out"])], jobs=2)
+        stage.run()
+
+        assert stage.wrote("begin")[:2] == ["w0", "free"]

@@ -1,0 +1,204 @@
+"""A build without files or processes: a judge that knows each step's fate, an executor that ends jobs in any order.
+
+The two keep the book of what ran when, so that a test can ask whether the order was right.
+It does not know how the scheduler decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.graph.declared import wavefile
+from wavebuild.declare.model import Schedule, Step
+from wavebuild.graph import Graph, link
+from wavebuild.plan import waves
+from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
+from wavebuild.run.job import Ended, Job
+from wavebuild.run.rebuilder import Again, Due
+from wavebuild.run.scheduler import Course, Scheduler
+
+Fate = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once"]
+"""Kept: fresh. Runs: due, succeeds. Checked: a second job follows the first. Fails once: succeeds when tried again."""
+
+LONGEST = 10_000  # calls after which a scheduler counts as going in circles
+
+
+@dataclass
+class Stage:
+    """One build of these steps. ``choose`` picks which of the running jobs ends next."""
+
+    steps: Sequence[Step]
+    fates: Mapping[str, Fate] = field(default_factory=dict)
+    jobs: int = 2
+    schedule: Schedule = "flow"
+    keep_going: bool = True
+    capacities: Mapping[str, int] = field(default_factory=dict)
+    delay: float = 0.0
+    choose: Callable[[Sequence[int]], int] = lambda running: running[0]
+    interrupt_after: int | None = None  # ends, after which the person presses Ctrl-C
+    ends_anyway: bool = False  # a job that is interrupted had just failed by itself
+    book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
+    events: list[Event] = field(default_factory=list)
+    running: list[int] = field(default_factory=list)
+    idle_slots: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.graph: Graph = link(wavefile(*self.steps))
+        self._interrupted: list[int] = []
+        self._tries: dict[int, int] = {}
+        self._stage: dict[int, int] = {}
+        self._calls = 0
+        self.ends = 0
+        self.interrupts_told: list[bool] = []
+
+    def run(self) -> dict[str, Settled]:
+        """How every step ended, by name."""
+        wanted = frozenset(n for n, step in enumerate(self.steps) if not step.is_group)
+        layers = waves(self.graph, wanted)
+        sequence = [number for layer in layers for number in layer]
+        course = Course(
+            wanted=wanted,
+            waves=layers,
+            first={number: (float(at),) for at, number in enumerate(sequence)},
+            jobs=self.jobs,
+            schedule=self.schedule,
+            keep_going=self.keep_going,
+            capacities=dict(self.capacities),
+            run="r",
+        )
+        scheduler = Scheduler(self.graph, course, self, self, self._hear, self._interrupts)
+        return {self.name(number): settled for number, settled in scheduler.run().items()}
+
+    def name(self, number: int) -> str:
+        return self.steps[number].name
+
+    def fate(self, number: int) -> Fate:
+        return self.fates.get(self.name(number), "runs")
+
+    def wrote(self, word: str) -> list[str]:
+        """The steps of which the book says this word, in order."""
+        return [name for what, name in self.book if what == word]
+
+    def at(self, word: str, name: str) -> int:
+        return self.book.index((word, name))
+
+    def settled(self, number: int, outcome: Outcome) -> Settled:
+        self.book.append((outcome.value, self.name(number)))
+        return Settled(self.name(number), outcome, self.graph.wave[number])
+
+    def _hear(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, StepSettled):
+            self.book.append(("settled", event.settled.step))
+        elif isinstance(event, WaveStarted):
+            self.book.append(("wave", str(event.wave)))
+
+    def _interrupts(self) -> int:
+        return int(self.interrupt_after is not None and self.ends >= self.interrupt_after)
+
+    # The judge
+
+    def consider(self, number: int) -> Settled | Due:
+        self.book.append(("consider", self.name(number)))
+        if self.fate(number) == "kept":
+            return self.settled(number, Outcome.KEPT)
+        if self.fate(number) == "waits":
+            return self.settled(number, Outcome.WAITING)
+        return Due(number, (), None, None)  # type: ignore[arg-type]
+
+    def begin(self, due: Due) -> Job | Settled:
+        if self.fate(due.number) == "cannot start":
+            return self.settled(due.number, Outcome.FAILED)
+        self.book.append(("begin", self.name(due.number)))
+        return self._job(due.number)
+
+    def finish(self, ended: Ended) -> Settled | Again | Job:
+        number = ended.id
+        if ended.failure == "interrupted":
+            return self.settled(number, Outcome.INTERRUPTED)
+        tries = self._tries[number] = self._tries.get(number, 0) + 1
+        match self.fate(number):
+            case "fails":
+                return self.settled(number, Outcome.FAILED)
+            case "fails once" if tries == 1:
+                return Again(number, self.delay)
+            case "checked" if tries == 1:
+                self.book.append(("check", self.name(number)))
+                return self._job(number)
+            case _:
+                return self.settled(number, Outcome.SUCCEEDED)
+
+    def retry(self, number: int) -> Job:
+        self.book.append(("retry", self.name(number)))
+        return self._job(number)
+
+    def drop(self, number: int) -> Settled:
+        return self.settled(number, Outcome.INTERRUPTED)
+
+    def _job(self, number: int) -> Job:
+        return Job(number, (), "/", (), "/log", None)
+
+    # The executor
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.running)
+
+    def submit(self, job: Job) -> None:
+        assert job.id not in self.running, "a step runs twice at once"
+        self.running.append(job.id)
+        self._check_limits()
+
+    def wait(self, timeout: float | None) -> Sequence[Ended]:
+        self._calls += 1
+        assert self._calls < LONGEST, "the scheduler goes in circles"
+        if timeout == 0.0 or not self.running:
+            return []
+        self._look_for_idle_slots()
+        if self._interrupted:
+            stopped, self._interrupted = self._interrupted, []
+            ended = [self._end(number, "" if self.ends_anyway else "interrupted") for number in stopped]
+            self.ends += len(ended)
+            return ended
+        self.ends += 1
+        return [self._end(self.choose(tuple(self.running)))]
+
+    def interrupt(self, at_once: bool = False) -> None:
+        self.interrupts_told.append(at_once)
+        self._interrupted = list(self.running)
+
+    def _end(self, number: int, failure: str = "") -> Ended:
+        self.running.remove(number)
+        self.book.append(("end", self.name(number)))
+        return Ended(number, failure)
+
+    # What must hold at every moment
+
+    def needs(self, number: int) -> dict[str, int]:
+        wanted = dict(self.steps[number].resources)
+        return wanted | {"cpus": max(1, min(wanted.get("cpus", 1), self.jobs))}
+
+    def _check_limits(self) -> None:
+        used: dict[str, int] = {}
+        for number in self.running:
+            for name, amount in self.needs(number).items():
+                used[name] = used.get(name, 0) + amount
+        for name, amount in used.items():
+            limit = self.jobs if name == "cpus" else self.capacities.get(name, 1)
+            assert amount <= limit, f"{amount} of {name}, of which there are {limit}"
+
+    def _look_for_idle_slots(self) -> None:
+        """While all wait for a job to end: which steps without wishes could have been running in a free slot."""
+        done = {event.settled.step for event in self.events if isinstance(event, StepSettled)}
+        began = set(self.wrote("begin"))
+        ready = frozenset(
+            self.name(number)
+            for number in range(len(self.steps))
+            if self.name(number) not in done | began
+            and not self.steps[number].resources
+            and all(self.name(up) in done for up in self.graph.upstream[number])
+        )
+        free = self.jobs - sum(self.needs(number)["cpus"] for number in self.running)
+        self.idle_slots.append((free, ready))

@@ -1,0 +1,80 @@
+"""The first look at a command line: what it takes for a plain build is what the whole parser takes for one.
+
+It does not know whether anything is fresh.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ui.samples import FakeEngine, called
+from wavebuild.ui.front import PlainBuild, finished, plain_build
+
+WORDS = [
+    "-C", "-f", "-q", "-k", "-j", "-j4", "-j0", "-j1", "-j12", "-jx", "-j-1", "tmp", "/tmp", "app", "plan", "--json", "-B",
+    "-n", "--", "-kq", "-Ctmp", "a=b", "--set", "-s", "-v", "Wavefile", ".", "..", "-q", "-k", "-C", "-f", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(500))
+def test_a_plain_build_means_to_the_parser_what_it_means_here(seed: int) -> None:
+    """500 made-up command lines go through both: whatever ends here would have asked the same of the engine."""
+    dice = random.Random(seed)
+    argv = [dice.choice(WORDS) for _ in range(dice.randrange(6))]
+
+    plain = plain_build(argv)
+
+    if plain is None:
+        return
+    engine = FakeEngine()
+    called(*argv, engine=engine, folder="/")
+    if not engine.asked:  # the folder is not there: the parser says so, and so must the search for a Wavefile
+        assert finished(argv, {}) is None
+        return
+    deed, request = engine.asked[-1]
+    assert deed == ("question" if plain.question else "build")
+    assert request.directory == os.path.normpath(os.path.join("/", plain.folder))
+    assert request.file == plain.file
+    assert (request.targets, request.overrides, request.force, request.only) == ((), (), False, False)
+    assert not request.full
+
+
+def test_many_made_up_lines_are_plain() -> None:
+    """The comparison above is not empty."""
+    plain = 0
+    for seed in range(500):
+        dice = random.Random(seed)
+        plain += plain_build([dice.choice(WORDS) for _ in range(dice.randrange(6))]) is not None
+
+    assert plain > 60
+
+
+@pytest.mark.parametrize("line", ["-C", "-f", "-j", "app", "-n", "--json", "-C -q", "-jx", "-q -B", "-v", "build"])
+def test_anything_else_goes_on_to_the_parser(line: str) -> None:
+    assert plain_build(line.split()) is None
+
+
+def test_folders_add_up_as_in_the_parser() -> None:
+    assert plain_build(["-C", "a", "-C", "b", "-j4"]) == PlainBuild(os.path.join("a", "b"), None, False)
+
+
+def test_without_a_wavefile_the_parser_is_left_to_say_so(tmp_path: Path) -> None:
+    assert finished(["-C", str(tmp_path)], {}) is None
+
+
+def test_the_first_look_imports_no_parser(tmp_path: Path) -> None:
+    """What a build with nothing to do imports is most of what it costs."""
+    program = (
+        "import sys\n"
+        "from wavebuild.ui.front import finished\n"
+        f"finished(['-C', {str(tmp_path)!r}], {{}})\n"
+        "heavy = {'typer', 'rich', 'yaml', 'jinja2', 'sqlite3', 'msgspec', 'multiprocessing'} & set(sys.modules)\n"
+        "sys.exit(' '.join(sorted(heavy)) or 0)\n"
+    )
+
+    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", program]) == 0
