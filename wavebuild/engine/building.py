@@ -5,6 +5,7 @@ It does not know how steps are judged or ordered: it puts those who do together.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -20,11 +21,12 @@ from wavebuild.engine.project import (
     jobs_of,
     load,
     open_repaired,
+    prepare,
     scope_of,
     select_steps,
 )
 from wavebuild.engine.values import BuildResult, Request
-from wavebuild.errors import mistake
+from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import missing_sources, refuse
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
@@ -46,7 +48,7 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
     refuse_inside_itself(layout, dict(request.environ))
     asked = question_asked(request, layout)
     project = load(request)
-    layout.prepare()
+    prepare(layout)
     with Interrupts() as interrupts:
         lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
         if lock is None:
@@ -116,7 +118,8 @@ def _build(
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
         if code == 0 and not orphans:
-            keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
+            with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
+                keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
         state.learn(facts.digests.take_learned())
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code)

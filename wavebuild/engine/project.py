@@ -15,6 +15,7 @@ from wavebuild import declare, disk
 from wavebuild.declare.model import Range, Wavefile
 from wavebuild.engine.idle import refuse_inside_itself
 from wavebuild.engine.values import Request
+from wavebuild.errors import Place, mistake
 from wavebuild.graph import Graph, link
 from wavebuild.judge.digest import Digests
 from wavebuild.judge.facts import Facts
@@ -114,13 +115,23 @@ def _orphans(project: Project, state: State | None, scope: str) -> tuple[str, ..
     )
 
 
+def prepare(layout: Layout) -> None:
+    """Makes the folder of the state. Raises WavebuildError where nothing can be written."""
+    try:
+        layout.prepare()
+    except OSError as error:
+        raise mistake(
+            "unwritable", f"the state cannot be written: {error.strerror}", Place(layout.home), exit_code=1
+        ) from None
+
+
 @contextlib.contextmanager
 def holding(request: Request) -> Iterator[tuple[Project, State]]:
     """A deed outside a build: the project loaded, held and repaired."""
     project = load(request)
     layout = layout_of_project(project)
     refuse_inside_itself(layout, dict(request.environ))
-    layout.prepare()
+    prepare(layout)
     lock = take(layout.lock, request.command_line, request.wait, lambda: False)
     assert lock is not None
     try:

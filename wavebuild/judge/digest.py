@@ -217,7 +217,7 @@ class Digests:
         beyond = disk.look_through(path)
         if beyond is None:
             return None
-        inside = disk.real(path).startswith(self.root + os.sep)
+        inside = disk.real(path).startswith(disk.real(self.root) + os.sep)
         _refuse_other_kinds(beyond, shown)
         target = _file_digest(path)
         return content.digest_text("link", f"{disk.read_link(path)}\0{target}") if inside else target

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
+from wavebuild.errors import Place, mistake
 from wavebuild.graph.patterns import excluded, is_wild, matches
 
 NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
@@ -42,8 +43,12 @@ class Folders:
 
     def entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Path and entry of what lies in a folder (relative to the root), never-members left out."""
-        absolute = self.note(folder)
-        for entry in disk.entries(absolute):
+        try:
+            found = disk.entries(self.note(folder))
+        except OSError as error:
+            shown = folder + "/" if folder else "the root"
+            raise mistake("unreadable", f"cannot look into {shown}: {error.strerror}", Place(folder or ".")) from None
+        for entry in found:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if not self.never(path):
                 yield path, entry

@@ -136,8 +136,13 @@ class Pool:
             target=worker.main, args=(theirs, os.getpid(), self._groups, ignored), name="wavebuild-worker", daemon=True
         )
         before = set(worker.children())
-        with _without_main():
-            process.start()
+        # Until the worker has said what it does with them, the terminal's signals wait.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+        try:
+            with _without_main():
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._ours |= set(worker.children()) - before
         theirs.close()
         hired = Hired(process, ours)
@@ -181,7 +186,7 @@ class Pool:
             number = -code if code is not None and code < 0 else None
             how = f"signal {signal.Signals(number).name}" if number else f"exit code {code}"
             seconds = time.monotonic() - hired.since
-            failure = "interrupted" if hired.asked else "worker died"
+            failure = "interrupted" if hired.asked or code == 128 + signal.SIGTERM else "worker died"
             self._ready.append(
                 Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=f"the worker process died ({how})")
             )

@@ -22,7 +22,7 @@ from wavebuild import disk
 from wavebuild.declare.model import Argument, Call, Kind, Manual, Run, Step, Text
 from wavebuild.declare.templates import render, render_value
 from wavebuild.declare.values import Paths
-from wavebuild.errors import WavebuildError
+from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import Graph
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
@@ -33,7 +33,7 @@ from wavebuild.judge.trace import Trace, key
 from wavebuild.run import transaction
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job, PythonCall, Shell
-from wavebuild.run.records import Attempt, Records, Result
+from wavebuild.run.records import Attempt, Records, Result, log_path
 
 LONGEST_ARGUMENT = 120_000
 """Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
@@ -101,6 +101,7 @@ class Rebuilder:
         self._tell = tell
         self._lives: dict[int, _Life] = {}
         self._root = invocation.root
+        self._safe_folders: set[str] = set()
 
     def consider(self, number: int) -> Settled | Due:
         """Judges a step whose upstream has settled: how it ended without running, or that it is due."""
@@ -177,6 +178,7 @@ class Rebuilder:
         return job
 
     def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
+        self._refuse_led_astray(step)
         known = self._records.made()
         standing = [
             member
@@ -209,6 +211,17 @@ class Rebuilder:
             displaced=transaction.plan_displaced(self._invocation.run, dict.fromkeys((*due.displaced, *foreign))),
         )
 
+    def _refuse_led_astray(self, step: Step) -> None:
+        """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
+        for artifact in step.outputs:
+            folder = os.path.dirname(artifact.path)
+            if folder in self._safe_folders:
+                continue
+            real, root = disk.real(self._facts.digests.absolute(folder)), disk.real(self._root)
+            if not _lies_in(real, root) or {".git", ".wavebuild"} & set(os.path.relpath(real, root).split(os.sep)):
+                raise mistake("outside", f"{artifact.text} lies behind a link that leads to {real}", artifact.place)
+            self._safe_folders.add(folder)
+
     def _tell_started(self, step: Step, life: _Life, job: Job) -> None:
         life.command = _shown(job, self._root)
         self._tell(
@@ -225,9 +238,8 @@ class Rebuilder:
         cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
         folder = os.path.join(self._root, ".wavebuild/logs", self._invocation.run)
         disk.make_folder(folder)
-        suffix = f".{life.tries}" if life.tries > 1 else ""
         commands = tuple(command for action in actions for command in self._commands(step, action, life, folder))
-        log = f"{folder}/{step.name}{suffix}.log"
+        log = os.path.join(self._root, log_path(self._invocation.run, step.name, life.tries))
         return Job(life.due.number, commands, cwd, self._env(step, life), log, step.timeout, self._lists(step, life))
 
     def _actions(self, step: Step, life: _Life) -> list[Run | Call]:
@@ -420,7 +432,7 @@ class Rebuilder:
 
     def _refuse_outside(self, path: str) -> None:
         absolute = self._facts.digests.absolute(path.rstrip("/"))
-        if os.path.islink(absolute) and not disk.real(absolute).startswith(self._root + os.sep):
+        if os.path.islink(absolute) and not _lies_in(disk.real(absolute), disk.real(self._root)):
             raise OSError(None, f"the output {path} is a link that leads out of the root")
 
     def _with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
@@ -507,8 +519,7 @@ class Rebuilder:
         )
 
     def _log(self, step: Step, life: _Life) -> str | None:
-        suffix = f".{life.tries}" if life.tries > 1 else ""
-        path = f".wavebuild/logs/{self._invocation.run}/{step.name}{suffix}.log"
+        path = log_path(self._invocation.run, step.name, life.tries)
         return path if os.path.exists(os.path.join(self._root, path)) else None
 
     def _result(self, step: Step, life: _Life, outcome: Outcome, ended: Ended | None) -> Result:
@@ -559,6 +570,10 @@ class Rebuilder:
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
         )
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + os.sep)
 
 
 def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:

@@ -49,6 +49,11 @@ class Result:
     log: str | None = None
 
 
+def log_path(run: str, step: str, attempt: int) -> str:
+    """Where the output of an attempt is kept, relative to the root. No step's name holds a ``~``."""
+    return f".wavebuild/logs/{run}/{step}{f'~{attempt}' if attempt > 1 else ''}.log"
+
+
 class Records(Protocol):
     """The memory that outlives the build. Every deed is durable against a kill when it returns."""
 

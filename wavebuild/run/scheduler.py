@@ -178,7 +178,13 @@ class Scheduler:
             self._settle(due.number, job)
             return
         self._take(due.number, wanted)
-        self._executor.submit(job)
+        self._submit(job)
+
+    def _submit(self, job: Job) -> None:
+        try:
+            self._executor.submit(job)
+        except OSError as error:
+            self._end(Ended(job.id, "start", detail=f"no process can be started: {error.strerror}"))
 
     def _collect(self) -> None:
         """Waits for a job to end, a further try to be due or a signal, and takes what came."""
@@ -188,13 +194,13 @@ class Scheduler:
         now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             _, number = heapq.heappop(self._later)
-            self._executor.submit(self._judge.retry(number))
+            self._submit(self._judge.retry(number))
 
     def _end(self, ended: Ended) -> None:
         after = self._judge.finish(ended)
         match after:
             case Job():
-                self._executor.submit(after)
+                self._submit(after)
             case Again(number, delay):
                 heapq.heappush(self._later, (time.monotonic() + delay, number))
             case Settled():

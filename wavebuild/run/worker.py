@@ -41,8 +41,11 @@ def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignore
     command can do harm, so that whoever comes after a killed build can end what it left.
     """
     _keep_descriptors_to_ourselves()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        # What a terminal sends to all of us is for the build to answer: it tells us what to do.
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     hands = Hands(parent, groups, keep_interrupt_ignored)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -59,7 +62,7 @@ def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignore
                 if hands.worn_out:
                     return
     except (ParentGone, BrokenPipeError, ConnectionError):
-        hands.end_all(signal.SIGKILL)
+        hands.end_for_good()
 
 
 def _keep_descriptors_to_ourselves() -> None:
@@ -85,7 +88,7 @@ class Hands:
     def __init__(self, parent: Connection, groups: str, keep_interrupt_ignored: bool) -> None:
         self._parent = parent
         self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._defaults = [signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ]
+        self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
         if not keep_interrupt_ignored:
             self._defaults.append(signal.SIGINT)
         self._group = 0
@@ -145,8 +148,20 @@ class Hands:
 
     def drop_everything(self, number: int, frame: object) -> None:
         """The parent died or wants us gone now: nothing of ours may go on."""
-        self.end_all(signal.SIGKILL)
+        self.end_for_good()
         os._exit(128 + number)
+
+    def end_for_good(self) -> None:
+        """Kills what runs, and what comes to us as it dies, until nothing is left."""
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until:
+            self.end_all(signal.SIGKILL)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.001)
 
     def end_all(self, how: signal.Signals) -> int:
         """Signals the running group and every process that came to us when its parent ended; how many there were."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 
 from wavebuild import disk
+from wavebuild.run.records import log_path
 from wavebuild.store.state import State
 
 
@@ -23,6 +24,5 @@ def prune_logs(state: State, home: str, run: str, steps: Iterable[str], keep: in
             if result.log:
                 folder = os.path.dirname(os.path.join(root, result.log))
                 for attempt in range(1, result.attempts + 1):
-                    suffix = f".{attempt}" if attempt > 1 else ""
-                    disk.remove(f"{folder}/{step}{suffix}.log")
+                    disk.remove(os.path.join(root, log_path(result.run, step, attempt)))
                 disk.remove_empty_folders(folder, home)
