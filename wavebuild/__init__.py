@@ -11,7 +11,7 @@ from what stands earlier in ``errors < disk < declare < graph < judge < plan < r
 - ``store/``    OUTCOMES → NEXT TIME: traces, history, logs
 - ``ui/``       EVENTS → PEOPLE: command line, words, view, screens, JSON
 - ``disk.py``   the only file access of the parent process
-- ``engine.py`` one build end to end: load, link, judge, plan, run, record
+- ``engine/``   one build end to end: load, link, judge, plan, run, record
 - ``errors.py`` every message a person can be shown
 
 It does not know any of them until it is asked: importing it imports nothing else.

@@ -13,13 +13,12 @@ from dataclasses import replace
 from wavebuild import disk
 from wavebuild.declare.model import Manual, Step
 from wavebuild.engine.idle import run_identity
-from wavebuild.engine.project import Project, facts_of, holding, layout_of_project, select_steps, sequence
+from wavebuild.engine.project import Project, facts_of, holding, load, select_steps, sequence, state_to_read
 from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import key
 from wavebuild.run.acceptance import blessed, differing, present, stands, with_accepted
-from wavebuild.store import settled
 from wavebuild.store.state import State
 
 
@@ -51,27 +50,34 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
 
 
 def clean(request: Request, dry: bool) -> Cleaned:
-    """Removes the recorded outputs of the wanted steps; never a manual or an edited one."""
+    """Removes the recorded outputs of the wanted steps; never a manual or an edited one. ``dry``: only says which."""
+    if dry:
+        project = load(request)
+        state = state_to_read(project)
+        return _sorted_out(request, project, state) if state else Cleaned((), ())
     with holding(request) as (project, state):
-        selection = select_steps(replace(request, only=True), project)
-        facts, _ = facts_of(project, state, request)
-        removed: list[str] = []
-        kept: list[tuple[str, str]] = []
-        for number in sequence(project, selection.named):
-            step = project.wavefile.steps[number]
-            for member, why in _cleanable(facts, state, step):
-                if why:
-                    kept.append((member, why))
-                else:
-                    removed.append(member)
-        if not dry:
-            settled.forget(layout_of_project(project).settled)
-            for member in sorted(removed, reverse=True):
-                absolute = os.path.join(project.wavefile.root, member.rstrip("/"))
-                disk.remove(absolute)
-                disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
-            state.forget_members(removed)
-        return Cleaned(tuple(removed), tuple(kept))
+        found = _sorted_out(request, project, state)
+        for member in sorted(found.removed, reverse=True):
+            absolute = os.path.join(project.wavefile.root, member.rstrip("/"))
+            disk.remove(absolute)
+            disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
+        state.forget_members(found.removed)
+        return found
+
+
+def _sorted_out(request: Request, project: Project, state: State) -> Cleaned:
+    """Which standing members may go, and which stay, with the reason."""
+    selection = select_steps(replace(request, only=True), project)
+    facts, _ = facts_of(project, state, request)
+    removed: list[str] = []
+    kept: list[tuple[str, str]] = []
+    for number in sequence(project, selection.named):
+        for member, why in _cleanable(facts, state, project.wavefile.steps[number]):
+            if why:
+                kept.append((member, why))
+            else:
+                removed.append(member)
+    return Cleaned(tuple(removed), tuple(kept))
 
 
 def acts(project: Project, number: int) -> bool:
@@ -109,7 +115,7 @@ def _accept(project: Project, state: State, facts: Facts, number: int, member: s
     last = with_accepted(traces[0], outputs, chosen)
     said = [f"{path}: accepted as made by {step.name}" for path in chosen]
     if member is None and (last.moved or last.void):
-        last = blessed(last)
+        last = blessed(last, facts.now(number, facts.read(number), traces, began, forced=False).inputs)
         said.append(f"{step.name}: its last run is taken as good")
     if not said:
         raise mistake("nothing-to-accept", f"nothing of {step.name!r} differs from what it made", step.place)

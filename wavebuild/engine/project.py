@@ -26,8 +26,8 @@ from wavebuild.run.orphans import end_orphans
 from wavebuild.run.transaction import ASIDE, FAILED, conclude, put_back
 from wavebuild.store import settled
 from wavebuild.store.layout import Layout
-from wavebuild.store.lock import take
-from wavebuild.store.state import State, open_state
+from wavebuild.store.lock import is_held, take
+from wavebuild.store.state import State, open_state, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,12 @@ def prepare(layout: Layout) -> None:
         ) from None
 
 
+def state_to_read(project: Project) -> State | None:
+    """The state for a question: nothing is locked or written; None if there is none yet."""
+    layout = layout_of_project(project)
+    return read_state(layout.state, is_held(layout.lock))
+
+
 @contextlib.contextmanager
 def holding(request: Request) -> Iterator[tuple[Project, State]]:
     """A deed outside a build: the project loaded, held and repaired."""
@@ -136,6 +142,7 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
     assert lock is not None
     try:
         state = open_repaired(layout, project, [], scope_of(request))
+        settled.forget(layout.settled)
         try:
             yield project, state
         finally:

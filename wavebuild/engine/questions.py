@@ -15,10 +15,10 @@ from wavebuild.engine.project import (
     facts_of,
     forced_steps,
     jobs_of,
-    layout_of_project,
     load,
     select_steps,
     sequence,
+    state_to_read,
 )
 from wavebuild.engine.values import Cause, Explanation, LogFile, Request, StatusLine
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
@@ -28,8 +28,7 @@ from wavebuild.judge.trace import key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
 from wavebuild.plan.foresee import foresee
 from wavebuild.run.events import Outcome
-from wavebuild.store.lock import is_held
-from wavebuild.store.state import State, read_state
+from wavebuild.store.state import State
 
 
 def plan(request: Request) -> Plan:
@@ -110,7 +109,7 @@ def logs(request: Request, step: str) -> tuple[LogFile, ...]:
     """The logs of a step that are still kept, newest first."""
     project = load(request)
     _require_step(project, step)
-    state = _state(project)
+    state = state_to_read(project)
     if state is None:
         return ()
     try:
@@ -127,7 +126,7 @@ def check(request: Request) -> tuple[Problem, ...]:
     """Every problem of the Wavefile and its sources; nothing runs."""
     try:
         project = load(request)
-        state = _state(project)
+        state = state_to_read(project)
         facts, _ = facts_of(project, state, request)
         return missing_sources(project.graph, facts, range(len(project.wavefile.steps)))
     except WavebuildError as error:
@@ -142,13 +141,8 @@ class _View:
     state: State | None
 
 
-def _state(project: Project) -> State | None:
-    layout = layout_of_project(project)
-    return read_state(layout.state, is_held(layout.lock))
-
-
 def _look(request: Request, project: Project, selection: Selection) -> _View:
-    state = _state(project)
+    state = state_to_read(project)
     facts, _ = facts_of(project, state, request)
     forced = forced_steps(request, selection)
     clock = time.time()

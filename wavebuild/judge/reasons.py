@@ -98,6 +98,13 @@ class OutputEdited:
 
 
 @dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """Files stand in its outputs that no step made: it may not run."""
+
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """It is not known yet: something it reads may still be remade in this build (undecided)."""
 
@@ -118,5 +125,6 @@ Reason = (
     | InputRemoved
     | OutputMissing
     | OutputEdited
+    | Unclaimed
     | Upstream
 )

@@ -14,7 +14,7 @@ from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, edited, judge
 from wavebuild.judge.members import members
-from wavebuild.judge.reasons import Reason
+from wavebuild.judge.reasons import Reason, Unclaimed
 from wavebuild.judge.trace import Trace
 
 
@@ -84,7 +84,7 @@ def stand(
     verdict = judge(now, traces)
     unclaimed = _unclaimed(facts, step, traces, known)
     if unclaimed and not forced:
-        return Stops("unclaimed", unclaimed, _reasons(verdict))
+        return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
     match verdict:
         case Fresh():
             return Keeps()

@@ -26,6 +26,7 @@ from wavebuild.judge.reasons import (
     OutputMissing,
     Reason,
     TooOld,
+    Unclaimed,
     Upstream,
 )
 from wavebuild.judge.standing import Keeps, Rechecks, Runs, Standing, Stops, Waits
@@ -94,7 +95,16 @@ def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
             return maker not in open_makers
         case FailedBefore() | InputsMoved() | GateChanged() | Upstream():
             return False
-        case NeverRan() | Forced() | Always() | TooOld() | ActionChanged() | OutputMissing() | OutputEdited():
+        case (
+            NeverRan()
+            | Forced()
+            | Always()
+            | TooOld()
+            | ActionChanged()
+            | OutputMissing()
+            | OutputEdited()
+            | Unclaimed()
+        ):
             return True
         case _:
             assert_never(reason)

@@ -5,7 +5,7 @@ It does not know how traces are kept: a trace in, a trace out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -56,9 +56,10 @@ def with_accepted(trace: Trace, outputs: dict[str, str], chosen: Collection[str]
     return msgspec.structs.replace(trace, outputs=digests, by_hand=by_hand)
 
 
-def blessed(trace: Trace) -> Trace:
-    """A trace whose inputs moved while it ran, or whose step failed since, taken as good."""
-    return msgspec.structs.replace(trace, moved=(), void=False)
+def blessed(trace: Trace, inputs: Mapping[str, str]) -> Trace:
+    """A trace whose inputs moved while it ran, or whose step failed since, taken as good for what they are now."""
+    now = {member: inputs[member] for member in trace.moved if member in inputs}
+    return msgspec.structs.replace(trace, inputs=trace.inputs | now, moved=(), void=False)
 
 
 def differing(trace: Trace, outputs: dict[str, str]) -> Sequence[str]:

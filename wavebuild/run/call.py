@@ -13,6 +13,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from wavebuild.run.job import PythonCall
+
 Marks = dict[str, tuple[int, int, int]]
 """File of a module → (inode, size, mtime_ns) when it was imported."""
 
@@ -54,11 +56,12 @@ def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
     return False
 
 
-def run(module: str, function: str, arguments: str, folders: Sequence[str]) -> int:
-    """Calls the function; 0, or 1 with the traceback on standard error, or the code of a SystemExit."""
-    _look_first_in(folders)
+def run(call: PythonCall) -> int:
+    """Makes the call; 0, or 1 with the traceback on standard error, or the code of a SystemExit."""
+    _look_first_in(call.folders)
     try:
-        _call(getattr(importlib.import_module(module), function), json.loads(arguments))
+        function = getattr(importlib.import_module(call.module), call.function)
+        _call(function, json.loads(call.arguments), {"inputs": list(call.inputs), "outputs": list(call.outputs)})
         return 0
     except SystemExit as leave:
         return _exit_code(leave)
@@ -73,11 +76,10 @@ def run(module: str, function: str, arguments: str, folders: Sequence[str]) -> i
         sys.stderr.flush()
 
 
-def _call(function: object, given: dict[str, object]) -> None:
+def _call(function: object, given: dict[str, object], offered: dict[str, list[str]]) -> None:
     """With the arguments of ``with``, and with those of inputs and outputs that the signature has."""
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
-    offered = {name: given.pop(f"\0{name}") for name in ("inputs", "outputs") if f"\0{name}" in given}
     parameters = inspect.signature(function).parameters
     function(**given, **{name: value for name, value in offered.items() if name in parameters and name not in given})
 

@@ -38,7 +38,9 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
             return self
-        self.wake, self._other_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.wake, self._other_end = os.pipe()
+        os.set_blocking(self.wake, False)
+        os.set_blocking(self._other_end, False)
         self._former_wake = signal.set_wakeup_fd(self._other_end, warn_on_full_buffer=False)
         for number in STOPPING:
             if signal.getsignal(number) is not signal.SIG_IGN:

@@ -22,6 +22,8 @@ class PythonCall:
     module: str
     function: str
     arguments: str
+    inputs: tuple[str, ...]  # relative to the job's folder; given if the signature has them
+    outputs: tuple[str, ...]
     folders: tuple[str, ...]  # where modules are looked for first, absolute
     root: str  # modules below it are watched for changes
 

@@ -260,10 +260,10 @@ class Rebuilder:
                 return [self._shell(step, render(script, names), folder) for script in scripts]
             case Call(module, function, arguments):
                 given = {name: _filled(value, names) for name, value in arguments}
-                given |= {"\0inputs": list(life.due.read.files), "\0outputs": list(names["outputs"])}
                 cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
                 folders = tuple(dict.fromkeys((cwd, self._root)))
-                return [PythonCall(module, function, json.dumps(given), folders, self._root)]
+                inputs, outputs = tuple(names["inputs"]), tuple(names["outputs"])
+                return [PythonCall(module, function, json.dumps(given), inputs, outputs, folders, self._root)]
             case _:
                 assert_never(action)
 
@@ -459,7 +459,7 @@ class Rebuilder:
             delay = step.retries.delay * (1 << (life.tries - 1))
             self._tell(
                 StepRetried(
-                    self._invocation.run, self._invocation.clock(), step.name, life.tries, _why(ended, life), delay
+                    self._invocation.run, self._invocation.clock(), step.name, life.tries, _told(ended, life), delay
                 )
             )
             life.tries += 1
@@ -612,8 +612,8 @@ def _shown(job: Job, root: str) -> str:
         match command:
             case Shell(argv):
                 parts.append(shlex.join(argv))
-            case PythonCall(module, function, arguments):
-                parts.append(f"{module}:{function} {arguments.replace(chr(0), '')}")
+            case PythonCall(module=module, function=function, arguments=arguments):
+                parts.append(f"{module}:{function} {arguments}")
             case _:
                 assert_never(command)
     where = os.path.relpath(job.cwd, root) if job.cwd else "."
@@ -622,6 +622,11 @@ def _shown(job: Job, root: str) -> str:
 
 def _why(ended: Ended, life: _Life) -> str:
     return "check" if life.checking and ended.failure in ("exit", "signal", "start", "call") else ended.failure
+
+
+def _told(ended: Ended, life: _Life) -> str:
+    why = _why(ended, life)
+    return f"{why} {ended.exit_code}" if ended.exit_code and why == "exit" else why
 
 
 def _signal_name(number: int) -> str:

@@ -170,11 +170,11 @@ class Hands:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._group, how)
                 count = 1
-        for child in children():
+        left = children()
+        for child in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(child, how)
-                count += 1
-        return count
+        return len(left) or count
 
     def _list_file(self, name: str, text: bytes) -> str:
         if name not in self._lists:
@@ -440,7 +440,7 @@ def _be_the_call(
         os.environ.update(given)
         from wavebuild.run import call
 
-        code = call.run(command.module, command.function, command.arguments, command.folders)
+        code = call.run(command)
     finally:
         os._exit(code)
 

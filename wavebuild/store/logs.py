@@ -18,6 +18,7 @@ def prune_logs(state: State, home: str, run: str, steps: Iterable[str], keep: in
     for path, entry in disk.walk(f"{home}/logs/{run}"):
         if not path.endswith(".log"):
             disk.remove(entry.path)
+    disk.remove_empty_folders(f"{home}/logs/{run}", home)
     root = os.path.dirname(home)
     for step in steps:
         for result in state.results(step)[keep:]:

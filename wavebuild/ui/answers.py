@@ -90,7 +90,7 @@ def _plan_summary(plan: Plan, style: Style) -> list[str]:
     if plan.critical_path:
         chain = " → ".join(escaped(name) for name in plan.critical_path)
         out += hanging("critical path  ", chain, style.width)
-    return out + (_times(plan.times, plan.jobs, style) if plan.times else [])
+    return out + (_times(plan.times, plan.jobs, style) if plan.times and plan.times.serial.high else [])
 
 
 def _times(times: Times, jobs: int, style: Style) -> list[str]:

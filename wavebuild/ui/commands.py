@@ -84,8 +84,8 @@ def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
         return []
     out = []
     if result.orphans:
-        left = words.counted(len(result.orphans), "file")
-        out.append(f"{left} of steps that are no more: {words.listed(result.orphans)}")
+        left = words.counted(len(result.orphans), "former output")
+        out.append(f"{left} that no step makes any more: {words.listed(result.orphans)}")
     if result.nothing_to_do:
         return [*out, words.nothing_to_do(result.fresh, result.seconds)]
     counted = words.counts_line(counts(result)) or "nothing ran"

@@ -74,8 +74,12 @@ class Picture:
         return next((each for each in self.running if each.step == step), None)
 
     def blocked_by(self, step: str) -> tuple[str, ...]:
-        """The steps that did not run because of this one."""
-        return tuple(each.step for each in self.blocked if step in each.blocked_by)
+        """The steps that did not run because of this one, those behind them included."""
+        reached = {step}
+        for each in self.blocked:  # in the order of the waves: whoever blocks a step stands before it
+            if reached & set(each.blocked_by):
+                reached.add(each.step)
+        return tuple(each.step for each in self.blocked if each.step in reached)
 
 
 EMPTY = Picture()

@@ -25,6 +25,7 @@ from wavebuild.judge.reasons import (
     OutputMissing,
     Reason,
     TooOld,
+    Unclaimed,
     Upstream,
 )
 from wavebuild.plan.model import PlannedWave, PlanWord
@@ -47,7 +48,7 @@ def reason_text(reason: Reason) -> str:
     """A reason as a clause that goes with the step's name."""
     match reason:
         case NeverRan():
-            return "never ran"
+            return "never succeeded"
         case Forced():
             return "forced by -B"
         case Always():
@@ -72,6 +73,8 @@ def reason_text(reason: Reason) -> str:
             return f"output {escaped(reason.member)} is missing"
         case OutputEdited():
             return f"output {escaped(reason.member)} was edited"
+        case Unclaimed():
+            return f"{listed(reason.members)} stands in its outputs, and no step made it"
         case Upstream():
             return f"depends on what {listed(reason.makers)} will make"
         case _:
@@ -89,7 +92,7 @@ def reason_artifact(reason: Reason) -> str | None:
             return reason.member
         case ActionChanged() | GateChanged():
             return reason.part
-        case NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | Upstream():
+        case NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | Unclaimed() | Upstream():
             return None
         case _:
             assert_never(reason)
@@ -105,7 +108,15 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
         case InputRemoved():
             return reason.was, None
         case (
-            NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | OutputMissing() | Upstream()
+            NeverRan()
+            | Forced()
+            | Always()
+            | TooOld()
+            | FailedBefore()
+            | InputsMoved()
+            | OutputMissing()
+            | Unclaimed()
+            | Upstream()
         ):
             return None, None
         case _:
