@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
@@ -63,9 +65,8 @@ def data_kind(path: str) -> Literal["json", "yaml", "toml"]:
 def rows_digest(data: bytes, artifact: Artifact) -> str:
     """The sorted multiset of the chosen rows, column → text, and the column names."""
     header, rows = _table(data, artifact.path, artifact.delimiter)
-    columns = artifact.columns if artifact.columns is not None else tuple(header)
     wanted = artifact.rows or ()
-    for column in (*columns, *(name for name, _ in wanted)):
+    for column in (*(artifact.columns or ()), *(name for name, _ in wanted)):
         if column not in header:
             raise mistake(
                 "no-such-column",
@@ -73,15 +74,11 @@ def rows_digest(data: bytes, artifact: Artifact) -> str:
                 artifact.place,
                 f"its columns are: {', '.join(header)}",
             )
-    at = {name: position for position, name in enumerate(header)}
-    chosen = [
-        [row[at[column]] for column in columns]
-        for row in rows
-        if all(row[at[column]] == value for column, value in wanted)
-    ]
-    order = sorted(range(len(columns)), key=lambda position: columns[position])
-    content = sorted([row[position] for position in order] for row in chosen)
-    return digest_text("rows", json.dumps([[columns[position] for position in order], content]))
+    taken = [at for at, name in enumerate(header) if artifact.columns is None or name in artifact.columns]
+    taken.sort(key=lambda at: header[at])
+    conditions = [(header.index(column), value) for column, value in wanted]
+    chosen = sorted([row[at] for at in taken] for row in rows if all(row[at] == value for at, value in conditions))
+    return digest_text("rows", json.dumps([[header[at] for at in taken], chosen]))
 
 
 def _table(data: bytes, path: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
@@ -89,6 +86,7 @@ def _table(data: bytes, path: str, delimiter: str) -> tuple[list[str], list[list
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise mistake("not-utf-8", f"{path} is not UTF-8 at byte {error.start}", Place(path)) from None
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a whole document
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         table = [row for row in reader if row]
@@ -115,7 +113,7 @@ def sqlite_digest(path: str, shown: str) -> str:
     try:
         handle = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
         try:
-            handle.text_factory = bytes
+            handle.text_factory = bytearray  # a blob comes as bytes: '1' and x'31' are two values
             return _database_digest(handle.execute)
         finally:
             handle.close()
@@ -126,13 +124,13 @@ def sqlite_digest(path: str, shown: str) -> str:
 def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
     whole = hashlib.sha256()
     schema = list(
-        ask("select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite_%' order by 1, 2")
+        ask("select type, name, tbl_name, sql from sqlite_master where name not glob 'sqlite_*' order by 1, 2")
     )
     for row in schema:
         whole.update(repr(row).encode())
     for kind, name, *_ in schema:
         if kind == b"table":
-            table = name.decode("utf-8", "surrogateescape").replace('"', '""')
+            table = bytes(name).decode("utf-8", "surrogateescape").replace('"', '""')
             total = count = 0
             for row in ask(f'select * from "{table}"'):
                 total += int.from_bytes(hashlib.sha256(repr(row).encode()).digest(), "big")
@@ -144,15 +142,22 @@ def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
 def python_digest(data: bytes) -> str:
     """A program by its syntax tree: layout and comments do not count, docstrings do."""
     try:
-        return digest_text("python", ast.dump(ast.parse(data)))
+        return digest_text("python", ast.dump(_tree(data)))
     except (SyntaxError, ValueError, RecursionError):
         return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _tree(data: bytes) -> ast.Module:
+    """What Python has to say of somebody's program is not for our screen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(data)
 
 
 def python_imports(data: bytes) -> list[str]:
     """The modules a program may import, dots in front for relative ones; none if it does not parse."""
     try:
-        tree = ast.parse(data)
+        tree = _tree(data)
     except (SyntaxError, ValueError, RecursionError):
         return []
     found: list[str] = []

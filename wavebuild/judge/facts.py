@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
-from wavebuild.errors import Problem, WavebuildError
+from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph import Graph, covers, reads
 from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
@@ -18,6 +18,21 @@ from wavebuild.judge.fingerprint import action_parts, gate_parts
 from wavebuild.judge.freshness import Now
 from wavebuild.judge.members import Folders, members
 from wavebuild.judge.trace import Trace
+
+AS_RECORDED = {
+    "sha256": "bytes",
+    "link": "bytes",
+    "json": "json",
+    "yaml": "yaml",
+    "rows": "csv",
+    "sqlite": "sqlite",
+    "stat": "stat",
+}
+"""The first word of a digest → how it was read."""
+
+
+def as_table(path: str) -> Artifact:
+    return Artifact(Kind.FILE, path, Place(path), digest=Digest.CSV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,13 @@ class Facts:
     def output_digest(self, step: Step, member: str) -> str | None:
         """The digest of what stands at an output member; None if nothing does."""
         return self.digests.see(output_reading(step, member)).digest
+
+    def is_as_recorded(self, member: str, digest: str) -> bool:
+        """Whether what stands there has this digest, compared in the way that it was recorded."""
+        how = AS_RECORDED.get(digest.partition(":")[0])
+        if how is None:
+            return False
+        return self.digests.see(Reading(member, member, how, artifact=as_table(member))).digest == digest
 
     def outputs(self, step: Step) -> list[str]:
         """The members that the step's outputs have on the disk, whoever made them."""

@@ -86,7 +86,7 @@ def _tree(folders: Folders, top: str) -> Iterator[str]:
         empty = True
         for path, entry in folders.entries(folder):
             empty = False
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield path
                 continue
             identity = _identity(folders, path)
@@ -94,6 +94,14 @@ def _tree(folders: Folders, top: str) -> Iterator[str]:
                 stack.append((path, (*above, identity)))
         if empty and (folder != top) and os.path.isdir(os.path.join(folders.root, folder)):
             yield folder + "/"
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or leads to one; a link that leads to itself does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _identity(folders: Folders, path: str) -> tuple[int, int]:
@@ -116,7 +124,7 @@ def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ..
         for path, entry in list(folders.entries(folder)):
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 real = os.path.realpath(os.path.join(folders.root, path))
                 if real not in above:
                     yield from _below(folders, path, parts, (*above, real))
@@ -136,7 +144,7 @@ def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ..
         if not matches(first, entry.name):
             continue
         if rest:
-            if entry.is_dir():
+            if _is_folder(entry):
                 yield from _below(folders, path, rest, above)
-        elif not entry.is_dir():
+        elif not _is_folder(entry):
             yield path

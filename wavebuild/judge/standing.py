@@ -91,7 +91,7 @@ def stand(
         case Stale(reasons, gate_only):
             if gate_only is not None and not forced:
                 return Rechecks(now, reasons, gate_only)
-            touched = edited(now, traces)
+            touched = _edited(facts, now, traces)
             if touched and step.on_edit == "fail" and not forced:
                 return Stops("edited", touched, reasons)
             return Runs(now, reasons, (*touched, *unclaimed))
@@ -128,6 +128,19 @@ def _unclaimed(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping
                 if not any(member in trace.outputs for trace in traces) and member not in known:
                     found.append(member)
     return tuple(found)
+
+
+def _edited(facts: Facts, now: Now, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """The members whose bytes no trace knows, also when the Wavefile says since how else to compare them."""
+    return tuple(
+        member
+        for member in edited(now, traces)
+        if member in traces[0].by_hand or not any(_same(facts, member, trace) for trace in traces)
+    )
+
+
+def _same(facts: Facts, member: str, trace: Trace) -> bool:
+    return member in trace.outputs and facts.is_as_recorded(member, trace.outputs[member])
 
 
 def _reasons(verdict: Verdict) -> tuple[Reason, ...]:

@@ -67,8 +67,3 @@ class Interrupt:
     """To a worker: end what runs; ``at_once`` without asking first."""
 
     at_once: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """To a worker: no more jobs, end."""

@@ -19,7 +19,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from wavebuild.run import worker
-from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Stop
+from wavebuild.run.groups import is_of_a_step, noted_groups
+from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
@@ -50,7 +51,6 @@ class Pool:
         self._workers: list[Hired] = []
         self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
-        self._ours: set[int] = set()
         worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 1)
 
     @property
@@ -109,22 +109,15 @@ class Pool:
                     hired.pipe.send(Interrupt(at_once))
 
     def close(self) -> None:
-        """Ends the workers; jobs that still run are killed with all their processes."""
+        """Ends the workers: one that hears no more of us kills what it runs, and goes."""
         for hired in self._workers:
-            with contextlib.suppress(OSError):
-                if hired.job is not None:
-                    hired.pipe.send(Interrupt(at_once=True))
-                hired.pipe.send(Stop())
+            hired.pipe.close()
         until = time.monotonic() + 2 * worker.GRACE
         for hired in self._workers:
-            with contextlib.suppress(OSError, EOFError):
-                while hired.pipe.poll(max(0.0, until - time.monotonic())):
-                    hired.pipe.recv()
             hired.process.join(max(0.0, until - time.monotonic()))
             if hired.process.is_alive():
                 hired.process.kill()
                 hired.process.join()
-            hired.pipe.close()
         self._workers.clear()
         self._end_strays()
         worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 0)
@@ -135,7 +128,6 @@ class Pool:
         process = self._context.Process(
             target=worker.main, args=(theirs, os.getpid(), self._groups, ignored), name="wavebuild-worker", daemon=True
         )
-        before = set(worker.children())
         # Until the worker has said what it does with them, the terminal's signals wait.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
@@ -143,7 +135,6 @@ class Pool:
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        self._ours |= set(worker.children()) - before
         theirs.close()
         hired = Hired(process, ours)
         self._workers.append(hired)
@@ -192,11 +183,11 @@ class Pool:
             )
 
     def _end_strays(self) -> None:
-        """Kills the processes that became our children when a worker died, and buries them."""
+        """Kills the steps' processes that became our children when a worker died, and buries them."""
         until = time.monotonic() + worker.GRACE
-        known = self._ours | {hired.process.pid for hired in self._workers if hired.process.pid}
+        noted = noted_groups(self._groups)
         while time.monotonic() < until:
-            strays = [child for child in worker.children() if child not in known]
+            strays = [child for child in worker.children() if is_of_a_step(child, noted)]
             if not strays:
                 return
             for stray in strays:

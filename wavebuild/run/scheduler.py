@@ -111,24 +111,22 @@ class Scheduler:
         return self.settled
 
     def _advance(self) -> None:
-        """Considers and starts what can be now."""
+        """Considers and starts what can be now; whatever comes first is considered before another starts."""
         while not self._stopped:
-            if self._start_one_due():
+            ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due[0][:2])
+            if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
-            if not self._to_consider or len(self._due) > self._course.jobs:
-                return
-            if self._slots_free() <= 0 and self._due:
+            if not self._to_consider or (self._due and self._slots_free() <= 0):
                 return
             _, number = heapq.heappop(self._to_consider)
             self._consider(number)
-            if self._running and self._executor_has_news():
-                return
+            if self._running:
+                self._take_news()
 
-    def _executor_has_news(self) -> bool:
+    def _take_news(self) -> None:
         """Ends are taken in between, so that no slot stays empty while many steps are considered."""
         for ended in self._executor.wait(0.0):
             self._end(ended)
-        return False
 
     def _consider(self, number: int) -> None:
         culprits = self._culprits(number)
@@ -154,23 +152,26 @@ class Scheduler:
 
     def _start_one_due(self) -> bool:
         """Starts the first due step that fits; what a step before it waits for is not taken from it."""
-        if not self._due or self._slots_free() <= 0:
-            return False
         reserved: set[str] = set()
         passed = []
-        started = False
-        while self._due:
+        started = None
+        while self._due and self._slots_free() > 0:
             entry = heapq.heappop(self._due)
             wanted = self._resources(self._graph.wavefile.steps[entry[1]])
-            if self._fits(wanted, reserved):
-                self._start(entry[2], wanted)
-                started = True
-                break
-            passed.append(entry)
-            reserved |= set(wanted)
+            if not self._are_there(wanted, reserved):
+                passed.append(entry)
+                reserved |= set(wanted)
+                continue
+            if wanted["cpus"] > self._slots_free():
+                passed.append(entry)
+                break  # a wide step waits for slots: thin ones behind it must not take them one by one
+            started = (entry[2], wanted)
+            break
         for entry in passed:
             heapq.heappush(self._due, entry)
-        return started
+        if started is not None:
+            self._start(*started)
+        return started is not None
 
     def _start(self, due: Due, wanted: dict[str, int]) -> None:
         job = self._judge.begin(due)
@@ -198,6 +199,8 @@ class Scheduler:
 
     def _end(self, ended: Ended) -> None:
         after = self._judge.finish(ended)
+        if self._interrupts() and not isinstance(after, Settled):
+            after = self._judge.drop(ended.id)  # no further try, no checks: the build is being stopped
         match after:
             case Job():
                 self._submit(after)
@@ -234,6 +237,8 @@ class Scheduler:
             heapq.heappush(self._to_consider, (self._course.first[number], number))
 
     def _next_wave(self) -> None:
+        if self._open_wave == len(self._left_in_wave) - 1:
+            return
         while self._open_wave < len(self._left_in_wave) - 1 and not self._left_in_wave[self._open_wave]:
             self._open_wave += 1
         self._start_wave()
@@ -290,9 +295,8 @@ class Scheduler:
         wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self._course.jobs))
         return wanted
 
-    def _fits(self, wanted: Mapping[str, int], reserved: set[str]) -> bool:
-        if wanted["cpus"] > self._slots_free() or (wanted["cpus"] > 1 and "cpus" in reserved):
-            return False
+    def _are_there(self, wanted: Mapping[str, int], reserved: set[str]) -> bool:
+        """Whether the named resources are free, and no step that comes first waits for them."""
         return all(
             name == "cpus"
             or (name not in reserved and self._used.get(name, 0) + amount <= self._course.capacities.get(name, 1))

@@ -7,7 +7,7 @@ lines, and ``put_back`` or ``conclude`` then finish what was begun.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
@@ -99,10 +99,19 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
         keep = f"{FAILED}/{attempt.step}"
         disk.remove_tree(_at(folders.root, keep))
         for path in left:
-            disk.move(_at(folders.root, path.rstrip("/")), _at(folders.root, f"{keep}/{path.rstrip('/')}"))
+            disk.move(_at(folders.root, path), _at(folders.root, f"{keep}/{path.rstrip('/')}"))
+    for path, copy in attempt.bystanders.items():
+        if bystander_changed(folders.root, attempt, path):
+            _clear_way(folders.root, attempt, path)
+            disk.copy(_at(folders.root, copy), _at(folders.root, path))
+    former = {
+        _at(folders.root, path)
+        for path, there in attempt.aside.items()
+        if not os.path.lexists(_at(folders.root, there))  # not moved yet, or back already
+    }
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY:
-            _remove_emptied(_at(folders.root, artifact.path))
+            _remove_emptied(_at(folders.root, artifact.path), former)
     return left
 
 
@@ -110,12 +119,10 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
     """After a failure, or a kill: the former outputs stand again, with their times; the partial ones that were moved."""
     root = folders.root
     left = move_partial(folders, attempt)
-    for path, copy in attempt.bystanders.items():
-        if os.path.lexists(_at(root, copy)) and not os.path.lexists(_at(root, path)):
-            disk.move(_at(root, copy), _at(root, path))
     for path, there in attempt.aside.items():
         if os.path.lexists(_at(root, there)):
-            disk.move(_at(root, there.rstrip("/")), _at(root, path.rstrip("/")))
+            _clear_way(root, attempt, path)
+            disk.move(_at(root, there), _at(root, path))
     disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY:
@@ -129,21 +136,44 @@ def conclude(root: str, attempt: Attempt) -> None:
         source = attempt.aside.get(path) or attempt.bystanders.get(path, "")
         if source and os.path.lexists(_at(root, source)):
             disk.move(_at(root, source), _at(root, there))
+    for path, copy in attempt.bystanders.items():
+        if not os.path.lexists(_at(root, path)) and os.path.lexists(_at(root, copy)):
+            _clear_way(root, attempt, path)
+            disk.move(_at(root, copy), _at(root, path))
+        elif bystander_changed(root, attempt, path):
+            disk.move(_at(root, copy), _at(root, f"{DISPLACED}/{attempt.run}/{path}"))
     disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
+
+
+def _clear_way(root: str, attempt: Attempt, path: str) -> None:
+    """What a step left where a former file must stand again goes to the failed folder: a folder in a file's
+    place, or a file where there was a folder."""
+    parts = path.rstrip("/").split("/")
+    for end in range(1, len(parts) + 1):
+        above = "/".join(parts[:end])
+        status = disk.look(_at(root, above))
+        if status is None:
+            return
+        if end == len(parts) or not os.path.isdir(_at(root, above)):
+            there = _at(root, f"{FAILED}/{attempt.step}/{above}")
+            disk.remove_tree(there)
+            disk.move(_at(root, above), there)
+            return
 
 
 def _at(root: str, path: str) -> str:
     return os.path.join(root, path.rstrip("/"))
 
 
-def _remove_emptied(top: str) -> None:
-    """Removes the empty folders below a folder; the folder itself stays."""
+def _remove_emptied(top: str, keep: Container[str] = ()) -> None:
+    """Removes the empty folders below a folder, but those to keep; the folder itself stays."""
     if not os.path.isdir(top) or os.path.islink(top):
         return
     for entry in disk.entries(top):
         if entry.is_dir(follow_symlinks=False):
-            _remove_emptied(entry.path)
-            _remove_if_empty(entry.path)
+            _remove_emptied(entry.path, keep)
+            if entry.path not in keep:
+                _remove_if_empty(entry.path)
 
 
 def _remove_if_empty(folder: str) -> None:

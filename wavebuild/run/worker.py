@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
-from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, Stop
+from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
@@ -35,7 +35,7 @@ class ParentGone(Exception):
 
 
 def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignored: bool) -> None:
-    """The life of a worker: jobs in, ends out, until told to stop or the parent is gone.
+    """The life of a worker: jobs in, ends out, until the parent is gone.
 
     ``groups`` is a file to which the id and start of every process group is appended before its
     command can do harm, so that whoever comes after a killed build can end what it left.
@@ -55,8 +55,6 @@ def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignore
     try:
         while True:
             message = hands.next_message(None)
-            if isinstance(message, Stop):
-                return
             if isinstance(message, Job):
                 parent.send(hands.do(message))
                 if hands.worn_out:

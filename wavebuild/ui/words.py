@@ -74,7 +74,7 @@ def reason_text(reason: Reason) -> str:
         case OutputEdited():
             return f"output {escaped(reason.member)} was edited"
         case Unclaimed():
-            return f"{listed(reason.members)} stands in its outputs, and no step made it"
+            return f"{listed(reason.members)} in the way: no step made it"
         case Upstream():
             return f"depends on what {listed(reason.makers)} will make"
         case _:
