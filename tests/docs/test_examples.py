@@ -22,7 +22,14 @@ from tests.support.command import LONGEST, REPOSITORY, Site
 from tests.support.processes import kill_marked
 
 _BEGINS_IN = re.compile(r"<!-- begins in examples/(?P<example>\w+) -->")
-PLAYED = [page for page in pages() if any(fence.language == "console" for fence in fences(page))]
+
+
+def length(page: Path) -> int:
+    return sum(fence.text.count("$ ") for fence in fences(page) if fence.language == "console")
+
+
+# The longest first, so that it does not run alone at the end.
+PLAYED = sorted(filter(length, pages()), key=length, reverse=True)
 
 
 @dataclass(frozen=True)

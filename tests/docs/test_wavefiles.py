@@ -7,17 +7,29 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import Fence, fences, pages
+from tests.support.command import REPOSITORY
 from wavebuild.declare import load
+from wavebuild.graph import link
 
 WAVEFILES = [fence for page in pages() for fence in fences(page) if fence.is_wavefile]
 
 
 @pytest.mark.parametrize("fence", WAVEFILES, ids=lambda fence: fence.where)
-def test_a_whole_wavefile_of_a_page_is_taken_by_the_loader(fence: Fence, tmp_path: Path) -> None:
-    """What a reader copies from a page works; no page shows a key that does not exist."""
+def test_a_whole_wavefile_of_a_page_is_taken(fence: Fence, tmp_path: Path) -> None:
+    """What a reader copies from a page loads and links; no page shows a key that does not exist."""
     file = tmp_path / "Wavefile"
     file.write_text(fence.text, encoding="utf-8")
 
-    wavefile = load(str(file))
+    graph = link(load(str(file)))
 
-    assert wavefile.steps
+    assert graph.wavefile.steps
+
+
+def test_the_tour_of_the_language_is_taken(tmp_path: Path) -> None:
+    """Wavefile.example can be copied and built, as its first line says."""
+    file = tmp_path / "Wavefile"
+    file.write_bytes((REPOSITORY / "Wavefile.example").read_bytes())
+
+    graph = link(load(str(file)))
+
+    assert "everything" in graph.number

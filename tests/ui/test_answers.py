@@ -42,7 +42,7 @@ def test_a_plan_reads_in_waves_then_times_then_the_critical_path() -> None:
 def test_a_plan_with_all_reasons_shows_old_and_new() -> None:
     text = "\n".join(plan_lines(a_plan(), Style(width=200), all_reasons=True))
 
-    assert "source.csv changed: sha256:aaaaaaaa… → sha256:bbbbbbbb… · never ran" in text
+    assert "source.csv changed: sha256:aaaaaaaa… → sha256:bbbbbbbb… · never succeeded" in text
 
 
 def test_a_step_off_the_critical_path_shows_its_slack() -> None:
@@ -191,7 +191,7 @@ def test_status_shows_verdict_last_run_and_why() -> None:
     assert lines[2].split()[:2] == ["a", "FRESH"]
     assert "succeeded" in lines[2]
     assert lines[2].endswith("by touch")
-    assert lines[3].split() == ["b", "RUN", "never", "ran"]
+    assert lines[3].split() == ["b", "RUN", "never", "succeeded"]
 
 
 def test_an_explanation_goes_down_to_the_root() -> None:
@@ -204,7 +204,7 @@ def test_an_explanation_goes_down_to_the_root() -> None:
         "  because a.txt changed (made by a): 11111111… → 22222222…",
         "  a is RUN",
         "    because source.csv changed: 33333333… → 44444444…",
-        "    because never ran",
+        "    because never succeeded",
     ]
 
 

@@ -16,8 +16,8 @@ from tests.ui.samples import FakeEngine, called
 from wavebuild.ui.front import PlainBuild, finished, plain_build
 
 WORDS = [
-    "-C", "-f", "-q", "-k", "-j", "-j4", "-j0", "-j1", "-j12", "-jx", "-j-1", "tmp", "/tmp", "app", "plan", "--json", "-B",
-    "-n", "--", "-kq", "-Ctmp", "a=b", "--set", "-s", "-v", "Wavefile", ".", "..", "-q", "-k", "-C", "-f", "",
+    "-C", "-f", "-q", "-k", "-j", "-j4", "-j0", "-j1", "-j12", "-jx", "-j-1", "tmp", "/tmp", "app", "plan", "--json",
+    "-B", "-n", "--", "-kq", "-Ctmp", "a=b", "--set", "-s", "-v", "Wavefile", ".", "..", "-q", "-k", "-C", "-f", "",
 ]  # fmt: skip
 
 

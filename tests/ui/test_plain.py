@@ -88,7 +88,7 @@ def test_verbose_shows_commands_and_what_was_kept_or_blocked() -> None:
 def test_explain_says_why_before_the_start() -> None:
     text = screen_of([build_started([["a"]]), started("a", 1)], Manner(Style(), explain=True))
 
-    assert text.splitlines()[1:] == ["  because      never ran", "  started      a"]
+    assert text.splitlines()[1:] == ["  because      never succeeded", "  started      a"]
 
 
 def test_a_kept_step_is_not_mentioned_unless_its_gate_was_judged_again() -> None:

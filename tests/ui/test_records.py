@@ -42,7 +42,7 @@ def test_a_plan_has_its_documented_shape() -> None:
         "was": "sha256:" + "a" * 64,
         "now": "sha256:" + "b" * 64,
     }
-    assert a["reasons"][1] == {"kind": "never-ran", "text": "never ran"}
+    assert a["reasons"][1] == {"kind": "never-ran", "text": "never succeeded"}
     assert (b["plan"], b["after"]) == ("maybe", ["a"])
     assert (c["estimate"], "after" in c) == (None, False)
 

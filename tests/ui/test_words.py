@@ -19,7 +19,7 @@ from wavebuild.ui import words
 
 OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
 EVERY_REASON: list[tuple[Reason, str, str]] = [
-    (reasons.NeverRan(), "never-ran", "never ran"),
+    (reasons.NeverRan(), "never-ran", "never succeeded"),
     (reasons.Forced(), "forced", "forced by -B"),
     (reasons.Always(), "always", "always runs"),
     (reasons.TooOld(7200, 3600), "too-old", "last success began 2 h ago, 1 h allowed"),
@@ -36,6 +36,7 @@ EVERY_REASON: list[tuple[Reason, str, str]] = [
     (reasons.InputRemoved("a.csv", OLD), "input-removed", "a.csv is gone: sha256:a1a1a1a1… → nothing"),
     (reasons.OutputMissing("o"), "output-missing", "output o is missing"),
     (reasons.OutputEdited("o", "", ""), "output-edited", "output o was edited"),
+    (reasons.Unclaimed(("a", "b")), "unclaimed", "a, b in the way: no step made it"),
     (reasons.Upstream(("a", "b")), "upstream", "depends on what a, b will make"),
 ]
 

@@ -31,8 +31,9 @@ from wavebuild.judge.facts import missing_sources, refuse
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
 from wavebuild.run.interrupts import Interrupts
+from wavebuild.run.jobs import Invocation
 from wavebuild.run.pool import Pool
-from wavebuild.run.rebuilder import Invocation, Rebuilder
+from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.scheduler import Course, Scheduler
 from wavebuild.store import settled
 from wavebuild.store.layout import Layout

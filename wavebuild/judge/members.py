@@ -79,7 +79,7 @@ def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] =
 
 
 def _tree(folders: Folders, top: str) -> Iterator[str]:
-    """Everything below a folder, hidden files and empty folders too; links to folders are followed but not in circles."""
+    """Everything below a folder, hidden files and empty folders too; links are followed, but not in circles."""
     stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(top, (_identity(folders, top),))]
     while stack:
         folder, above = stack.pop()

@@ -20,7 +20,7 @@ from wavebuild.judge.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Keeps:
-    """Fresh: nothing to do. ``adopt``: a manual step's outputs are new and nothing checks them: they are taken as they are."""
+    """Fresh: nothing to do. ``adopt``: a manual step's outputs are new, nothing checks them, and they are taken."""
 
     adopt: Now | None = None
 

@@ -43,7 +43,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a job ended. ``failure`` is "" for success, else one of: exit, signal, timeout, start, call, interrupted, worker died."""
+    """How a job ended. ``failure``: "" for success, else exit, signal, timeout, start, interrupted or worker died."""
 
     id: int
     failure: str = ""

@@ -219,7 +219,8 @@ class Pool:
 
 def _save_log(hired: Hired) -> None:
     """What the job of a dead worker had said."""
-    assert hired.job is not None and hired.process.pid is not None
+    if hired.job is None or hired.process.pid is None:
+        return
     with contextlib.suppress(OSError):
         os.rename(worker.spool_path(os.path.dirname(hired.job.log), hired.process.pid), hired.job.log)
 

@@ -7,50 +7,30 @@ traces of depth one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
-import shutil
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wavebuild import disk
-from wavebuild.declare.model import Argument, Call, Kind, Manual, Run, Step, Text
-from wavebuild.declare.templates import render, render_value
-from wavebuild.declare.values import Paths
+from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import Graph
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import members
-from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
+from wavebuild.judge.reasons import Reason
 from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import transaction
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
-from wavebuild.run.job import Ended, Job, PythonCall, Shell
+from wavebuild.run.job import Ended, Job
+from wavebuild.run.jobs import Invocation, Try, job_of, shown
 from wavebuild.run.records import Attempt, Records, Result, log_path
-
-LONGEST_ARGUMENT = 120_000
-"""Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
 
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """The facts of this one build that steps are told."""
-
-    run: str
-    root: str
-    environ: Mapping[str, str]
-    forced: frozenset[int] = frozenset()
-    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +150,7 @@ class Rebuilder:
                     self._facts.digests.forget(path.rstrip("/"))
             else:
                 life.checking = True
-            job = self._job(step, life)
+            job = self._job(life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, Ended(due.number, "start", detail=_said(error)))
         self._lives[due.number] = life
@@ -223,107 +203,24 @@ class Rebuilder:
             self._safe_folders.add(folder)
 
     def _tell_started(self, step: Step, life: _Life, job: Job) -> None:
-        life.command = _shown(job, self._root)
+        life.command = shown(job, self._root)
         self._tell(
             StepStarted(
-                self._invocation.run, self._invocation.clock(), step.name, self._graph.wave[life.due.number], life.tries,
-                life.due.reasons, life.command, os.path.relpath(job.log, self._root),
+                self._invocation.run,
+                self._invocation.clock(),
+                step.name,
+                self._graph.wave[life.due.number],
+                life.tries,
+                life.due.reasons,
+                life.command,
+                os.path.relpath(job.log, self._root),
             )
-        )  # fmt: skip
-
-    # The job
-
-    def _job(self, step: Step, life: _Life) -> Job:
-        actions = self._actions(step, life)
-        cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
-        folder = os.path.join(self._root, ".wavebuild/logs", self._invocation.run)
-        disk.make_folder(folder)
-        commands = tuple(command for action in actions for command in self._commands(step, action, life, folder))
-        log = os.path.join(self._root, log_path(self._invocation.run, step.name, life.tries))
-        return Job(life.due.number, commands, cwd, self._env(step, life), log, step.timeout, self._lists(step, life))
-
-    def _actions(self, step: Step, life: _Life) -> list[Run | Call]:
-        if life.checking:
-            return [check.action for check in step.checks]
-        match step.action:
-            case Run() | Call():
-                return [step.action]
-            case Manual() | None:
-                return []
-            case _:
-                assert_never(step.action)
-
-    def _commands(self, step: Step, action: Run | Call, life: _Life, folder: str) -> list[Shell | PythonCall]:
-        names = self._names(step, life)
-        match action:
-            case Run(scripts):
-                return [self._shell(step, render(script, names), folder) for script in scripts]
-            case Call(module, function, arguments):
-                given = {name: _filled(value, names) for name, value in arguments}
-                cwd = os.path.join(self._root, step.cwd) if step.cwd else self._root
-                folders = tuple(dict.fromkeys((cwd, self._root)))
-                inputs, outputs = tuple(names["inputs"]), tuple(names["outputs"])
-                return [PythonCall(module, function, json.dumps(given), inputs, outputs, folders, self._root)]
-            case _:
-                assert_never(action)
-
-    def _shell(self, step: Step, script: str, folder: str) -> Shell:
-        start = self._shell_start(step)
-        if len(os.fsencode(script)) < LONGEST_ARGUMENT:
-            return Shell((*start, script))
-        digest = hashlib.sha256(os.fsencode(script)).hexdigest()[:16]
-        file = f"{folder}/{step.name}.{digest}.sh"
-        disk.write(file, os.fsencode(script))
-        return Shell((*start[:-1], file)) if start[-1] == "-c" else Shell((*start, script))
-
-    def _shell_start(self, step: Step) -> tuple[str, ...]:
-        path = dict(step.env).get("PATH", self._invocation.environ.get("PATH", os.defpath))
-        match step.shell:
-            case "auto":
-                bash = shutil.which("bash", path=path)
-                return (bash, "-euo", "pipefail", "-c") if bash else ("sh", "-eu", "-c")
-            case "bash":
-                return ("bash", "-euo", "pipefail", "-c")
-            case "sh":
-                return ("sh", "-eu", "-c")
-            case tuple() as words:
-                return words
-            case _:
-                assert_never(step.shell)
-
-    def _names(self, step: Step, life: _Life) -> dict[str, Paths | str]:
-        def here(path: str) -> str:
-            return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
-
-        read = life.due.read
-        inputs = Paths(map(here, read.files), {name: list(map(here, paths)) for name, paths in read.named})
-        made = {artifact.name: [here(artifact.path)] for artifact in step.outputs if artifact.name}
-        outputs = Paths((here(artifact.path) for artifact in step.outputs), made)
-        return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": self._root, "step": step.name}
-
-    def _env(self, step: Step, life: _Life) -> tuple[tuple[str, str], ...]:
-        seed = int.from_bytes(hashlib.sha256(key(step).encode()).digest()[:4], "big")
-        told = {
-            "PYTHONUNBUFFERED": "1",
-            "WAVEBUILD_STEP": step.name,
-            "WAVEBUILD_RUN": self._invocation.run,
-            "WAVEBUILD_ATTEMPT": str(life.tries),
-            "WAVEBUILD_ROOT": self._root,
-            "WAVEBUILD_SEED": str(seed),
-        }
-        if life.due.number in self._invocation.forced:
-            told["WAVEBUILD_FULL"] = "1"
-        return tuple((told | dict(step.env)).items())
-
-    def _lists(self, step: Step, life: _Life) -> tuple[tuple[str, bytes], ...]:
-        """What the step reads and makes, and which of its inputs changed, a path relative to the root on each line."""
-        reasons = life.due.reasons
-        changed = [reason.member for reason in reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
-        return (
-            ("WAVEBUILD_INPUTS", _lines(life.due.read.files)),
-            ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in step.outputs])),
-            ("WAVEBUILD_CHANGED", _lines(changed)),
         )
+
+    def _job(self, life: _Life) -> Job:
+        due = life.due
+        step = self._graph.wavefile.steps[due.number]
+        return job_of(self._invocation, Try(due.number, step, due.read, due.reasons, life.tries, life.checking))
 
     # The end
 
@@ -342,7 +239,7 @@ class Rebuilder:
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
                 if step.checks:
                     life.checking = True
-                    return self._job(step, life)
+                    return self._job(life)
             settled = self._succeeded(step, life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=_said(error)))
@@ -353,7 +250,7 @@ class Rebuilder:
         """The job of the next try of a step."""
         life = self._lives[number]
         step = self._graph.wavefile.steps[number]
-        job = self._job(step, life)
+        job = self._job(life)
         self._tell_started(step, life, job)
         return job
 
@@ -589,35 +486,6 @@ def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:
             f"  make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})",
         )
     )
-
-
-def _filled(value: Argument, names: Mapping[str, object]) -> object:
-    if isinstance(value, Text):
-        return render_value(value, names)
-    if isinstance(value, tuple):
-        return [_filled(item, names) for item in value]
-    if isinstance(value, dict):
-        return {name: _filled(item, names) for name, item in value.items()}
-    return value
-
-
-def _lines(paths: Sequence[str]) -> bytes:
-    return b"".join(os.fsencode(path) + b"\n" for path in paths)
-
-
-def _shown(job: Job, root: str) -> str:
-    """The commands of a job, ready to paste into a shell at the root."""
-    parts = []
-    for command in job.commands:
-        match command:
-            case Shell(argv):
-                parts.append(shlex.join(argv))
-            case PythonCall(module=module, function=function, arguments=arguments):
-                parts.append(f"{module}:{function} {arguments}")
-            case _:
-                assert_never(command)
-    where = os.path.relpath(job.cwd, root) if job.cwd else "."
-    return " && ".join(parts) if where == "." else f"cd {shlex.quote(where)} && " + " && ".join(parts)
 
 
 def _why(ended: Ended, life: _Life) -> str:

@@ -116,7 +116,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
 
 
 def put_back(folders: Folders, attempt: Attempt) -> list[str]:
-    """After a failure, or a kill: the former outputs stand again, with their times; the partial ones that were moved."""
+    """After a failure, or a kill: the former outputs stand again, with their times; what partial ones were moved."""
     root = folders.root
     left = move_partial(folders, attempt)
     for path, there in attempt.aside.items():

@@ -32,7 +32,7 @@ class Settled:
 
 
 def save(path: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None:
-    """Writes the evidence; ``stamps``: absolute path and (device, inode, size, mtime_ns, ctime_ns), zeros for nothing."""
+    """Writes the evidence; ``stamps``: absolute path and (device, inode, size, mtime_ns, ctime_ns), zeros: nothing."""
     rows = sorted(stamps)
     columns = array("q", [value for _, row in rows for value in row])
     head = json.dumps(

@@ -26,7 +26,9 @@ SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
 create table if not exists made (path text primary key, digest text, key text, scope text) without rowid;
 create table if not exists digests (
-    name text primary key, dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob, digest text
+    name text primary key,
+    dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob,
+    digest text
 ) without rowid;
 create table if not exists attempts (id text primary key, step text, done integer, data blob) without rowid;
 create table if not exists runs (

@@ -1,0 +1,187 @@
+"""What a step's action becomes when it is about to run: a Job of commands, names and variables filled in.
+
+It does not know why the step runs, nor where the job goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from wavebuild import disk
+from wavebuild.declare.model import Argument, Call, Manual, Run, Step, Text
+from wavebuild.declare.templates import render, render_value
+from wavebuild.declare.values import Paths
+from wavebuild.judge.facts import Read
+from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
+from wavebuild.judge.trace import key
+from wavebuild.run.job import Job, PythonCall, Shell
+from wavebuild.run.records import log_path
+
+LONGEST_ARGUMENT = 120_000
+"""Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The facts of this one build that steps are told."""
+
+    run: str
+    root: str
+    environ: Mapping[str, str]
+    forced: frozenset[int] = frozenset()
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt at a step: what it reads, why it runs, the how-manieth it is, and whether only its checks run."""
+
+    number: int
+    step: Step
+    read: Read
+    reasons: tuple[Reason, ...]
+    attempt: int
+    checking: bool
+
+
+def job_of(invocation: Invocation, this: Try) -> Job:
+    """The job of one attempt. Raises OSError where its folder cannot be made."""
+    step, root = this.step, invocation.root
+    log = os.path.join(root, log_path(invocation.run, step.name, this.attempt))
+    disk.make_folder(os.path.dirname(log))
+    names = _names(invocation, this)
+    commands = tuple(
+        command for action in _actions(this) for command in _commands(invocation, this, action, names, log)
+    )
+    cwd = os.path.join(root, step.cwd) if step.cwd else root
+    return Job(this.number, commands, cwd, _env(invocation, this), log, step.timeout, _lists(this))
+
+
+def _actions(this: Try) -> list[Run | Call]:
+    if this.checking:
+        return [check.action for check in this.step.checks]
+    match this.step.action:
+        case Run() | Call():
+            return [this.step.action]
+        case Manual() | None:
+            return []
+        case _:
+            assert_never(this.step.action)
+
+
+def _commands(
+    invocation: Invocation, this: Try, action: Run | Call, names: Mapping[str, Paths | str], log: str
+) -> list[Shell | PythonCall]:
+    root = invocation.root
+    match action:
+        case Run(scripts):
+            return [_shell(invocation, this.step, render(script, names), log) for script in scripts]
+        case Call(module, function, arguments):
+            given = {name: _filled(value, names) for name, value in arguments}
+            folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), root)))
+            inputs, outputs = tuple(names["inputs"]), tuple(names["outputs"])
+            return [PythonCall(module, function, json.dumps(given), inputs, outputs, folders, root)]
+        case _:
+            assert_never(action)
+
+
+def _shell(invocation: Invocation, step: Step, script: str, log: str) -> Shell:
+    start = _shell_start(invocation, step)
+    if len(os.fsencode(script)) < LONGEST_ARGUMENT:
+        return Shell((*start, script))
+    digest = hashlib.sha256(os.fsencode(script)).hexdigest()[:16]
+    file = f"{log}.{digest}.sh"
+    disk.write(file, os.fsencode(script))
+    return Shell((*start[:-1], file)) if start[-1] == "-c" else Shell((*start, script))
+
+
+def _shell_start(invocation: Invocation, step: Step) -> tuple[str, ...]:
+    path = dict(step.env).get("PATH", invocation.environ.get("PATH", os.defpath))
+    match step.shell:
+        case "auto":
+            bash = shutil.which("bash", path=path)
+            return (bash, "-euo", "pipefail", "-c") if bash else ("sh", "-eu", "-c")
+        case "bash":
+            return ("bash", "-euo", "pipefail", "-c")
+        case "sh":
+            return ("sh", "-eu", "-c")
+        case tuple() as words:
+            return words
+        case _:
+            assert_never(step.shell)
+
+
+def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
+    step = this.step
+
+    def here(path: str) -> str:
+        return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
+
+    read = this.read
+    inputs = Paths(map(here, read.files), {name: list(map(here, paths)) for name, paths in read.named})
+    made = {artifact.name: [here(artifact.path)] for artifact in step.outputs if artifact.name}
+    outputs = Paths((here(artifact.path) for artifact in step.outputs), made)
+    return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": invocation.root, "step": step.name}
+
+
+def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
+    seed = int.from_bytes(hashlib.sha256(key(this.step).encode()).digest()[:4], "big")
+    told = {
+        "PYTHONUNBUFFERED": "1",
+        "WAVEBUILD_STEP": this.step.name,
+        "WAVEBUILD_RUN": invocation.run,
+        "WAVEBUILD_ATTEMPT": str(this.attempt),
+        "WAVEBUILD_ROOT": invocation.root,
+        "WAVEBUILD_SEED": str(seed),
+    }
+    if this.number in invocation.forced:
+        told["WAVEBUILD_FULL"] = "1"
+    return tuple((told | dict(this.step.env)).items())
+
+
+def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
+    """What the step reads and makes, and which of its inputs changed, a path relative to the root on each line."""
+    changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
+    return (
+        ("WAVEBUILD_INPUTS", _lines(this.read.files)),
+        ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in this.step.outputs])),
+        ("WAVEBUILD_CHANGED", _lines(changed)),
+    )
+
+
+def _filled(value: Argument, names: Mapping[str, object]) -> object:
+    if isinstance(value, Text):
+        return render_value(value, names)
+    if isinstance(value, tuple):
+        return [_filled(item, names) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(item, names) for name, item in value.items()}
+    return value
+
+
+def _lines(paths: Sequence[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\n" for path in paths)
+
+
+def shown(job: Job, root: str) -> str:
+    """The commands of a job, ready to paste into a shell at the root."""
+    parts = []
+    for command in job.commands:
+        match command:
+            case Shell(argv):
+                parts.append(shlex.join(argv))
+            case PythonCall(module=module, function=function, arguments=arguments):
+                parts.append(f"{module}:{function} {arguments}")
+            case _:
+                assert_never(command)
+    where = os.path.relpath(job.cwd, root) if job.cwd else "."
+    return " && ".join(parts) if where == "." else f"cd {shlex.quote(where)} && " + " && ".join(parts)
