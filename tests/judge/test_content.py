@@ -315,7 +315,9 @@ class TestPrograms:
 
     def test_imports_are_found_wherever_they_stand(self):
         """At the top, in functions, in branches, with and without names."""
-        program = b"import a.b, c as d\ndef f():\n    from e import g, h as i\ntry:\n    from . import j\nexcept: pass\n"
+        program = (
+            b"import a.b, c as d\ndef f():\n    from e import g, h as i\ntry:\n    from . import j\nexcept: pass\n"
+        )
 
         assert python_imports(program) == [".", ".j", "a.b", "c", "e", "e.g", "e.h"]
 

@@ -67,12 +67,12 @@ def test_all_as_it_was_is_fresh():
 
 
 DIFFERENCES: dict[str, tuple[Now, Reason]] = {
-    "command": (replace(NOW, action=NOW.action | {"command": "mv"}), ActionChanged("command", "cp", "mv")),
-    "part added": (replace(NOW, action=NOW.action | {"cwd": "d"}), ActionChanged("cwd", "", "d")),
+    "command": (replace(NOW, action=dict(NOW.action) | {"command": "mv"}), ActionChanged("command", "cp", "mv")),
+    "part added": (replace(NOW, action=dict(NOW.action) | {"cwd": "d"}), ActionChanged("cwd", "", "d")),
     "part gone": (replace(NOW, action={"command": "cp"}), ActionChanged("shell", "auto", "")),
     "input changed": (replace(NOW, inputs={"i": "7", "j": "2"}), InputChanged("i", "1", "7", "maker")),
     "source changed": (replace(NOW, inputs={"i": "1", "j": "7"}), InputChanged("j", "2", "7", None)),
-    "input added": (replace(NOW, inputs=NOW.inputs | {"k": "3"}), InputAdded("k", "3", None)),
+    "input added": (replace(NOW, inputs=dict(NOW.inputs) | {"k": "3"}), InputAdded("k", "3", None)),
     "input removed": (replace(NOW, inputs={"i": "1"}), InputRemoved("j", "2", None)),
     "output missing": (replace(NOW, outputs={"o": None, "p": "8"}), OutputMissing("o")),
     "output edited": (replace(NOW, outputs={"o": "x", "p": "8"}), OutputEdited("o", "9", "x")),
@@ -279,7 +279,7 @@ def test_a_stale_verdict_always_has_a_reason(situation):
     kept, now = situation
     verdict = judge(now, kept)
 
-    assert isinstance(verdict, Fresh) or verdict.reasons
+    assert isinstance(verdict, Fresh) or (isinstance(verdict, Stale) and verdict.reasons)
 
 
 @given(situations())

@@ -63,7 +63,9 @@ class TestDirectories:
 
     def test_tools_litter_is_no_member(self, tmp_path: Path):
         """Editors, Python, git and we ourselves leave files everywhere."""
-        written(tmp_path, {"d/a": "", **{f"d/{path}": "" for path in LITTER}, **{f"d/sub/{path}": "" for path in LITTER}})
+        written(
+            tmp_path, {"d/a": "", **{f"d/{path}": "" for path in LITTER}, **{f"d/sub/{path}": "" for path in LITTER}}
+        )
 
         assert of(tmp_path, "d/") == ["d/a", "d/sub/"]
 

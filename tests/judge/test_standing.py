@@ -319,21 +319,22 @@ class TestWhatIsRead:
         assert "unset" not in bench.members().values()
 
 
-class TestImportClosures:
-    FILES = {
-        "main.py": "import lib.one\nfrom pkg.sub import two\n",
-        "lib/one.py": "import os, json\n",
-        "pkg/__init__.py": "",
-        "pkg/sub/__init__.py": "from ..three import x\n",
-        "pkg/sub/two.py": "def f():\n    from . import four\n",
-        "pkg/sub/four.py": "import main\n",
-        "pkg/three.py": "x = 1\n",
-        "pkg/unused.py": "",
-        "json.py": "",
-    }
+PROGRAMS = {
+    "main.py": "import lib.one\nfrom pkg.sub import two\n",
+    "lib/one.py": "import os, json\n",
+    "pkg/__init__.py": "",
+    "pkg/sub/__init__.py": "from ..three import x\n",
+    "pkg/sub/two.py": "def f():\n    from . import four\n",
+    "pkg/sub/four.py": "import main\n",
+    "pkg/three.py": "x = 1\n",
+    "pkg/unused.py": "",
+    "json.py": "",
+}
 
+
+class TestImportClosures:
     def bench(self, root: Path, **facts) -> Bench:
-        written(root, self.FILES)
+        written(root, PROGRAMS)
         return Bench(root, (step("a", [], ["o"], code=["main.py"], action=run("x"), **facts),))
 
     def test_everything_that_is_imported_is_read(self, tmp_path: Path):
@@ -351,9 +352,9 @@ class TestImportClosures:
         bench = self.bench(tmp_path)
         before = bench.members()
 
-        written(tmp_path, {file: "# comment\n" + self.FILES[file]})
+        written(tmp_path, {file: "# comment\n" + PROGRAMS[file]})
         assert bench.members() == before
-        written(tmp_path, {file: self.FILES[file] + "y = 2\n"})
+        written(tmp_path, {file: PROGRAMS[file] + "y = 2\n"})
 
         assert bench.members() != before
 

@@ -61,6 +61,11 @@ def restored(before: dict[str, tuple[str, int]], root: Path) -> None:
     assert not (root / ".wavebuild/aside/r.0").exists()
 
 
+def files(found: dict[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    """Without the empty folders."""
+    return {path: facts for path, facts in found.items() if not path.endswith("/")}
+
+
 Deed = tuple[str, str]
 
 PATHS = (*MEMBERS, *BYSTANDERS, "d/new", "d/sub/new", "d/deep/er/new", "parts/new.txt", "d/empty/x")
@@ -87,8 +92,8 @@ def behave(root: Path, what: list[Deed]) -> None:
             if deed == "link":
                 place.symlink_to("nowhere")
             elif deed == "replace":
-                aged(root / "src/new", f"new {number}")
-                os.replace(root / "src/new", place)
+                new = aged(root / ".wavebuild/of-the-step", f"new {number}")
+                os.replace(new, place)
             else:
                 place.write_text(f"new {number}")
 
@@ -157,10 +162,11 @@ def test_what_a_failed_step_left_is_kept_for_a_look(what):
 @settings(max_examples=30, deadline=None)
 @given(what=deeds, moment=moments, edited=some.sets(some.sampled_from(["o.txt", "d/a", "parts/p.txt"])))
 def test_after_a_success_edits_are_displaced_however_often_it_is_cut_off(what, moment, edited):
-    """Edited bytes lie in the displaced folder, the new outputs stand untouched, the rest is let go."""
+    """Edited bytes lie in the displaced folder, the new outputs stand untouched, a deleted bystander is back."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         attempt = project(root)
+        before = tree(root)
         attempt.displaced.update(plan_displaced("r", edited))
         set_aside(str(root), attempt)
         behave(root, what)
@@ -170,7 +176,8 @@ def test_after_a_success_edits_are_displaced_however_often_it_is_cut_off(what, m
             with killed_after(each):
                 conclude(str(root), attempt)
 
-        assert tree(root) == made
+        came_back = {path: before[path] for path in BYSTANDERS if path not in made}
+        assert files(tree(root)) == files(made) | came_back
         kept = {path: (root / ".wavebuild/displaced/r" / path).read_text() for path in edited}
         assert kept == {path: f"former {path}" for path in edited}
         assert not (root / ".wavebuild/aside/r.0").exists()

@@ -54,7 +54,15 @@ class Bench:
         now = looked.now(number, looked.read(number), (), began, forced=False)
         outputs = {member: digest for member in looked.outputs(step) if (digest := looked.output_digest(step, member))}
         trace = Trace(
-            step.name, "r", began, 1.0, dict(now.action), dict(now.gate), dict(now.inputs), dict(now.gate_inputs), outputs
+            step.name,
+            "r",
+            began,
+            1.0,
+            dict(now.action),
+            dict(now.gate),
+            dict(now.inputs),
+            dict(now.gate_inputs),
+            outputs,
         )
         trace = msgspec.structs.replace(trace, **facts)
         self.traces.insert(0, trace)

@@ -6,6 +6,7 @@ It does not know how the scheduler decides.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -125,7 +126,6 @@ class Stage:
             case "fails once" if tries == 1:
                 return Again(number, self.delay)
             case "checked" if tries == 1:
-                self.book.append(("check", self.name(number)))
                 return self._job(number)
             case _:
                 return self.settled(number, Outcome.SUCCEEDED)
@@ -148,6 +148,8 @@ class Stage:
 
     def submit(self, job: Job) -> None:
         assert job.id not in self.running, "a step runs twice at once"
+        if self.fate(job.id) == "checked" and self._tries.get(job.id):
+            self.book.append(("check", self.name(job.id)))
         self.running.append(job.id)
         self._check_limits()
 
@@ -155,6 +157,7 @@ class Stage:
         self._calls += 1
         assert self._calls < LONGEST, "the scheduler goes in circles"
         if timeout == 0.0 or not self.running:
+            time.sleep(timeout or 0.0)
             return []
         self._look_for_idle_slots()
         if self._interrupted:
@@ -190,15 +193,19 @@ class Stage:
             assert amount <= limit, f"{amount} of {name}, of which there are {limit}"
 
     def _look_for_idle_slots(self) -> None:
-        """While all wait for a job to end: which steps without wishes could have been running in a free slot."""
+        """While all wait for a job to end: which steps without wishes could have been running in a free slot.
+
+        Slots that a wide step waits for are not free.
+        """
         done = {event.settled.step for event in self.events if isinstance(event, StepSettled)}
         began = set(self.wrote("begin"))
         ready = frozenset(
-            self.name(number)
-            for number in range(len(self.steps))
-            if self.name(number) not in done | began
-            and not self.steps[number].resources
-            and all(self.name(up) in done for up in self.graph.upstream[number])
+            number
+            for number, step in enumerate(self.steps)
+            if step.name not in done | began and all(self.name(up) in done for up in self.graph.upstream[number])
         )
+        if any(self.needs(number)["cpus"] > 1 for number in ready):
+            return
+        plain = frozenset(self.name(number) for number in ready if not self.steps[number].resources)
         free = self.jobs - sum(self.needs(number)["cpus"] for number in self.running)
-        self.idle_slots.append((free, ready))
+        self.idle_slots.append((free, plain))

@@ -1,0 +1,382 @@
+"""Worker processes: what they run ends as it should, leaves nothing behind, and any of them may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.crew import Crew
+from tests.support.processes import alive, children, eventually
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Crew]:
+    """A pool of two; after the test none of its processes may be alive."""
+    place = Crew(tmp_path)
+    yield place
+    place.pool.close()
+    assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+
+
+class TestCommands:
+    def test_output_and_errors_go_to_the_log_in_the_order_they_were_written(self, crew: Crew):
+        """One stream, as a person would have seen it."""
+        ended = crew.run("echo one; echo two >&2; echo three", "echo four")
+
+        assert ended.failure == ""
+        assert crew.log == "one\ntwo\nthree\nfour\n"
+
+    def test_the_second_command_does_not_run_after_a_failure(self, crew: Crew):
+        """And the end says which it was, and its code."""
+        ended = crew.run("echo one", "exit 7", "echo three")
+
+        assert (ended.failure, ended.exit_code, ended.command) == ("exit", 7, 1)
+        assert crew.log == "one\n"
+
+    def test_a_death_by_signal_names_it(self, crew: Crew):
+        """Not an exit code over 128."""
+        ended = crew.run("kill -SEGV $$")
+
+        assert (ended.failure, ended.signal, ended.exit_code) == ("signal", signal.SIGSEGV, None)
+
+    def test_the_environment_is_the_callers_with_the_jobs_own_over_it(self, crew: Crew):
+        """Both are there; the job's wins."""
+        crew.run('echo "$MINE $SITE_MARK"', env={"MINE": "x  y"})
+        assert crew.log == f"x  y {crew.mark}\n"
+
+        crew.run('echo "$SITE_MARK" "${MINE-unset}"', env={"SITE_MARK": crew.mark + "2"})
+        assert crew.log == f"{crew.mark}2 unset\n", "the next job knows nothing of it"
+
+    def test_lists_are_files_that_the_environment_names(self, crew: Crew):
+        """However long; each job has its own."""
+        long = "".join(f"file {number}\n" for number in range(20_000)).encode()
+        crew.run('wc -l < "$MANY"; wc -l < "$FEW"', lists={"MANY": long, "FEW": b"a\n"})
+        assert crew.log.split() == ["20000", "1"]
+
+        crew.run('cat "$FEW" "$MANY"', lists={"FEW": b"b\n", "MANY": b""})
+        assert crew.log == "b\n"
+
+    def test_standard_input_is_empty(self, crew: Crew):
+        """A command that asks gets no answer and does not hang."""
+        crew.run("wc -c; test -t 0 || echo no terminal")
+
+        assert crew.log.split("\n")[:2] == ["0", "no terminal"]
+
+    def test_what_one_job_does_to_itself_does_not_reach_the_next(self, crew: Crew):
+        """Folder, mask, limits, variables."""
+        crew.run("umask 077; cd /; ulimit -n 20; export LEAK=1; touch $TMP_FILE", env={"TMP_FILE": f"{crew.folder}/a"})
+        crew.run('touch b; pwd; ulimit -n; echo "${LEAK-none}"', cwd=str(crew.folder))
+
+        assert (crew.folder / "a").stat().st_mode & 0o777 == 0o600
+        assert (crew.folder / "b").stat().st_mode & 0o777 == 0o666 & ~crew.umask
+        pwd, limit, leak = crew.log.split()
+        assert (pwd, leak) == (str(crew.folder), "none")
+        assert limit != "20"
+
+    def test_commands_inherit_no_descriptors(self, crew: Crew):
+        """A pipe of ours that a command holds open would hide the death of a worker."""
+        crew.run("ls /proc/self/fd | wc -l")
+
+        assert int(crew.log) <= 4  # 0, 1, 2 and the listing itself
+
+    def test_each_command_is_alone_in_its_session(self, crew: Crew):
+        """A signal to its group reaches nobody else."""
+        crew.run("ps -o sid= -p $$ | tr -d ' '; echo $$")
+        session, pid = crew.log.split()
+
+        assert session == pid
+
+    def test_two_jobs_run_at_once(self, crew: Crew):
+        """Each waits for what the other does."""
+        crew.submit(1, "touch one; until [ -e two ]; do sleep 0.01; done")
+        crew.submit(2, "touch two; until [ -e one ]; do sleep 0.01; done")
+
+        assert {ended.failure for ended in crew.ends(2)} == {""}
+
+    def test_a_workers_next_job_has_a_log_of_its_own(self, crew: Crew):
+        """Silent ones have none at all."""
+        crew.run("echo first", log="a.log")
+        crew.run(":", log="b.log")
+        crew.run("echo third", log="c.log")
+
+        assert (crew.folder / "a.log").read_text() == "first\n"
+        assert (crew.folder / "c.log").read_text() == "third\n"
+        assert not (crew.folder / "b.log").exists()
+
+    def test_a_log_can_be_read_while_the_job_still_runs(self, crew: Crew):
+        """After a moment at the latest."""
+        crew.submit(1, "echo begun; until [ -e go ]; do sleep 0.02; done; echo done")
+        shown = eventually(lambda: (crew.folder / "log").exists() and crew.log == "begun\n", 5)
+        (crew.folder / "go").touch()
+        crew.ends(1)
+
+        assert shown
+        assert crew.log == "begun\ndone\n"
+
+
+class TestWhatCannotStart:
+    def test_an_unknown_command_is_no_crash(self, crew: Crew):
+        """As a shell says it: 127."""
+        ended = crew.run(argv=("no-such-command-anywhere",))
+
+        assert (ended.failure, ended.exit_code) == ("start", 127)
+        assert "command not found" in ended.detail
+
+    def test_a_file_that_may_not_be_run(self, crew: Crew):
+        """126."""
+        (crew.folder / "plain").write_text("#!/bin/sh\n")
+
+        ended = crew.run(argv=("./plain",))
+
+        assert (ended.failure, ended.exit_code) == ("start", 126)
+
+    def test_a_folder_that_is_not_there_is_named(self, crew: Crew):
+        """The remedy is to make it."""
+        ended = crew.run("true", cwd=f"{crew.folder}/gone")
+
+        assert ended.failure == "start"
+        assert f"{crew.folder}/gone does not exist" in ended.detail
+
+    def test_an_argument_list_that_is_too_long_is_told_so(self, crew: Crew):
+        """With the way out."""
+        ended = crew.run(argv=("/bin/echo", *["x" * 100_000] * 40))
+
+        assert ended.failure == "start"
+        assert "WAVEBUILD_INPUTS" in ended.detail
+
+    def test_the_pool_goes_on(self, crew: Crew):
+        """After each of these."""
+        crew.run(argv=("no-such-command-anywhere",))
+
+        assert crew.run("echo on").failure == ""
+
+
+class TestTimeouts:
+    def test_the_whole_group_ends(self, crew: Crew):
+        """Children of the command too, in the background or not."""
+        ended = crew.run("sleep 60 & sleep 60; echo never", timeout=0.2)
+
+        assert ended.failure == "timeout"
+        assert ended.seconds < 5
+        assert "never" not in crew.log
+
+    def test_who_ignores_the_polite_signal_is_killed(self, crew: Crew):
+        """After a time of grace."""
+        ended = crew.run("trap '' TERM; echo armed; while :; do sleep 0.1; done", timeout=0.2)
+
+        assert (ended.failure, ended.signal) == ("timeout", signal.SIGKILL)
+
+    def test_the_time_is_for_all_commands_of_a_job(self, crew: Crew):
+        """Not for each anew."""
+        ended = crew.run("sleep 0.3", "sleep 60", timeout=0.6)
+
+        assert (ended.failure, ended.command) == ("timeout", 1)
+
+
+class TestLeftovers:
+    def test_what_a_command_leaves_running_is_ended_and_counted(self, crew: Crew):
+        """Also in a session of its own."""
+        ended = crew.run("sleep 60 & setsid sleep 60 & exit 0")
+
+        assert (ended.failure, ended.leftovers >= 1) == ("", True)
+        assert eventually(lambda: len(alive(crew.mark)) <= 1, 5)  # the worker itself
+
+    def test_nothing_left_counts_nothing(self, crew: Crew):
+        """Children that ended are not leftovers."""
+        assert crew.run("sleep 0.01 & wait").leftovers == 0
+
+
+class TestDeathOfAWorker:
+    def test_its_job_fails_and_the_pool_goes_on(self, crew: Crew):
+        """By any signal, in the middle of a job; what it ran ends too, and what it said is kept."""
+        crew.submit(1, "echo begun; sleep 60")
+        crew.submit(2, "until [ -e go ]; do sleep 0.02; done; echo fine", log="two.log")
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        victim = crew.worker_of("sleep 60")
+
+        os.kill(victim, signal.SIGKILL)
+        (dead,) = crew.ends(1)
+        (crew.folder / "go").touch()
+        (fine,) = crew.ends(1)
+
+        assert (dead.id, dead.failure, dead.signal) == (1, "worker died", signal.SIGKILL)
+        assert fine.failure == ""
+        assert not any("sleep 60" in line for line in crew.command_lines())
+        assert crew.log == "begun\n"
+        assert crew.run("echo again").failure == ""
+
+    def test_an_idle_worker_that_died_is_replaced(self, crew: Crew):
+        """The next job is none the wiser."""
+        crew.run("true")
+        (worker,) = crew.workers()
+
+        os.kill(worker, signal.SIGKILL)
+        assert eventually(lambda: not crew.workers(), 5)
+
+        assert crew.run("echo on", id=2).failure == ""
+
+    def test_closing_ends_what_still_runs(self, crew: Crew):
+        """At once, without waiting for it."""
+        crew.submit(1, "trap '' INT TERM; sleep 60")
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        began = time.monotonic()
+
+        crew.pool.close()
+
+        assert time.monotonic() - began < 4
+        assert not any("sleep 60" in line for line in crew.command_lines())
+
+
+class TestInterrupts:
+    def test_politely_first(self, crew: Crew):
+        """The command may clear up behind itself."""
+        crew.submit(1, "trap 'echo clean; exit 3' INT; echo armed; while :; do sleep 0.02; done")
+        assert eventually(lambda: crew.log == "armed\n", 5)
+
+        crew.pool.interrupt()
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == "interrupted"
+        assert crew.log == "armed\nclean\n"
+
+    def test_then_at_once(self, crew: Crew):
+        """Whoever ignores the first does not survive the second."""
+        crew.submit(1, "trap '' INT TERM; echo armed; while :; do sleep 0.02; done")
+        assert eventually(lambda: crew.log == "armed\n", 5)
+        began = time.monotonic()
+
+        crew.pool.interrupt()
+        crew.pool.interrupt(at_once=True)
+        (ended,) = crew.ends(1)
+
+        assert (ended.failure, ended.signal) == ("interrupted", signal.SIGKILL)
+        assert time.monotonic() - began < 1.5
+
+    def test_the_next_command_of_the_job_does_not_start(self, crew: Crew):
+        """Even if the first takes the signal for a good end."""
+        crew.submit(1, "trap 'exit 0' INT; echo armed; while :; do sleep 0.02; done", "echo second")
+        assert eventually(lambda: crew.log == "armed\n", 5)
+
+        crew.pool.interrupt()
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == "interrupted"
+        assert crew.log == "armed\n"
+
+
+class TestCalls:
+    def test_a_call_gets_its_arguments_and_its_output_is_logged(self, crew: Crew):
+        """`inputs` and `outputs` only where the signature has them."""
+        crew.write("one.py", "def f(word, inputs):\n    print(word, inputs)\ndef g(word): print(word)\n")
+        assert crew.call("one:f", word="hello").failure == ""
+        assert crew.log == "hello ['a', 'b']\n"
+        assert crew.call("one:g", word="hello").failure == ""
+        assert crew.log.endswith("hello\n")
+
+    def test_a_failing_call_shows_the_authors_traceback(self, crew: Crew):
+        """Not ours."""
+        crew.write("one.py", "def f():\n    raise ValueError('too few')\n")
+        ended = crew.call("one:f")
+
+        assert (ended.failure, ended.exit_code) == ("exit", 1)
+        assert "ValueError: too few" in crew.log
+        assert "one.py" in crew.log
+        assert "wavebuild" not in crew.log
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [("import no_such_module_here\n", "no_such_module_here"), ("def f(:\n", "SyntaxError"), ("g = 1\n", "'f'")],
+    )
+    def test_a_failing_import_shows_its_traceback_in_the_log(self, crew: Crew, text: str, said: str):
+        """The job fails, not the worker."""
+        crew.write("one.py", text)
+        ended = crew.call("one:f")
+
+        assert (ended.failure, ended.exit_code) == ("exit", 1)
+        assert said in crew.log
+
+    @pytest.mark.parametrize(("leave", "code"), [("0", 0), ("", 0), ("5", 5), ("'sorry'", 1)])
+    def test_leaving_is_as_for_a_program(self, crew: Crew, leave: str, code: int):
+        """sys.exit means what it means anywhere."""
+        crew.write("one.py", f"import sys\ndef f():\n    sys.exit({leave})\n")
+        ended = crew.call("one:f")
+
+        assert (ended.exit_code, bool(ended.failure)) == (code, code != 0)
+
+    def test_a_changed_module_is_imported_anew(self, crew: Crew):
+        """Also one that is imported by the one that is called, and one that another hides now."""
+        crew.write("one.py", "import two\ndef f(): print(two.word)\n")
+        crew.write("two.py", "word = 'first'\n")
+        crew.call("one:f")
+        crew.write("two.py", "word = 'second!'\n")
+        crew.call("one:f")
+
+        assert crew.log == "first\nsecond!\n"
+
+    def test_a_module_is_imported_once_and_each_call_is_a_fresh_child(self, crew: Crew):
+        """What one call does to the module the next does not see."""
+        crew.write(
+            "one.py",
+            "import os\nprint('import', os.getpid())\nseen = []\n"
+            "def f():\n    seen.append(1); print('call', len(seen))\n",
+        )
+        for _ in range(3):
+            crew.call("one:f")
+        lines = [line.split()[0:2] for line in crew.log.splitlines()]
+
+        assert [line[0] for line in lines] == ["import", "call", "call", "call"]
+        assert [line[1] for line in lines[1:]] == ["1", "1", "1"]
+
+    def test_the_death_of_a_call_is_its_own(self, crew: Crew):
+        """Also by os._exit, a signal, or a closed standard output."""
+        crew.write("one.py", "import os, signal\ndef f(): os.kill(os.getpid(), signal.SIGSEGV)\ndef g(): os._exit(4)\n")
+
+        assert crew.call("one:f").signal == signal.SIGSEGV
+        assert crew.call("one:g").exit_code == 4
+        assert len(crew.workers()) == 1
+
+    def test_a_call_runs_in_its_folder_with_its_environment(self, crew: Crew):
+        """As a command would."""
+        (crew.folder / "sub").mkdir()
+        crew.write("one.py", "import os, sys\ndef f(): print(os.getcwd(), os.environ['X'], repr(sys.stdin.read()))\n")
+        crew.call("one:f", cwd=str(crew.folder / "sub"), env={"X": "1"})
+
+        assert crew.log == f"{crew.folder}/sub 1 ''\n"
+
+    def test_a_call_that_hangs_is_ended_by_its_timeout(self, crew: Crew):
+        """With what it started."""
+        crew.write("one.py", "import subprocess\ndef f(): subprocess.run(['sleep', '60'])\n")
+        ended = crew.call("one:f", timeout=0.5)
+
+        assert ended.failure == "timeout"
+        assert not any("sleep 60" in line for line in crew.command_lines())
+
+
+def test_a_child_of_the_caller_is_left_alone(crew: Crew):
+    """The pool ends what its own jobs left, not what the program around it runs."""
+    with subprocess.Popen(["sleep", "60"]) as mine:
+        try:
+            crew.run("sleep 60 & exit 0")
+            crew.pool.close()
+            survived = mine.poll() is None
+        finally:
+            mine.kill()
+
+    assert survived
+
+
+def test_the_callers_main_module_is_not_loaded_again(crew: Crew):
+    """Workers are spawned small: whatever started us need not be safe to import."""
+    before = dict(vars(sys.modules["__main__"]))
+    crew.run("true")
+    (worker,) = crew.workers()
+
+    assert vars(sys.modules["__main__"]).keys() == before.keys()
+    assert children(worker) == []

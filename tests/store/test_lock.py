@@ -1,0 +1,138 @@
+"""One build at a time per project, by a lock that the kernel gives back when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import REPOSITORY
+from tests.support.processes import eventually
+from wavebuild.errors import WavebuildError
+from wavebuild.store.lock import HELD, is_held, take
+
+HOLD = """
+import sys, time
+from wavebuild.store.lock import take
+lock = take(sys.argv[1], "wavebuild -j4", 0.0, lambda: False)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def never() -> bool:
+    return False
+
+
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until it dies."""
+    environ = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True, env=environ
+    ) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            yield other
+        finally:
+            other.kill()
+
+
+def test_who_comes_second_is_told_who_came_first(tmp_path: Path):
+    """Exit code 3; pid, user, host and command are named."""
+    path = tmp_path / "lock"
+    with holder(path) as other, pytest.raises(WavebuildError) as caught:
+        take(str(path), "wavebuild", 0.0, never)
+
+    assert caught.value.exit_code == HELD == 3
+    assert f"pid {other.pid}" in str(caught.value)
+    assert os.uname().nodename in str(caught.value)
+    assert "wavebuild -j4" in str(caught.value)
+
+
+def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path):
+    """kill -9 leaves a file behind, but no lock: nothing has to be cleaned by hand."""
+    path = tmp_path / "lock"
+    with holder(path) as other:
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+
+    lock = take(str(path), "wavebuild", 0.0, never)
+    assert lock is not None
+    lock.release()
+
+
+def test_waiting_takes_the_lock_as_soon_as_it_is_free(tmp_path: Path):
+    """--wait."""
+    path = tmp_path / "lock"
+    with holder(path) as other:
+        began = time.monotonic()
+        os.kill(other.pid, signal.SIGKILL)
+        lock = take(str(path), "wavebuild", 30.0, never)
+
+    assert lock is not None
+    assert time.monotonic() - began < 10
+    lock.release()
+
+
+def test_waiting_ends_when_the_time_is_over(tmp_path: Path):
+    """And then the holder is named."""
+    path = tmp_path / "lock"
+    with holder(path):
+        began = time.monotonic()
+        with pytest.raises(WavebuildError, match="holds this project"):
+            take(str(path), "wavebuild", 0.2, never)
+
+    assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_waiting_ends_when_the_person_stops_it(tmp_path: Path):
+    """Ctrl-C while waiting takes no lock."""
+    path = tmp_path / "lock"
+    with holder(path):
+        assert take(str(path), "wavebuild", 60.0, lambda: True) is None
+
+
+def test_a_released_lock_is_free_and_says_nothing(tmp_path: Path):
+    """Releasing twice is releasing once."""
+    path = tmp_path / "deep" / "lock"
+    lock = take(str(path), "wavebuild", 0.0, never)
+    assert lock is not None
+    assert is_held(str(path))
+
+    lock.release()
+    lock.release()
+
+    assert not is_held(str(path))
+    assert path.read_text() == ""
+
+
+def test_asking_whether_it_is_held_takes_nothing(tmp_path: Path):
+    """Questions never stand in a build's way, also where there is no lock yet."""
+    path = tmp_path / "lock"
+    assert not is_held(str(path))
+    assert not path.exists()
+    with holder(path):
+        assert is_held(str(path))
+    assert eventually(lambda: not is_held(str(path)), 5)
+
+
+def test_the_lock_is_not_inherited_by_commands(tmp_path: Path):
+    """A daemon that a step left would hold the project for ever."""
+    path = tmp_path / "lock"
+    lock = take(str(path), "wavebuild", 0.0, never)
+    assert lock is not None
+    with subprocess.Popen(["sleep", "60"], close_fds=False) as command:
+        lock.release()
+        held = is_held(str(path))
+        command.kill()
+
+    assert not held

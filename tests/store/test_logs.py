@@ -1,0 +1,31 @@
+"""The newest few logs of each step are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from wavebuild.run.records import Result
+from wavebuild.store.logs import prune_logs
+from wavebuild.store.state import open_state
+
+
+def test_only_the_newest_logs_of_each_step_are_kept_and_empty_folders_go(tmp_path: Path):
+    """All attempts of a run count as one; logs of other steps stay."""
+    home = tmp_path / ".wavebuild"
+    state = open_state(str(home / "state/Wavefile.db"), [])
+    for number in range(1, 6):
+        folder = home / f"logs/r{number}"
+        folder.mkdir(parents=True)
+        for name in ("s.log", "s~2.log"):
+            (folder / name).write_text("x")
+        log = f".wavebuild/logs/r{number}/s~2.log"
+        state.settle(Result("s", f"r{number}", "succeeded", float(number), 1.0, 2, 0, "", log))
+    (home / "logs/r1/other.log").write_text("x")
+
+    prune_logs(state, str(home), "r5", ["s"], keep=2)
+    state.close()
+
+    left = sorted(str(path.relative_to(home / "logs")) for path in home.glob("logs/**/*.log"))
+    assert left == ["r1/other.log", "r4/s.log", "r4/s~2.log", "r5/s.log", "r5/s~2.log"]
+    assert sorted(os.listdir(home / "logs")) == ["r1", "r4", "r5"]

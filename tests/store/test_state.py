@@ -1,0 +1,362 @@
+"""What is remembered: every deed is there for the next build, whatever happens to the file in between."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from wavebuild.errors import WavebuildError
+from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.run.records import Attempt, Result
+from wavebuild.store.state import State, open_state, read_state
+
+
+def trace(number: int = 1, **facts: object) -> Trace:
+    plain = Trace(
+        "s", f"r{number}", float(number), 1.0, {"command": "x"}, {}, {"i": f"{number}"}, {}, {"o": f"d{number}"}
+    )
+    return msgspec.structs.replace(plain, **facts)
+
+
+def attempt(number: int = 1, **facts: object) -> Attempt:
+    return msgspec.structs.replace(
+        Attempt(f"r{number}.0", "s", f"r{number}", "k", {}, {}, (("file", "o", ()),)), **facts
+    )
+
+
+def result(number: int = 1, outcome: str = "succeeded", step: str = "s", seconds: float = 1.0) -> Result:
+    return Result(step, f"r{number}", outcome, float(number), seconds, 1, 0, "", f"logs/r{number}/s.log")
+
+
+class Memory:
+    """A state file that is opened anew for every look, as the next build would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notices: list[str] = []
+        self._open: list[State] = []
+
+    def open(self, scope: str = "") -> State:
+        self.close()
+        self._open.append(open_state(str(self.path), self.notices, scope))
+        return self._open[0]
+
+    def now_and_later(self) -> Iterator[State]:
+        """The state that is open, then the same as the next build opens it."""
+        yield self._open[0]
+        yield self.open()
+
+    def close(self) -> None:
+        while self._open:
+            self._open.pop().close()
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    found = Memory(tmp_path / "state" / "Wavefile.db")
+    yield found
+    found.close()
+
+
+class TestDeeds:
+    def test_a_success_is_remembered_whole(self, memory: Memory):
+        """Trace, members, result; the attempt that had no files to move is closed."""
+        state = memory.open()
+        state.begin(attempt())
+        state.succeed("k", trace(), attempt(), result())
+
+        for known in memory.now_and_later():
+            assert known.traces("k") == [trace()]
+            assert dict(known.made()) == {"o": ("d1", "k", "")}
+            assert known.last_results() == {"s": result()}
+            assert known.attempts() == []
+
+    def test_an_attempt_is_on_record_until_it_is_closed(self, memory: Memory):
+        """With whether its success was recorded: that decides what a repair does."""
+        moving = attempt(aside={"o": "aside/0"}, displaced={"o": "displaced/o"})
+        memory.open().begin(moving)
+        assert memory.open().attempts() == [(moving, False)]
+
+        memory.open().succeed("k", trace(), moving, result())
+        assert memory.open().attempts() == [(moving, True)]
+
+        memory.open().close_attempt(moving.id)
+        assert memory.open().attempts() == []
+
+    def test_a_failure_voids_traces_and_keeps_their_bytes_known(self, memory: Memory):
+        """Only those that are named."""
+        state = memory.open()
+        state.succeed("k", trace(1), attempt(1), result(1))
+        state.succeed("k", trace(2), attempt(2), result(2))
+        state.begin(attempt(3))
+        state.fail("k", "r3.0", result(3, "failed"), [state.traces("k")[1]])
+
+        for known in memory.now_and_later():
+            assert known.traces("k") == [trace(2), trace(1, void=True)]
+            assert known.last_results()["s"].outcome == "failed"
+            assert known.attempts() == []
+
+    def test_the_last_eight_traces_are_kept(self, memory: Memory):
+        """Newest first."""
+        state = memory.open()
+        for number in range(1, KEPT + 4):
+            state.succeed("k", trace(number), attempt(number), result(number))
+
+        expected = [trace(number) for number in range(KEPT + 3, 3, -1)]
+        assert state.traces("k") == expected
+        assert memory.open().traces("k") == expected
+        assert len(expected) == 8
+
+    def test_a_member_that_is_made_no_more_is_forgotten(self, memory: Memory):
+        """It is no orphan: the step itself removed it."""
+        state = memory.open()
+        state.succeed("k", trace(1, outputs={"o": "1", "p": "1"}), attempt(1), result(1))
+        state.succeed("k", trace(2, outputs={"o": "1"}), attempt(2), result(2))
+
+        assert list(state.made()) == ["o"]
+        assert list(memory.open().made()) == ["o"]
+
+    def test_recording_a_trace_without_a_run(self, memory: Memory):
+        """A touch, a gate judged again, a manual output."""
+        state = memory.open()
+        state.record("k", trace(by_touch=True))
+
+        assert state.traces("k")[0].by_touch
+        assert memory.open().traces("k") == [trace(by_touch=True)]
+        assert list(memory.open().made()) == ["o"]
+        assert memory.open().last_results() == {}
+
+    def test_replacing_the_last_trace_leaves_the_others(self, memory: Memory):
+        """An accepted edit."""
+        state = memory.open()
+        for number in (1, 2):
+            state.succeed("k", trace(number), attempt(number), result(number))
+        state.replace_last("k", trace(2, outputs={"o": "mine"}, by_hand=("o",)))
+
+        for known in memory.now_and_later():
+            assert [each.outputs for each in known.traces("k")] == [{"o": "mine"}, {"o": "d1"}]
+            assert known.made()["o"][0] == "mine"
+
+    def test_learned_digests_are_written_with_the_next_deed(self, memory: Memory):
+        """Stamps of links are longer, and times may be before 1970."""
+        state = memory.open()
+        learned = {
+            "a": ((1, 2, 3, 4, 5), "d"),
+            "l": ((1, 2, 3, -4, 5, 6, 7, 8, 9, 10), "e"),
+            "b\0json\0": ((1, 2, 3, 4, 5), "j"),
+        }
+        state.learn(learned)
+        assert memory.open().digests() == {}
+        state = memory.open()
+        state.learn(learned)
+        state.flush()
+
+        assert memory.open().digests() == learned
+
+    def test_paths_of_any_bytes_are_remembered(self, memory: Memory):
+        """Linux allows all but NUL and the slash."""
+        odd = os.fsdecode(b"\xff\n\xe4 'o")
+        memory.open().succeed("k", trace(outputs={odd: "1"}), attempt(aside={odd: "aside/0"}), result())
+
+        assert list(memory.open().made()) == [odd]
+        assert memory.open().traces("k")[0].outputs == {odd: "1"}
+        assert memory.open().attempts()[0][0].aside == {odd: "aside/0"}
+
+    def test_durations_are_the_median_of_the_last_five_successes(self, memory: Memory):
+        """Failures and older ones do not count."""
+        state = memory.open()
+        for number, seconds in enumerate([900.0, 5.0, 1.0, 4.0, 2.0, 3.0], 1):
+            state.settle(result(number, seconds=seconds))
+        state.settle(result(7, "failed", seconds=700.0))
+
+        assert memory.open().durations() == {"s": 3.0}
+
+    def test_results_are_told_newest_first(self, memory: Memory):
+        """Of one step."""
+        state = memory.open()
+        for number in (1, 3, 2):
+            state.settle(result(number))
+        state.settle(result(9, step="other"))
+
+        assert [each.run for each in memory.open().results("s")] == ["r3", "r2", "r1"]
+
+    def test_forgotten_members_are_no_longer_ours(self, memory: Memory):
+        """After clean."""
+        state = memory.open()
+        state.succeed("k", trace(outputs={"o": "1", "p": "1"}), attempt(), result())
+        state.forget_members(["o"])
+
+        assert list(state.made()) == list(memory.open().made()) == ["p"]
+
+    def test_members_carry_the_scope_they_were_made_in(self, memory: Memory):
+        """Those of another --set are not orphans of this one."""
+        memory.open("one").succeed("k", trace(), attempt(), result())
+
+        assert memory.open("two").made()["o"] == ("d1", "k", "one")
+
+
+class TestDamage:
+    def filled(self, memory: Memory) -> bytes:
+        """The bytes of a state with several pages in each table."""
+        state = memory.open()
+        state.learn({f"file{number}": ((1, 2, 3, 4, number), "d" * 60) for number in range(300)})
+        for number in range(1, 40):
+            key = f"k{number % 7}"
+            outputs = {f"o{number}-{each}": "d" * 60 for each in range(5)}
+            state.succeed(key, trace(number, outputs=outputs), attempt(number, aside={"o": "x"}), result(number))
+        memory.close()
+        return memory.path.read_bytes()
+
+    def use(self, memory: Memory) -> None:
+        """Everything a build asks and does."""
+        state = memory.open()
+        for number in range(7):
+            state.traces(f"k{number}")
+        state.made()
+        state.digests()
+        state.attempts()
+        state.last_results()
+        state.durations()
+        state.succeed("k1", trace(99), attempt(99), result(99))
+        state.close_attempt("r1.0")
+
+    @pytest.mark.parametrize("bad", [b"", b"no database at all, but as long as one" * 200])
+    def test_what_is_no_database_is_set_aside_and_said(self, memory: Memory, bad: bytes):
+        """An empty file is an empty state."""
+        memory.path.parent.mkdir()
+        memory.path.write_bytes(bad)
+        self.use(memory)
+
+        assert len(memory.notices) == (1 if bad else 0)
+        assert [path.read_bytes() for path in memory.path.parent.glob("*.bad-*")] == ([bad] if bad else [])
+
+    def test_a_second_damage_does_not_overwrite_the_first(self, memory: Memory):
+        """Whoever wants to look at them can."""
+        memory.path.parent.mkdir()
+        for text in (b"one" * 500, b"two" * 500):
+            memory.close()
+            memory.path.write_bytes(text)
+            memory.open()
+
+        assert len(list(memory.path.parent.glob("*.bad-*"))) == 2
+
+    def test_damage_anywhere_never_crashes_a_build(self, memory: Memory):
+        """Each page spoilt in turn: the state is used, or set aside and said; nothing else."""
+        data = self.filled(memory)
+        page = 4096
+        crashes = {}
+        for number in range(len(data) // page):
+            for leftover in memory.path.parent.iterdir():
+                leftover.unlink()
+            start = number * page + (100 if number == 0 else 0)
+            memory.path.write_bytes(data[:start] + b"\xa5" * (page - 100) + data[start + page - 100 :])
+            try:
+                self.use(memory)
+            except WavebuildError:
+                pass
+            except Exception as error:
+                crashes[number] = repr(error)
+            memory.close()
+
+        assert crashes == {}
+
+    def test_a_damaged_trace_is_as_if_it_had_never_been(self, memory: Memory):
+        """The others stay, and more can be added."""
+        state = memory.open()
+        for number in (1, 2, 3):
+            state.succeed("k", trace(number), attempt(number), result(number))
+        memory.close()
+        with sqlite3.connect(memory.path) as database:
+            database.execute("update traces set data = x'ff00' where number = 2")
+        database.close()
+
+        state = memory.open()
+        assert state.traces("k") == [trace(3), trace(1)]
+        state.fail("k", "x", result(4, "failed"), [state.traces("k")[1]])
+        state.succeed("k", trace(5), attempt(5), result(5))
+
+        assert memory.open().traces("k") == [trace(5), trace(3), trace(1, void=True)]
+
+    def test_a_damaged_attempt_does_not_stop_every_build(self, memory: Memory):
+        """It is said, not thrown."""
+        memory.open().begin(attempt())
+        memory.close()
+        with sqlite3.connect(memory.path) as database:
+            database.execute("update attempts set data = x'ff00'")
+        database.close()
+
+        assert memory.open().attempts() == []
+
+    def test_a_newer_version_is_refused_and_left_as_it_is(self, memory: Memory):
+        """Its remedy: the newer wavebuild, or a new start."""
+        memory.open()
+        memory.close()
+        with sqlite3.connect(memory.path) as database:
+            database.execute("pragma user_version=99")
+        database.close()
+
+        with pytest.raises(WavebuildError, match="newer wavebuild"):
+            memory.open()
+        assert not list(memory.path.parent.glob("*.bad-*"))
+
+
+class TestReading:
+    def test_there_is_nothing_to_read_before_the_first_build(self, tmp_path: Path):
+        """And reading makes nothing."""
+        assert read_state(str(tmp_path / "no.db"), held=False) is None
+        assert os.listdir(tmp_path) == []
+
+    def test_a_reader_sees_what_was_recorded_while_the_writer_works(self, memory: Memory):
+        """Questions need not wait for a build."""
+        state = memory.open()
+        state.succeed("k", trace(1), attempt(1), result(1))
+        reader = read_state(str(memory.path), held=True)
+        assert reader is not None
+        state.succeed("k", trace(2), attempt(2), result(2))
+        later = read_state(str(memory.path), held=True)
+        assert later is not None
+
+        assert (len(reader.traces("k")), len(later.traces("k"))) == (1, 2)
+        reader.close()
+        later.close()
+
+    def test_reading_leaves_the_folder_as_it_is(self, memory: Memory):
+        """A question changes nothing, not even by the database's own side files."""
+        memory.open().succeed("k", trace(), attempt(), result())
+        memory.close()
+        before = {path.name: path.read_bytes() for path in memory.path.parent.iterdir()}
+        reader = read_state(str(memory.path), held=False)
+        assert reader is not None
+        assert reader.traces("k") == [trace()]
+        reader.close()
+
+        assert {path.name: path.read_bytes() for path in memory.path.parent.iterdir()} == before
+
+    def test_what_a_killed_writer_left_is_read_too(self, memory: Memory, tmp_path: Path):
+        """The log beside the database holds the last successes."""
+        state = memory.open()
+        state.succeed("k", trace(), attempt(), result())
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for path in memory.path.parent.iterdir():
+            (copy / path.name).write_bytes(path.read_bytes())
+
+        reader = read_state(str(copy / memory.path.name), held=False)
+        assert reader is not None
+        found = reader.traces("k")
+        reader.close()
+
+        assert found == [trace()]
+
+    def test_damage_reads_as_nothing(self, memory: Memory):
+        """A question must not repair."""
+        memory.path.parent.mkdir()
+        memory.path.write_bytes(b"rubbish" * 1000)
+
+        assert read_state(str(memory.path), held=False) is None
+        assert memory.path.read_bytes() == b"rubbish" * 1000

@@ -1,0 +1,63 @@
+"""The memory of builds, kept in this process alone: what ``Records`` promises, without a disk.
+
+It does not know SQLite; nothing of it outlives the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from wavebuild.judge.stamp import Stamp
+from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.run.records import Attempt, Result
+
+
+class Remembered:
+    """``open``: attempts not brought to an end, by id; ``results``: in the order in which steps ended."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Attempt] = {}
+        self.results: list[Result] = []
+        self.learned: dict[str, tuple[Stamp, str]] = {}
+        self._traces: dict[str, list[Trace]] = {}
+        self._made: dict[str, tuple[str, str, str]] = {}
+
+    def traces(self, key: str) -> Sequence[Trace]:
+        return list(self._traces.get(key, ()))
+
+    def made(self) -> Mapping[str, tuple[str, str, str]]:
+        return self._made
+
+    def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
+        self.learned |= learned
+
+    def begin(self, attempt: Attempt) -> None:
+        self.open[attempt.id] = attempt
+
+    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
+        former = self._traces.get(key, ())
+        for path in former[0].outputs if former else ():
+            if path not in trace.outputs:
+                self._made.pop(path, None)
+        self.record(key, trace)
+        self.results.append(result)
+        if not attempt.aside and not attempt.bystanders:
+            self.open.pop(attempt.id, None)
+
+    def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
+        kept = self._traces.get(key, [])
+        self._traces[key] = [msgspec.structs.replace(trace, void=True) if trace in void else trace for trace in kept]
+        self.results.append(result)
+        self.open.pop(attempt, None)
+
+    def record(self, key: str, trace: Trace) -> None:
+        self._traces[key] = [trace, *self._traces.get(key, ())][:KEPT]
+        self._made |= {path: (digest, key, "") for path, digest in trace.outputs.items()}
+
+    def settle(self, result: Result) -> None:
+        self.results.append(result)
+
+    def close_attempt(self, attempt: str) -> None:
+        self.open.pop(attempt, None)
