@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ def executor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executo
     if request.param == "stage":
         yield Stage([step(f"s{number}", [], [f"{number}.out"]) for number in range(COUNT)], jobs=COUNT)
         return
-    pool = Pool(COUNT, str(tmp_path / "groups"))
+    pool = Pool(COUNT, str(tmp_path / "groups"), os.environ)
     yield pool
     pool.close()
 

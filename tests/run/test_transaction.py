@@ -291,14 +291,3 @@ class TestWhatChangedItsKind:
     def test_a_folder_in_a_bystanders_place_gives_way(self, tmp_path: Path):
         """The person's file comes back."""
         self.check(tmp_path, project(tmp_path), "parts/mine.txt", "folder")
-
-
-def test_the_rights_of_folders_come_back(tmp_path: Path):
-    """A private folder that was emptied while its files were set aside is private again."""
-    attempt = project(tmp_path)
-    (tmp_path / "d/sub").chmod(0o700)
-    set_aside(str(tmp_path), attempt)
-
-    put_back(Folders(str(tmp_path)), attempt)
-
-    assert (tmp_path / "d/sub").stat().st_mode & 0o777 == 0o700

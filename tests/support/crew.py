@@ -32,7 +32,7 @@ class Crew:
         self.folder = self.folder.resolve()
         self.umask = os.umask(0)
         os.umask(self.umask)
-        self.pool = Pool(self.size, str(self.folder / "groups"))
+        self.pool = Pool(self.size, str(self.folder / "groups"), os.environ)
 
     @property
     def log(self) -> str:

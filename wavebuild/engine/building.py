@@ -98,7 +98,7 @@ def _build(
             tell(event)
 
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        pool = Pool(jobs, layout.groups, interrupts.wake)
+        pool = Pool(jobs, layout.groups, dict(request.environ), interrupts.wake)
         course = Course(
             wanted=selection.wanted,
             waves=layers,

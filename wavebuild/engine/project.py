@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from wavebuild.judge.members import Folders
 from wavebuild.judge.trace import key
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.orphans import end_orphans
-from wavebuild.run.transaction import ASIDE, FAILED, conclude, put_back
+from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, put_back
 from wavebuild.store import settled
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import is_held, take
@@ -157,7 +158,9 @@ def open_repaired(layout: Layout, project: Project, notices: list[str], scope: s
     if left:
         notices.append(f"ended {left} process(es) that a killed build had left running")
     disk.remove(layout.groups)
+    said = len(notices)
     state = open_state(layout.state, notices, scope)
+    fresh_start = len(notices) > said
     folders = Folders(layout.root, project.wavefile.settings.ignore)
     for attempt, done in state.attempts():
         settled.forget(layout.settled)
@@ -168,5 +171,11 @@ def open_repaired(layout: Layout, project: Project, notices: list[str], scope: s
             where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
             notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
         state.close_attempt(attempt.id)
-    disk.remove_tree(os.path.join(layout.root, ASIDE))
+    aside = os.path.join(layout.root, ASIDE)
+    if fresh_start and disk.entries(aside):
+        # Nobody knows any more whose these former outputs are: a person may want them.
+        rescued = f"{DISPLACED}/rescued-{int(time.time())}"
+        disk.move(aside, os.path.join(layout.root, rescued))
+        notices.append(f"former outputs that were set aside are kept in {rescued}")
+    disk.remove_tree(aside)
     return state

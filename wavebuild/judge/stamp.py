@@ -21,7 +21,8 @@ COARSE_TICK = 2_000_000_000
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    inode = status.st_ino & 0x7FFF_FFFF_FFFF_FFFF  # as wide as a database's whole numbers
+    return (status.st_dev, inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def stamp(path: str) -> Stamp:

@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -40,13 +40,15 @@ class Hired:
 class Pool:
     """Runs jobs, at most one a worker, and hands back how they ended.
 
-    ``groups``: the file in which workers note the process groups they start. ``wake``: a
+    ``groups``: the file in which workers note the process groups they start. ``environ``: the
+    environment that jobs add to. ``wake``: a
     descriptor that becomes readable when a signal came, so that waiting ends at once.
     """
 
-    def __init__(self, size: int, groups: str, wake: int = -1) -> None:
+    def __init__(self, size: int, groups: str, environ: Mapping[str, str], wake: int = -1) -> None:
         self.size = size
         self._groups = groups
+        self._environ = dict(environ)
         self._wake = wake
         self._workers: list[Hired] = []
         self._context = multiprocessing.get_context("spawn")
@@ -126,7 +128,10 @@ class Pool:
         ours, theirs = self._context.Pipe()
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         process = self._context.Process(
-            target=worker.main, args=(theirs, os.getpid(), self._groups, ignored), name="wavebuild-worker", daemon=True
+            target=worker.main,
+            args=(theirs, os.getpid(), self._groups, self._environ, ignored),
+            name="wavebuild-worker",
+            daemon=True,
         )
         # Until the worker has said what it does with them, the terminal's signals wait.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))

@@ -34,13 +34,17 @@ class ParentGone(Exception):
     """The build that this worker works for is no more."""
 
 
-def main(parent: Connection, parent_pid: int, groups: str, keep_interrupt_ignored: bool) -> None:
+def main(
+    parent: Connection, parent_pid: int, groups: str, environ: dict[str, str], keep_interrupt_ignored: bool
+) -> None:
     """The life of a worker: jobs in, ends out, until the parent is gone.
 
     ``groups`` is a file to which the id and start of every process group is appended before its
     command can do harm, so that whoever comes after a killed build can end what it left.
     """
     _keep_descriptors_to_ourselves()
+    os.environ.clear()
+    os.environ.update(environ)
     for number in (signal.SIGINT, signal.SIGHUP):
         # What a terminal sends to all of us is for the build to answer: it tells us what to do.
         signal.signal(number, signal.SIG_IGN)

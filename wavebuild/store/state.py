@@ -19,6 +19,7 @@ from wavebuild.errors import Place, mistake
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Trace
 from wavebuild.run.records import Attempt, Result
+from wavebuild.store.text import packed, restored, storable, unpacked
 
 VERSION = 1
 
@@ -41,9 +42,8 @@ create table if not exists results (
 """
 
 
-_trace_encode = msgspec.msgpack.Encoder().encode
-_trace_decode = msgspec.msgpack.Decoder(Trace).decode
-_attempt_decode = msgspec.msgpack.Decoder(Attempt).decode
+_TRACE = msgspec.msgpack.Decoder(Trace)
+_ATTEMPT = msgspec.msgpack.Decoder(Attempt)
 
 
 class State:
@@ -55,9 +55,11 @@ class State:
         self._scope = scope
         self._traces: dict[str, list[tuple[int, bytes]]] = {}
         for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
-            self._traces.setdefault(key, []).append((number, data))
+            self._traces.setdefault(restored(key), []).append((number, data))
         self._decoded: dict[str, list[Trace]] = {}
         self._made: dict[str, tuple[str, str, str]] | None = None
+        self._digests: dict[str, tuple[Stamp, str]] | None = None
+        self._last: dict[str, Result] | None = None
         self._pending: dict[str, tuple[Stamp, str]] = {}
 
     # What is known
@@ -74,29 +76,36 @@ class State:
         """Every member on record as made by a step: path → (digest, key of its maker's traces, scope)."""
         if self._made is None:
             rows = self._handle.execute("select path, digest, key, scope from made")
-            self._made = {path: (digest, key, scope) for path, digest, key, scope in rows}
+            self._made = {restored(path): (digest, restored(key), scope) for path, digest, key, scope in rows}
         return self._made
 
     def digests(self) -> dict[str, tuple[Stamp, str]]:
         """Digests that earlier builds learned, with the stamps they hold for."""
-        rows = self._handle.execute("select name, dev, ino, size, mtime, ctime, beyond, digest from digests")
-        return {
-            name: ((dev, ino, size, mtime, ctime, *(msgspec.msgpack.decode(beyond) if beyond else ())), digest)
-            for name, dev, ino, size, mtime, ctime, beyond, digest in rows
-        }
+        if self._digests is None:
+            rows = self._handle.execute("select name, dev, ino, size, mtime, ctime, beyond, digest from digests")
+            self._digests = {
+                restored(name): (
+                    (dev, ino, size, mtime, ctime, *(msgspec.msgpack.decode(beyond) if beyond else ())),
+                    digest,
+                )
+                for name, dev, ino, size, mtime, ctime, beyond, digest in rows
+            }
+        return self._digests
 
     def attempts(self) -> list[tuple[Attempt, bool]]:
         """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
         rows = self._handle.execute("select data, done from attempts order by id")
-        return [(_attempt_decode(data), bool(done)) for data, done in rows]
+        return [(unpacked(data, _ATTEMPT), bool(done)) for data, done in rows]
 
     def last_results(self) -> dict[str, Result]:
         """The latest result of every step that ever ran."""
-        rows = self._handle.execute(
-            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began)"
-            " from results group by step"
-        )
-        return {row[0]: Result(*row[:9]) for row in rows}
+        if self._last is None:
+            rows = self._handle.execute(
+                "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began)"
+                " from results group by step"
+            )
+            self._last = {row[0]: Result(*row[:9]) for row in rows}
+        return self._last
 
     def durations(self) -> dict[str, float]:
         """Per step the median of its last five successes, in seconds."""
@@ -150,7 +159,7 @@ class State:
             self._append_trace(key, trace)
             ask = self._handle.executemany
             ask("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
-            ask("delete from made where path = ? and key = ?", [(path, key) for path in gone])
+            ask("delete from made where path = ? and key = ?", [(storable(path), storable(key)) for path in gone])
             self._write_result(result)
             self._write_pending()
             if attempt.aside or attempt.bystanders:
@@ -199,7 +208,7 @@ class State:
     def forget_members(self, paths: Iterable[str]) -> None:
         """Members that were removed from the disk on purpose."""
         with self._writing():
-            self._handle.executemany("delete from made where path = ?", [(path,) for path in paths])
+            self._handle.executemany("delete from made where path = ?", [(storable(path),) for path in paths])
         self._made = None
 
     def run_began(self, run: str, began: float, jobs: int, schedule: str, command: str) -> None:
@@ -223,15 +232,15 @@ class State:
         self._handle.close()
 
     def _members(self, key: str, trace: Trace) -> list[tuple[str, str, str, str]]:
-        return [(path, digest, key, self._scope) for path, digest in trace.outputs.items()]
+        return [(storable(path), digest, storable(key), self._scope) for path, digest in trace.outputs.items()]
 
     def _append_trace(self, key: str, trace: Trace) -> None:
         rows = self._traces.setdefault(key, [])
         number = rows[0][0] + 1 if rows else 1
-        data = _trace_encode(trace)
-        self._handle.execute("insert into traces values (?, ?, ?)", (key, number, data))
+        data = packed(trace)
+        self._handle.execute("insert into traces values (?, ?, ?)", (storable(key), number, data))
         if len(rows) >= KEPT:
-            self._handle.execute("delete from traces where key = ? and number <= ?", (key, number - KEPT))
+            self._handle.execute("delete from traces where key = ? and number <= ?", (storable(key), number - KEPT))
         decoded = self.traces(key)
         rows.insert(0, (number, data))
         decoded.insert(0, trace)
@@ -245,8 +254,10 @@ class State:
         for position, ((number, _), trace) in enumerate(zip(sound, list(decoded), strict=True)):
             if id(trace) in changed:
                 now = changed[id(trace)]
-                data = _trace_encode(now)
-                self._handle.execute("update traces set data = ? where key = ? and number = ?", (data, key, number))
+                data = packed(now)
+                self._handle.execute(
+                    "update traces set data = ? where key = ? and number = ?", (data, storable(key), number)
+                )
                 sound[position] = (number, data)
                 decoded[position] = now
         self._traces[key] = sound
@@ -254,10 +265,12 @@ class State:
     def _write_attempt(self, attempt: Attempt, done: bool) -> None:
         self._handle.execute(
             "insert or replace into attempts values (?, ?, ?, ?)",
-            (attempt.id, attempt.step, int(done), msgspec.msgpack.encode(attempt)),
+            (attempt.id, attempt.step, int(done), packed(attempt)),
         )
 
     def _write_result(self, result: Result) -> None:
+        if self._last is not None:
+            self._last[result.step] = result
         self._handle.execute(
             "insert or replace into results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -278,7 +291,7 @@ class State:
             self._handle.executemany(
                 "insert or replace into digests values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (name, *stamp[:5], msgspec.msgpack.encode(stamp[5:]) if stamp[5:] else None, digest)
+                    (storable(name), *stamp[:5], msgspec.msgpack.encode(stamp[5:]) if stamp[5:] else None, digest)
                     for name, (stamp, digest) in self._pending.items()
                 ],
             )
@@ -290,8 +303,8 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
     disk.make_folder(os.path.dirname(path))
     try:
         return _read_through(State(_open(path), path, scope))
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
             raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
@@ -331,7 +344,10 @@ def _reading(path: str, flags: str) -> State | None:
 def _read_through(state: State) -> State:
     """Whatever is damaged shows now, not when a step has run."""
     state.made()
+    state.digests()
     state.attempts()
+    state.last_results()
+    state.durations()
     return state
 
 
@@ -382,6 +398,6 @@ def _quoted(path: str) -> str:
 
 def _decoded(data: bytes) -> Trace | None:
     try:
-        return _trace_decode(data)
+        return unpacked(data, _TRACE)
     except msgspec.DecodeError:
         return None

@@ -1,0 +1,59 @@
+"""Names of any bytes as texts that a database takes, and back.
+
+It does not know what is named. Python shows a byte that is no UTF-8 as a lone surrogate, which
+neither SQLite nor MessagePack writes: a private character of the last plane stands for it there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+_SURROGATES = re.compile("[\udc80-\udcff]")
+_STAND_INS = re.compile("[\U0010ff80-\U0010ffff]")
+_DISTANCE = 0x10FF80 - 0xDC80
+_MARKS = (b"\xf4\x8f\xbe", b"\xf4\x8f\xbf")  # how every stand-in begins in UTF-8
+
+Plain = None | bool | int | float | str | bytes | list["Plain"] | dict[str, "Plain"]
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def storable(text: str) -> str:
+    """The text with stand-ins for its lone surrogates."""
+    return text if text.isascii() else _SURROGATES.sub(lambda found: chr(ord(found[0]) + _DISTANCE), text)
+
+
+def restored(text: str) -> str:
+    """The text that ``storable`` was given."""
+    return text if text.isascii() else _STAND_INS.sub(lambda found: chr(ord(found[0]) - _DISTANCE), text)
+
+
+def packed(value: msgspec.Struct) -> bytes:
+    """A value as MessagePack."""
+    try:
+        return msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.msgpack.encode(_mapped(msgspec.to_builtins(value), storable))
+
+
+def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
+    """The value that was packed. Raises ``msgspec.DecodeError`` for damaged data."""
+    value = decoder.decode(data)
+    if not any(mark in data for mark in _MARKS):
+        return value
+    return msgspec.convert(_mapped(msgspec.msgpack.decode(data), restored), type(value))
+
+
+def _mapped(value: Plain, each: Callable[[str], str]) -> Plain:
+    match value:
+        case str():
+            return each(value)
+        case list() | tuple():
+            return [_mapped(item, each) for item in value]
+        case dict():
+            return {each(name): _mapped(item, each) for name, item in value.items()}
+        case _:
+            return value
