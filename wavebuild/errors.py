@@ -6,8 +6,8 @@ It does not know who finds a problem, nor how a terminal draws it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -72,6 +72,16 @@ def mistake(
 ) -> WavebuildError:
     """The error of one problem."""
     return WavebuildError((Problem(code, message, place, remedy),), exit_code)
+
+
+def with_excerpts(problems: Iterable[Problem], line: Callable[[Place], str]) -> tuple[Problem, ...]:
+    """The same problems, each that has a place in a text with its source line; ``line`` finds it, or gives nothing."""
+    return tuple(
+        problem
+        if problem.excerpt or problem.place is None or not problem.place.line
+        else replace(problem, excerpt=line(problem.place))
+        for problem in problems
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from tests.graph.declared import artifact, step
 from wavebuild.declare.model import Call, Check, Hole, Range, Retries, Run, Step, Text
-from wavebuild.judge.fingerprint import action_parts, gate_parts
+from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.trace import key
 
 
@@ -42,7 +42,6 @@ COUNTS: dict[str, dict[str, object]] = {
     "output's kind": {"outputs": (artifact("out.csv/"),)},
     "output optional": {"outputs": (replace(artifact("out.csv"), optional=True),)},
     "output exclude": {"outputs": (replace(artifact("out.csv"), exclude=("*.x",)),)},
-    "input's name": {"inputs": (replace(artifact("in.csv"), name="table"),)},
 }
 
 DOES_NOT_COUNT: dict[str, dict[str, object]] = {
@@ -81,11 +80,24 @@ def test_labels_and_limits_do_not_count(what: str):
     assert action_parts(other) == action_parts(BASE)
 
 
-def test_the_order_of_outputs_does_not_count():
-    """They are a set."""
+def test_the_order_of_outputs_counts():
+    """A command may ask for the first of them."""
     two = replace(BASE, outputs=(artifact("a"), artifact("b")))
 
-    assert action_parts(replace(two, outputs=two.outputs[::-1])) == action_parts(two)
+    assert action_parts(replace(two, outputs=two.outputs[::-1])) != action_parts(two)
+
+
+def test_the_names_of_outputs_count():
+    """A command may ask for them by name."""
+    one = replace(BASE, outputs=(replace(artifact("a"), name="p"), replace(artifact("b"), name="q")))
+    other = replace(BASE, outputs=(replace(artifact("a"), name="q"), replace(artifact("b"), name="p")))
+
+    assert action_parts(one) != action_parts(other)
+
+
+def test_what_a_named_input_stands_for_counts():
+    """Two names that swap their files."""
+    assert names_part([("p", ["a"]), ("q", ["b"])]) != names_part([("p", ["b"]), ("q", ["a"])])
 
 
 def test_every_part_says_what_it_is():

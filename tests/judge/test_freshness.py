@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from wavebuild.judge.freshness import Fresh, Now, Stale, edited, judge, nearest_trace, reasons
+from wavebuild.judge.freshness import Fresh, Now, Stale, judge, nearest_trace, reasons
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
@@ -184,26 +184,6 @@ class TestGate:
 
         assert isinstance(verdict, Stale)
         assert verdict.gate_only == TRACE
-
-
-class TestEdited:
-    def test_bytes_in_no_kept_trace_are_an_edit(self):
-        """Nobody but a person can have written them."""
-        assert edited(replace(NOW, outputs={"o": "x", "p": "8"}), (TRACE,)) == ("o",)
-
-    def test_bytes_of_any_kept_trace_are_ours(self):
-        """Also of a void one: a later failure does not make them a person's."""
-        older = other(outputs={"o": "old", "p": "8"}, void=True)
-
-        assert edited(replace(NOW, outputs={"o": "old", "p": "8"}), (TRACE, older)) == ()
-
-    def test_a_missing_output_is_no_edit(self):
-        """There are no bytes that could be lost."""
-        assert edited(replace(NOW, outputs={"o": None, "p": "8"}), (TRACE,)) == ()
-
-    def test_what_a_person_made_and_had_accepted_is_still_theirs(self):
-        """Before it is remade, on_edit applies again."""
-        assert edited(NOW, (other(by_hand=("o",)),)) == ("o",)
 
 
 def test_explaining_prefers_a_trace_that_a_failure_did_not_touch():

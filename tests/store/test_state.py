@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from wavebuild.errors import WavebuildError
-from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store.state import State, open_state, read_state
 
@@ -72,7 +72,7 @@ class TestDeeds:
 
         for known in memory.now_and_later():
             assert known.traces("k") == [trace()]
-            assert dict(known.made()) == {"o": ("d1", "k", "")}
+            assert dict(known.made()) == {"o": Made("d1", "k", "", False, "")}
             assert known.last_results() == {"s": result()}
             assert known.attempts() == []
 
@@ -197,7 +197,7 @@ class TestDeeds:
         """Those of another --set are not orphans of this one."""
         memory.open("one").succeed("k", trace(), attempt(), result())
 
-        assert memory.open("two").made()["o"] == ("d1", "k", "one")
+        assert memory.open("two").made()["o"] == Made("d1", "k", "one", False, "")
 
 
 class TestDamage:

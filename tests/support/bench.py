@@ -18,7 +18,7 @@ from wavebuild.judge.digest import Digests
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
 from wavebuild.judge.standing import Standing, stand
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.trace import Made, Trace, key
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Bench:
     steps: Sequence[Step]
     environ: Mapping[str, str] = field(default_factory=dict)
     traces: list[Trace] = field(default_factory=list)
-    made: dict[str, object] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
     orphans: frozenset[str] = frozenset()
 
     def facts(self) -> Facts:
@@ -66,7 +66,11 @@ class Bench:
         )
         trace = msgspec.structs.replace(trace, **facts)
         self.traces.insert(0, trace)
-        self.made |= dict.fromkeys(outputs)
+        raw = looked.raw_digests(step, outputs)
+        self.made |= {
+            member: Made(digest, key(step), "", member in trace.by_hand, raw.get(member, ""))
+            for member, digest in outputs.items()
+        }
         return trace
 
 

@@ -171,6 +171,7 @@ class FakeEngine:
     removable: tuple[str, ...] = ()
     raises: BaseException | None = None
     log_files: tuple[LogFile, ...] = ()
+    last_started: float | None = NOON
     asked: list[tuple[str, Request]] = field(default_factory=list)
 
     def _note(self, deed: str, request: Request) -> None:
@@ -199,7 +200,7 @@ class FakeEngine:
     def status(self, request: Request) -> tuple[StatusLine, ...]:
         self._note("status", request)
         word = PlanWord.RUN if self.stale else PlanWord.FRESH
-        return (StatusLine("a", word, (), Outcome.SUCCEEDED, NOON, 1.5),)
+        return (StatusLine("a", word, (), Outcome.SUCCEEDED, self.last_started, 1.5),)
 
     def explain(self, request: Request, subject: str) -> Explanation:
         self._note("explain", request)

@@ -192,7 +192,7 @@ def a_log(tmp_path: Path) -> FakeEngine:
     (tmp_path / "old.log").write_text("old\n", encoding="utf-8")
     logs = (LogFile("a", "r2", 2, "new.log", 2.0), LogFile("a", "r1", 1, "old.log", 1.0))
     graph = link(Wavefile(root=str(tmp_path), file="Wavefile", steps=(step("a", makes=["x"]),)))
-    return FakeEngine(graph=graph, log_files=logs)
+    return FakeEngine(graph=graph, log_files=logs, last_started=2.0)
 
 
 def test_log_shows_the_newest_without_escapes(tmp_path: Path) -> None:
@@ -210,9 +210,22 @@ def test_log_path_is_where_it_lies(tmp_path: Path) -> None:
     assert called("log", "a", "--path", engine=a_log(tmp_path)).out == f"{tmp_path / 'new.log'}\n"
 
 
+def test_a_last_run_that_printed_nothing_is_not_hidden_behind_an_older_log(tmp_path: Path) -> None:
+    """log speaks of the latest run: when that said nothing, an older log is named and not shown."""
+    engine = a_log(tmp_path)
+    engine.last_started = 3.0
+
+    said, path = called("log", "a", engine=engine), called("log", "a", "--path", engine=engine)
+
+    assert (said.code, said.out) == (0, "")
+    assert "the last run of 'a' printed nothing" in said.err
+    assert "wavebuild log a --run r2" in said.err
+    assert (path.code, path.out) == (2, "")
+
+
 def test_no_such_log_is_a_plain_message_that_names_what_there_is(tmp_path: Path) -> None:
     wrong = called("log", "a", "--run", "r9", engine=a_log(tmp_path))
-    never = called("log", "a")
+    never = called("log", "a", engine=FakeEngine(last_started=None))
 
     assert (wrong.code, never.code) == (2, 2)
     assert "r2 try 2, r1 try 1" in wrong.err

@@ -47,6 +47,10 @@ class Problems:
         rest = self._lines[spot.line - 1 :]
         return not rest or not (rest[0][spot.column - 1 :] + "".join(rest[1:])).strip()
 
+    def has_tab(self, spot: Spot) -> bool:
+        """Whether a tab stands at this very place."""
+        return self._lines[spot.line - 1 : spot.line] != [] and self._lines[spot.line - 1][spot.column - 1 :][:1] == "\t"
+
     def place(self, spot: Spot) -> Place:
         return Place(self.file, spot.line, spot.column)
 

@@ -306,8 +306,21 @@ class _Composer:
         return self._problems.add("too-deep", spot, f"nested deeper than {MAX_DEPTH} levels")
 
     def _repair(self, spot: _Spot) -> str:
-        line = repaired(self._problems.line(spot.line), _readable)
+        if self._frames and self._frames[-1].flow and self._frames[-1].line != spot.line:
+            return ""  # the line is a part of what other lines open: where its values end is not seen from it
+        line = repaired(self._problems.line(spot.line), spot.column, self._readable)
         return f"write: {line.strip()}" if line else ""
+
+    def _readable(self, line: str) -> bool:
+        """Whether a line by itself is YAML without unknown alias, tag or a mapping for a key."""
+        problems = Problems("")
+        alone = _Composer(problems)
+        alone._anchors = dict(self._anchors)
+        try:
+            alone.compose(line)
+        except Unreadable:
+            return False
+        return not len(problems)
 
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Unreadable:
         mark = error.problem_mark or error.context_mark
@@ -317,6 +330,8 @@ class _Composer:
         start = error.context_mark and _Spot(error.context_mark.line + 1, error.context_mark.column + 1)
         if spot.line in self._unquoted:
             return Unreadable()
+        if "tab character" in str(error.problem) or self._problems.has_tab(spot):
+            return self._problems.add("syntax", spot, "a tab cannot indent YAML: use spaces")
         if start and "quoted scalar" in str(error.context):
             return self._problems.add("syntax", start, "this quote is never closed")
         remedy = self._repair(spot) or (self._repair(start) if start else "")
@@ -353,16 +368,6 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _readable(line: str) -> bool:
-    """Whether a line by itself is YAML without alias, tag or a mapping for a key."""
-    try:
-        problems = Problems("")
-        _Composer(problems).compose(line)
-    except Unreadable:
-        return False
-    return not len(problems)
-
-
 def _plainly(error: yaml.MarkedYAMLError, sign: str) -> tuple[str, str]:
     """What the parser says, in plain words, and a remedy; ``sign`` is where it stopped."""
     context, problem = str(error.context or ""), str(error.problem or "")
@@ -371,8 +376,6 @@ def _plainly(error: yaml.MarkedYAMLError, sign: str) -> tuple[str, str]:
     if "block scalar" in context:
         return "text after | or > must start on the next line", ""
     if "cannot start any token" in problem:
-        if not sign.strip():
-            return "a tab cannot indent in YAML", "indent with spaces"
         return f"a value cannot start with {sign!r} in YAML", "put it in quotes"
     if "mapping values are not allowed" in problem:
         return "a second ': ' in one value", "put the value in quotes, or indent it as a mapping"

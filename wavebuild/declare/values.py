@@ -123,13 +123,17 @@ def _unmarked(value: dict[str, Json]) -> Json:
 
 
 class Paths(tuple[str, ...]):
-    """The files of a step's inputs or outputs; ``named`` are those of each name that the step gave."""
+    """The files of a step's inputs or outputs; ``named`` are those of each name that the step gave.
 
-    named: Mapping[str, Paths]
+    A name that stands for one file is that file's path, a text; any other name is a list.
+    """
 
-    def __new__(cls, files: Iterable[str], named: Mapping[str, Iterable[str]] | None = None) -> Paths:
+    named: Mapping[str, Paths | str]
+
+    def __new__(cls, files: Iterable[str], named: Mapping[str, str | Iterable[str]] | None = None) -> Paths:
         paths = super().__new__(cls, files)
-        paths.named = {name: cls(members) for name, members in (named or {}).items()}
+        named = named or {}
+        paths.named = {name: held if isinstance(held, str) else cls(held) for name, held in named.items()}
         return paths
 
 

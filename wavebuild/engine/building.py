@@ -20,6 +20,7 @@ from wavebuild.engine.project import (
     forced_steps,
     jobs_of,
     load,
+    missing_of,
     open_repaired,
     prepare,
     scope_of,
@@ -27,7 +28,7 @@ from wavebuild.engine.project import (
 )
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
-from wavebuild.judge.facts import missing_sources, refuse
+from wavebuild.judge.facts import refuse
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
 from wavebuild.run.interrupts import Interrupts
@@ -80,7 +81,7 @@ def _build(
         jobs = jobs_of(request, project)
         schedule = request.schedule or settings.schedule
         facts, orphans = facts_of(project, state, request)
-        refuse(missing_sources(graph, facts, selection.wanted))
+        refuse(missing_of(project, facts, selection.wanted))
         layers = waves(graph, selection.wanted)
         sequence = [number for layer in layers for number in layer]
         tell(BuildStarted(run, started, layout.root, jobs, schedule, len(sequence), _names(project, layers)))

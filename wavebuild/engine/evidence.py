@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from wavebuild import disk
 from wavebuild.declare.model import Kind
@@ -76,20 +77,36 @@ def _now(folders: Folders) -> Iterable[os.stat_result | None]:
 
 
 def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled.Row] | None:
-    """Absolute path → stamp, of everything; None if the clock cannot vouch for some of it."""
+    """Absolute path → stamp, of everything; None if a clock cannot vouch for it, or links are on the way.
+
+    A link may lead elsewhere tomorrow without a change of what stands at its own place: what lies
+    behind one is left to the build that looks at everything.
+    """
     rows: dict[str, settled.Row] = {}
-    now = time.time_ns()
-    for path in (*facts.folders.probed, *folders.probed):
-        absolute = facts.digests.absolute(path)
-        rows[absolute] = settled.row(disk.look(absolute))
     for path, mark in facts.digests.evidence():
         if len(mark) > 5:
-            return None  # a link: what it leads through would have to be looked at too
+            return None
         rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
+    now = time.time_ns()
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
-    for path in (*listed, *project.wavefile.files):
+    probed = {facts.digests.absolute(path) for path in (*facts.folders.probed, *folders.probed)} - rows.keys()
+    for path in (*listed, *probed, *project.wavefile.files):
         status = listed[path] if path in listed else disk.look(path)
-        if status is not None and not trusted(stamp_of(status), now):
+        if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
             return None
         rows[path] = settled.row(status)
-    return rows
+    return None if _links_on_the_way(project.wavefile.root, rows) else rows
+
+
+def _is_old(path: str, status: os.stat_result, probed: Collection[str], now: int) -> bool:
+    """Of a file that was only asked for, its being there counts; anything else must be older than a tick."""
+    return path in probed or trusted(stamp_of(status), now)
+
+
+def _links_on_the_way(root: str, paths: Iterable[str]) -> bool:
+    real = disk.real(root)
+    for folder in {os.path.dirname(path) for path in paths}:
+        inside = folder == root or folder.startswith(root + os.sep)
+        if disk.real(folder) != (real + folder[len(root) :] if inside else folder):
+            return True
+    return False

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from wavebuild import disk
-from wavebuild.declare.model import Manual, Step
+from wavebuild.declare.model import Artifact, Kind, Manual, Step
 from wavebuild.engine.idle import run_identity
 from wavebuild.engine.project import Project, facts_of, holding, load, select_steps, sequence, state_to_read
 from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
+from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import key
-from wavebuild.run.acceptance import blessed, differing, present, stands, with_accepted
+from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
 from wavebuild.store.state import State
 
 
@@ -29,7 +30,7 @@ def touch(request: Request) -> tuple[str, ...]:
         facts, _ = facts_of(project, state, request)
         numbers = [n for n in sequence(project, selection.wanted) if n in selection.named and acts(project, n)]
         began = time.time()
-        traces = [(number, present(facts, number, run_identity(began), began)) for number in numbers]
+        traces = [(number, present(facts, number, state.made(), run_identity(began), began)) for number in numbers]
         state.learn(facts.digests.take_learned())
         for number, trace in traces:
             state.record(key(project.wavefile.steps[number]), trace)
@@ -42,8 +43,8 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         facts, _ = facts_of(project, state, request)
         said: list[str] = []
         for subject in subjects:
-            number, member = _subject(request, project, subject)
-            said += _accept(project, state, facts, number, member)
+            number, path = _subject(request, project, subject)
+            said += _accept(project, state, facts, number, path)
         state.learn(facts.digests.take_learned())
         state.flush()
         return tuple(said)
@@ -89,53 +90,74 @@ def _subject(request: Request, project: Project, subject: str) -> tuple[int, str
     if subject in project.graph.number:
         return project.graph.number[subject], None
     path = os.path.relpath(os.path.join(request.directory, subject), project.wavefile.root)
+    if subject.endswith("/"):
+        inside = [n for n, step in enumerate(project.wavefile.steps) if any(a.path == path for a in step.outputs)]
+        if inside:
+            return inside[0], path + "/"
     owner = project.graph.owner(path)
     if owner is None:
         known = [*project.graph.number, *(a.text for step in project.wavefile.steps for a in step.outputs)]
-        raise mistake(
-            "unknown-subject", f"{subject} is no step, and no step makes it", remedy=did_you_mean(subject, known)
-        )
+        near = did_you_mean(subject, [name for name in known if name != subject])
+        raise mistake("unknown-subject", f"{subject} is no step, and no step makes it", remedy=near)
     return owner, path
 
 
-def _accept(project: Project, state: State, facts: Facts, number: int, member: str | None) -> list[str]:
-    """Accepts one member, or all that differs, moved inputs, and what has no trace yet."""
+def _accept(project: Project, state: State, facts: Facts, number: int, path: str | None) -> list[str]:
+    """Accepts a member, or those below a folder; without a path all that differs, and moved inputs."""
     step = project.wavefile.steps[number]
     if step.is_group:
         raise mistake("nothing-to-accept", f"{step.name!r} is a group: name one of its steps", step.place)
-    traces = state.traces(key(step))
+    known, traces = state.made(), state.traces(key(step))
     outputs = stands(facts, step)
-    if member is not None and member not in outputs:
-        raise mistake("missing-output", f"{member} is not there", step.place)
+    if path is not None and not any(_is_meant(path, member) for member in outputs):
+        raise mistake("missing-output", f"{path} is not there", step.place)
     began = time.time()
-    if not traces or isinstance(step.action, Manual):
-        state.record(key(step), present(facts, number, run_identity(began), began))
+    if isinstance(step.action, Manual):
+        state.record(key(step), present(facts, number, known, run_identity(began), began), placed=True)
         return [f"{step.name}: what stands is its result"]
-    chosen = [member] if member is not None else differing(traces[0], outputs)
-    last = with_accepted(traces[0], outputs, chosen)
-    said = [f"{path}: accepted as made by {step.name}" for path in chosen]
-    if member is None and (last.moved or last.void):
+    if not traces:
+        trace = present(facts, number, known, run_identity(began), began, path or "")
+        state.record(key(step), trace)
+        return [f"{step.name}: what stands is its result"]
+    globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
+    chosen = {
+        member: digest
+        for member, digest in outputs.items()
+        if (_is_meant(path, member) if path is not None else member in known or not _in_any(globs, member))
+        and (traces[0].outputs.get(member) != digest or is_by_hand(facts, member, digest, known))
+        and not (member in traces[0].by_hand and traces[0].outputs.get(member) == digest)
+    }
+    last = with_accepted(facts, traces[0], step, chosen)
+    said = [f"{member}: accepted as made by {step.name}" for member in chosen]
+    if path is None and (last.moved or last.void):
         last = blessed(last, facts.now(number, facts.read(number), traces, began, forced=False).inputs)
         said.append(f"{step.name}: its last run is taken as good")
     if not said:
-        raise mistake("nothing-to-accept", f"nothing of {step.name!r} differs from what it made", step.place)
+        what = path if path is not None else f"of {step.name!r}"
+        raise mistake("nothing-to-accept", f"nothing {what} differs from what is on record", step.place)
     state.replace_last(key(step), last)
     return said
+
+
+def _is_meant(path: str, member: str) -> bool:
+    return member == path or (path.endswith("/") and member.startswith(path))
+
+
+def _in_any(artifacts: Sequence[Artifact], member: str) -> bool:
+    return any(covers(artifact, member.rstrip("/")) for artifact in artifacts)
 
 
 def _cleanable(facts: Facts, state: State, step: Step) -> Iterator[tuple[str, str]]:
     """The standing members of a step, each with the reason why it must stay, or ""."""
     known = state.made()
-    traces = state.traces(key(step))
-    by_hand = traces[0].by_hand if traces else ()
     for member, digest in stands(facts, step).items():
         if isinstance(step.action, Manual):
             yield member, "a person places it"
         elif member not in known:
             yield member, "no step made it"
-        elif known[member][0] != digest:
-            yield member, "it was edited"
-        elif member in by_hand:
+        elif known[member].by_hand:
             yield member, "a person made it"
+        elif is_by_hand(facts, member, digest, known):
+            yield member, "it was edited"
         else:
             yield member, ""

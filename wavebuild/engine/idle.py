@@ -21,9 +21,9 @@ from wavebuild.store.lock import HELD, is_held
 
 def idle_build(request: Request, layout: Layout, began: float) -> BuildResult | None:
     """The result of a build with nothing to do; None if it takes more to know. ``began``: monotonic seconds."""
-    if request.full or request.force:
+    if request.full:
         return None
-    fresh = settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ))
+    fresh = _known_fresh(request, layout)
     if fresh is None or is_held(layout.lock):
         return None
     started = time.time()
@@ -33,9 +33,14 @@ def idle_build(request: Request, layout: Layout, began: float) -> BuildResult | 
 
 def is_idle(request: Request, layout: Layout) -> bool:
     """Whether it is known already that nothing is stale."""
-    if request.force:
-        return False
-    return settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ)) is not None
+    return _known_fresh(request, layout) is not None
+
+
+def _known_fresh(request: Request, layout: Layout) -> int | None:
+    """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
+    if request.force or not os.path.exists(layout.state):
+        return None
+    return settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ))
 
 
 def layout_of(path: str) -> Layout:

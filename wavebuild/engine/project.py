@@ -9,26 +9,27 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Range, Wavefile
 from wavebuild.engine.idle import refuse_inside_itself
 from wavebuild.engine.values import Request
-from wavebuild.errors import Place, mistake
+from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, link
 from wavebuild.judge.digest import Digests
-from wavebuild.judge.facts import Facts
-from wavebuild.judge.members import Folders
+from wavebuild.judge.facts import Facts, missing_sources
+from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.trace import key
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.orphans import end_orphans
-from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, put_back
+from wavebuild.run.records import Attempt
+from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
 from wavebuild.store import settled
-from wavebuild.store.layout import Layout
+from wavebuild.store.layout import Layout, unwritable
 from wavebuild.store.lock import is_held, take
-from wavebuild.store.state import State, open_state, read_state
+from wavebuild.store.state import State, open_journal, open_state, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,47 @@ def durations_of(project: Project, state: State | None) -> dict[int, Range]:
     return found
 
 
-def facts_of(project: Project, state: State | None, request: Request) -> tuple[Facts, tuple[str, ...]]:
+def facts_of(
+    project: Project, state: State | None, request: Request, attempts: Sequence[Attempt] | None = None
+) -> tuple[Facts, tuple[str, ...]]:
+    """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's."""
     wavefile = project.wavefile
     orphans = _orphans(project, state, scope_of(request))
-    digests = Digests(wavefile.root, state.digests() if state else {})
     folders = Folders(wavefile.root, wavefile.settings.ignore)
+    elsewhere = _elsewhere(folders, open_attempts(state) if attempts is None else attempts)
+    known = state.digests() if state else {}
+    digests = Digests(
+        wavefile.root, known, elsewhere={member.rstrip("/"): there for member, there in elsewhere.items()}
+    )
     made = state.made if state else dict
-    return Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made), orphans
+    facts = Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere)
+    return facts, orphans
+
+
+def open_attempts(state: State | None) -> list[Attempt]:
+    """The attempts that have not ended, or were cut off."""
+    return [attempt for attempt, done in state.attempts() if not done] if state else []
+
+
+def _elsewhere(folders: Folders, attempts: Iterable[Attempt]) -> dict[str, str | None]:
+    """Where the members that these attempts moved lie meanwhile; None for what they have made so far."""
+    found: dict[str, str | None] = {}
+    moved: dict[str, str | None] = {}
+    for attempt in attempts:
+        former = attempt.aside | attempt.bystanders
+        made = (path for artifact in covered(attempt) for path in made_members(folders, artifact))
+        found |= {path: None for path in made if path not in former}
+        moved |= {path: there for path, there in former.items() if os.path.lexists(os.path.join(folders.root, there))}
+    return found | moved
+
+
+def missing_of(project: Project, facts: Facts, wanted: Iterable[int]) -> tuple[Problem, ...]:
+    """Every missing source of these steps; a step whose inputs cannot be read is left to be judged alone."""
+    problems: list[Problem] = []
+    for number in sorted(wanted):
+        with contextlib.suppress(WavebuildError):
+            problems += missing_sources(project.graph, facts, (number,))
+    return tuple(problems)
 
 
 def scope_of(request: Request) -> str:
@@ -108,7 +143,7 @@ def _orphans(project: Project, state: State | None, scope: str) -> tuple[str, ..
     if state is None:
         return ()
     keys = {key(step) for step in project.wavefile.steps}
-    gone = [path for path, (_, owner, where) in state.made().items() if owner not in keys and where == scope]
+    gone = [path for path, made in state.made().items() if made.key not in keys and made.scope == scope]
     return tuple(
         path
         for path in gone
@@ -121,15 +156,25 @@ def prepare(layout: Layout) -> None:
     try:
         layout.prepare()
     except OSError as error:
-        raise mistake(
-            "unwritable", f"the state cannot be written: {error.strerror}", Place(layout.home), exit_code=1
-        ) from None
+        raise unwritable("the state cannot be written", layout.home, error) from None
 
 
 def state_to_read(project: Project) -> State | None:
     """The state for a question: nothing is locked or written; None if there is none yet."""
     layout = layout_of_project(project)
     return read_state(layout.state, is_held(layout.lock))
+
+
+def attempts_of_others(layout: Layout) -> list[Attempt]:
+    """The open attempts of the root's other Wavefiles, as far as their states can be read."""
+    found: list[Attempt] = []
+    for path in layout.others():
+        with contextlib.suppress(WavebuildError):
+            state = read_state(path, is_held(layout.lock))
+            found += open_attempts(state)
+            if state is not None:
+                state.close()
+    return found
 
 
 @contextlib.contextmanager
@@ -153,29 +198,57 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
 
 
 def open_repaired(layout: Layout, project: Project, notices: list[str], scope: str) -> State:
-    """The state, after what a killed build left running is ended and what it left half done is undone."""
+    """The state, after what a killed build left running is ended and what it left half done is undone.
+
+    The root's other Wavefiles share the lock: what a build of theirs left half done is undone first.
+    """
+    try:
+        return _open_repaired(layout, Folders(layout.root, project.wavefile.settings.ignore), notices, scope)
+    except OSError as error:
+        path = error.filename if isinstance(error.filename, str) else layout.home
+        raise unwritable("what a killed build left cannot be put right", path, error) from None
+
+
+def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: str) -> State:
     left = end_orphans(layout.groups, layout.root)
     if left:
         notices.append(f"ended {left} process(es) that a killed build had left running")
     disk.remove(layout.groups)
+    all_known = True
+    for path in layout.others():
+        try:
+            other = open_journal(path)
+        except WavebuildError:
+            all_known = False
+            continue
+        if other is not None:
+            with contextlib.closing(other):
+                _repair(folders, other, path.removesuffix(".db") + ".settled", notices)
     said = len(notices)
     state = open_state(layout.state, notices, scope)
     fresh_start = len(notices) > said
-    folders = Folders(layout.root, project.wavefile.settings.ignore)
-    for attempt, done in state.attempts():
-        settled.forget(layout.settled)
-        if done:
-            conclude(layout.root, attempt)
-        else:
-            partial = put_back(folders, attempt)
-            where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
-            notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
-        state.close_attempt(attempt.id)
+    _repair(folders, state, layout.settled, notices)
     aside = os.path.join(layout.root, ASIDE)
     if fresh_start and disk.entries(aside):
         # Nobody knows any more whose these former outputs are: a person may want them.
         rescued = f"{DISPLACED}/rescued-{int(time.time())}"
         disk.move(aside, os.path.join(layout.root, rescued))
         notices.append(f"former outputs that were set aside are kept in {rescued}")
-    disk.remove_tree(aside)
+    elif all_known:
+        disk.remove_tree(aside)
+    elif disk.entries(aside):
+        notices.append(f"the state of another Wavefile cannot be read: what may be its former outputs stays in {ASIDE}")
     return state
+
+
+def _repair(folders: Folders, state: State, evidence: str, notices: list[str]) -> None:
+    """Ends what is open in a state: former outputs stand again, or a recorded success is brought to its end."""
+    for attempt, done in state.attempts():
+        settled.forget(evidence)
+        if done:
+            conclude(folders.root, attempt)
+        else:
+            partial = put_back(folders, attempt)
+            where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
+            notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
+        state.close_attempt(attempt.id)

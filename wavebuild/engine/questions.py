@@ -11,24 +11,33 @@ from dataclasses import dataclass, replace
 
 from wavebuild.engine.project import (
     Project,
+    attempts_of_others,
     durations_of,
     facts_of,
     forced_steps,
     jobs_of,
+    layout_of_project,
     load,
+    missing_of,
+    open_attempts,
     select_steps,
     sequence,
     state_to_read,
 )
 from wavebuild.engine.values import Cause, Explanation, LogFile, Request, StatusLine
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
-from wavebuild.judge.facts import missing_sources
-from wavebuild.judge.standing import Standing, stand
-from wavebuild.judge.trace import key
+from wavebuild.judge.facts import Facts, refuse
+from wavebuild.judge.reasons import Unclaimed, Upstream
+from wavebuild.judge.standing import Runs, Standing, Stops, stand
+from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
 from wavebuild.plan.foresee import foresee
 from wavebuild.run.events import Outcome
+from wavebuild.store.lock import is_held
 from wavebuild.store.state import State
+
+LOOKS = 3
+"""How often a question looks at a project that a build is changing, to see it at one moment."""
 
 
 def plan(request: Request) -> Plan:
@@ -128,7 +137,7 @@ def check(request: Request) -> tuple[Problem, ...]:
         project = load(request)
         state = state_to_read(project)
         facts, _ = facts_of(project, state, request)
-        return missing_sources(project.graph, facts, range(len(project.wavefile.steps)))
+        return missing_of(project, facts, range(len(project.wavefile.steps)))
     except WavebuildError as error:
         return error.problems
 
@@ -142,17 +151,57 @@ class _View:
 
 
 def _look(request: Request, project: Project, selection: Selection) -> _View:
-    state = state_to_read(project)
-    facts, _ = facts_of(project, state, request)
+    """What is wanted, as it is now; what a running or killed build has half done is seen as before it began."""
+    layout = layout_of_project(project)
+    for left in range(LOOKS, 0, -1):
+        held = is_held(layout.lock)
+        state = state_to_read(project)
+        now = state.version() if state else 0
+        view = _View(_foreseen(request, project, selection, state, held), state)
+        if state is None or not held or left == 1 or state.version() == now:
+            return view
+        state.close()
+    raise AssertionError("the last look is the answer")
+
+
+def _foreseen(
+    request: Request, project: Project, selection: Selection, state: State | None, held: bool
+) -> dict[int, Foreseen]:
+    """A word for every wanted step. ``held``: steps with an open attempt are running now."""
+    own = open_attempts(state)
+    facts, _ = facts_of(project, state, request, [*own, *attempts_of_others(layout_of_project(project))])
+    refuse(missing_of(project, facts, selection.wanted))
+    known = _known(facts, state)
     forced = forced_steps(request, selection)
+    running = {attempt.key for attempt in own} if held else set()
     clock = time.time()
+
+    def runs(number: int) -> bool:
+        return key(project.wavefile.steps[number]) in running
 
     def stands(number: int) -> Standing:
         traces = state.traces(key(project.wavefile.steps[number])) if state else ()
-        known = state.made() if state else {}
-        return stand(facts, number, facts.read(number), traces, known, clock, number in forced)
+        try:
+            read = facts.read(number)
+            standing = stand(facts, number, read, traces, known, clock, number in forced)
+            if not runs(number):
+                return standing
+            reasons = getattr(standing, "reasons", ())
+            return Runs(facts.now(number, read, traces, clock, number in forced), reasons)
+        except WavebuildError:
+            return Stops("input", (), ())  # as in a build: what cannot be read stops its readers alone
 
-    return _View(foresee(project.graph, selection.wanted, stands), state)
+    found = foresee(project.graph, selection.wanted, stands)
+    for number in filter(runs, found):
+        reasons = tuple(r for r in found[number].reasons if not isinstance(r, Unclaimed | Upstream))
+        found[number] = Foreseen(PlanWord.RUN, reasons)
+    return found
+
+
+def _known(facts: Facts, state: State | None) -> dict[str, Made]:
+    """Every member on record, and what attempts that have not ended made so far: nobody's file, but no stranger's."""
+    half_made = {path: Made("", "", "", False, "") for path, there in facts.elsewhere.items() if there is None}
+    return half_made | (dict(state.made()) if state else {})
 
 
 def _require_step(project: Project, name: str) -> None:

@@ -8,6 +8,7 @@ It does not know steps, traces or verdicts. A digest is a text that names what i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat as st
 import time
@@ -25,6 +26,9 @@ LARGEST_TEXT = 1 << 28
 
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
+
+NOTHING = ".wavebuild/nothing"
+"""A path where nothing ever stands."""
 
 ABSENT = "absent"
 FOLDER = "folder"
@@ -58,20 +62,29 @@ class Digests:
 
     ``known`` holds what was learned before: name → (stamp, digest), only of stamps that can be
     trusted; ``learned`` what this build adds. ``now`` is the system's clock in nanoseconds.
+    ``elsewhere``: path → the path, relative to the root, where its bytes really are; None: it is not there.
     """
 
     def __init__(
-        self, root: str, known: Mapping[str, tuple[Stamp, str]], now: Callable[[], int] = time.time_ns
+        self,
+        root: str,
+        known: Mapping[str, tuple[Stamp, str]],
+        now: Callable[[], int] = time.time_ns,
+        elsewhere: Mapping[str, str | None] = {},
     ) -> None:
         self.root = root
         self._known = known
         self._now = now
+        self._elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
         self._names: dict[str, list[str]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self.learned: dict[str, tuple[Stamp, str]] = {}
 
     def absolute(self, path: str) -> str:
+        """Where the bytes of a path are."""
+        if path in self._elsewhere:
+            path = self._elsewhere[path] or NOTHING
         return os.path.join(self.root, path) if path else self.root
 
     def see(self, reading: Reading) -> Seen:
@@ -81,6 +94,10 @@ class Digests:
         """
         name = memo_name(reading)
         seen = self._memo.get(name)
+        if seen is None and reading.how == "made":
+            status = self._look(reading)
+            if status is None or not st.S_ISLNK(status.st_mode):
+                return self.see(Reading(reading.member, reading.path))
         if seen is None:
             seen = self._read_or_recall(reading, name)
             self._memo[name] = seen
@@ -130,6 +147,8 @@ class Digests:
             seen = self._memo[names[0]]
             if self._folder_name(path) not in names:
                 yield self.absolute(path), seen.stamp
+            if any(name.startswith(f"{path}\0sqlite\0") for name in names):
+                yield self.absolute(f"{path}-wal"), NOWHERE
 
     def _folder_name(self, path: str) -> str:
         return memo_name(Reading(path, path, "folder"))
@@ -139,11 +158,20 @@ class Digests:
         learned, self.learned = self.learned, {}
         return learned
 
+    def _look(self, reading: Reading) -> os.stat_result | None:
+        try:
+            return disk.look(self.absolute(reading.path))
+        except OSError as error:
+            raise _unreadable(reading.path, error) from None
+
     def _stamp(self, reading: Reading) -> Stamp:
         try:
             found = stamp(self.absolute(reading.path))
-            # What is in a folder has members of its own: of the folder only its being there counts.
-            return (*found[:2], 0, 0, 0) if reading.how == "folder" and found else found
+            if reading.how == "folder" and found:
+                # What is in a folder has members of its own: of the folder only its being there counts.
+                return (*found[:2], 0, 0, 0)
+            # What was committed last may be in the log beside a database alone.
+            return found + stamp(self.absolute(f"{reading.path}-wal")) if reading.how == "sqlite" else found
         except OSError as error:
             raise _unreadable(reading.path, error) from None
 
@@ -182,6 +210,8 @@ class Digests:
             return self._bytes_digest(path, reading.path)
         if reading.how == "folder":
             return FOLDER if os.path.isdir(path) else None
+        if reading.how == "made":
+            return _made_link_digest(path)
         status = disk.look_through(path)
         if status is None:
             return None
@@ -239,12 +269,19 @@ def env_digest(value: str | None) -> str:
 def how_read(artifact: Artifact) -> tuple[str, str]:
     """How an artifact's file members are read, and the argument of that."""
     if artifact.rows is not None or artifact.columns is not None:
-        chosen = ",".join(f"{name}={value}" for name, value in artifact.rows or ())
-        columns = ",".join(artifact.columns) if artifact.columns is not None else "*"
-        return "rows", f"[{chosen}] {columns}"
+        chosen = json.dumps(dict(artifact.rows or ()), ensure_ascii=False)
+        columns = json.dumps(artifact.columns, ensure_ascii=False) if artifact.columns is not None else "*"
+        return "rows", f"{chosen} {columns}" + (f" by {artifact.delimiter}" if artifact.delimiter != "," else "")
     if artifact.digest is Digest.BYTES:
         return "bytes", ""
     return artifact.digest.value, artifact.delimiter if artifact.digest is Digest.CSV else ""
+
+
+def _made_link_digest(path: str) -> str:
+    """A link that a step made: its text, and the bytes of the file that it leads to."""
+    beyond = disk.look_through(path)
+    target = "nothing" if beyond is None else _file_digest(path) if st.S_ISREG(beyond.st_mode) else FOLDER
+    return content.digest_text("link", f"{disk.read_link(path)}\0{target}")
 
 
 def _file_digest(path: str) -> str:

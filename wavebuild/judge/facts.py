@@ -9,19 +9,19 @@ import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
+from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph import Graph, covers, reads
 from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
-from wavebuild.judge.fingerprint import action_parts, gate_parts
+from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.members import Folders, members
+from wavebuild.judge.members import Folders, made_members, members
 from wavebuild.judge.trace import Trace
 
 AS_RECORDED = {
     "sha256": "bytes",
-    "link": "bytes",
+    "link": "made",
     "json": "json",
     "yaml": "yaml",
     "rows": "csv",
@@ -46,11 +46,15 @@ class Read:
     missing: tuple[Artifact, ...]  # artifacts without a member that are not optional
 
 
+Listed = Callable[[Folders, Artifact, Callable[[str], bool]], list[str]]
+
+
 class Facts:
     """Asks the disk, through the digests of one build.
 
     ``orphans``: members that steps which are no more left behind; no pattern matches them.
     ``made``: every member on record as made by some step, as of when it is asked.
+    ``elsewhere``: member → where it was moved meanwhile; None: it is only half made, and counts as not there.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Facts:
         environ: Mapping[str, str],
         orphans: frozenset[str],
         made: Callable[[], Container[str]],
+        elsewhere: Mapping[str, str | None] = {},
     ) -> None:
         self.graph = graph
         self.digests = digests
@@ -68,10 +73,11 @@ class Facts:
         self._environ = environ
         self._orphans = orphans
         self._made = made
+        self.elsewhere = elsewhere
 
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
-        return Facts(self.graph, self.digests, folders, self._environ, self._orphans, self._made)
+        return Facts(self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
 
     def read(self, number: int) -> Read:
         """What the step of this number reads now."""
@@ -84,7 +90,8 @@ class Facts:
             found = self._readings(step, artifact)
             if not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
                 missing.append(artifact)
-            paths = tuple(sorted({r.path for r in found if r.how not in ("env", "folder")}, key=os.fsencode))
+            there = [r for r in found if r.how not in ("env", "folder") and not (artifact.optional and self._absent(r))]
+            paths = tuple(sorted({reading.path for reading in there}, key=os.fsencode))
             readings += found
             files += paths
             if artifact.name:
@@ -114,7 +121,7 @@ class Facts:
         inputs = self._values(read.action)
         gate_inputs = self._values(read.gate)
         return Now(
-            action=action_parts(step),
+            action=action_parts(step) | names_part(read.named),
             gate=gate_parts(step),
             inputs=inputs,
             gate_inputs=gate_inputs,
@@ -144,8 +151,39 @@ class Facts:
         """The members that the step's outputs have on the disk, whoever made them."""
         found: dict[str, None] = {}
         for artifact in step.outputs:
-            found.update(dict.fromkeys(members(self.folders, artifact, self._orphans.__contains__)))
+            found.update(dict.fromkeys(self._standing(made_members, artifact, self._orphans.__contains__)))
         return list(found)
+
+    def _standing(self, listed: Listed, artifact: Artifact, other: Callable[[str], bool]) -> list[str]:
+        """The members, those that were moved meanwhile among them, those only half made not."""
+        if not self.elsewhere:
+            return listed(self.folders, artifact, other)
+        stand = listed(self.folders, artifact, lambda path: path in self.elsewhere or other(path))
+        moved = [path for path, there in self.elsewhere.items() if there and covers(artifact, path.rstrip("/"))]
+        return sorted({*stand, *(path for path in moved if not other(path))})
+
+    def how_compared(self, step: Step, member: str) -> str:
+        """A word of ``Reading.how``: the way in which an output member is compared."""
+        return output_reading(step, member).how
+
+    def raw_digest(self, member: str) -> str | None:
+        """The digest of the bytes at an output member, however it is compared."""
+        return self.digests.see(
+            Reading(member, member.rstrip("/"), "folder" if member.endswith("/") else "made")
+        ).digest
+
+    def raw_digests(self, step: Step, made: Iterable[str]) -> dict[str, str]:
+        """The digests of the bytes of those members that are compared otherwise; not of those too large to be read."""
+        found = {}
+        for member in made:
+            if output_reading(step, member).how not in ("made", "folder", "stat"):
+                raw = self.raw_digest(member)
+                if raw is not None:
+                    found[member] = raw
+        return found
+
+    def _absent(self, reading: Reading) -> bool:
+        return self.digests.see(reading).digest is None
 
     def _values(self, readings: Iterable[Reading]) -> dict[str, str]:
         values = {}
@@ -171,7 +209,8 @@ class Facts:
             case Kind.STEP:
                 maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
                 made = self._made()
-                found = [member for member in self.outputs(maker) if member in made and not member.endswith("/")]
+                placed = isinstance(maker.action, Manual)
+                found = [m for m in self.outputs(maker) if (placed or m in made) and not m.endswith("/")]
                 return [output_reading(maker, member) for member in found]
             case Kind.FILE:
                 if artifact.keys:
@@ -187,7 +226,7 @@ class Facts:
                         return True
                     return self._stands_by(path)
 
-                return [self._reading(artifact, path) for path in members(self.folders, artifact, other)]
+                return [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
 
     def _stands_by(self, path: str) -> bool:
         """Whether a file is covered by a step's glob output but was made by no step: it is nobody's member."""
@@ -195,6 +234,8 @@ class Facts:
         if owner is None or path in self._made():
             return False
         step = self.graph.wavefile.steps[owner]
+        if isinstance(step.action, Manual):
+            return False
         return any(output.kind is Kind.GLOB and covers(output, path) for output in step.outputs)
 
     def _reading(self, artifact: Artifact, path: str) -> Reading:
@@ -202,8 +243,9 @@ class Facts:
             return Reading(path, path.rstrip("/"), "folder")
         how, argument = how_read(artifact)
         if how == "bytes" and (owner := self.graph.owner(path)) is not None:
-            # The owner's digest holds for all readers.
-            return output_reading(self.graph.wavefile.steps[owner], path)
+            # The owner's digest holds for all readers; what a link leads to is what they read.
+            made_as = output_reading(self.graph.wavefile.steps[owner], path)
+            return Reading(path, path) if made_as.how == "made" else made_as
         member = path if how == "bytes" else f"{path} ({how}{' ' + argument if argument else ''})"
         return Reading(member, path, how, argument, artifact)
 
@@ -212,9 +254,13 @@ class Facts:
 
     def _module(self, call: Call, step: Step) -> list[Artifact]:
         """The file of a called module where it lies inside the root: its code is an input without being named."""
-        for file in reversed(import_files(call.module, "", _bases(step.cwd))):
-            if os.path.isfile(self.digests.absolute(file)):
-                return [Artifact(Kind.FILE, file, step.place)]
+        for base in _bases(step.cwd):
+            files = [os.path.normpath(file) for file in import_files(call.module, "", (base,))]
+            for file in files:
+                self.folders.note(os.path.dirname(file))
+            there = [file for file in files if os.path.isfile(self.digests.absolute(file))]
+            if any(file in there for file in files[-2:]):
+                return [Artifact(Kind.FILE, file, step.place) for file in there]
         return []
 
     def _closure(self, top: str, cwd: str) -> list[Reading]:
@@ -225,7 +271,7 @@ class Facts:
             imports = self.digests.see(Reading(file, file, "imports")).digest or ""
             folder = os.path.dirname(file)
             for name in imports.split("\n"):
-                for path in import_files(name, file, (folder, *_bases(cwd))) if name else ():
+                for path in import_files(name, file, (folder, os.path.dirname(top), *_bases(cwd))) if name else ():
                     path = os.path.normpath(path)
                     self.folders.note(os.path.dirname(path))
                     if path not in found and os.path.isfile(self.digests.absolute(path)):
@@ -252,7 +298,7 @@ def output_reading(step: Step, member: str) -> Reading:
         if artifact.digest is not Digest.BYTES and covers(artifact, member):
             how, argument = how_read(artifact)
             return Reading(member, member, how, argument, artifact)
-    return Reading(member, member)
+    return Reading(member, member, "made")
 
 
 def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[Problem, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from wavebuild.declare.model import Argument, Artifact, Call, Check, Manual, Run, Step, Text
 
@@ -16,16 +17,19 @@ LONGEST = 2000
 
 
 def action_parts(step: Step) -> dict[str, str]:
-    """What the outputs depend on: script or call, shell, cwd, env, output patterns, names of inputs."""
-    parts = {"command": _clip(_command(step.action)), "outputs": " ".join(sorted(_output(a) for a in step.outputs))}
+    """What the outputs depend on: script or call, shell, cwd, env, output patterns in their order."""
+    parts = {"command": _clip(_command(step.action)), "outputs": _clip(" ".join(_output(a) for a in step.outputs))}
     if isinstance(step.action, Run):
         parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
     if step.cwd:
         parts["cwd"] = step.cwd
     parts |= {f"env {name}": _clip(value) for name, value in step.env}
-    if named := [f"{a.name}={a.text}" for a in step.inputs if a.name]:
-        parts["input names"] = _clip(" ".join(named))
     return parts
+
+
+def names_part(named: Sequence[tuple[str, Sequence[str]]]) -> dict[str, str]:
+    """Which files each named input stands for: a template may ask for them by name."""
+    return {"input names": _clip(json.dumps(named))} if named else {}
 
 
 def gate_parts(step: Step) -> dict[str, str]:
@@ -59,8 +63,9 @@ def _plain(value: Argument) -> object:
 
 
 def _output(artifact: Artifact) -> str:
+    name = f"{artifact.name}=" if artifact.name else ""
     extra = "".join(f" !{pattern}" for pattern in artifact.exclude) + (" ?" if artifact.optional else "")
-    return artifact.text + extra
+    return name + artifact.text + extra
 
 
 def _clip(text: str) -> str:

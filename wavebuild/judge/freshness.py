@@ -125,16 +125,6 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
         yield GateChanged(member, was or "", value or "")
 
 
-def edited(now: Now, traces: Sequence[Trace]) -> tuple[str, ...]:
-    """The present outputs whose bytes no kept trace knows, and those that a person made and had accepted."""
-    by_hand = set(traces[0].by_hand) if traces else set()
-    return tuple(
-        member
-        for member, stands in now.outputs.items()
-        if stands is not None and (member in by_hand or all(trace.outputs.get(member) != stands for trace in traces))
-    )
-
-
 def _standing(now: Now) -> Iterator[Reason]:
     if now.forced:
         yield Forced()

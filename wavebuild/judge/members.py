@@ -54,19 +54,22 @@ class Folders:
                 yield path, entry
 
 
-def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:
+def members(
+    folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False, follow: bool = True
+) -> list[str]:
     """The member paths of a file, directory or glob, by name; an empty folder ends in ``/``.
 
     ``other`` says which paths are no members for a reason of the caller's (orphans, own outputs).
+    ``follow``: what lies behind a link to a folder is read; else the link itself is a member.
     """
     match artifact.kind:
         case Kind.FILE:
             folders.probed.add(artifact.path)
             found = [artifact.path] if os.path.lexists(os.path.join(folders.root, artifact.path)) else []
         case Kind.DIRECTORY:
-            found = list(_tree(folders, artifact.path))
+            found = list(_tree(folders, artifact.path, follow))
         case Kind.GLOB:
-            found = list(_glob(folders, artifact.path))
+            found = list(_glob(folders, artifact.path, follow))
         case Kind.STEP | Kind.ENV:
             return []
     return sorted(
@@ -78,7 +81,12 @@ def members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] =
     )
 
 
-def _tree(folders: Folders, top: str) -> Iterator[str]:
+def made_members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:
+    """The members of an output: what lies behind a link was not made here, the link was."""
+    return members(folders, artifact, other, follow=False)
+
+
+def _tree(folders: Folders, top: str, follow: bool) -> Iterator[str]:
     """Everything below a folder, hidden files and empty folders too; links are followed, but not in circles."""
     stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(top, (_identity(folders, top),))]
     while stack:
@@ -86,7 +94,7 @@ def _tree(folders: Folders, top: str) -> Iterator[str]:
         empty = True
         for path, entry in folders.entries(folder):
             empty = False
-            if not _is_folder(entry):
+            if not _is_folder(entry, follow):
                 yield path
                 continue
             identity = _identity(folders, path)
@@ -96,10 +104,10 @@ def _tree(folders: Folders, top: str) -> Iterator[str]:
             yield folder + "/"
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or leads to one; a link that leads to itself does not."""
+def _is_folder(entry: os.DirEntry[str], follow: bool) -> bool:
+    """Whether it is a folder or, if links are followed, leads to one; a link that leads to itself does not."""
     try:
-        return entry.is_dir()
+        return entry.is_dir(follow_symlinks=follow)
     except OSError:
         return False
 
@@ -109,42 +117,43 @@ def _identity(folders: Folders, path: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino) if status else (0, 0)
 
 
-def _glob(folders: Folders, pattern: str) -> Iterator[str]:
+def _glob(folders: Folders, pattern: str, follow: bool) -> Iterator[str]:
     parts = pattern.split("/")
     start = 1 if pattern.startswith("/") else 0
-    yield from _below(folders, "/" if start else "", parts[start:], ())
+    yield from _below(folders, "/" if start else "", parts[start:], (), follow)
 
 
-def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ...]) -> Iterator[str]:
+def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ...], follow: bool) -> Iterator[str]:
     """Files below ``folder`` that match the parts; hidden ones only where a part names the dot."""
     first, rest = parts[0], parts[1:]
     if first == "**":
         if rest:
-            yield from _below(folders, folder, rest, above)
+            yield from _below(folders, folder, rest, above, follow)
         for path, entry in list(folders.entries(folder)):
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            if _is_folder(entry, follow):
                 real = os.path.realpath(os.path.join(folders.root, path))
                 if real not in above:
-                    yield from _below(folders, path, parts, (*above, real))
+                    yield from _below(folders, path, parts, (*above, real), follow)
             elif not rest:
                 yield path
         return
     if not is_wild(first):
         path = f"{folder.rstrip('/')}/{first}" if folder else first
         if rest:
-            yield from _below(folders, path, rest, above)
+            yield from _below(folders, path, rest, above, follow)
         else:
             folders.probed.add(path)
-            if os.path.isfile(os.path.join(folders.root, path)) and not folders.never(path):
+            absolute = os.path.join(folders.root, path)
+            if (os.path.isfile(absolute) or (not follow and os.path.islink(absolute))) and not folders.never(path):
                 yield path
         return
     for path, entry in list(folders.entries(folder)):
         if not matches(first, entry.name):
             continue
         if rest:
-            if _is_folder(entry):
-                yield from _below(folders, path, rest, above)
-        elif not _is_folder(entry):
+            if _is_folder(entry, follow):
+                yield from _below(folders, path, rest, above, follow)
+        elif not _is_folder(entry, follow):
             yield path

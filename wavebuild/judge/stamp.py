@@ -16,6 +16,9 @@ Stamp = tuple[int, ...]
 NOWHERE: Stamp = ()
 """The stamp of a path where nothing stands."""
 
+LEADS_NOWHERE: Stamp = (0, 0, 0, 0, 0)
+"""The second half of the stamp of a link that leads to nothing."""
+
 TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
 
@@ -33,7 +36,7 @@ def stamp(path: str) -> Stamp:
     if not st.S_ISLNK(status.st_mode):
         return stamp_of(status)
     beyond = disk.look_through(path)
-    return stamp_of(status) + (stamp_of(beyond) if beyond else NOWHERE)
+    return stamp_of(status) + (stamp_of(beyond) if beyond else LEADS_NOWHERE)
 
 
 def trusted(stamp: Stamp, now: int) -> bool:

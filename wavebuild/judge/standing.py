@@ -12,10 +12,10 @@ from typing import assert_never
 from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts, Read
-from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, edited, judge
-from wavebuild.judge.members import members
-from wavebuild.judge.reasons import Reason, Unclaimed
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge
+from wavebuild.judge.members import made_members
+from wavebuild.judge.reasons import OutputEdited, Reason, Unclaimed
+from wavebuild.judge.trace import Made, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def stand(
     number: int,
     read: Read,
     traces: Sequence[Trace],
-    known: Mapping[str, object],
+    known: Mapping[str, Made],
     clock: float,
     forced: bool,
 ) -> Standing:
@@ -82,7 +82,7 @@ def stand(
     if isinstance(step.action, Manual):
         return _manual(facts, step, now, traces)
     verdict = judge(now, traces)
-    unclaimed = _unclaimed(facts, step, traces, known)
+    unclaimed = _unclaimed(facts, step, known)
     if unclaimed and not forced:
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
     match verdict:
@@ -91,10 +91,10 @@ def stand(
         case Stale(reasons, gate_only):
             if gate_only is not None and not forced:
                 return Rechecks(now, reasons, gate_only)
-            touched = _edited(facts, now, traces)
-            if touched and step.on_edit == "fail" and not forced:
-                return Stops("edited", touched, reasons)
-            return Runs(now, reasons, (*touched, *unclaimed))
+            edited = _edited(facts, step, traces, known)
+            if edited.stops and step.on_edit == "fail" and not forced:
+                return Stops("edited", edited.stops, tuple(dict.fromkeys((*edited.reasons, *reasons))))
+            return Runs(now, reasons, (*edited.all, *unclaimed))
         case Undecided():
             raise AssertionError("a judged step is decided")
         case _:
@@ -111,7 +111,7 @@ def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Stan
             return Waits(renew=False)
     last = traces[0] if traces else None
     if last is not None and last.outputs == stands:
-        if last.inputs != now.inputs:
+        if last.inputs != now.inputs and last.action == now.action:
             return Waits(renew=True)
         if last.gate == now.gate and last.gate_inputs == now.gate_inputs:
             return Keeps()
@@ -119,28 +119,57 @@ def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Stan
     return Rechecks(placed, _reasons(judge(now, traces)), None) if step.checks else Keeps(adopt=placed)
 
 
-def _unclaimed(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping[str, object]) -> tuple[str, ...]:
+def _unclaimed(facts: Facts, step: Step, known: Mapping[str, Made]) -> tuple[str, ...]:
     """Files in a file or directory output that nothing of ours made; a glob leaves its bystanders alone."""
-    found = []
-    for artifact in step.outputs:
-        if artifact.kind in (Kind.FILE, Kind.DIRECTORY):
-            for member in members(facts.folders, artifact):
-                if not any(member in trace.outputs for trace in traces) and member not in known:
-                    found.append(member)
-    return tuple(found)
-
-
-def _edited(facts: Facts, now: Now, traces: Sequence[Trace]) -> tuple[str, ...]:
-    """The members whose bytes no trace knows, also when the Wavefile says since how else to compare them."""
     return tuple(
         member
-        for member in edited(now, traces)
-        if member in traces[0].by_hand or not any(_same(facts, member, trace) for trace in traces)
+        for artifact in step.outputs
+        if artifact.kind in (Kind.FILE, Kind.DIRECTORY)
+        for member in made_members(facts.folders, artifact)
+        if member not in known
     )
 
 
-def _same(facts: Facts, member: str, trace: Trace) -> bool:
-    return member in trace.outputs and facts.is_as_recorded(member, trace.outputs[member])
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """The standing members whose bytes no run made, or that a person had accepted.
+
+    ``stops``: those for which ``on_edit: fail`` stops; of a database whose rows are what they
+    were, the bytes may have changed by being read.
+    """
+
+    all: tuple[str, ...]
+    stops: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+
+def _edited(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping[str, Made]) -> _Edited:
+    found: list[str] = []
+    stops: list[str] = []
+    reasons: list[Reason] = []
+    for member in facts.outputs(step):
+        made = known.get(member)
+        digest = facts.output_digest(step, member) if made is not None else None
+        if made is None or digest is None or _is_as_made(facts, step, member, digest, made, traces):
+            continue
+        found.append(member)
+        if made.by_hand or facts.how_compared(step, member) != "sqlite" or digest != made.digest:
+            stops.append(member)
+            reasons.append(OutputEdited(member, made.digest, digest))
+    return _Edited(tuple(found), tuple(stops), tuple(reasons))
+
+
+def _is_as_made(facts: Facts, step: Step, member: str, digest: str, made: Made, traces: Sequence[Trace]) -> bool:
+    """Whether its bytes are in the record of some run, also if the Wavefile says since how else to compare them."""
+    if made.by_hand:
+        return False
+    recorded = [made.digest, *(trace.outputs[member] for trace in traces if member in trace.outputs)]
+    if digest in recorded:
+        if facts.how_compared(step, member) in ("made", "folder", "stat"):
+            return True
+        raws = {made.raw, *(trace.raw.get(member, "") for trace in traces)} - {""}
+        return not raws or facts.raw_digest(member) in raws
+    return any(facts.is_as_recorded(member, before) for before in recorded)
 
 
 def _reasons(verdict: Verdict) -> tuple[Reason, ...]:

@@ -6,6 +6,8 @@ and Peyton Jones, "Build Systems à la Carte" (2018).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from wavebuild.declare.model import Step
@@ -30,6 +32,17 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     moved: tuple[str, ...] = ()  # inputs that changed while it ran: never fresh
     by_touch: bool = False
     by_hand: tuple[str, ...] = ()  # members that a person made and accepted
+    raw: dict[str, str] = {}  # digests of the bytes, of members that are compared otherwise
+
+
+class Made(NamedTuple):
+    """What is on record of a member that some step made, or whose bytes a person had accepted as made."""
+
+    digest: str
+    key: str  # of its maker's traces
+    scope: str  # the --set values it was made under
+    by_hand: bool
+    raw: str  # the digest of its bytes; "" where they were never read
 
 
 def key(step: Step) -> str:

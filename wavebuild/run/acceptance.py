@@ -5,19 +5,23 @@ It does not know how traces are kept: a trace in, a trace out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from wavebuild.declare.model import Step
+from wavebuild.declare.model import Kind, Step
 from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.trace import Made, Trace
 
 
-def present(facts: Facts, number: int, run: str, began: float) -> Trace:
-    """A trace of what stands now, as if the step had just made it. Refuses missing outputs and inputs."""
+def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, began: float, chosen: str = "") -> Trace:
+    """A trace of what stands now, as if the step had just made it. Refuses missing outputs and inputs.
+
+    Members that no run made, or that differ from what one made, are by hand: they are never
+    overwritten without a copy. ``chosen``: of a glob's members that no run made, only this one.
+    """
     step = facts.graph.wavefile.steps[number]
     read = facts.read(number)
     if read.missing:
@@ -25,6 +29,10 @@ def present(facts: Facts, number: int, run: str, began: float) -> Trace:
         raise mistake("missing-input", f"step {step.name!r} reads {names}, which is not there", step.place)
     now = facts.now(number, read, (), began, forced=False)
     outputs = stands(facts, step)
+    if chosen:
+        globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
+        standing_by = [m for m in outputs if m not in known and m != chosen and any(covers(g, m) for g in globs)]
+        outputs = {member: digest for member, digest in outputs.items() if member not in standing_by}
     for artifact in step.outputs:
         if not artifact.optional and not any(covers(artifact, member.rstrip("/")) for member in outputs):
             raise mistake(
@@ -34,9 +42,27 @@ def present(facts: Facts, number: int, run: str, began: float) -> Trace:
                 "make it, or build the step",
             )
     return Trace(
-        step.name, run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs), dict(now.gate_inputs), outputs,
+        step=step.name,
+        run=run,
+        began=began,
+        seconds=0.0,
+        action=dict(now.action),
+        gate=dict(now.gate),
+        inputs=dict(now.inputs),
+        gate_inputs=dict(now.gate_inputs),
+        outputs=outputs,
         by_touch=True,
-    )  # fmt: skip
+        by_hand=tuple(sorted(member for member in outputs if is_by_hand(facts, member, outputs[member], known))),
+        raw=facts.raw_digests(step, outputs),
+    )
+
+
+def is_by_hand(facts: Facts, member: str, digest: str, known: Mapping[str, Made]) -> bool:
+    """Whether what stands at a member is a person's: made by no run, edited since, or accepted before."""
+    made = known.get(member)
+    if made is None or made.by_hand or made.digest != digest:
+        return True
+    return bool(made.raw) and facts.raw_digest(member) != made.raw
 
 
 def stands(facts: Facts, step: Step) -> dict[str, str]:
@@ -49,19 +75,14 @@ def stands(facts: Facts, step: Step) -> dict[str, str]:
     return found
 
 
-def with_accepted(trace: Trace, outputs: dict[str, str], chosen: Collection[str]) -> Trace:
-    """The last trace with the digests of these members replaced by those of what stands there, and nothing else."""
-    digests = trace.outputs | {member: outputs[member] for member in chosen}
+def with_accepted(facts: Facts, trace: Trace, step: Step, chosen: Mapping[str, str]) -> Trace:
+    """The last trace with these members' digests in the place of those it had, and nothing else."""
     by_hand = tuple(sorted({*trace.by_hand, *chosen}))
-    return msgspec.structs.replace(trace, outputs=digests, by_hand=by_hand)
+    raw = trace.raw | facts.raw_digests(step, chosen)
+    return msgspec.structs.replace(trace, outputs={**trace.outputs, **chosen}, by_hand=by_hand, raw=raw)
 
 
 def blessed(trace: Trace, inputs: Mapping[str, str]) -> Trace:
     """A trace whose inputs moved while it ran, or whose step failed since, taken as good for what they are now."""
     now = {member: inputs[member] for member in trace.moved if member in inputs}
     return msgspec.structs.replace(trace, inputs=trace.inputs | now, moved=(), void=False)
-
-
-def differing(trace: Trace, outputs: dict[str, str]) -> Sequence[str]:
-    """The standing members that are not what the trace recorded."""
-    return [member for member, digest in outputs.items() if trace.outputs.get(member) != digest]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wavebuild import disk
-from wavebuild.declare.model import Argument, Call, Manual, Run, Step, Text
+from wavebuild.declare.model import Argument, Artifact, Call, Kind, Manual, Run, Step, Text
 from wavebuild.declare.templates import render, render_value
 from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
@@ -127,10 +127,24 @@ def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
         return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
 
     read = this.read
-    inputs = Paths(map(here, read.files), {name: list(map(here, paths)) for name, paths in read.named})
-    made = {artifact.name: [here(artifact.path)] for artifact in step.outputs if artifact.name}
-    outputs = Paths((here(artifact.path) for artifact in step.outputs), made)
+    inputs = Paths(map(here, read.files), _by_name(step.inputs, read.named, here))
+    made = [(artifact.name, (artifact.path,)) for artifact in step.outputs if artifact.name]
+    outputs = Paths((here(artifact.path) for artifact in step.outputs), _by_name(step.outputs, made, here))
     return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": invocation.root, "step": step.name}
+
+
+def _by_name(
+    artifacts: Sequence[Artifact], found: Sequence[tuple[str, Sequence[str]]], here: Callable[[str], str]
+) -> dict[str, str | list[str]]:
+    """What each name stands for: the path of its one file, else the list of its paths."""
+    named: dict[str, list[str]] = {}
+    for name, paths in found:
+        named.setdefault(name, []).extend(map(here, paths))
+    kinds = {name: [artifact.kind for artifact in artifacts if artifact.name == name] for name in named}
+    return {
+        name: paths[0] if kinds[name] == [Kind.FILE] and paths else paths  # none: optional, and not there
+        for name, paths in named.items()
+    }
 
 
 def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:

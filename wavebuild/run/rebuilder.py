@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,8 +19,9 @@ from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import Graph
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
-from wavebuild.judge.members import members
+from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import Reason
+from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import transaction
@@ -65,6 +66,7 @@ class _Life:
     checking: bool = False
     seconds: float = 0.0
     command: str = ""
+    stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
 
 
@@ -105,7 +107,7 @@ class Rebuilder:
         match standing:
             case Keeps(adopt):
                 if adopt is not None:
-                    self._records.record(key(step), self._adopted(step, adopt, clock))
+                    self._records.record(key(step), self._adopted(step, adopt, clock), placed=True)
                 return self._settled(step, Outcome.KEPT)
             case Runs(now, reasons, displaced):
                 return Due(number, reasons, read, now, displaced=displaced)
@@ -146,8 +148,8 @@ class Rebuilder:
                 life.attempt = self._attempt(step, due, identity)
                 self._records.begin(life.attempt)
                 transaction.set_aside(self._root, life.attempt)
-                for path in life.attempt.aside:
-                    self._facts.digests.forget(path.rstrip("/"))
+                self._forget(life.attempt.aside)
+                life.stood = self._stamps(life.attempt.bystanders)
             else:
                 life.checking = True
             job = self._job(life)
@@ -160,25 +162,11 @@ class Rebuilder:
     def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
         self._refuse_led_astray(step)
         known = self._records.made()
-        standing = [
-            member
-            for member in dict.fromkeys((*due.now.outputs, *due.displaced))
-            if os.path.lexists(self._facts.digests.absolute(member.rstrip("/")))
-        ]
-        # A member that an earlier declaration of this or another step made stands here too.
-        standing += [m for m in self._facts.outputs(step) if m in known and m not in standing]
-        foreign = [
-            m for m in standing
-            if m not in due.now.outputs and m in known and self._facts.output_digest(step, m) != known[m][0]
-        ]  # fmt: skip
-        aside = transaction.plan_aside(identity, standing)
-        others = [
-            member
-            for artifact in step.outputs
-            if artifact.kind is Kind.GLOB
-            for member in members(self._facts.folders, artifact)
-            if member not in aside
-        ]
+        displaced = frozenset(due.displaced)
+        covered = self._facts.outputs(step)
+        ours = [member for member in covered if member in known or member in displaced]
+        others = [member for member in covered if member not in known and member not in displaced]
+        aside = transaction.plan_aside(identity, ours)
         bystanders = {member: f"{transaction.ASIDE}/{identity}/b{number}" for number, member in enumerate(others)}
         return Attempt(
             id=identity,
@@ -188,13 +176,13 @@ class Rebuilder:
             aside=aside,
             bystanders=bystanders,
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.outputs),
-            displaced=transaction.plan_displaced(self._invocation.run, dict.fromkeys((*due.displaced, *foreign))),
+            displaced=transaction.plan_displaced(self._invocation.run, due.displaced),
         )
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
         for artifact in step.outputs:
-            folder = os.path.dirname(artifact.path)
+            folder = transaction.fixed_folder(artifact)
             if folder in self._safe_folders:
                 continue
             real, root = disk.real(self._facts.digests.absolute(folder)), disk.real(self._root)
@@ -264,7 +252,8 @@ class Rebuilder:
         for artifact in step.outputs:
             if artifact.optional:
                 continue
-            found = [path for path in members(self._facts.folders, artifact) if not self._only_stands_by(life, path)]
+            there = made_members(self._facts.folders, artifact)
+            found = [path for path in there if not self._only_stands_by(life, path)]
             if not found:
                 if artifact.kind is Kind.DIRECTORY:
                     return f"it ended well but made nothing in {artifact.text}"
@@ -274,14 +263,17 @@ class Rebuilder:
         return ""
 
     def _only_stands_by(self, life: _Life, path: str) -> bool:
-        attempt = life.attempt
-        return path in attempt.bystanders and not transaction.bystander_changed(self._root, attempt, path)
+        """Whether a file was there before and the step has not so much as written the same bytes to it."""
+        return path in life.stood and life.stood[path] == stamp(self._facts.digests.absolute(path))
+
+    def _stamps(self, paths: Iterable[str]) -> dict[str, Stamp]:
+        return {path: stamp(self._facts.digests.absolute(path)) for path in paths}
 
     def _succeeded(self, step: Step, life: _Life) -> Settled:
         due = life.due
         if due.adopt:
             self._records.learn(self._facts.digests.take_learned())
-            self._records.record(key(step), self._adopted(step, due.now, life.began))
+            self._records.record(key(step), self._adopted(step, due.now, life.began), placed=True)
             return self._settled(step, Outcome.KEPT, life)
         if due.gate_of is not None:
             self._records.learn(self._facts.digests.take_learned())
@@ -302,6 +294,7 @@ class Rebuilder:
             gate_inputs=dict(due.now.gate_inputs),
             outputs=outputs,
             moved=moved,
+            raw=self._facts.raw_digests(step, outputs),
         )
         attempt = self._with_changed_bystanders(life.attempt, outputs)
         self._records.learn(self._facts.digests.take_learned())
@@ -317,7 +310,7 @@ class Rebuilder:
         """The members the step made, with their digests."""
         outputs = {}
         for artifact in step.outputs:
-            for path in members(self._facts.folders, artifact):
+            for path in made_members(self._facts.folders, artifact):
                 if path in outputs or self._only_stands_by(life, path):
                     continue
                 self._refuse_outside(path)
@@ -334,7 +327,11 @@ class Rebuilder:
 
     def _with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
         """Whoever's file the step changed: its former bytes are kept."""
-        changed = [path for path in attempt.bystanders if path in outputs]
+        changed = [
+            path
+            for path in attempt.bystanders
+            if path in outputs and transaction.bystander_changed(self._root, attempt, path)
+        ]
         if not changed:
             return attempt
         displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
@@ -362,6 +359,7 @@ class Rebuilder:
             life.tries += 1
             life.checking = step.action is None
             transaction.make_folders(self._root, step.outputs)
+            life.stood = self._stamps(life.attempt.bystanders)
             return Again(life.due.number, delay)
         return self._give_up(step, life, ended)
 
@@ -395,7 +393,7 @@ class Rebuilder:
         self._lives.pop(life.due.number, None)
         return self._end_of_failure(step, life, ended, outcome)
 
-    def _forget(self, paths: Sequence[str]) -> None:
+    def _forget(self, paths: Iterable[str]) -> None:
         for path in paths:
             self._facts.digests.forget(path.rstrip("/"))
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from wavebuild.judge.stamp import Stamp
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.trace import Made, Trace
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -60,8 +60,8 @@ class Records(Protocol):
     def traces(self, key: str) -> Sequence[Trace]:
         """The kept traces, newest first."""
 
-    def made(self) -> Mapping[str, tuple[str, str, str]]:
-        """Every member on record as made by a step: path → (digest, key of its maker's traces, scope)."""
+    def made(self) -> Mapping[str, Made]:
+        """Every member on record as made by a step."""
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
         """Digests to be written with the next deed."""
@@ -75,8 +75,8 @@ class Records(Protocol):
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
         """The end of an attempt without success; ``void`` traces are never fresh again."""
 
-    def record(self, key: str, trace: Trace) -> None:
-        """A trace without an attempt: a gate judged again, a manual output, a touch."""
+    def record(self, key: str, trace: Trace, placed: bool = False) -> None:
+        """A trace without an attempt: a gate judged again, a touch; ``placed``: the members are a person's own."""
 
     def settle(self, result: Result) -> None:
         """A result without a trace."""

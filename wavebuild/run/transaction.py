@@ -12,12 +12,16 @@ from collections.abc import Container, Iterable
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.errors import Place
-from wavebuild.judge.members import Folders, members
+from wavebuild.graph import excluded, is_wild
+from wavebuild.judge.members import Folders, made_members
 from wavebuild.run.records import Attempt
 
 ASIDE = ".wavebuild/aside"
 FAILED = ".wavebuild/failed"
 DISPLACED = ".wavebuild/displaced"
+
+FAILURES_KEPT = 4
+"""How many earlier failures of a step have what they left kept beside that of the last, as STEP~1 …"""
 
 
 def plan_aside(attempt: str, paths: Iterable[str]) -> dict[str, str]:
@@ -46,32 +50,29 @@ def set_aside(root: str, attempt: Attempt) -> None:
         disk.move(_at(root, path), _at(root, there))
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY:
-            _remove_emptied(_at(root, artifact.path))
+            _remove_emptied(root, artifact)
     make_folders(root, covered(attempt))
 
 
 def make_folders(root: str, outputs: Iterable[Artifact]) -> None:
     """The folders of outputs exist when a step starts."""
     for artifact in outputs:
-        match artifact.kind:
-            case Kind.DIRECTORY:
-                disk.make_folder(_at(root, artifact.path))
-            case Kind.FILE:
-                folder = os.path.dirname(artifact.path)
-                if folder:
-                    disk.make_folder(_at(root, folder))
-            case Kind.GLOB:
-                fixed = artifact.path.split("/")[:-1]
-                wild = next((n for n, part in enumerate(fixed) if any(sign in part for sign in "*?[")), len(fixed))
-                if wild:
-                    disk.make_folder(_at(root, "/".join(fixed[:wild])))
-            case Kind.STEP | Kind.ENV:
-                pass
+        if artifact.covers_files:
+            disk.make_folder(_at(root, fixed_folder(artifact)))
+
+
+def fixed_folder(artifact: Artifact) -> str:
+    """The folder that all members of an artifact lie in, as far as its text says; "" is the root."""
+    if artifact.kind is Kind.DIRECTORY:
+        return artifact.path
+    parts = artifact.path.split("/")[:-1]
+    wild = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
+    return "/".join(parts[:wild])
 
 
 def partial_outputs(folders: Folders, attempt: Attempt) -> list[str]:
     """What the attempt left at its outputs: everything there that was neither set aside nor stood by unchanged."""
-    found = {path for artifact in covered(attempt) for path in members(folders, artifact)}
+    found = {path for artifact in covered(attempt) for path in made_members(folders, artifact)}
     left = []
     for path in sorted(found):
         if path in attempt.aside and not os.path.lexists(_at(folders.root, attempt.aside[path])):
@@ -87,7 +88,9 @@ def bystander_changed(root: str, attempt: Attempt, path: str) -> bool:
     here, copy = _at(root, path), _at(root, attempt.bystanders[path])
     if not os.path.lexists(copy):
         return False
-    if not os.path.isfile(here) or os.path.islink(here) != os.path.islink(copy):
+    if os.path.islink(here) or os.path.islink(copy):
+        return not (os.path.islink(here) and os.path.islink(copy) and disk.read_link(here) == disk.read_link(copy))
+    if not os.path.isfile(here):
         return True
     return disk.sha256(here)[0] != disk.sha256(copy)[0]
 
@@ -97,7 +100,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     left = partial_outputs(folders, attempt)
     if left:
         keep = f"{FAILED}/{attempt.step}"
-        disk.remove_tree(_at(folders.root, keep))
+        _make_room(_at(folders.root, keep))
         for path in left:
             disk.move(_at(folders.root, path), _at(folders.root, f"{keep}/{path.rstrip('/')}"))
     for path, copy in attempt.bystanders.items():
@@ -111,7 +114,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     }
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY:
-            _remove_emptied(_at(folders.root, artifact.path), former)
+            _remove_emptied(folders.root, artifact, former)
     return left
 
 
@@ -162,18 +165,33 @@ def _clear_way(root: str, attempt: Attempt, path: str) -> None:
 
 
 def _at(root: str, path: str) -> str:
-    return os.path.join(root, path.rstrip("/"))
+    return os.path.join(root, path.rstrip("/")) if path else root
 
 
-def _remove_emptied(top: str, keep: Container[str] = ()) -> None:
-    """Removes the empty folders below a folder, but those to keep; the folder itself stays."""
-    if not os.path.isdir(top) or os.path.islink(top):
-        return
-    for entry in disk.entries(top):
-        if entry.is_dir(follow_symlinks=False):
-            _remove_emptied(entry.path, keep)
-            if entry.path not in keep:
-                _remove_if_empty(entry.path)
+def _make_room(keep: str) -> None:
+    """What earlier failures left is kept a while: a person's file may have got among it."""
+    disk.remove_tree(f"{keep}~{FAILURES_KEPT}")
+    for number in range(FAILURES_KEPT - 1, -1, -1):
+        older = f"{keep}~{number}" if number else keep
+        if os.path.lexists(older):
+            disk.move(older, f"{keep}~{number + 1}")
+
+
+def _remove_emptied(root: str, artifact: Artifact, keep: Container[str] = ()) -> None:
+    """Removes the empty folders below an output directory, but those to keep and those that are not of it."""
+    top = _at(root, artifact.path)
+
+    def empty(folder: str) -> None:
+        if not os.path.isdir(folder) or os.path.islink(folder):
+            return
+        for entry in disk.entries(folder):
+            below = os.path.relpath(entry.path, root)
+            if entry.is_dir(follow_symlinks=False) and not excluded(artifact.exclude, f"{below}/any"):
+                empty(entry.path)
+                if entry.path not in keep:
+                    _remove_if_empty(entry.path)
+
+    empty(top)
 
 
 def _remove_if_empty(folder: str) -> None:

@@ -5,10 +5,12 @@ It does not know what is in them. All paths are absolute.
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 
 from wavebuild import disk
+from wavebuild.errors import Place, WavebuildError, mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Layout:
     @property
     def state(self) -> str:
         return f"{self.home}/state/{self._name}.db"
+
+    def others(self) -> list[str]:
+        """The states of the other Wavefiles of this root."""
+        folder = f"{self.home}/state"
+        names = [entry.name for entry in disk.entries(folder) if entry.name.endswith(".db")]
+        return [path for name in names if (path := f"{folder}/{name}") != self.state]
 
     @property
     def settled(self) -> str:
@@ -51,3 +59,32 @@ class Layout:
         ignore = f"{self.home}/.gitignore"
         if not os.path.exists(ignore):
             disk.write_atomic(ignore, b"*\n")
+
+
+def unwritable(what: str, path: str, error: OSError) -> WavebuildError:
+    """The message for a place of the state that the system does not let us use: whose it is, and what helps."""
+    remedy = ""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        there = _first_there(path)
+        remedy = (
+            f"{there} belongs to {_owner(there)}: take it over with `chown`, or remove it;\n"
+            "all that is lost with the state is what need not run again"
+        )
+    return mistake("unwritable", f"{what}: {error.strerror}", Place(path), remedy, exit_code=1)
+
+
+def _first_there(path: str) -> str:
+    """The path, or the nearest folder above it that exists."""
+    while not os.path.lexists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _owner(path: str) -> str:
+    import pwd
+
+    number = os.lstat(path).st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

@@ -6,6 +6,7 @@ no decision is ever made from it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 from wavebuild import disk
 from wavebuild.errors import Place, mistake
+from wavebuild.store.layout import unwritable
 
 HELD = 3
 """Exit code: another wavebuild holds this project."""
@@ -27,7 +29,8 @@ class Lock:
 
     def release(self) -> None:
         if self._handle >= 0:
-            os.ftruncate(self._handle, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, 0)
             os.close(self._handle)
             self._handle = -1
 
@@ -35,10 +38,13 @@ class Lock:
 def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> Lock | None:
     """Takes the lock, waiting up to ``wait`` seconds; None if ``stopped`` meanwhile.
 
-    Raises WavebuildError (exit 3) that names the holder.
+    Raises WavebuildError: exit 3 and the holder's name, or exit 1 where the file cannot be opened.
     """
-    disk.make_folder(os.path.dirname(path))
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        disk.make_folder(os.path.dirname(path))
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise unwritable("the project cannot be held", path, error) from None
     until = time.monotonic() + wait
     while True:
         try:
@@ -66,8 +72,10 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
                 exit_code=HELD,
             )
         time.sleep(0.05)
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"pid {os.getpid()}, {_user()}@{os.uname().nodename}: {command}\n".encode(), 0)
+    said = os.fsencode(f"pid {os.getpid()}, {_user()}@{os.uname().nodename}: {command}\n")
+    with contextlib.suppress(OSError):  # the text only informs: on a full disk the lock holds without it
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, said, 0)
     return Lock(handle)
 
 

@@ -15,17 +15,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from wavebuild import disk
-from wavebuild.errors import Place, mistake
+from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge.stamp import Stamp
-from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
+from wavebuild.store.layout import unwritable
 from wavebuild.store.text import packed, restored, storable, unpacked
 
 VERSION = 1
 
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
-create table if not exists made (path text primary key, digest text, key text, scope text) without rowid;
+create table if not exists made (
+    path text primary key, digest text, key text, scope text, by_hand integer, raw text
+) without rowid;
 create table if not exists digests (
     name text primary key,
     dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob,
@@ -57,7 +60,7 @@ class State:
         for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
             self._traces.setdefault(restored(key), []).append((number, data))
         self._decoded: dict[str, list[Trace]] = {}
-        self._made: dict[str, tuple[str, str, str]] | None = None
+        self._made: dict[str, Made] | None = None
         self._digests: dict[str, tuple[Stamp, str]] | None = None
         self._last: dict[str, Result] | None = None
         self._pending: dict[str, tuple[Stamp, str]] = {}
@@ -72,11 +75,14 @@ class State:
             self._decoded[key] = found
         return found
 
-    def made(self) -> Mapping[str, tuple[str, str, str]]:
-        """Every member on record as made by a step: path → (digest, key of its maker's traces, scope)."""
+    def made(self) -> Mapping[str, Made]:
+        """Every member on record as made by a step."""
         if self._made is None:
-            rows = self._handle.execute("select path, digest, key, scope from made")
-            self._made = {restored(path): (digest, restored(key), scope) for path, digest, key, scope in rows}
+            rows = self._handle.execute("select path, digest, key, scope, by_hand, raw from made")
+            self._made = {
+                restored(path): Made(digest, restored(key), scope, bool(by_hand), raw)
+                for path, digest, key, scope, by_hand, raw in rows
+            }
         return self._made
 
     def digests(self) -> dict[str, tuple[Stamp, str]]:
@@ -96,6 +102,10 @@ class State:
         """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
         rows = self._handle.execute("select data, done from attempts order by id")
         return [(unpacked(data, _ATTEMPT), bool(done)) for data, done in rows]
+
+    def version(self) -> int:
+        """A number that is another one as soon as somebody else has written."""
+        return int(self._handle.execute("pragma data_version").fetchone()[0])
 
     def last_results(self) -> dict[str, Result]:
         """The latest result of every step that ever ran."""
@@ -129,16 +139,14 @@ class State:
         return [Result(*row) for row in rows]
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, when: str = "") -> Iterator[None]:
         """One transaction. A full disk or a lock is no damage: the build stops, and the state stays."""
         try:
             with self._handle:
                 yield
         except sqlite3.Error as error:
-            remedy = "the state is damaged: it is set aside by the next build" if is_damage(error) else ""
-            raise mistake(
-                "state-unwritable", f"the state cannot be written: {error}", Place(self._path), remedy, exit_code=1
-            ) from None
+            said = f"the state cannot be written{when and f', {when}'}: {error}"
+            raise mistake("state-unwritable", said, Place(self._path), _remedy(error), exit_code=1) from None
 
     # What is recorded
 
@@ -148,17 +156,17 @@ class State:
 
     def begin(self, attempt: Attempt) -> None:
         """The intent of an attempt, before the first file is touched."""
-        with self._writing():
+        with self._writing(f"as step {attempt.step} began"):
             self._write_attempt(attempt, done=False)
 
     def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
         """A success: trace, members and result in one transaction; the attempt stays while files wait to be moved."""
         kept = self.traces(key)
         gone = [path for path in (kept[0].outputs if kept else {}) if path not in trace.outputs]
-        with self._writing():
+        with self._writing(f"as step {result.step} ended"):
             self._append_trace(key, trace)
             ask = self._handle.executemany
-            ask("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
+            ask("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
             ask("delete from made where path = ? and key = ?", [(storable(path), storable(key)) for path in gone])
             self._write_result(result)
             self._write_pending()
@@ -167,23 +175,27 @@ class State:
             else:
                 self._handle.execute("delete from attempts where id = ?", (attempt.id,))
         if self._made is not None:
-            self._made.update({path: (digest, key, self._scope) for path, digest in trace.outputs.items()})
+            self._made.update(self._made_by(key, trace))
             for path in gone:
                 self._made.pop(path, None)
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
         """The end of a run that did not succeed; ``void`` traces keep their bytes known but are never fresh again."""
-        with self._writing():
+        with self._writing(f"as step {result.step} ended"):
             self._rewrite(key, {id(trace): msgspec.structs.replace(trace, void=True) for trace in void})
             self._write_result(result)
             self._write_pending()
             self._handle.execute("delete from attempts where id = ?", (attempt,))
 
-    def record(self, key: str, trace: Trace) -> None:
-        """A trace without a run: a touch, a gate judged again, a manual step whose output was placed."""
+    def record(self, key: str, trace: Trace, placed: bool = False) -> None:
+        """A trace without a run: a touch, a gate judged again; ``placed``: the members are a person's own."""
         with self._writing():
             self._append_trace(key, trace)
-            self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
+            ask = self._handle.executemany
+            if placed:
+                ask("delete from made where path = ?", [(storable(path),) for path in trace.outputs])
+            else:
+                ask("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
             self._write_pending()
         self._made = None
 
@@ -192,12 +204,12 @@ class State:
         with self._writing():
             last = self.traces(key)[0]
             self._rewrite(key, {id(last): trace})
-            self._handle.executemany("insert or replace into made values (?, ?, ?, ?)", self._members(key, trace))
+            self._handle.executemany("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
         self._made = None
 
     def settle(self, result: Result) -> None:
         """A result without a trace (a gate that failed again, a step that could not start)."""
-        with self._writing():
+        with self._writing(f"as step {result.step} ended"):
             self._write_result(result)
             self._write_pending()
 
@@ -214,7 +226,8 @@ class State:
     def run_began(self, run: str, began: float, jobs: int, schedule: str, command: str) -> None:
         with self._writing():
             self._handle.execute(
-                "insert or replace into runs values (?, ?, null, null, ?, ?, ?)", (run, began, jobs, schedule, command)
+                "insert or replace into runs values (?, ?, null, null, ?, ?, ?)",
+                (run, began, jobs, schedule, storable(command)),
             )
 
     def run_ended(self, run: str, seconds: float, exit_code: int) -> None:
@@ -231,8 +244,17 @@ class State:
     def close(self) -> None:
         self._handle.close()
 
-    def _members(self, key: str, trace: Trace) -> list[tuple[str, str, str, str]]:
-        return [(storable(path), digest, storable(key), self._scope) for path, digest in trace.outputs.items()]
+    def _made_by(self, key: str, trace: Trace) -> dict[str, Made]:
+        return {
+            path: Made(digest, key, self._scope, path in trace.by_hand, trace.raw.get(path, ""))
+            for path, digest in trace.outputs.items()
+        }
+
+    def _members(self, key: str, trace: Trace) -> list[tuple[str, str, str, str, bool, str]]:
+        return [
+            (storable(path), made.digest, storable(key), made.scope, made.by_hand, made.raw)
+            for path, made in self._made_by(key, trace).items()
+        ]
 
     def _append_trace(self, key: str, trace: Trace) -> None:
         rows = self._traces.setdefault(key, [])
@@ -298,6 +320,21 @@ class State:
             self._pending = {}
 
 
+def open_journal(path: str) -> State | None:
+    """The state of another Wavefile, to end what it left open; None if nothing is open in it.
+
+    Raises WavebuildError if it cannot be known.
+    """
+    state = read_state(path, held=False)
+    if state is None:
+        if os.path.getsize(path):
+            raise mistake("state-unusable", "the state is damaged", Place(path))
+        return None
+    left = state.attempts()
+    state.close()
+    return State(_open(path), path) if left else None
+
+
 def open_state(path: str, notice: list[str], scope: str = "") -> State:
     """The state, to be written to; a damaged one is set aside and said in ``notice``, and an empty one begun."""
     disk.make_folder(os.path.dirname(path))
@@ -312,32 +349,45 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
 
 
 def read_state(path: str, held: bool) -> State | None:
-    """The state, for questions: nothing is written; None if there is none yet or it cannot be read.
+    """The state, for questions: nothing is written; None if there is none yet or it is damaged.
 
     ``held``: somebody is writing to it at this moment. Else what a killed writer left in its log
-    is read from a copy, as reading it in place would write.
+    is read from a copy, as reading it in place would write. Raises WavebuildError if it may not be
+    read, or a newer wavebuild wrote it.
     """
-    if not os.path.exists(path):
-        return None
-    if held:
-        return _reading(path, "mode=ro")
-    if not os.path.exists(f"{path}-wal"):
-        return _reading(path, "mode=ro&immutable=1")
-    with tempfile.TemporaryDirectory(prefix="wavebuild-") as folder:
-        copied = os.path.join(folder, "state.db")
-        for suffix in ("", "-wal"):
-            disk.copy(path + suffix, copied + suffix)
-        return _reading(copied, "mode=rw")
-
-
-def _reading(path: str, flags: str) -> State | None:
     try:
-        handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
-        if _version(handle) == VERSION:
-            return _read_through(State(handle, path))
+        if disk.look(path) is None:
+            return None
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        if held:
+            return _reading(path, "mode=ro", path)
+        if disk.look(f"{path}-wal") is None:
+            return _reading(path, "mode=ro&immutable=1", path)
+        with tempfile.TemporaryDirectory(prefix="wavebuild-") as folder:
+            copied = os.path.join(folder, "state.db")
+            for suffix in ("", "-wal"):
+                disk.copy(path + suffix, copied + suffix)
+            return _reading(copied, "mode=rw", path)
+    except OSError as error:
+        raise unwritable("the state cannot be read", path, error) from None
+
+
+def _reading(path: str, flags: str, shown: str) -> State | None:
+    handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
+    try:
+        version = _version(handle)
+        if version == VERSION:
+            return _read_through(State(handle, shown))
+    except msgspec.DecodeError:
+        version = 0
+    except sqlite3.Error as error:
         handle.close()
-    except (sqlite3.Error, msgspec.DecodeError):
-        pass
+        if is_damage(error):
+            return None
+        raise mistake("unreadable", f"the state cannot be read: {error}", Place(shown), exit_code=1) from None
+    handle.close()
+    if version > VERSION:
+        raise _newer(shown, version)
     return None
 
 
@@ -356,12 +406,7 @@ def _open(path: str) -> sqlite3.Connection:
     version = _version(handle)
     if version > VERSION:
         handle.close()
-        raise mistake(
-            "state-newer",
-            f"the state was written by a newer wavebuild (version {version}, this one knows {VERSION})",
-            Place(path),
-            "use that wavebuild, or remove the file: all that is lost is what need not run again",
-        )
+        raise _newer(path, version)
     handle.execute("pragma journal_mode=wal")
     handle.execute("pragma synchronous=normal")
     if version < VERSION:
@@ -369,6 +414,27 @@ def _open(path: str) -> sqlite3.Connection:
         handle.execute(f"pragma user_version={VERSION}")
         handle.commit()
     return handle
+
+
+def _newer(path: str, version: int) -> WavebuildError:
+    return mistake(
+        "state-newer",
+        f"the state was written by a newer wavebuild (version {version}, this one knows {VERSION})",
+        Place(path),
+        "use that wavebuild, or remove the file: all that is lost is what need not run again",
+    )
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    """What helps when the state could not be written."""
+    if is_damage(error):
+        return "the state is damaged: it is set aside by the next build"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (10, 13):  # SQLITE_IOERR, SQLITE_FULL
+        return (
+            "make room on the disk and build again: nothing that was told as done is lost;\n"
+            "what failed steps left is in .wavebuild/failed and may be removed"
+        )
+    return ""
 
 
 def _version(handle: sqlite3.Connection) -> int:

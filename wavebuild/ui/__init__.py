@@ -7,5 +7,6 @@ It does not know how anything is decided or run. The way through:
 - ``view`` events → picture (pure); ``plain`` picture → lines on a terminal or a log; ``event_lines`` events → file
 - ``answers`` plan, status, list, explain, check, clean as text; ``drawing`` the graph; ``tables`` columns and wrapping
 - ``records`` the JSON shapes
-- ``words`` every word; ``escapes`` makes foreign text harmless; ``style`` what a stream can show; ``logs`` reads logs
+- ``words`` every word; ``escapes`` makes foreign text harmless; ``style`` what a stream can show; ``logs`` reads logs;
+  ``excerpts`` the source lines of late problems
 """

@@ -5,8 +5,9 @@ It does not know how an answer was found; a value comes in, lines go out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
 from wavebuild.errors import Problem
@@ -29,6 +30,8 @@ _COLOURS: dict[PlanWord, Colour] = {
     PlanWord.BLOCKED: "yellow",
     PlanWord.EXPANDS: "cyan",
 }
+
+_NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 # plan
@@ -164,25 +167,59 @@ def _list_row(graph: Graph, at: int) -> tuple[str, ...]:
 # explain
 
 
-def explain_lines(explanation: Explanation, style: Style) -> list[str]:
-    """The chain of causes, each link under the one it caused."""
+def explain_lines(
+    explanation: Explanation, style: Style, upstream: Mapping[str, Collection[str]] = _NOTHING
+) -> list[str]:
+    """Every cause under the step that names it, the steps that were asked about side by side.
+
+    ``upstream``: the steps before each one, for those that are blocked: no reason names who stops them.
+    """
     if not explanation.chain:
         return [f"{escaped(explanation.subject)}: nothing is known of it"]
+    known = {cause.step: cause for cause in explanation.chain}
+    below = {name: _named_by(cause, known, upstream) for name, cause in known.items()}
+    named = {name for names in below.values() for name in names}
     out: list[str] = []
-    for depth, cause in enumerate(explanation.chain):
-        out += _cause(cause, depth, style)
+    told: set[str] = set()
+    left = [(name, 0) for name in reversed(known) if name not in named]
+    while left:
+        name, depth = left.pop()
+        if name in told:
+            out.append(f"{_indent(depth)}{_verdict(known[name], style)}, see above")
+            continue
+        told.add(name)
+        out += _cause(known[name], depth, style)
+        left += [(other, depth + 1) for other in reversed(below[name])]
     return out
 
 
+def _named_by(cause: Cause, known: Mapping[str, Cause], upstream: Mapping[str, Collection[str]]) -> list[str]:
+    """The steps of the chain that this one is stale, undecided or blocked for."""
+    names: dict[str, None] = {}
+    for reason in cause.reasons:
+        names |= dict.fromkeys(words.reason_makers(reason))
+    if cause.word is PlanWord.BLOCKED:
+        stopped = (PlanWord.WAITING, PlanWord.BLOCKED)
+        names |= {each: None for each in upstream.get(cause.step, ()) if each in known and known[each].word in stopped}
+    return [name for name in names if name in known and name != cause.step]
+
+
 def _cause(cause: Cause, depth: int, style: Style) -> list[str]:
-    indent = "  " * min(depth, 12)
-    word = style.paint(words.plan_word(cause.word), _COLOURS[cause.word])
-    out = [f"{indent}{escaped(cause.step)} is {word}"]
+    indent = _indent(depth)
+    out = [f"{indent}{_verdict(cause, style)}"]
     for reason in cause.reasons:
         out += hanging(f"{indent}  because ", words.reason_in_full(reason), style.width)
     if not cause.reasons and cause.word is PlanWord.FRESH:
         out.append(f"{indent}  everything it reads and made is as its last success left it")
     return out
+
+
+def _verdict(cause: Cause, style: Style) -> str:
+    return f"{escaped(cause.step)} is {style.paint(words.plan_word(cause.word), _COLOURS[cause.word])}"
+
+
+def _indent(depth: int) -> str:
+    return "  " * min(depth, 12)
 
 
 # check, clean

@@ -309,7 +309,9 @@ def run(caller: Caller) -> int:
 
 def _refused(caller: Caller, error: WavebuildError) -> int:
     """The author's mistake: its lines and its exit code."""
-    caller.say(commands.problem_lines(error, caller.argv))
+    from wavebuild.ui.excerpts import located
+
+    caller.say(commands.problem_lines(located(error.problems, caller), caller.argv))
     return error.exit_code
 
 

@@ -17,7 +17,7 @@ from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
 
 if TYPE_CHECKING:
-    from wavebuild.engine import BuildResult, LogFile, Request
+    from wavebuild.engine import BuildResult, Explanation, LogFile, Request
     from wavebuild.graph import Graph
     from wavebuild.run.events import Event
     from wavebuild.ui.drawing import Format
@@ -157,8 +157,21 @@ def explain(caller: Caller, words: Sequence[str], where: Where, show: Show) -> i
         from wavebuild.ui.answers import explain_lines
 
         style = _stdout_style(caller, show)
-        _answer_text(caller, explain_lines(explanation, style), style)
+        upstream = _upstream(caller, request, explanation)
+        _answer_text(caller, explain_lines(explanation, style, upstream), style)
     return 0
+
+
+def _upstream(caller: Caller, request: Request, explanation: Explanation) -> dict[str, list[str]]:
+    """The steps before each blocked one of an explanation."""
+    from wavebuild.plan.model import PlanWord
+
+    blocked = [cause.step for cause in explanation.chain if cause.word is PlanWord.BLOCKED]
+    if not blocked:
+        return {}
+    whole = caller.engine().load(request).graph
+    steps = whole.wavefile.steps
+    return {name: [steps[at].name for at in whole.upstream[whole.number[name]]] for name in blocked}
 
 
 def graph(
@@ -210,8 +223,9 @@ def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
         _answer_record(caller, check_record(problems))
     else:
         from wavebuild.ui.answers import check_lines
+        from wavebuild.ui.excerpts import located
 
-        _answer_text(caller, check_lines(problems), _stdout_style(caller, show))
+        _answer_text(caller, check_lines(located(problems, caller)), _stdout_style(caller, show))
     return code
 
 
@@ -230,13 +244,34 @@ def _problems(caller: Caller, request: Request) -> tuple[tuple[Problem, ...], in
 def log(caller: Caller, words: Sequence[str], where: Where, wanted: WantedLog, show: Show) -> int:
     request = request_of(caller, where, words)
     step = _the_one(request.targets, "log needs one STEP")
-    found = _chosen(caller.engine().logs(request, step), step, wanted)
+    logs = caller.engine().logs(request, step)
+    if wanted.attempt is None and wanted.run is None and _printed_nothing(caller, request, step, logs):
+        return _say_nothing(caller, step, logs, wanted)
+    found = _chosen(logs, step, wanted)
     path = os.path.join(caller.engine().load(request).wavefile.root, found.path)
     if wanted.path:
         caller.answer([path])
         return 0
     style = _stdout_style(caller, show)
     _copy_log(caller, path, style.colours and style.terminal, wanted.follow)
+    return 0
+
+
+def _printed_nothing(caller: Caller, request: Request, step: str, logs: Sequence[LogFile]) -> bool:
+    """Whether the step ran after the newest log was written: a run that prints nothing leaves none."""
+    lines = caller.engine().status(replace(request, targets=(f"step:{step}",), only=True))
+    last = max((line.last_started for line in lines if line.step == step and line.last_started), default=None)
+    return last is not None and all(each.began < last for each in logs)
+
+
+def _say_nothing(caller: Caller, step: str, logs: Sequence[LogFile], wanted: WantedLog) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    said = f"the last run of {step!r} printed nothing"
+    older = f"an older log: wavebuild log {escaped(step)} --run {logs[0].run}" if logs else ""
+    if wanted.path:
+        raise mistake("no-log", said, remedy=older)
+    caller.say([line for line in (said, older) if line])
     return 0
 
 
@@ -346,12 +381,12 @@ def _answer_record(caller: Caller, record: Record) -> None:
     caller.answer([written(record)])
 
 
-def problem_lines(error: WavebuildError, argv: Sequence[str]) -> list[str]:
+def problem_lines(problems: Sequence[Problem], argv: Sequence[str]) -> list[str]:
     """The problems as shown; an unknown target may have been meant as a command."""
     from wavebuild.ui.escapes import escaped
 
     out: list[str] = []
-    for problem in error.problems:
+    for problem in problems:
         where = "" if problem.place else "wavebuild: "
         lines = [escaped(line) for line in problem.lines()]
         out += [where + lines[0], *lines[1:]]

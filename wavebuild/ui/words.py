@@ -98,6 +98,31 @@ def reason_artifact(reason: Reason) -> str | None:
             assert_never(reason)
 
 
+def reason_makers(reason: Reason) -> tuple[str, ...]:
+    """The steps that a reason names as its origin."""
+    match reason:
+        case InputChanged() | InputAdded() | InputRemoved():
+            return (reason.maker,) if reason.maker else ()
+        case Upstream():
+            return reason.makers
+        case (
+            NeverRan()
+            | Forced()
+            | Always()
+            | TooOld()
+            | FailedBefore()
+            | InputsMoved()
+            | ActionChanged()
+            | GateChanged()
+            | OutputMissing()
+            | OutputEdited()
+            | Unclaimed()
+        ):
+            return ()
+        case _:
+            assert_never(reason)
+
+
 def reason_change(reason: Reason) -> tuple[str | None, str | None]:
     """What was, and what is now; ``None`` where a reason has no such side."""
     match reason:

@@ -1,0 +1,60 @@
+"""The tour of the language does what its first lines say: copied into an empty folder, it builds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import REPOSITORY, Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_the_tour_builds_in_an_empty_folder_and_is_then_fresh(site: Site) -> None:
+    """Every form that the tour shows works as shown, and a second build has nothing to do."""
+    site.write("Wavefile", (REPOSITORY / "Wavefile.example").read_text(encoding="utf-8"))
+
+    first = site.build("-j4")
+    second = site.build("-j4")
+
+    assert "failed" not in first.err
+    assert second.err.startswith("nothing to do")
+    assert site.read("archive/weight.txt") == site.read("lists/weight.txt")
+
+
+def test_the_steps_of_the_tour_that_run_on_demand_build_too(site: Site) -> None:
+    """What the tour calls on_demand is built when it is named, once a person has placed the licence."""
+    site.write("Wavefile", (REPOSITORY / "Wavefile.example").read_text(encoding="utf-8"))
+    site.write("licence.txt", "granted\nby the town hall\n")
+
+    site.build("clock", "stall")
+
+    assert site.read("stall/plate.txt") == "granted\n"
+
+
+def test_a_name_of_one_file_is_a_text_and_any_other_name_a_list(site: Site) -> None:
+    """A call gets the path of a named file as one text; a glob, a directory or several files as a list."""
+    site.write("one.txt", "1")
+    site.write("some/a.txt", "a")
+    site.write(
+        "Wavefile",
+        """
+steps:
+  show:
+    inputs: {file: one.txt, glob: some/*.txt, folder: some/, pair: [one.txt, some/a.txt], none: {path: no.txt, optional: true}}
+    outputs: {seen: seen.txt}
+    call: shown:write
+    with:
+      into: "{{ outputs.seen }}"
+      seen: ["{{ inputs.file }}", "{{ inputs.glob }}", "{{ inputs.folder }}", "{{ inputs.pair }}", "{{ inputs.none }}"]
+""",
+    )
+    site.write("shown.py", "def write(into, seen):\n    open(into, 'w').write(repr(seen))\n")
+
+    site.build()
+
+    assert site.read("seen.txt") == "['one.txt', ['some/a.txt'], ['some/a.txt'], ['one.txt', 'some/a.txt'], []]"
