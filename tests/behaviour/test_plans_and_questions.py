@@ -158,6 +158,145 @@ class TestQuestions:
             diamond.build("aa.o")
 
 
+class TestBadInputs:
+    def test_every_missing_source_is_told_as_by_a_build(self, shop: Workshop):
+        """All in one report, whoever asks."""
+        shop.wavefile("steps: {a: {inputs: [s, t], outputs: a.o, run: x}, b: {inputs: u, outputs: b.o, run: x}}")
+        with pytest.raises(WavebuildError) as built:
+            shop.build()
+
+        for question in (shop.plan, shop.words, shop.stale, lambda: engine.explain(shop.request(), "a, b")):
+            with pytest.raises(WavebuildError) as asked:
+                question()
+            if question in (shop.plan, shop.words, shop.stale):
+                assert (str(asked.value), asked.value.exit_code) == (str(built.value), 2)
+        assert [problem.code for problem in built.value.problems] == ["missing-source"] * 3
+
+    def test_a_missing_source_of_an_unwanted_step_is_no_matter(self, diamond: Workshop):
+        """Only what is asked about."""
+        diamond.wavefile(DIAMOND + "  e: {inputs: nowhere, outputs: e.o, run: x}\n")
+
+        assert diamond.plan("d") == {"a": "FRESH", "b": "FRESH", "c": "FRESH", "d": "FRESH"}
+
+    def test_an_input_that_cannot_be_read_blocks_its_readers_alone(self, diamond: Workshop):
+        """Foreseen as it happens: a key of a file that is none, and a folder where a file is declared."""
+        more = "  e: {inputs: odd.json#k, outputs: e.o, run: x}\n  f: {inputs: odd, outputs: f.o, run: x}\n"
+        diamond.wavefile(DIAMOND + more)
+        (diamond.root / "odd.json").mkdir()
+        (diamond.root / "odd").mkdir()
+
+        words, outcomes = diamond.plan(), diamond.build(keep_going=True).outcomes
+
+        assert (words["e"], words["f"], words["d"]) == ("BLOCKED", "BLOCKED", "FRESH")
+        assert (outcomes["e"], outcomes["f"], outcomes["d"]) == ("failed", "failed", "kept")
+        assert {problem.code for problem in engine.check(diamond.request())} <= {"unreadable", "directory-as-file"}
+
+
+class TestHalfDone:
+    def cut_off(self, shop: Workshop, step: str) -> None:
+        """As if the build were killed when this step began."""
+
+        def cut(event: object) -> None:
+            if isinstance(event, StepStarted) and event.step == step:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            shop.build(meanwhile=cut)
+        shop.ran()
+
+    def test_a_step_that_runs_at_this_moment_is_shown_as_running(self, diamond: Workshop):
+        """With the reason why it was begun, and not what it has half done."""
+        seen: list[tuple[str, str, list[str]]] = []
+
+        def ask(event: object) -> None:
+            if isinstance(event, StepStarted):
+                diamond.put(f"{event.step}.o", "half")
+                words = diamond.plan()
+                seen.append((event.step, words[event.step], diamond.reasons(event.step)))
+
+        diamond.put("s", "y")
+        diamond.build(meanwhile=ask)
+
+        assert [(step, word) for step, word, _ in seen] == [(name, "RUN") for name in "abcd"]
+        assert all(set(reasons) == {"InputChanged"} for _, _, reasons in seen)
+
+    def test_a_step_that_runs_for_the_first_time_has_no_strangers_in_its_way(self, shop: Workshop):
+        """What it has made so far is its own."""
+        seen: list[tuple[str, list[str]]] = []
+
+        def ask(event: object) -> None:
+            if isinstance(event, StepStarted) and event.step == "a":
+                shop.put("a.o", "half")
+                seen.append((shop.plan()["a"], shop.reasons("a")))
+
+        shop.wavefile(DIAMOND)
+        shop.put("s", "x1")
+        shop.build(meanwhile=ask)
+
+        assert seen == [("RUN", ["NeverRan"])]
+
+    def test_after_a_cut_off_an_edit_that_is_undone_leaves_all_fresh(self, diamond: Workshop):
+        """What was set aside counts as standing, what was half made as not there; the next build says the same."""
+        diamond.put("s", "y")
+        self.cut_off(diamond, "a")
+        diamond.put("a.o", "half")
+        diamond.put("s", "x1")
+
+        words = diamond.plan()
+        fresh = not diamond.stale()
+
+        assert words == dict.fromkeys("abcd", "FRESH")
+        assert fresh
+        assert diamond.build().ran == []
+
+    def test_after_a_cut_off_of_a_folder_its_members_are_the_former(self, shop: Workshop):
+        """Those half made are none, for the step as for who reads the folder."""
+        shop.wavefile(
+            "steps:\n"
+            "  a: {inputs: s, outputs: out/, run: 'note a; cp s out/one; mkdir -p out/empty'}\n"
+            "  b: {inputs: out/, outputs: b.o, run: 'note b; ls out > b.o'}\n"
+            "  c: {inputs: 'out/*', outputs: c.o, run: 'note c; ls out > c.o'}\n"
+        )
+        shop.put("s", "x1")
+        shop.settle()
+        shop.put("s", "y")
+        self.cut_off(shop, "a")
+        shop.put("out/two", "half")
+        shop.put("s", "x1")
+
+        assert shop.plan() == dict.fromkeys("abc", "FRESH")
+        assert shop.build().ran == []
+
+    def test_what_another_wavefile_has_half_done_is_seen_through_too(self, diamond: Workshop):
+        """A question about one reads what the other set aside."""
+        diamond.put("Wavefile.ci", "steps: {x: {inputs: d.o, outputs: x.o, run: 'note x; cp d.o x.o'}}")
+        diamond.settle(file="Wavefile.ci")
+        (diamond.root / "d.o").unlink()
+        diamond.build()
+        (diamond.root / "c.o").unlink()
+        diamond.put("s", "y")
+
+        def cut(event: object) -> None:
+            if isinstance(event, StepStarted) and event.step == "d":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            diamond.build(meanwhile=cut)
+        diamond.ran()
+
+        assert diamond.plan(file="Wavefile.ci") == {"x": "FRESH"}
+        assert diamond.build(file="Wavefile.ci").ran == []
+        assert diamond.read("d.o") == "x\nx\n"
+
+
+class TestWithoutState:
+    def test_the_evidence_is_worth_nothing_without_the_state_it_stems_from(self, diamond: Workshop):
+        """Whoever removed the state wants it anew."""
+        (diamond.root / ".wavebuild/state/Wavefile.db").unlink()
+
+        assert diamond.stale()
+
+
 class TestLogs:
     def test_logs_are_kept_for_the_last_runs(self, diamond: Workshop):
         """As many as settings.log_keep, newest first."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from wavebuild import disk
-from wavebuild.declare.model import Kind
+from wavebuild.declare.model import Call, Kind, Step
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import Request
 from wavebuild.graph import reads
@@ -60,16 +60,20 @@ def _settled_folders(project: Project, facts: Facts, state: State, wanted: Itera
     looks = facts.with_folders(again)
     for number in wanted:
         step = project.wavefile.steps[number]
-        if (
-            not any(a.kind in (Kind.DIRECTORY, Kind.GLOB, Kind.STEP) for a in (*reads(step), *step.outputs))
-            and not step.code
-        ):
+        if not _looks_into_folders(step):
             continue
         known = state.made()
         standing = stand(looks, number, looks.read(number), state.traces(key(step)), known, time.time(), forced=False)
         if standing != Keeps():
             return None
     return again
+
+
+def _looks_into_folders(step: Step) -> bool:
+    actions = (step.action, *(check.action for check in step.checks))
+    kinds = {artifact.kind for artifact in (*reads(step), *step.outputs)}
+    listing = not kinds.isdisjoint((Kind.DIRECTORY, Kind.GLOB, Kind.STEP))
+    return listing or bool(step.code) or any(isinstance(action, Call) for action in actions)
 
 
 def _now(folders: Folders) -> Iterable[os.stat_result | None]:

@@ -170,8 +170,11 @@ class Digests:
             if reading.how == "folder" and found:
                 # What is in a folder has members of its own: of the folder only its being there counts.
                 return (*found[:2], 0, 0, 0)
-            # What was committed last may be in the log beside a database alone.
-            return found + stamp(self.absolute(f"{reading.path}-wal")) if reading.how == "sqlite" else found
+            if reading.how == "sqlite":
+                # What was committed last may be in the log beside it alone; reading that moves its ctime.
+                log = stamp(self.absolute(f"{reading.path}-wal"))
+                return found + (*log[:4], log[3]) if log else found
+            return found
         except OSError as error:
             raise _unreadable(reading.path, error) from None
 

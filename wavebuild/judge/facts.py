@@ -159,8 +159,9 @@ class Facts:
         if not self.elsewhere:
             return listed(self.folders, artifact, other)
         stand = listed(self.folders, artifact, lambda path: path in self.elsewhere or other(path))
-        moved = [path for path, there in self.elsewhere.items() if there and covers(artifact, path.rstrip("/"))]
-        return sorted({*stand, *(path for path in moved if not other(path))})
+        folders = artifact.kind is Kind.DIRECTORY  # the only kind with empty folders as members
+        moved = [path for path, there in self.elsewhere.items() if there and (folders or not path.endswith("/"))]
+        return sorted({*stand, *(p for p in moved if covers(artifact, p.rstrip("/")) and not other(p))})
 
     def how_compared(self, step: Step, member: str) -> str:
         """A word of ``Reading.how``: the way in which an output member is compared."""

@@ -65,6 +65,7 @@ class _Life:
     tries: int = 1
     checking: bool = False
     seconds: float = 0.0
+    of_this_try: float = 0.0
     command: str = ""
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
@@ -208,7 +209,9 @@ class Rebuilder:
     def _job(self, life: _Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
-        return job_of(self._invocation, Try(due.number, step, due.read, due.reasons, life.tries, life.checking))
+        job = job_of(self._invocation, Try(due.number, step, due.read, due.reasons, life.tries, life.checking))
+        # The action and its checks share the time of an attempt.
+        return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
     # The end
 
@@ -217,6 +220,7 @@ class Rebuilder:
         life = self._lives[ended.id]
         step = self._graph.wavefile.steps[ended.id]
         life.seconds += ended.seconds
+        life.of_this_try += ended.seconds
         if ended.leftovers:
             life.notes.append(f"it left {ended.leftovers} process(es) running: they were ended")
         try:
@@ -227,7 +231,9 @@ class Rebuilder:
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
                 if step.checks:
                     life.checking = True
-                    return self._job(life)
+                    job = self._job(life)
+                    life.command = shown(job, self._root)
+                    return job
             settled = self._succeeded(step, life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=_said(error)))
@@ -357,6 +363,7 @@ class Rebuilder:
                 )
             )
             life.tries += 1
+            life.of_this_try = 0.0
             life.checking = step.action is None
             transaction.make_folders(self._root, step.outputs)
             life.stood = self._stamps(life.attempt.bystanders)
