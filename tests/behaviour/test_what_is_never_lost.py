@@ -154,6 +154,20 @@ class TestAPersonsFile:
 
         assert everywhere(shop, "edited\n")
 
+    def test_a_step_that_would_overwrite_what_was_accepted_names_a_way_that_works(self, shop: Workshop):
+        """Accepting once more would change nothing."""
+        shop.wavefile("steps: {g: {outputs: [x, y], on_edit: fail, run: echo 1 > x; echo 1 > y}}")
+        shop.settle()
+        shop.put("x", "edited\n")
+        engine.accept(shop.request(), ["x"])
+        (shop.root / "y").unlink()
+        built = shop.build()
+
+        assert built.steps["g"].failure == "edited"
+        assert "accept x" not in built.steps["g"].detail
+        assert shop.build("g", force=True, only=True).code == 0
+        assert everywhere(shop, "edited\n")
+
     def test_accepting_what_nobody_edited_says_so(self, shop: Workshop):
         """It must not become a person's by that."""
         shop.wavefile("steps: {g: {outputs: x, run: echo 1 > x}}")

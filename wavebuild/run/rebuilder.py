@@ -115,7 +115,9 @@ class Rebuilder:
             case Rechecks(now, reasons, of):
                 return Due(number, reasons, read, now, gate_of=of, adopt=of is None)
             case Stops(why, paths, reasons):
-                ways = _ways_out(step.name, why, paths)
+                made = self._records.made()
+                accepted = all(path in made and made[path].by_hand for path in paths)
+                ways = _ways_out(step.name, why, paths, accepted)
                 return self._settled(step, Outcome.FAILED, failure=why, detail=ways, reasons=reasons)
             case Waits(renew):
                 return self._waiting(step, renew)
@@ -478,19 +480,20 @@ def _lies_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + os.sep)
 
 
-def _ways_out(step: str, why: str, paths: Sequence[str]) -> str:
+def _ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
     """What a person can do when a file of theirs stands where the step would write."""
     few = paths[:5]
     shown = " ".join(shlex.quote(path) for path in few)
     rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
-    what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
-    return "\n".join(
-        (
-            f"{shown}{rest} {what}, and the step would overwrite it. The ways out:",
-            f"  keep it as the result:  wavebuild accept {step if rest else shown}",
-            f"  make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})",
+    anew = f"make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})"
+    if accepted:
+        return (
+            f"{shown}{rest} was made by hand and accepted; now the step is stale again, and would overwrite it."
+            f" The ways out:\n  {anew}\n  or take back what made the step stale: wavebuild explain {step}"
         )
-    )
+    what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
+    keep = f"keep it as the result:  wavebuild accept {step if rest else shown}"
+    return f"{shown}{rest} {what}, and the step would overwrite it. The ways out:\n  {keep}\n  {anew}"
 
 
 def _why(ended: Ended, life: _Life) -> str:
