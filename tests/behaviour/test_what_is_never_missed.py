@@ -153,6 +153,20 @@ def test_the_file_of_a_manual_step_that_is_no_more_is_a_source_like_any(shop: Wo
     assert shop.read("o") == "1\n"
 
 
+def test_a_new_file_where_an_orphan_was_is_a_source(shop: Workshop):
+    """It is not what the step that is no more has made."""
+    shop.wavefile(
+        "steps: {m: {outputs: d/a.csv, run: echo 1 > d/a.csv}, r: {inputs: 'd/*.csv', outputs: o, run: cat d/* > o}}"
+    )
+    shop.put("d/b.csv", "b\n")
+    shop.settle()
+    shop.wavefile("steps: {r: {inputs: 'd/*.csv', outputs: o, run: note r; cat d/b.csv > o}}")
+    assert shop.settle().ran == ["r"]
+    shop.put("d/a.csv", "mine\n")
+
+    assert shop.build().ran == ["r"]
+
+
 # What a build with nothing to do must see, though it looks at stamps alone
 
 

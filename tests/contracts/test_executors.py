@@ -51,16 +51,6 @@ def test_every_job_ends_once_under_its_own_number(executor: Executor, tmp_path: 
     assert {one.failure for one in ended} == {""}
 
 
-def test_it_is_busy_while_a_job_has_not_been_told_as_ended(executor: Executor, tmp_path: Path):
-    """And not before, nor after."""
-    before = executor.busy
-    executor.submit(job(tmp_path, 0))
-    meanwhile = executor.busy
-    ends(executor, 1)
-
-    assert (before, meanwhile, executor.busy) == (False, True, False)
-
-
 def test_waiting_no_time_does_not_wait(executor: Executor, tmp_path: Path):
     """The scheduler looks in between, without losing time."""
     executor.submit(job(tmp_path, 0, "sleep 1"))
@@ -81,7 +71,6 @@ def test_an_interrupt_ends_what_runs_and_says_so(executor: Executor, tmp_path: P
     executor.interrupt()
 
     assert {one.failure for one in ends(executor, 2)} == {"interrupted"}
-    assert not executor.busy
 
 
 def test_after_an_interrupt_it_can_be_used_again(executor: Executor, tmp_path: Path):

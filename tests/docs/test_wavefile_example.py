@@ -45,7 +45,12 @@ def test_a_name_of_one_file_is_a_text_and_any_other_name_a_list(site: Site) -> N
         """
 steps:
   show:
-    inputs: {file: one.txt, glob: some/*.txt, folder: some/, pair: [one.txt, some/a.txt], none: {path: no.txt, optional: true}}
+    inputs:
+      file: one.txt
+      glob: some/*.txt
+      folder: some/
+      pair: [one.txt, some/a.txt]
+      none: {path: no.txt, optional: true}
     outputs: {seen: seen.txt}
     call: shown:write
     with:

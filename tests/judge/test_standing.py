@@ -13,6 +13,7 @@ from tests.support.folders import written
 from wavebuild.declare.model import Check, Digest, Manual, Run, Text
 from wavebuild.judge.reasons import Forced, InputChanged, NeverRan, OutputEdited, OutputMissing, TooOld
 from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits
+from wavebuild.judge.trace import Made
 
 
 def run(script: str) -> Run:
@@ -181,7 +182,7 @@ class TestUnclaimed:
     def test_what_another_step_once_made_is_not_unclaimed(self, tmp_path: Path):
         """An output that moved from one step to another is ours."""
         written(tmp_path, {"i": "1", "o": "old"})
-        bench = Bench(tmp_path, (COPY,), made={"o": None})
+        bench = Bench(tmp_path, (COPY,), made={"o": Made("sha256:x", "k", "", False, "")})
 
         assert isinstance(bench.stand(), Runs)
 
@@ -291,7 +292,11 @@ class TestWhatIsRead:
         """They are no members of the glob output that covers them."""
         written(tmp_path, {"p/x.txt": "1", "p/mine.txt": "1"})
         maker = step("m", [], ["p/*.txt"], action=run("x"))
-        bench = Bench(tmp_path, (maker, step("a", ["p/"], ["o"], action=run("x"))), made={"p/x.txt": None})
+        bench = Bench(
+            tmp_path,
+            (maker, step("a", ["p/"], ["o"], action=run("x"))),
+            made={"p/x.txt": Made("sha256:x", "k", "", False, "")},
+        )
 
         assert list(bench.members(1)) == ["p/x.txt"]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import command_line
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.worker import start_time
 
@@ -33,6 +35,24 @@ def sleeper(started: list[Sleeper], root: Path | str) -> Sleeper:
     return process
 
 
+def outliving(started: list[Sleeper], root: Path) -> int:
+    """A process whose group's first process has ended."""
+    environ = os.environ | {"WAVEBUILD_ROOT": str(root)}
+    shell = subprocess.Popen(
+        ["sh", "-c", "sleep 60 >/dev/null & echo $!"], start_new_session=True, env=environ, stdout=subprocess.PIPE
+    )
+    started.append(shell)
+    said, _ = shell.communicate()
+    return int(said)
+
+
+def noted_before(folder: Path, process: Sleeper) -> str:
+    """As if the id had been another process's, that began earlier."""
+    path = folder / "groups"
+    path.write_text(f"{process.pid} {int(start_time(process.pid)) - 1}\n")
+    return str(path)
+
+
 def noted(folder: Path, *processes: Sleeper) -> str:
     path = folder / "groups"
     path.write_text("".join(f"{process.pid} {start_time(process.pid)}\n" for process in processes))
@@ -47,12 +67,33 @@ def test_a_noted_process_of_this_root_is_ended(tmp_path: Path, sleepers: list[Sl
     assert left.wait(5) == -9
 
 
-def test_a_process_of_another_root_is_never_ended(tmp_path: Path, sleepers: list[Sleeper]):
-    """A process id that was given out again proves nothing."""
-    other = sleeper(sleepers, tmp_path / "other")
+def test_a_process_that_shows_nothing_of_the_root_is_ended_too(tmp_path: Path, sleepers: list[Sleeper]):
+    """A call is a fork: it shows the environment of its worker. The same id and the same start are enough."""
+    left = sleeper(sleepers, "")
 
-    assert end_orphans(noted(tmp_path, other), str(tmp_path)) == 0
+    assert end_orphans(noted(tmp_path, left), str(tmp_path)) == 1
+    assert left.wait(5) == -9
+
+
+@pytest.mark.parametrize("root", ["", "other"])
+def test_an_id_that_was_given_out_again_is_nobody_s_business(tmp_path: Path, sleepers: list[Sleeper], root: str):
+    """It began at another time: no environment makes it ours."""
+    other = sleeper(sleepers, tmp_path / root)
+
+    assert end_orphans(noted_before(tmp_path, other), str(tmp_path)) == 0
     assert other.poll() is None
+
+
+def test_who_outlived_the_first_of_its_group_is_told_by_its_root(tmp_path: Path, sleepers: list[Sleeper]):
+    """A command in the background, whose shell is gone."""
+    ours, theirs = (outliving(sleepers, root) for root in (tmp_path, tmp_path / "other"))
+    (tmp_path / "groups").write_text(f"{os.getpgid(ours)} 1\n{os.getpgid(theirs)} 1\n")
+
+    try:
+        assert end_orphans(str(tmp_path / "groups"), str(tmp_path)) == 1
+        assert (command_line(ours), command_line(theirs)) == ("", "sleep 60 ")
+    finally:
+        os.kill(theirs, signal.SIGKILL)
 
 
 def test_a_process_that_was_not_noted_is_never_ended(tmp_path: Path, sleepers: list[Sleeper]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
+from wavebuild.run import pool
 
 
 @pytest.fixture
@@ -110,6 +113,26 @@ class TestCommands:
         assert (crew.folder / "c.log").read_text() == "third\n"
         assert not (crew.folder / "b.log").exists()
 
+    def test_a_step_that_removes_the_folder_of_logs_loses_its_own(self, crew: Crew):
+        """The worker goes on, and the next job has a log again."""
+        (crew.folder / "logs").mkdir()
+        first = crew.run("rm -rf logs; echo lost", log="logs/a")
+        second = crew.run("echo kept; rm -rf logs; sleep 0.4; echo lost", log="logs/b")
+        third = crew.run("echo said", log="logs/c")
+
+        assert [first.failure, second.failure, third.failure] == ["", "", ""]
+        assert (crew.folder / "logs" / "c").read_text() == "said\n"
+        assert len(crew.workers()) == 1
+
+    def test_a_step_whose_log_cannot_be_written_runs_all_the_same(self, crew: Crew):
+        """Its work counts, not its words."""
+        (crew.folder / "logs").write_text("in the way")
+
+        crew.submit(1, "echo unheard; touch done", log="logs/a")
+        (ended,) = crew.ends(1)
+
+        assert (ended.failure, (crew.folder / "done").exists()) == ("", True)
+
     def test_a_log_can_be_read_while_the_job_still_runs(self, crew: Crew):
         """After a moment at the latest."""
         crew.submit(1, "echo begun; until [ -e go ]; do sleep 0.02; done; echo done")
@@ -151,6 +174,31 @@ class TestWhatCannotStart:
         assert ended.failure == "start"
         assert "WAVEBUILD_INPUTS" in ended.detail
 
+    def test_a_call_says_it_like_a_command(self, crew: Crew):
+        """Whether the module is in memory already or not."""
+        crew.write("one.py", "def f(): pass\n")
+        (crew.folder / "sub").mkdir()
+        crew.call("one:f", cwd=f"{crew.folder}/sub")
+        (crew.folder / "sub").rmdir()
+
+        for folder in ("sub", "gone"):
+            ended = crew.call("one:f", cwd=f"{crew.folder}/{folder}")
+            command = crew.run("true", cwd=f"{crew.folder}/{folder}")
+            assert (ended.failure, ended.exit_code, ended.detail) == ("start", 127, command.detail)
+
+    def test_what_cannot_be_noted_may_not_run(self, tmp_path: Path):
+        """Nobody could end it after a kill; so it is ended before it is reported as failed."""
+        full = Crew(tmp_path, groups="/dev/full")
+        full.write("one.py", "import time\ndef f():\n    while True: time.sleep(0.02)\n")
+        try:
+            command, call = full.run("sleep 60"), full.call("one:f")
+            left = [below for one in full.workers() for below in children(one)]
+        finally:
+            full.pool.close()
+
+        assert (command.failure, call.failure, left) == ("start", "start", [])
+        assert "No space left" in command.detail
+
     def test_the_pool_goes_on(self, crew: Crew):
         """After each of these."""
         crew.run(argv=("no-such-command-anywhere",))
@@ -179,6 +227,19 @@ class TestTimeouts:
 
         assert (ended.failure, ended.command) == ("timeout", 1)
 
+    def test_a_worker_that_cannot_hear_is_ended_with_its_job(self, crew: Crew):
+        """A while after the time was up; what the job said is kept."""
+        crew.submit(1, "echo said; kill -STOP $PPID; sleep 60", timeout=0.2)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        former, pool.OVERDUE = pool.OVERDUE, 0.3
+        try:
+            (ended,) = crew.ends(1)
+        finally:
+            pool.OVERDUE = former
+
+        assert (ended.failure, crew.log) == ("timeout", "said\n")
+        assert not any("sleep 60" in line for line in crew.command_lines())
+
 
 class TestLeftovers:
     def test_what_a_command_leaves_running_is_ended_and_counted(self, crew: Crew):
@@ -186,7 +247,21 @@ class TestLeftovers:
         ended = crew.run("sleep 60 & setsid sleep 60 & exit 0")
 
         assert (ended.failure, ended.leftovers >= 1) == ("", True)
-        assert eventually(lambda: len(alive(crew.mark)) <= 1, 5)  # the worker itself
+        assert eventually(lambda: len(alive(crew.mark)) <= 1, 5)  # the worker itself, which the mark also names
+
+    def test_who_is_born_faster_than_ended_does_not_hold_up_the_worker(self, crew: Crew):
+        """The step has ended; the rest is ended with the worker, or ends by itself."""
+        crew.write(
+            "hydra.py",
+            "import os, signal, time\nend = time.time() + 8\nsignal.signal(15, signal.SIG_IGN)\n"
+            "while time.time() < end:\n    if os.fork(): os._exit(0)\n    os.setsid()\n",
+        )
+        began = time.monotonic()
+        ended = crew.run(f"{sys.executable} hydra.py & sleep 0.3; exit 0")
+
+        assert ended.failure == ""
+        assert time.monotonic() - began < 7
+        assert crew.run("echo on").failure == ""
 
     def test_nothing_left_counts_nothing(self, crew: Crew):
         """Children that ended are not leftovers."""
@@ -211,6 +286,23 @@ class TestDeathOfAWorker:
         assert not any("sleep 60" in line for line in crew.command_lines())
         assert crew.log == "begun\n"
         assert crew.run("echo again").failure == ""
+
+    def test_a_step_that_ends_its_worker_has_failed(self, crew: Crew):
+        """Nobody interrupted it."""
+        ended = crew.run("kill $PPID; sleep 60")
+
+        assert (ended.failure, ended.signal) == ("worker died", signal.SIGTERM)
+        assert "SIGTERM" in ended.detail
+
+    def test_one_that_dies_during_a_call_is_noticed_at_once(self, crew: Crew):
+        """The call keeps nothing open that would hide it; it ends too."""
+        crew.write("one.py", "import os, time\ndef f():\n    os.kill(os.getppid(), 9)\n    time.sleep(60)\n")
+        began = time.monotonic()
+        ended = crew.call("one:f")
+
+        assert (ended.failure, ended.signal) == ("worker died", signal.SIGKILL)
+        assert time.monotonic() - began < 5
+        assert alive(crew.mark) == []
 
     def test_an_idle_worker_that_died_is_replaced(self, crew: Crew):
         """The next job is none the wiser."""
@@ -258,6 +350,31 @@ class TestInterrupts:
 
         assert (ended.failure, ended.signal) == ("interrupted", signal.SIGKILL)
         assert time.monotonic() - began < 1.5
+
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_a_worker_that_cannot_hear_is_killed(self, crew: Crew, at_once: bool):
+        """At once, or after a longer time of grace; so is what it ran."""
+        crew.submit(1, "kill -STOP $PPID; sleep 60")
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        began = time.monotonic()
+
+        crew.pool.interrupt(at_once)
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == "interrupted"
+        assert time.monotonic() - began < (2 if at_once else 8)
+        assert alive(crew.mark) == []
+
+    def test_an_import_that_hangs_is_ended(self, crew: Crew):
+        """The worker itself imports, and hears nothing meanwhile."""
+        crew.write("one.py", "import time\nprint('begun', flush=True)\ntime.sleep(60)\ndef f(): pass\n")
+        crew.submit(1, call=crew.called("one:f"))
+        assert eventually(lambda: any(path.read_text() for path in crew.folder.glob(".worker-*")), 10)
+        crew.pool.interrupt(at_once=True)
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == "interrupted"
+        assert alive(crew.mark) == []
 
     def test_the_next_command_of_the_job_does_not_start(self, crew: Crew):
         """Even if the first takes the signal for a good end."""
@@ -320,6 +437,29 @@ class TestCalls:
 
         assert crew.log == "first\nsecond!\n"
 
+    def test_a_job_for_which_no_new_worker_can_be_had_is_told(self, crew: Crew):
+        """The module has changed, and the system gives no further process: a failure, not a wait for ever."""
+        crew.write("one.py", "def f(): pass\n")
+        crew.call("one:f")
+        crew.write("one.py", "def f(): print('changed')\n")
+        crew.submit(1, call=crew.called("one:f"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # nothing more can be opened
+        try:
+            (ended,) = crew.ends(1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert (ended.failure, "Too many open files" in ended.detail) == ("start", True)
+        assert crew.call("one:f").failure == ""
+
+    def test_a_call_shows_the_root_to_whoever_looks_for_it(self, crew: Crew):
+        """It is a fork: the system shows the environment with which its worker was started."""
+        crew.write("one.py", "def f(): print(open('/proc/self/environ').read())\n")
+        crew.call("one:f")
+
+        assert f"WAVEBUILD_ROOT={crew.mark}" in crew.log
+
     def test_a_module_is_imported_once_and_each_call_is_a_fresh_child(self, crew: Crew):
         """What one call does to the module the next does not see."""
         crew.write(
@@ -357,6 +497,203 @@ class TestCalls:
 
         assert ended.failure == "timeout"
         assert not any("sleep 60" in line for line in crew.command_lines())
+
+    def test_an_interrupted_call_may_clear_up(self, crew: Crew):
+        """As a program: a KeyboardInterrupt, not sudden death."""
+        crew.write(
+            "one.py",
+            "import time\ndef f():\n    try:\n        print('begun', flush=True); time.sleep(60)\n"
+            "    finally: print('clean')\n",
+        )
+        crew.submit(1, call=crew.called("one:f"))
+        assert eventually(lambda: "begun" in crew.log, 10)
+        crew.pool.interrupt()
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == "interrupted"
+        assert "clean" in crew.log
+
+    def test_a_command_that_does_not_listen_does_not_kill_the_call(self, crew: Crew):
+        """A closed pipe is an error to be handled, as in any Python program."""
+        crew.write("one.py", "import subprocess\ndef f(): subprocess.run(['true'], input=b'x' * 1_000_000)\n")
+
+        assert crew.call("one:f").failure == ""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from concurrent.futures import ProcessPoolExecutor as P\n"
+            "def f():\n    with P(2) as pool: print(list(pool.map(abs, [-1, 2])))\n",
+            "import multiprocessing as m\ndef f():\n    with m.Pool(2) as pool: print(pool.map(abs, [-1, 2]))\n",
+            "import multiprocessing as m\n"
+            "def f():\n    with m.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1, 2]))\n",
+        ],
+        ids=["executor", "fork", "spawn"],
+    )
+    def test_a_call_may_start_processes_of_its_own(self, crew: Crew, text: str):
+        """Pools of them among others."""
+        crew.write("one.py", text)
+
+        assert crew.call("one:f").failure == ""
+        assert crew.log == "[1, 2]\n"
+
+
+class TestWhatImportingDoes:
+    """Code at the top of a module is the step's own: it sees what the step sees, and nobody else sees what it does."""
+
+    def test_it_sees_the_environment_and_the_folder_of_its_step(self, crew: Crew):
+        """Each step its own, be the worker the same or another."""
+        crew.write("one.py", "import os\nseen = os.environ.get('MODE'), os.getcwd()\ndef f(): print(*seen)\n")
+        (crew.folder / "sub").mkdir()
+        for mode, folder in (("dev", ""), ("prod", ""), ("dev", "/sub")):
+            crew.call("one:f", env={"MODE": mode}, cwd=f"{crew.folder}{folder}")
+
+        assert crew.log == f"dev {crew.folder}\nprod {crew.folder}\ndev {crew.folder}/sub\n"
+
+    def test_it_sees_the_variables_of_the_attempt_if_it_asks_for_them(self, crew: Crew):
+        """Such a module is imported by each call for itself."""
+        crew.write("one.py", "import os\nattempt = os.environ.get('WAVEBUILD_ATTEMPT')\ndef f(): print(attempt)\n")
+        for attempt in "12":
+            crew.call("one:f", env={"WAVEBUILD_ATTEMPT": attempt})
+
+        assert crew.log == "1\n2\n"
+
+    def test_attempts_share_one_import(self, crew: Crew):
+        """What tells of the attempt is there when the call is made."""
+        crew.write("two.py", "import os\nprefix = 'WAVEBUILD'\n")
+        crew.write(
+            "one.py",
+            "import os, two\nprint('import')\ndef f(): print(os.environ[two.prefix + '_ATTEMPT'])\n",
+        )
+        for attempt in "12":
+            crew.call("one:f", env={"WAVEBUILD_ATTEMPT": attempt})
+
+        assert crew.log == "import\n1\n2\n"
+
+    @pytest.mark.parametrize(
+        ("more", "seen", "imports"),
+        [
+            ("", "False False None", 1),
+            ("os.chdir('/')\n", "True False None", 2),
+            ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n", "False True None", 2),
+            ("here = open(__file__)\n", "False False True", 2),
+        ],
+        ids=["variables and mask", "folder", "handlers", "open file"],
+    )
+    def test_what_it_changes_lasts_for_its_calls(self, crew: Crew, more: str, seen: str, imports: int):
+        """Variables, mask, limits, handlers of signals, folder: as in a program."""
+        crew.write(
+            "one.py",
+            "import os, signal\nos.environ['X'] = 'module'; os.umask(0o77)\n" + more + "print('import')\n"
+            "def f():\n    mask = os.umask(0)\n"
+            "    print(os.environ['X'], oct(mask), os.getcwd() == '/', signal.getsignal(15) is signal.SIG_IGN,"
+            " len(here.read()) > 0 if 'here' in globals() else None)\n",
+        )
+        for _ in range(2):
+            crew.call("one:f", env={"X": "step"})
+
+        assert crew.log.replace("import\n", "") == f"module 0o77 {seen}\n" * 2
+        assert crew.log.count("import") == imports
+
+    def test_what_it_changes_reaches_no_other_step(self, crew: Crew):
+        """A pool of one: neither a command nor another call runs in a worker that has imported something."""
+        crew.pool.size = 1
+        crew.write(
+            "bad.py",
+            "import os, resource\nos.environ['LEAK'] = 'yes'; os.umask(0o77); os.chdir('/')\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\ndef f(): pass\n",
+        )
+        crew.write(
+            "good.py",
+            "import os, resource, sys\ndef f():\n    mask = os.umask(0)\n    print('LEAK' in os.environ, mask == 0o77,"
+            " resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 64, 'bad' in sys.modules)\n",
+        )
+        crew.call("bad:f")
+        crew.call("good:f")
+        assert crew.log == "False False False False\n"
+
+        crew.call("bad:f")
+        crew.run('echo "${LEAK-none}"; umask; ulimit -n')
+        leak, mask, limit = crew.log.split()
+        assert (leak, mask == "0077", limit == "64") == ("none", False, False)
+        assert len(crew.workers()) == 1
+
+    def test_it_may_leave_threads(self, crew: Crew):
+        """Each call then imports for itself: a fork would have a lock that no thread ever gives back."""
+        crew.write(
+            "one.py",
+            "import threading, time\nlock = threading.Lock()\nprint('import')\ndef hold():\n    while True:\n"
+            "        with lock: time.sleep(0.05)\n        time.sleep(0.001)\n"
+            "threading.Thread(target=hold, daemon=True).start()\n"
+            "def f():\n    with lock: print(threading.active_count())\n",
+        )
+        for _ in range(2):
+            assert crew.call("one:f", timeout=5).failure == ""
+
+        assert crew.log == "import\n2\n" * 2
+
+    def test_what_it_says_is_said_once_if_it_fails(self, crew: Crew):
+        """However often it was tried."""
+        crew.write("one.py", "print('loading', flush=True)\nraise ValueError('no')\n")
+        crew.call("one:f")
+
+        assert crew.log.count("loading\n") == 1
+        assert "importlib" not in crew.log
+        assert crew.log.count("ValueError: no") == 1
+
+
+class TestHowACallEnds:
+    """As a Python program ends."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "def f():\n    global out\n    out = open('made', 'w'); out.write('done')\n",
+            "import gzip, io\nkept = []\ndef f():\n    kept.append(open('made', 'w')); kept[0].write('done')\n",
+            "import sys\ndef f():\n    sys.held = open('made', 'w'); sys.held.write('done')\n",
+            "import atexit\ndef f(): atexit.register(lambda: open('made', 'w').write('done'))\n",
+            "import atexit\natexit.register(lambda: open('made', 'a').write('done'))\ndef f(): pass\n",
+            "import threading, time\ndef f():\n"
+            "    threading.Thread(target=lambda: (time.sleep(0.2), open('made', 'w').write('done'))).start()\n",
+            "import sys\ndef f():\n    global out\n    out = open('made', 'w'); out.write('done'); sys.exit()\n",
+        ],
+        ids=["global file", "file in a list", "file elsewhere", "atexit", "atexit at import", "thread", "sys.exit"],
+    )
+    def test_nothing_is_cut_off(self, crew: Crew, text: str):
+        """Files left open, threads not waited for, what is registered for the end; once, and not by the worker."""
+        crew.write("one.py", text)
+        ended = crew.call("one:f")
+        crew.pool.close()
+
+        assert ended.failure == ""
+        assert (crew.folder / "made").read_text() == "done"
+
+    def test_a_compressed_file_left_open_is_whole(self, crew: Crew):
+        """It is closed, not only written."""
+        crew.write(
+            "one.py", "import gzip\ndef f():\n    global out\n    out = gzip.open('made', 'wt'); out.write('x')\n"
+        )
+        crew.call("one:f")
+
+        assert gzip.decompress((crew.folder / "made").read_bytes()) == b"x"
+
+    def test_threads_that_nobody_waits_for_do_not_hold_it_up(self, crew: Crew):
+        """Nor do they cut off what the module holds open."""
+        crew.write(
+            "one.py",
+            "import threading, time\ndef f():\n    global out\n    out = open('made', 'w'); out.write('done')\n"
+            "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n",
+        )
+        ended = crew.call("one:f")
+
+        assert (ended.failure, ended.seconds < 10) == ("", True)
+        assert (crew.folder / "made").read_text() == "done"
+
+    def test_last_words_that_cannot_be_written_are_a_failure(self, crew: Crew):
+        """A full disk must not pass for success."""
+        crew.write("one.py", "def f():\n    global out\n    out = open('/dev/full', 'w'); out.write('lost')\n")
+
+        assert crew.call("one:f").failure == "exit"
 
 
 def test_a_child_of_the_caller_is_left_alone(crew: Crew):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tests.graph.declared import group, step
-from tests.support.stage import Stage
+from tests.support.stage import Fate, Stage
 from wavebuild.declare.model import Step
 from wavebuild.run.events import Outcome, StepSettled
 
@@ -252,6 +252,12 @@ class TestRetries:
 
         assert stage.at("end", "b") < stage.at("retry", "flaky")
 
+    def test_a_further_try_that_cannot_be_made_is_a_failure(self):
+        """Of this step alone: others go on."""
+        stage = Stage([*chain("a", "b"), step("c", [], ["c.out"])], fates={"a": "cannot be tried again"})
+
+        assert outcomes(stage) == {"a": "failed", "b": "blocked", "c": "succeeded"}
+
     def test_an_interrupt_ends_the_waiting_for_a_try(self):
         """At once, not after the delay."""
         stage = Stage(chain("a", "b"), fates={"a": "fails once"}, delay=60.0, interrupt_after=1)
@@ -276,6 +282,22 @@ class TestInterrupts:
 
         assert (stage.wrote("retry"), stage.wrote("check")) == ([], [])
         assert ended["slow"].outcome is Outcome.INTERRUPTED
+
+    def test_one_that_comes_while_steps_are_considered_is_not_lost(self):
+        """Looking for ends in between has taken its wake-up call; what runs is ended all the same."""
+        steps = [step("long", [], ["l.out"]), *[step(f"f{number}", [], [f"{number}.out"]) for number in range(5)]]
+        fresh: dict[str, Fate] = {f"f{number}": "kept" for number in range(5)}
+        stage = Stage(steps, fates=fresh, jobs=2, interrupt_at="f2")
+        ended = outcomes(stage)
+
+        assert ended["long"] == "interrupted"
+        assert [ended[f"f{number}"] for number in range(5)] == ["kept", "kept", "kept", "not_started", "not_started"]
+
+    def test_a_worker_that_died_of_the_same_signal_was_interrupted(self):
+        """A terminal's signal reaches all of us; the step did nothing wrong."""
+        steps = [step("quick", [], ["q.out"]), step("slow", [], ["s.out"])]
+
+        assert outcomes(Stage(steps, interrupt_after=1, dies_of_it=True))["slow"] == "interrupted"
 
     def test_before_anything_began_nothing_begins(self):
         """An interrupt while the Wavefile was read counts."""

@@ -27,16 +27,19 @@ time.sleep(60)
 """
 
 
+HOLD_ON_A_FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))" + HOLD
+
+
 def never() -> bool:
     return False
 
 
 @contextmanager
-def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+def holder(path: Path, program: str = HOLD) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock until it dies."""
     environ = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True, env=environ
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, env=environ
     ) as other:
         try:
             assert other.stdout is not None
@@ -136,3 +139,34 @@ def test_the_lock_is_not_inherited_by_commands(tmp_path: Path):
         command.kill()
 
     assert not held
+
+
+def test_a_full_disk_takes_the_name_of_the_holder_but_not_the_lock(tmp_path: Path):
+    """The text only informs: a limit on the size of files stands for the full disk."""
+    path = tmp_path / "lock"
+    with holder(path, HOLD_ON_A_FULL_DISK), pytest.raises(WavebuildError, match="another process") as caught:
+        take(str(path), "wavebuild", 0.0, never)
+
+    assert caught.value.exit_code == HELD
+
+
+def test_a_command_of_any_bytes_can_hold_the_project(tmp_path: Path):
+    """A shell passes names of files in whatever encoding they are."""
+    path = tmp_path / "lock"
+    lock = take(str(path), os.fsdecode(b"wavebuild m/\xff"), 0.0, never)
+    assert lock is not None
+    said = path.read_bytes()
+    lock.release()
+
+    assert said.endswith(b"wavebuild m/\xff\n")
+
+
+def test_a_lock_that_cannot_be_opened_is_refused_with_its_path(tmp_path: Path):
+    """Exit 1, and not the traceback of a bug."""
+    path = tmp_path / "lock"
+    path.mkdir()
+    with pytest.raises(WavebuildError, match="the project cannot be held: Is a directory") as caught:
+        take(str(path), "wavebuild", 0.0, never)
+
+    assert caught.value.exit_code == 1
+    assert str(path) in str(caught.value)

@@ -353,6 +353,25 @@ class TestReading:
 
         assert found == [trace()]
 
+    def test_the_state_of_a_newer_version_is_not_read_as_nothing(self, memory: Memory):
+        """As a build, a question says who wrote it."""
+        memory.open()
+        memory.close()
+        with sqlite3.connect(memory.path) as database:
+            database.execute("pragma user_version=99")
+        database.close()
+
+        with pytest.raises(WavebuildError, match="newer wavebuild"):
+            read_state(str(memory.path), held=False)
+
+    def test_what_is_no_file_cannot_be_read_and_says_so(self, memory: Memory):
+        """Exit 1."""
+        memory.path.mkdir(parents=True)
+        with pytest.raises(WavebuildError, match="the state cannot be read") as caught:
+            read_state(str(memory.path), held=False)
+
+        assert caught.value.exit_code == 1
+
     def test_damage_reads_as_nothing(self, memory: Memory):
         """A question must not repair."""
         memory.path.parent.mkdir()

@@ -26,13 +26,14 @@ class Crew:
 
     folder: Path
     size: int = 2
+    groups: str = ""  # where workers note what they start, if not in the folder
     mark: str = field(default_factory=lambda: f"wave-crew-{uuid.uuid4().hex}")
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
         self.umask = os.umask(0)
         os.umask(self.umask)
-        self.pool = Pool(self.size, str(self.folder / "groups"), os.environ)
+        self.pool = Pool(self.size, self.groups or str(self.folder / "groups"), os.environ)
 
     @property
     def log(self) -> str:
@@ -57,7 +58,7 @@ class Crew:
         commands: list[Shell | PythonCall] = [Shell(("sh", "-c", script)) for script in scripts]
         commands += [Shell(argv)] if argv else []
         commands += [call] if call else []
-        given = {"SITE_MARK": self.mark} | dict(env or {})
+        given = {"SITE_MARK": self.mark, "WAVEBUILD_ROOT": self.mark, "WAVEBUILD_STEP": "s"} | dict(env or {})
         job = Job(
             id, tuple(commands), cwd or str(self.folder), tuple(given.items()), str(self.folder / log), timeout,
             tuple((lists or {}).items()),
@@ -89,12 +90,14 @@ class Crew:
         **arguments: object,
     ) -> Ended:
         """A call to its end; what it says is added to the log."""
-        module, _, name = function.partition(":")
-        inputs, outputs = ("a", "b"), ("c",)
-        called = PythonCall(module, name, json.dumps(arguments), inputs, outputs, (str(self.folder),), str(self.folder))
-        self.submit(1, call=called, timeout=timeout, cwd=cwd, env=env)
+        self.submit(1, call=self.called(function, **arguments), timeout=timeout, cwd=cwd, env=env)
         (ended,) = self.ends(1)
         return ended
+
+    def called(self, function: str, **arguments: object) -> PythonCall:
+        module, _, name = function.partition(":")
+        inputs, outputs = ("a", "b"), ("c",)
+        return PythonCall(module, name, json.dumps(arguments), inputs, outputs, (str(self.folder),), str(self.folder))
 
     def workers(self) -> list[int]:
         return [pid for pid in children(os.getpid()) if "spawn_main" in command_line(pid)]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from wavebuild.judge.stamp import Stamp
-from wavebuild.judge.trace import KEPT, Trace
+from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 
 
@@ -22,12 +22,12 @@ class Remembered:
         self.results: list[Result] = []
         self.learned: dict[str, tuple[Stamp, str]] = {}
         self._traces: dict[str, list[Trace]] = {}
-        self._made: dict[str, tuple[str, str, str]] = {}
+        self._made: dict[str, Made] = {}
 
     def traces(self, key: str) -> Sequence[Trace]:
         return list(self._traces.get(key, ()))
 
-    def made(self) -> Mapping[str, tuple[str, str, str]]:
+    def made(self) -> Mapping[str, Made]:
         return self._made
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
@@ -52,9 +52,13 @@ class Remembered:
         self.results.append(result)
         self.open.pop(attempt, None)
 
-    def record(self, key: str, trace: Trace) -> None:
+    def record(self, key: str, trace: Trace, placed: bool = False) -> None:
         self._traces[key] = [trace, *self._traces.get(key, ())][:KEPT]
-        self._made |= {path: (digest, key, "") for path, digest in trace.outputs.items()}
+        for path, digest in trace.outputs.items():
+            if placed:
+                self._made.pop(path, None)
+            else:
+                self._made[path] = Made(digest, key, "", path in trace.by_hand, trace.raw.get(path, ""))
 
     def settle(self, result: Result) -> None:
         self.results.append(result)

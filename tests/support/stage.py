@@ -20,7 +20,7 @@ from wavebuild.run.job import Ended, Job
 from wavebuild.run.rebuilder import Again, Due
 from wavebuild.run.scheduler import Course, Scheduler
 
-Fate = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once"]
+Fate = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]
 """Kept: fresh. Runs: due, succeeds. Checked: a second job follows the first. Fails once: succeeds when tried again."""
 
 LONGEST = 10_000  # calls after which a scheduler counts as going in circles
@@ -39,6 +39,8 @@ class Stage:
     delay: float = 0.0
     choose: Callable[[Sequence[int]], int] = lambda running: running[0]
     interrupt_after: int | None = None  # ends, after which the person presses Ctrl-C
+    interrupt_at: str = ""  # the step at whose consideration the person presses Ctrl-C
+    dies_of_it: bool = False  # the signal reaches the workers too, and they die
     ends_anyway: bool = False  # a job that is interrupted had just failed by itself
     book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
     events: list[Event] = field(default_factory=list)
@@ -97,7 +99,8 @@ class Stage:
             self.book.append(("wave", str(event.wave)))
 
     def _interrupts(self) -> int:
-        return int(self.interrupt_after is not None and self.ends >= self.interrupt_after)
+        considered = ("consider", self.interrupt_at) in self.book
+        return int(considered or (self.interrupt_after is not None and self.ends >= self.interrupt_after))
 
     # The judge
 
@@ -119,11 +122,13 @@ class Stage:
         number = ended.id
         if ended.failure == "interrupted":
             return self.settled(number, Outcome.INTERRUPTED)
+        if ended.failure:
+            return self.settled(number, Outcome.FAILED)
         tries = self._tries[number] = self._tries.get(number, 0) + 1
         match self.fate(number):
             case "fails":
                 return self.settled(number, Outcome.FAILED)
-            case "fails once" if tries == 1:
+            case "fails once" | "cannot be tried again" if tries == 1:
                 return Again(number, self.delay)
             case "checked" if tries == 1:
                 return self._job(number)
@@ -131,6 +136,8 @@ class Stage:
                 return self.settled(number, Outcome.SUCCEEDED)
 
     def retry(self, number: int) -> Job:
+        if self.fate(number) == "cannot be tried again":
+            raise OSError(28, "No space left on device")
         self.book.append(("retry", self.name(number)))
         return self._job(number)
 
@@ -141,10 +148,6 @@ class Stage:
         return Job(number, (), "/", (), "/log", None)
 
     # The executor
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.running)
 
     def submit(self, job: Job) -> None:
         assert job.id not in self.running, "a step runs twice at once"
@@ -159,10 +162,12 @@ class Stage:
         if timeout == 0.0 or not self.running:
             time.sleep(timeout or 0.0)
             return []
+        assert timeout is not None or self._interrupts() <= len(self.interrupts_told), "waits deaf to an interrupt"
         self._look_for_idle_slots()
         if self._interrupted:
             stopped, self._interrupted = self._interrupted, []
-            ended = [self._end(number, "" if self.ends_anyway else "interrupted") for number in stopped]
+            how = "" if self.ends_anyway else "worker died" if self.dies_of_it else "interrupted"
+            ended = [self._end(number, how) for number in stopped]
             self.ends += len(ended)
             return ended
         self.ends += 1

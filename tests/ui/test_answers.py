@@ -10,10 +10,11 @@ import json
 import pytest
 
 from tests.ui.samples import HERE, NOON, FakeEngine, a_plan, called, diamond, graph_of, step
+from wavebuild.declare.model import Range
 from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
 from wavebuild.errors import Problem, mistake
-from wavebuild.judge.reasons import InputChanged, NeverRan
-from wavebuild.plan.model import Plan, PlanWord
+from wavebuild.judge.reasons import InputChanged, NeverRan, Upstream
+from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
 from wavebuild.run.events import Outcome
 from wavebuild.ui.answers import check_lines, clean_lines, explain_lines, list_lines, plan_lines, status_lines
 from wavebuild.ui.drawing import drawn, sketch
@@ -194,6 +195,33 @@ def test_status_shows_verdict_last_run_and_why() -> None:
     assert lines[3].split() == ["b", "RUN", "never", "succeeded"]
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_plan_fits_the_width(width: int) -> None:
+    """No line of a plan is wider than the terminal; what is said of a step moves below its name when it must."""
+    long = PlannedStep("a-step-with-a-name-of-30-signs", 1, PlanWord.RUN, (NeverRan(),), phase="the long design")
+    others = [PlannedStep(f"s{n}", 1, PlanWord.MAYBE, (Upstream(("a", "b")),), phase=f"phase {n}") for n in range(4)]
+    plan = Plan((PlannedWave(1, (long, *others)),), ("a-step-with-a-name-of-30-signs",), None, 4)
+
+    lines = plan_lines(plan, Style(width=width))
+
+    assert max(columns(line) for line in lines) <= width
+    assert "never succeeded" in " ".join(line.strip() for line in lines)
+
+
+def test_times_that_read_as_nothing_are_left_out_of_the_plan() -> None:
+    """0 s, and what is saved of less than a second, are noise."""
+    blink = Range(0.01, 0.02)
+    times = Times(Range(0.02, 0.04), blink, blink, blink, blink, Range(0.09, 0.09))
+    step = PlannedStep("a", 1, PlanWord.RUN, (NeverRan(),), estimate=blink, slack=blink)
+    other = PlannedStep("b", 1, PlanWord.RUN, (NeverRan(),), estimate=Range(0.4, 0.4))
+
+    text = "\n".join(plan_lines(Plan((PlannedWave(1, (step, other)),), (), times, 4), Style(width=100)))
+
+    assert "slack" not in text
+    assert "saved" not in text
+    assert [line.split("succeeded")[1] for line in text.splitlines() if "never" in line] == ["", " · 0.4 s"]
+
+
 def test_an_explanation_goes_down_to_the_root() -> None:
     change = InputChanged("a.txt", "1" * 64, "2" * 64, "a")
     root = InputChanged("source.csv", "3" * 64, "4" * 64)
@@ -205,6 +233,59 @@ def test_an_explanation_goes_down_to_the_root() -> None:
         "  a is RUN",
         "    because source.csv changed: 33333333… → 44444444…",
         "    because never succeeded",
+    ]
+
+
+def test_each_cause_stands_under_the_step_that_names_it() -> None:
+    """Two causes of one step are side by side; what both rest on is told once, and pointed to the second time."""
+    root = InputChanged("source.csv", "3" * 64, "4" * 64)
+    chain = (
+        Cause("d", PlanWord.MAYBE, (Upstream(("b", "c")),)),
+        Cause("b", PlanWord.MAYBE, (Upstream(("a",)),)),
+        Cause("c", PlanWord.MAYBE, (Upstream(("a",)),)),
+        Cause("a", PlanWord.RUN, (root,)),
+    )
+
+    assert explain_lines(Explanation("d", chain), Style(width=100)) == [
+        "d is MAYBE",
+        "  because depends on what b, c will make",
+        "  b is MAYBE",
+        "    because depends on what a will make",
+        "    a is RUN",
+        "      because source.csv changed: 33333333… → 44444444…",
+        "  c is MAYBE",
+        "    because depends on what a will make",
+        "    a is RUN, see above",
+    ]
+
+
+def test_the_members_of_a_group_are_explained_side_by_side() -> None:
+    """A group is its members: none of them stands under another that does not cause it."""
+    chain = (Cause("b", PlanWord.RUN, (NeverRan(),)), Cause("c", PlanWord.RUN, (NeverRan(),)))
+
+    lines = explain_lines(Explanation("all", chain), Style())
+
+    assert lines == ["b is RUN", "  because never succeeded", "c is RUN", "  because never succeeded"]
+
+
+def test_a_blocked_step_stands_above_the_steps_that_stop_it() -> None:
+    """No reason names who stops a blocked step: the graph does."""
+    chain = (
+        Cause("c", PlanWord.BLOCKED, ()),
+        Cause("b1", PlanWord.BLOCKED, ()),
+        Cause("b2", PlanWord.BLOCKED, ()),
+        Cause("hand", PlanWord.WAITING, ()),
+    )
+    upstream = {"c": ["b1", "b2"], "b1": ["hand"], "b2": ["hand"]}
+
+    lines = explain_lines(Explanation("c", chain), Style(), upstream)
+
+    assert lines == [
+        "c is BLOCKED",
+        "  b1 is BLOCKED",
+        "    hand is WAITING",
+        "  b2 is BLOCKED",
+        "    hand is WAITING, see above",
     ]
 
 

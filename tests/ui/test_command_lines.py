@@ -292,3 +292,21 @@ def test_the_table_of_valued_flags_agrees_with_what_is_declared() -> None:
 )
 def test_every_line_has_one_form(line: str, form: tuple[str, ...]) -> None:
     assert arranged(line.split()).line == form
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("build plan", "'plan' is a command: wavebuild plan"),
+        ("plan build", "'plan' and 'build' are both commands: a command line has one"),
+        ("-B plan", "'plan' is a command: write it first, before the flags"),
+    ],
+)
+def test_a_command_in_the_place_of_a_target_is_told_what_to_write(line: str, hint: str) -> None:
+    """Whoever names two commands is told so, and never asked whether the word just typed was meant."""
+    word = line.split()[-1]
+    unknown = mistake("unknown-target", f"'{word}' is not a step", remedy=f"did you mean '{word}'?")
+
+    refused = called(*line.split(), engine=FakeEngine(raises=unknown))
+
+    assert refused.err.splitlines() == [f"wavebuild: '{word}' is not a step", f"    {hint}"]

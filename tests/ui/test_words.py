@@ -5,7 +5,10 @@ It does not know where they stand.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import get_args
 
@@ -125,3 +128,15 @@ def test_a_failure_is_named_in_two_or_three_words(settled: Settled, text: str) -
 def test_many_names_are_cut_short_with_how_many_are_left() -> None:
     assert words.listed(["a", "b"]) == "a, b"
     assert words.listed([str(n) for n in range(9)], most=2) == "0, 1 and 7 more"
+
+
+def test_a_command_with_bytes_that_are_no_text_can_be_pasted(tmp_path: Path) -> None:
+    """What is shown of a command names the same file when it is given back to a shell."""
+    name = os.fsdecode(b"caf\xe9\xff it's")
+    command = shlex.join(["sh", "-c", f"printf %s {shlex.quote(name)}"])
+
+    shown = words.pasteable(command)
+
+    assert shown.isascii()
+    said = subprocess.run(["bash", "-c", shown], capture_output=True, cwd=tmp_path, check=True).stdout
+    assert said == os.fsencode(name)

@@ -10,14 +10,20 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 from jinja2.parser import Parser
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
+from wavebuild.declare.bounds import PADDING_FILTERS, TooLarge, bounded, check_call, check_operation, check_value
 from wavebuild.declare.values import Paths, shell_quoted, shown
+from wavebuild.errors import did_you_mean
 
+_OWN_NUMBER = re.compile(r"'?(?:wavebuild\.declare\.values\.)?Written(?:Int|Float)'?(?: object)?'?")
+_UNKNOWN_WORD = re.compile(r"No (?P<kind>filter|test) named '(?P<name>[^']*)'")
 _SIMPLE = re.compile(r"\{\{(?![+-])([^{}'\"\\]*[^{}'\"\\+-])\}\}")
 
 
@@ -45,7 +51,29 @@ class Expression:
 
 
 class _Sandbox(SandboxedEnvironment):
-    """An environment where the named files of inputs come before the methods of a tuple."""
+    """An environment where the named files of inputs come before the methods of a tuple, and nothing grows huge."""
+
+    intercepted_binops = frozenset(("*", "**", "%"))  # these are not folded while compiling, either
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        check_operation(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Context, __obj: object, *args: object, **kwargs: object) -> object:
+        check_call(__obj, args)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped: Callable[..., str] | None = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+        safe = wrapped
+
+        def checked(*args: object, **kwargs: object) -> str:
+            check_call(value, args)
+            return safe(*args, **kwargs)
+
+        return checked
 
     def getattr(self, obj: object, attribute: str) -> object:
         if isinstance(obj, Paths) and attribute in obj.named:
@@ -98,7 +126,9 @@ def understood(source: str) -> Expression:
         tree = Parser(sandbox, source, state="variable").parse_expression()
         compiled = sandbox.compile_expression(source, undefined_to_none=False)
     except TemplateSyntaxError as error:
-        raise _syntax_error(_sentence(error), source) from None
+        raise _unknown_word(error, source) or _syntax_error(_sentence(error), source) from None
+    except TooLarge as error:
+        raise ExpressionError("template-error", f"this expression fails: {error}", source) from None
     except (SyntaxError, RecursionError, MemoryError, ValueError, TypeError, AssertionError):
         # What the compiler behind Jinja2 says of expressions that are too large or too odd for it.
         raise ExpressionError("template-syntax", "this expression is too complex", source) from None
@@ -127,6 +157,7 @@ def _evaluated(source: str, compiled: Callable[..., object], values: Mapping[str
         result = compiled(dict(values))
         if isinstance(result, Undefined):
             result._fail_with_undefined_error()
+        check_value(result)
         return _settled(result)
     except UndefinedError as error:
         raise ExpressionError("undefined-name", _sentence(error), source) from None
@@ -159,7 +190,18 @@ def _settled(value: object) -> object:
 
 
 def _sentence(error: BaseException) -> str:
-    return str(error).replace("jinja2.runtime.", "").split("\n")[0].rstrip(".")
+    plain = str(error).replace("jinja2.runtime.", "").split("\n")[0].rstrip(".")
+    return _OWN_NUMBER.sub("a number", plain)
+
+
+def _unknown_word(error: TemplateSyntaxError, source: str) -> ExpressionError | None:
+    """The error of a filter or test that does not exist."""
+    found = _UNKNOWN_WORD.match(str(error))
+    if not found:
+        return None
+    kind, name = found["kind"], found["name"]
+    known = _sandbox().filters if kind == "filter" else _sandbox().tests
+    return ExpressionError("template-syntax", f"there is no {kind} {name!r}", source, did_you_mean(name, known))
 
 
 def _syntax_error(why: str, snippet: str) -> ExpressionError:
@@ -214,4 +256,5 @@ def _sandbox() -> _Sandbox:
         dir=_each(_dir),
         ext=_each(_ext),
     )
+    sandbox.filters.update({name: bounded(sandbox.filters[name]) for name in PADDING_FILTERS})
     return sandbox

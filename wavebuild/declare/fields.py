@@ -31,6 +31,7 @@ class Section:
     """All keys that a mapping may have; ``later``: keys of the language that this version does not have.
 
     ``synonyms`` are words of other tools; ``free``: how keys begin that are the author's own.
+    ``home``: the key under which a mapping of another name may have been meant to stand.
     """
 
     what: str
@@ -38,6 +39,7 @@ class Section:
     later: tuple[str, ...] = ()
     synonyms: tuple[tuple[str, str], ...] = ()
     free: str = ""
+    home: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", frozenset(key.name for key in self.keys))
@@ -75,7 +77,7 @@ class Fields:
                 reading.refuse("not-yet", entry.key, not_yet(f"'{name}'"))
             else:
                 message = f"unknown key {word(name)} in {section.what}"
-                reading.refuse("unknown-key", entry.key, message, section.remedy(name))
+                reading.refuse("unknown-key", entry.key, message, _remedy(section, name, value))
         return cls(value.entries, reading, sound, fallback)
 
     def entry(self, key: Key[object]) -> Entry | None:
@@ -113,3 +115,11 @@ class Fields:
             return key.form.placed(entry.value, reading or self.reading)
         except Unreadable:
             return []
+
+
+def _remedy(section: Section, name: str, table: Table) -> str:
+    home = table.entries.get(section.home)
+    meant = home is not None and isinstance(home.value, Scalar) and home.value.is_null
+    if meant and isinstance(table.entries[name].value, Table):
+        return f"indent it: what stands under '{section.home}:' begins further to the right"
+    return section.remedy(name)

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar, assert_never
 
 from wavebuild.declare import values
 from wavebuild.declare.model import Argument, Json, Range, ShellName, Text
+from wavebuild.declare.repair import quoted
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
 from wavebuild.declare.syntax import Broken, Entry, Scalar, Series, Table, Value
 from wavebuild.declare.templates import (
@@ -76,7 +77,7 @@ class Reading:
         text, scope = value.text, self.commands or self._scope(value)
         return self.guarded(value, lambda: command_of(text, scope, shell))
 
-    def unexpected(self, value: Value, wanted: str) -> Unreadable:
+    def unexpected(self, value: Value, wanted: str, remedy: str = "") -> Unreadable:
         """The problem of a value of another type than wanted."""
         match value:
             case Broken():
@@ -89,7 +90,7 @@ class Reading:
                 found = "a mapping"
             case _:
                 assert_never(value)
-        return self.refuse("wrong-type", value, f"expected {wanted}, found {found}")
+        return self.refuse("wrong-type", value, f"expected {wanted}, found {found}", remedy)
 
     def _scope(self, value: Scalar) -> Scope:
         if self.scope is None:
@@ -320,7 +321,7 @@ class Names(Generic[T]):
     def placed(self, value: Value, reading: Reading) -> dict[str, tuple[T, Spot]]:
         value = reading.filled(value)
         if not isinstance(value, Table):
-            raise reading.unexpected(value, "a mapping of names to values")
+            raise reading.unexpected(value, "a mapping of names to values", _as_mapping(value))
         found: dict[str, tuple[T, Spot]] = {}
         bad: Unreadable | None = None
         keys = reading.within(None)
@@ -334,6 +335,16 @@ class Names(Generic[T]):
         if bad:
             raise bad
         return found
+
+
+def _as_mapping(value: Value) -> str:
+    """How a list of NAME=VALUE is written as a mapping."""
+    items = value.items if isinstance(value, Series) else ()
+    pairs = [item.text.partition("=") for item in items if isinstance(item, Scalar)]
+    if not pairs or len(pairs) != len(items) or not all(equals for _, equals, _ in pairs):
+        return "write {NAME: VALUE}"
+    shown = ", ".join(f"{name.strip()}: {value.strip()}" for name, _, value in pairs)
+    return f"write {{{shown}}}" if len(shown) <= 60 else "write NAME: VALUE on each line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +431,13 @@ class Commands:
         items = value.items if isinstance(value, Series) else (value,)
         if not items:
             raise reading.refuse("empty-list", value, "the list is empty")
-        return tuple(Command().read(item, reading) for item in items)
+        return tuple(self._one(item, value, reading) for item in items)
+
+    def _one(self, item: Value, value: Value, reading: Reading) -> Text:
+        if isinstance(item, Scalar) and not item.style and item.text.startswith("-") and item is not value:
+            line = f"write: run: {quoted(f'[ {item.text} ]')}"
+            raise reading.refuse("bad-text", item, f"{word(item.text)} is no command: [ … ] is a list in YAML", line)
+        return Command().read(item, reading)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ WAVEFILE = Section(
     later=("include", "mem", "secrets", "probes", "agents", "advisors", "categories", "thresholds", "profiles"),
     synonyms=(("version", "wavefile"), ("stages", "steps"), ("jobs", "steps"), ("tasks", "steps"), ("rules", "steps")),
     free="x-",
+    home="steps",
 )
 
 # --- settings

@@ -49,7 +49,9 @@ class Problems:
 
     def has_tab(self, spot: Spot) -> bool:
         """Whether a tab stands at this very place."""
-        return self._lines[spot.line - 1 : spot.line] != [] and self._lines[spot.line - 1][spot.column - 1 :][:1] == "\t"
+        return (
+            self._lines[spot.line - 1 : spot.line] != [] and self._lines[spot.line - 1][spot.column - 1 :][:1] == "\t"
+        )
 
     def place(self, spot: Spot) -> Place:
         return Place(self.file, spot.line, spot.column)

@@ -50,7 +50,20 @@ def value_of(text: str, scope: Scope) -> Json:
     parts = _pieces(text)
     if len(parts) == 1 and not isinstance(parts[0], str):
         return _known(parts[0], scope)
-    return "".join(part if isinstance(part, str) else shown(_known(part, scope)) for part in parts)
+    whole = "".join(part if isinstance(part, str) else shown(_known(part, scope)) for part in parts)
+    if len(whole) > len(text):
+        _refuse_too_large(whole, text)
+    return whole
+
+
+def _refuse_too_large(whole: str, text: str) -> None:
+    from wavebuild.declare.bounds import TooLarge, check_value
+    from wavebuild.declare.expressions import ExpressionError
+
+    try:
+        check_value(whole)
+    except TooLarge as error:
+        raise ExpressionError("template-error", f"this text is too large: {error}", text[:40]) from None
 
 
 def text_of(text: str, scope: Scope) -> str:

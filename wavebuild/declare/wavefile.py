@@ -171,7 +171,7 @@ def _steps(fields: Fields, around: steps.Surroundings) -> list[Step]:
         return []
     if not isinstance(value, Table):
         if value is not None:
-            fields.reading.unexpected(value, "a mapping from names to steps")
+            fields.reading.unexpected(value, "a mapping from names to steps", "steps:\n  NAME:\n    run: COMMAND")
         return []
     found = (_step(name, body, around) for name, body in value.entries.values())
     return [step for step in found if step is not None]

@@ -16,12 +16,12 @@ from wavebuild import declare, disk
 from wavebuild.declare.model import Range, Wavefile
 from wavebuild.engine.idle import refuse_inside_itself
 from wavebuild.engine.values import Request
-from wavebuild.errors import Problem, WavebuildError, mistake
+from wavebuild.errors import Problem, WavebuildError
 from wavebuild.graph import Graph, link
-from wavebuild.judge.digest import Digests
+from wavebuild.judge.digest import Digests, Reading
 from wavebuild.judge.facts import Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
-from wavebuild.judge.trace import key
+from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
@@ -95,7 +95,6 @@ def facts_of(
 ) -> tuple[Facts, tuple[str, ...]]:
     """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's."""
     wavefile = project.wavefile
-    orphans = _orphans(project, state, scope_of(request))
     folders = Folders(wavefile.root, wavefile.settings.ignore)
     elsewhere = _elsewhere(folders, open_attempts(state) if attempts is None else attempts)
     known = state.digests() if state else {}
@@ -103,6 +102,7 @@ def facts_of(
         wavefile.root, known, elsewhere={member.rstrip("/"): there for member, there in elsewhere.items()}
     )
     made = state.made if state else dict
+    orphans = _orphans(project, state, digests, scope_of(request))
     facts = Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere)
     return facts, orphans
 
@@ -138,17 +138,29 @@ def scope_of(request: Request) -> str:
     return json.dumps(sorted(request.overrides)) if request.overrides else ""
 
 
-def _orphans(project: Project, state: State | None, scope: str) -> tuple[str, ...]:
-    """Members recorded in this scope, of steps that are no more, and that no step's outputs cover."""
+def _orphans(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:
+    """Members recorded in this scope, of steps that are no more, that no step's outputs cover.
+
+    What stands there with other bytes is somebody's new file.
+    """
     if state is None:
         return ()
     keys = {key(step) for step in project.wavefile.steps}
-    gone = [path for path, made in state.made().items() if made.key not in keys and made.scope == scope]
+    gone = {path: made for path, made in state.made().items() if made.key not in keys and made.scope == scope}
     return tuple(
         path
-        for path in gone
-        if project.graph.owner(path.rstrip("/")) is None and os.path.lexists(os.path.join(project.wavefile.root, path))
+        for path, made in gone.items()
+        if project.graph.owner(path.rstrip("/")) is None and _stands_as_made(digests, path, made)
     )
+
+
+def _stands_as_made(digests: Digests, path: str, made: Made) -> bool:
+    how = "folder" if path.endswith("/") else "made"
+    try:
+        digest = digests.see(Reading(path, path.rstrip("/"), how)).digest
+    except WavebuildError:
+        return False
+    return digest is not None and digest in (made.raw or made.digest, made.digest)
 
 
 def prepare(layout: Layout) -> None:
@@ -205,8 +217,7 @@ def open_repaired(layout: Layout, project: Project, notices: list[str], scope: s
     try:
         return _open_repaired(layout, Folders(layout.root, project.wavefile.settings.ignore), notices, scope)
     except OSError as error:
-        path = error.filename if isinstance(error.filename, str) else layout.home
-        raise unwritable("what a killed build left cannot be put right", path, error) from None
+        raise unwritable("the state cannot be used", _path_of(error) or layout.home, error) from None
 
 
 def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: str) -> State:
@@ -245,10 +256,18 @@ def _repair(folders: Folders, state: State, evidence: str, notices: list[str]) -
     """Ends what is open in a state: former outputs stand again, or a recorded success is brought to its end."""
     for attempt, done in state.attempts():
         settled.forget(evidence)
-        if done:
-            conclude(folders.root, attempt)
-        else:
-            partial = put_back(folders, attempt)
-            where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
-            notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
+        try:
+            if done:
+                conclude(folders.root, attempt)
+            else:
+                partial = put_back(folders, attempt)
+                where = f"; what it left is in {FAILED}/{attempt.step}" if partial else ""
+                notices.append(f"step {attempt.step} was cut off: its former outputs are back{where}")
+        except OSError as error:
+            what = f"step {attempt.step} was cut off, and its files cannot be put right yet"
+            raise unwritable(what, _path_of(error) or folders.root, error) from None
         state.close_attempt(attempt.id)
+
+
+def _path_of(error: OSError) -> str:
+    return error.filename if isinstance(error.filename, str) else ""

@@ -27,17 +27,16 @@ from wavebuild.engine.project import (
 from wavebuild.engine.values import Cause, Explanation, LogFile, Request, StatusLine
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.judge.facts import Facts, refuse
-from wavebuild.judge.reasons import Unclaimed, Upstream
+from wavebuild.judge.freshness import Now
+from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unclaimed, Upstream
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
 from wavebuild.plan.foresee import foresee
 from wavebuild.run.events import Outcome
+from wavebuild.run.records import log_path
 from wavebuild.store.lock import is_held
 from wavebuild.store.state import State
-
-LOOKS = 3
-"""How often a question looks at a project that a build is changing, to see it at one moment."""
 
 
 def plan(request: Request) -> Plan:
@@ -123,9 +122,10 @@ def logs(request: Request, step: str) -> tuple[LogFile, ...]:
         return ()
     try:
         return tuple(
-            LogFile(step, result.run, result.attempts, result.log, result.began)
+            LogFile(step, result.run, attempt, path, result.began)
             for result in state.results(step)
-            if result.log and os.path.exists(os.path.join(project.wavefile.root, result.log))
+            for attempt in range(result.attempts, 0, -1)
+            if os.path.exists(os.path.join(project.wavefile.root, path := log_path(result.run, step, attempt)))
         )
     finally:
         state.close()
@@ -152,50 +152,59 @@ class _View:
 
 def _look(request: Request, project: Project, selection: Selection) -> _View:
     """What is wanted, as it is now; what a running or killed build has half done is seen as before it began."""
-    layout = layout_of_project(project)
-    for left in range(LOOKS, 0, -1):
-        held = is_held(layout.lock)
-        state = state_to_read(project)
-        now = state.version() if state else 0
-        view = _View(_foreseen(request, project, selection, state, held), state)
-        if state is None or not held or left == 1 or state.version() == now:
-            return view
-        state.close()
-    raise AssertionError("the last look is the answer")
+    lock = layout_of_project(project).lock
+    held = is_held(lock)
+    state = state_to_read(project)
+    standings = _standings(request, project, selection, state)
+    running = _running(project, state) if held or is_held(lock) else frozenset()
+
+    def stands(number: int) -> Standing:
+        standing = standings[number]
+        return Runs(_UNSEEN, getattr(standing, "reasons", ())) if number in running else standing
+
+    foreseen = foresee(project.graph, selection.wanted, stands)
+    for number in running & foreseen.keys():
+        reasons = tuple(reason for reason in foreseen[number].reasons if not isinstance(reason, _OF_THE_MOMENT))
+        foreseen[number] = Foreseen(PlanWord.RUN, reasons)
+    return _View(foreseen, state)
 
 
-def _foreseen(
-    request: Request, project: Project, selection: Selection, state: State | None, held: bool
-) -> dict[int, Foreseen]:
-    """A word for every wanted step. ``held``: steps with an open attempt are running now."""
-    own = open_attempts(state)
-    facts, _ = facts_of(project, state, request, [*own, *attempts_of_others(layout_of_project(project))])
+_UNSEEN = Now({}, {}, {}, {}, {}, {})
+_OF_THE_MOMENT = (OutputEdited, OutputMissing, Unclaimed, Upstream)
+"""Reasons that a running step may seem to have only because its outputs are half made."""
+
+
+def _standings(request: Request, project: Project, selection: Selection, state: State | None) -> dict[int, Standing]:
+    """Where every wanted step stands; as in a build, what cannot be read stops its readers alone."""
+    others = attempts_of_others(layout_of_project(project))
+    facts, _ = facts_of(project, state, request, [*open_attempts(state), *others])
     refuse(missing_of(project, facts, selection.wanted))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
-    running = {attempt.key for attempt in own} if held else set()
     clock = time.time()
-
-    def runs(number: int) -> bool:
-        return key(project.wavefile.steps[number]) in running
-
-    def stands(number: int) -> Standing:
+    found: dict[int, Standing] = {}
+    for number in selection.wanted:
         traces = state.traces(key(project.wavefile.steps[number])) if state else ()
         try:
-            read = facts.read(number)
-            standing = stand(facts, number, read, traces, known, clock, number in forced)
-            if not runs(number):
-                return standing
-            reasons = getattr(standing, "reasons", ())
-            return Runs(facts.now(number, read, traces, clock, number in forced), reasons)
+            found[number] = stand(facts, number, facts.read(number), traces, known, clock, number in forced)
         except WavebuildError:
-            return Stops("input", (), ())  # as in a build: what cannot be read stops its readers alone
-
-    found = foresee(project.graph, selection.wanted, stands)
-    for number in filter(runs, found):
-        reasons = tuple(r for r in found[number].reasons if not isinstance(r, Unclaimed | Upstream))
-        found[number] = Foreseen(PlanWord.RUN, reasons)
+            found[number] = Stops("input", (), ())
     return found
+
+
+def _running(project: Project, before: State | None) -> frozenset[int]:
+    """The steps that a build had in hand since the state was read: their files may have changed under our eyes."""
+    after = state_to_read(project)
+    keys = {attempt.key for state in (before, after) for attempt in open_attempts(state)}
+    then = before.last_results() if before else {}
+    now = after.last_results() if after else {}
+    if after is not None:
+        after.close()
+    return frozenset(
+        number
+        for number, step in enumerate(project.wavefile.steps)
+        if key(step) in keys or then.get(step.name) != now.get(step.name)
+    )
 
 
 def _known(facts: Facts, state: State | None) -> dict[str, Made]:

@@ -173,7 +173,7 @@ class Digests:
             if reading.how == "sqlite":
                 # What was committed last may be in the log beside it alone; reading that moves its ctime.
                 log = stamp(self.absolute(f"{reading.path}-wal"))
-                return found + (*log[:4], log[3]) if log else found
+                return (*found, *log[:4], log[3]) if log else found
             return found
         except OSError as error:
             raise _unreadable(reading.path, error) from None

@@ -1,44 +1,59 @@
 """A Python call, in the child that makes it; and the warm import in the worker before.
 
 It does not know jobs or logs: standard output and error are already where they belong.
+
+A module is kept in memory for several calls only if nobody can tell: the import succeeds, leaves
+no thread, process or open file behind, changes neither folder nor signal handlers, and no module of
+the project speaks of the variables that tell of one attempt (they are not there when the worker
+imports). Otherwise each call imports for itself. Files that a
+module reads while it is imported are not watched: a module that does so should read them in the
+function that is called.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import importlib
 import inspect
+import io
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 
 from wavebuild.run.job import PythonCall
 
 Marks = dict[str, tuple[int, int, int]]
 """File of a module → (inode, size, mtime_ns) when it was imported."""
 
+HOLD_BACK = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
 
-def warm_up(module: str, folders: Sequence[str], root: str) -> Marks:
+CANNOT_WRITE = 120
+"""The exit code of a Python program whose last words could not be written."""
+
+
+def warm_up(module: str, folders: Sequence[str], root: str) -> Marks | None:
     """Imports a module and tells the marks of all files below ``root`` that modules now come from.
 
-    An import that fails is left to the child, which fails with it in its log.
+    None if each call must import it for itself.
     """
     _look_first_in(folders)
     try:
         importlib.import_module(module)
     except BaseException:
-        sys.modules.pop(module, None)
+        return None
+    if threading.active_count() > 1 or any(_speaks_of_an_attempt(file) for _, file in _written_below(root)):
+        return None
     return marks(root)
 
 
 def marks(root: str) -> Marks:
-    found: Marks = {}
-    for loaded in list(sys.modules.values()):
-        file = getattr(loaded, "__file__", None)
-        if isinstance(file, str) and file.startswith(root + os.sep):
-            found[file] = _mark(file)
-    return found
+    return {file: _mark(file) for _, file in _modules_below(root)}
 
 
 def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
@@ -57,7 +72,25 @@ def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
 
 
 def run(call: PythonCall) -> int:
-    """Makes the call; 0, or 1 with the traceback on standard error, or the code of a SystemExit."""
+    """Makes the call and ends as a program does; 0, or 1 with the traceback on standard error, or a SystemExit's code.
+
+    The process has nothing left to do but to exit with this code.
+    """
+    code = _made(call)
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that a program waits for
+        atexit._run_exitfuncs()
+        _let_go(call.root)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except OSError:
+        traceback.print_exc()
+        return code or CANNOT_WRITE
+    return code
+
+
+def _made(call: PythonCall) -> int:
     _look_first_in(call.folders)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
@@ -67,13 +100,29 @@ def run(call: PythonCall) -> int:
         return _exit_code(leave)
     except BaseException as error:
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        while trace is not None and _is_not_the_authors(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace or error.__traceback__)
+        traceback.print_exception(type(error), error, trace)
         return 1
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+
+
+def _let_go(root: str) -> None:
+    """Writes what is held back, and lets the project's modules go, so that what they hold open is closed.
+
+    Threads that nobody waits for still use the modules: they keep them.
+    """
+    for left in gc.get_objects():
+        if issubclass(type(left), HOLD_BACK):
+            with contextlib.suppress(ValueError, io.UnsupportedOperation):
+                left.flush()
+    if threading.active_count() <= 1:
+        for module, _ in _written_below(root):
+            vars(module).clear()
+        gc.collect()
+
+
+def _is_not_the_authors(file: str) -> bool:
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
 def _call(function: object, given: dict[str, object], offered: dict[str, list[str]]) -> None:
@@ -99,6 +148,33 @@ def _look_first_in(folders: Sequence[str]) -> None:
             sys.path.remove(folder)
         sys.path.insert(0, folder)
     importlib.invalidate_caches()
+
+
+def _modules_below(root: str) -> list[tuple[ModuleType, str]]:
+    """The modules in memory that come from files below the root, with these files."""
+    found = []
+    for loaded in list(sys.modules.values()):
+        file = getattr(loaded, "__file__", None)
+        if isinstance(file, str) and file.startswith(root + os.sep):
+            found.append((loaded, file))
+    return found
+
+
+def _written_below(root: str) -> list[tuple[ModuleType, str]]:
+    """Those that the project's people wrote; neither what is installed below the root nor wavebuild itself."""
+    return [
+        (module, file)
+        for module, file in _modules_below(root)
+        if "site-packages" not in file and module.__name__.partition(".")[0] != "wavebuild"
+    ]
+
+
+def _speaks_of_an_attempt(file: str) -> bool:
+    try:
+        with open(file, "rb") as text:
+            return b"WAVEBUILD_" in text.read()
+    except OSError:
+        return True
 
 
 def _mark(file: str) -> tuple[int, int, int]:

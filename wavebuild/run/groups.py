@@ -6,25 +6,63 @@ again by processes that are nobody's business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from wavebuild import disk
+from wavebuild.run.worker import start_time
+
+Noted = Mapping[int, frozenset[str]]
+"""Process group → when its first process began, in the kernel's ticks."""
 
 
-def noted_groups(path: str) -> frozenset[int]:
+def noted_groups(path: str) -> Noted:
     """The groups in the file that workers append to."""
-    lines = disk.tail(path, 1 << 20).decode("ascii", "replace").splitlines()
-    return frozenset(int(words[0]) for line in lines if (words := line.split()) and words[0].isdigit())
+    found: dict[int, frozenset[str]] = {}
+    for line in disk.tail(path, 1 << 20).decode("ascii", "replace").splitlines():
+        words = line.split()
+        if words and words[0].isdecimal():
+            group = int(words[0])
+            found[group] = found.get(group, frozenset()) | frozenset(words[1:2])
+    return found
 
 
-def is_of_a_step(process: int, noted: frozenset[int], root: str = "") -> bool:
-    """Whether a living process is in a noted group or session, or was started in a step; of ``root``, if given."""
+def is_of_a_step(process: int, noted: Noted) -> bool:
+    """Whether a child of ours that is no worker is in a noted group or session, or was started in a step."""
+    words = _status(process)
+    if not words:
+        return False
+    return bool({int(words[2]), int(words[3])} & noted.keys()) or any(
+        entry.startswith(b"WAVEBUILD_STEP=") for entry in _environ(process)
+    )
+
+
+def is_left_by_a_step(process: int, noted: Noted, root: str) -> bool:
+    """Whether a living process, whoever's child, was left by a step of a build of ``root``.
+
+    Its group's first process is the noted one: the same id and the same start. Where that one is
+    gone, the environment that the process was started with must name the root.
+    """
+    words = _status(process)
+    if not words or words[0] in (b"Z", b"X"):
+        return False
+    leaders = {int(words[2]), int(words[3])} & noted.keys()
+    starts = {leader: start_time(leader) for leader in leaders}
+    if any(start != "0" and start in noted[leader] for leader, start in starts.items()):
+        return True
+    return "0" in starts.values() and f"WAVEBUILD_ROOT={root}".encode() in _environ(process)
+
+
+def _status(process: int) -> list[bytes]:
     try:
         with open(f"/proc/{process}/stat", "rb") as file:
-            words = file.read().rpartition(b")")[2].split()
-        with open(f"/proc/{process}/environ", "rb") as file:
-            environ = file.read().split(b"\0")
+            return file.read().rpartition(b")")[2].split()
     except OSError:
-        return False
-    in_group = int(words[2]) in noted or int(words[3]) in noted
-    if root:
-        return in_group and words[0] not in (b"Z", b"X") and f"WAVEBUILD_ROOT={root}".encode() in environ
-    return in_group or any(entry.startswith(b"WAVEBUILD_STEP=") for entry in environ)
+        return []
+
+
+def _environ(process: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []

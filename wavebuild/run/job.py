@@ -29,6 +29,17 @@ class PythonCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Warmth:
+    """What a worker has imported, where, and with which variables: of use for jobs that want the very same."""
+
+    module: str
+    folders: tuple[str, ...]
+    root: str
+    cwd: str
+    env: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
 
@@ -39,6 +50,22 @@ class Job:
     log: str  # where its output goes, if there is any
     timeout: float | None
     lists: tuple[tuple[str, bytes], ...] = ()  # variable → what the file that it names holds
+    cold: bool = False  # its calls import for themselves
+
+    @property
+    def warmth(self) -> Warmth | None:
+        """What a worker must have imported before it forks the calls of this job; None if it must be clean.
+
+        The variables that tell of one attempt are left out: no other attempt would have the same.
+        """
+        found = {
+            (command.module, command.folders, command.root) if isinstance(command, PythonCall) else None
+            for command in self.commands
+        }
+        same = found.pop() if len(found) == 1 and not self.cold else None
+        if same is None:
+            return None
+        return Warmth(*same, self.cwd, tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +84,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class StaleWorker:
-    """The worker holds a module that has changed: it ends, and the job must go to a new one."""
+    """The worker holds a module that has changed: it ends, and the job must go to a new one.
+
+    ``cold``: the module cannot be kept in memory for several calls; each must import it for itself.
+    """
 
     id: int
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +98,8 @@ class Interrupt:
     """To a worker: end what runs; ``at_once`` without asking first."""
 
     at_once: bool = False
+
+
+def tells_of_the_attempt(name: str) -> bool:
+    """Whether a variable is about one attempt at one step, and not about the step's environment."""
+    return name.startswith("WAVEBUILD_") and name != "WAVEBUILD_ROOT"

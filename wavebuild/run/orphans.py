@@ -1,7 +1,8 @@
 """Ends what a killed build left running, before anything of the project is touched again.
 
 It does not know what the processes were doing. A process counts as left behind if a worker
-noted its group and its environment names this root: a recycled process id is never enough.
+noted the first process of its group, and that one is the same still or the environment names
+this root: a recycled process id is never enough.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import signal
 import time
 
-from wavebuild.run.groups import is_of_a_step, noted_groups
+from wavebuild.run.groups import is_left_by_a_step, noted_groups
 from wavebuild.run.worker import GRACE
 
 
@@ -23,7 +24,7 @@ def end_orphans(groups: str, root: str) -> int:
     until = time.monotonic() + GRACE
     count = 0
     while True:
-        left = [process for process in _processes() if is_of_a_step(process, noted, root)]
+        left = [process for process in _processes() if is_left_by_a_step(process, noted, root)]
         count = max(count, len(left))
         for process in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):

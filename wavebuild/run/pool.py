@@ -14,16 +14,20 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from wavebuild.run import worker
 from wavebuild.run.groups import is_of_a_step, noted_groups
-from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker
+from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Warmth
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
+
+AT_ONCE = 0.5
+"""Seconds that a worker has to end its job at once, before it is killed itself."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,16 @@ class Hired:
     job: Job | None = None
     since: float = 0.0
     asked: bool = field(default=False)  # it has been told to end its job
+    until: float | None = None  # when it must have done so
+    warmth: Warmth | None = None  # what it has imported
+
+    @property
+    def limit(self) -> float | None:
+        """When it is taken for stuck."""
+        if self.job is None:
+            return None
+        own = self.since + self.job.timeout + OVERDUE if self.job.timeout is not None else None
+        return min((moment for moment in (own, self.until) if moment is not None), default=None)
 
 
 class Pool:
@@ -53,22 +67,20 @@ class Pool:
         self._workers: list[Hired] = []
         self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
+        self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
         worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 1)
 
-    @property
-    def free(self) -> int:
-        """How many jobs could be taken now."""
-        return self.size - sum(1 for hired in self._workers if hired.job is not None)
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._ready) or any(hired.job is not None for hired in self._workers)
-
     def submit(self, job: Job) -> None:
-        """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had."""
+        """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had.
+
+        A worker that has imported a module works only for jobs that want just that.
+        """
+        if job.warmth in self._cold:
+            job = replace(job, cold=True)
         while True:
-            hired = next((one for one in self._workers if one.job is None), None) or self._hire()
-            hired.job, hired.since, hired.asked = job, time.monotonic(), False
+            hired = self._idle(job.warmth) or self._hire(job)
+            hired.job, hired.since, hired.asked, hired.until = job, time.monotonic(), False, None
+            hired.warmth = job.warmth
             try:
                 hired.pipe.send(job)
                 return
@@ -103,10 +115,12 @@ class Pool:
         return ended
 
     def interrupt(self, at_once: bool = False) -> None:
-        """Tells every worker to end what it runs: politely and ever harder, or at once."""
+        """Tells every worker to end what it runs: politely and ever harder, or at once. Who is deaf is killed."""
         for hired in self._workers:
             if hired.job is not None and (at_once or not hired.asked):
                 hired.asked = True
+                until = time.monotonic() + (AT_ONCE if at_once else 3 * worker.GRACE)
+                hired.until = until if hired.until is None else min(until, hired.until)
                 with contextlib.suppress(OSError):
                     hired.pipe.send(Interrupt(at_once))
 
@@ -124,7 +138,18 @@ class Pool:
         self._end_strays()
         worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 0)
 
-    def _hire(self) -> Hired:
+    def _idle(self, warmth: Warmth | None) -> Hired | None:
+        """A worker that has imported just that, or else one that has imported nothing."""
+        idle = [hired for hired in self._workers if hired.job is None]
+        same = next((hired for hired in idle if hired.warmth == warmth), None)
+        return same or next((hired for hired in idle if hired.warmth is None), None)
+
+    def _hire(self, job: Job) -> Hired:
+        """A new worker, in the place of an idle one if there are enough."""
+        idle = next((hired for hired in self._workers if hired.job is None), None)
+        if idle is not None and len(self._workers) >= self.size:
+            idle.pipe.close()
+            self._bury(idle)
         ours, theirs = self._context.Pipe()
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         process = self._context.Process(
@@ -133,10 +158,11 @@ class Pool:
             name="wavebuild-worker",
             daemon=True,
         )
+        resource_tracker.ensure_running()
         # Until the worker has said what it does with them, the terminal's signals wait.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
-            with _without_main():
+            with _without_main(), _known_by(dict(job.env).get("WAVEBUILD_ROOT", "")):
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -146,26 +172,41 @@ class Pool:
         return hired
 
     def _hear(self, hired: Hired) -> None:
+        stale = None
+        gone = False
         try:
-            while hired.pipe.poll(0):
+            while stale is None and hired.pipe.poll(0):
                 message = hired.pipe.recv()
                 if isinstance(message, StaleWorker):
-                    job = hired.job
-                    hired.job = None
-                    self._bury(hired)
-                    if job is not None:
-                        self.submit(job)
-                    return
-                if isinstance(message, Ended):
+                    stale = message
+                elif isinstance(message, Ended):
                     hired.job = None
                     self._ready.append(message)
         except (EOFError, OSError):
-            self._bury(hired)
-            return
-        if not hired.process.is_alive():
+            gone = True
+        if stale is not None:
+            self._replace(hired, stale.cold)
+        elif gone or not hired.process.is_alive():
             self._bury(hired)
 
-    def _bury(self, hired: Hired) -> None:
+    def _replace(self, hired: Hired, cold: bool) -> None:
+        """A worker cannot do its job and ends: another gets it."""
+        job, asked = hired.job, hired.asked
+        hired.job = None
+        if cold and hired.warmth is not None:
+            self._cold.add(hired.warmth)
+        self._bury(hired)
+        if job is None:
+            return
+        if asked:
+            self._ready.append(Ended(job.id, "interrupted", seconds=time.monotonic() - hired.since))
+            return
+        try:
+            self.submit(job)
+        except OSError as error:
+            self._ready.append(Ended(job.id, "start", detail=f"no process can be started: {error.strerror}"))
+
+    def _bury(self, hired: Hired, failure: str = "") -> None:
         """A worker is gone: its job has failed, and what it ran is ended by us."""
         if hired not in self._workers:
             return
@@ -179,20 +220,23 @@ class Pool:
         self._end_strays()
         if hired.job is not None:
             _save_log(hired)
-            number = -code if code is not None and code < 0 else None
+            number = -code if code is not None and code < 0 else signal.SIGTERM if code == worker.DROPPED else None
             how = f"signal {signal.Signals(number).name}" if number else f"exit code {code}"
             seconds = time.monotonic() - hired.since
-            failure = "interrupted" if hired.asked or code == 128 + signal.SIGTERM else "worker died"
-            self._ready.append(
-                Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=f"the worker process died ({how})")
-            )
+            failure = failure or ("interrupted" if hired.asked else "worker died")
+            detail = f"the worker process died ({how})" if failure == "worker died" else ""
+            self._ready.append(Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=detail))
 
     def _end_strays(self) -> None:
         """Kills the steps' processes that became our children when a worker died, and buries them."""
         until = time.monotonic() + worker.GRACE
-        noted = noted_groups(self._groups)
+        try:
+            noted = noted_groups(self._groups)
+        except OSError:
+            noted = {}  # what steps have in their environment still tells
         while time.monotonic() < until:
-            strays = [child for child in worker.children() if is_of_a_step(child, noted)]
+            ours = {hired.process.pid for hired in self._workers}
+            strays = [child for child in worker.children() if child not in ours and is_of_a_step(child, noted)]
             if not strays:
                 return
             for stray in strays:
@@ -204,30 +248,26 @@ class Pool:
 
     def _next_overdue(self, timeout: float | None) -> float | None:
         now = time.monotonic()
-        limits = [
-            hired.since + hired.job.timeout + OVERDUE - now
-            for hired in self._workers
-            if hired.job is not None and hired.job.timeout is not None
-        ]
+        limits = [hired.limit - now for hired in self._workers if hired.limit is not None]
         return min([*limits, *([timeout] if timeout is not None else [])], default=None)
 
     def _end_overdue(self) -> None:
         for hired in list(self._workers):
-            job = hired.job
-            if job is None or job.timeout is None or time.monotonic() < hired.since + job.timeout + OVERDUE:
-                continue
-            hired.job = None
-            hired.process.kill()
-            self._bury(hired)
-            self._ready.append(Ended(job.id, "timeout", seconds=time.monotonic() - hired.since))
+            if hired.limit is not None and time.monotonic() >= hired.limit:
+                hired.process.kill()
+                self._bury(hired, "interrupted" if hired.asked else "timeout")
 
 
 def _save_log(hired: Hired) -> None:
     """What the job of a dead worker had said."""
     if hired.job is None or hired.process.pid is None:
         return
+    spool = worker.spool_path(os.path.dirname(hired.job.log), hired.process.pid)
     with contextlib.suppress(OSError):
-        os.rename(worker.spool_path(os.path.dirname(hired.job.log), hired.process.pid), hired.job.log)
+        if os.path.getsize(spool):
+            os.rename(spool, hired.job.log)
+        else:
+            os.unlink(spool)
 
 
 @contextlib.contextmanager
@@ -242,3 +282,17 @@ def _without_main() -> Iterator[None]:
     finally:
         del main.__dict__["__spec__"]
         main.__dict__.update(saved)
+
+
+@contextlib.contextmanager
+def _known_by(root: str) -> Iterator[None]:
+    """A process shows the environment it was started with: forks of a worker must be found if it is killed."""
+    names = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP")
+    former = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(zip(names, (root, ""), strict=True))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(former)

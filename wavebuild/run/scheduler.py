@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from wavebuild.declare.model import Schedule, Step
+from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
@@ -38,9 +39,6 @@ class Judge(Protocol):
 
 class Executor(Protocol):
     """Where jobs run; ``run.pool.Pool`` is the real one."""
-
-    @property
-    def busy(self) -> bool: ...
 
     def submit(self, job: Job) -> None: ...
 
@@ -104,6 +102,7 @@ class Scheduler:
         while len(self.settled) < len(self._course.wanted):
             self._listen()
             self._advance()
+            self._listen()  # what came meanwhile has woken whoever looked for ends, and wakes nobody again
             if self._running or self._later:
                 self._collect()
             elif not self._to_consider and not self._due:
@@ -112,7 +111,7 @@ class Scheduler:
 
     def _advance(self) -> None:
         """Considers and starts what can be now; whatever comes first is considered before another starts."""
-        while not self._stopped:
+        while not self._stopped and self._interrupts() <= self._heard:
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due[0][:2])
             if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
@@ -193,11 +192,21 @@ class Scheduler:
         for ended in self._executor.wait(timeout):
             self._end(ended)
         now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
+        while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
             _, number = heapq.heappop(self._later)
-            self._submit(self._judge.retry(number))
+            self._try_again(number)
+
+    def _try_again(self, number: int) -> None:
+        try:
+            job = self._judge.retry(number)
+        except (OSError, WavebuildError) as error:
+            self._end(Ended(number, "start", detail=str(error)))
+        else:
+            self._submit(job)
 
     def _end(self, ended: Ended) -> None:
+        if ended.failure == "worker died" and self._interrupts():
+            ended = replace(ended, failure="interrupted")  # a signal to all of us reached the worker as well
         after = self._judge.finish(ended)
         if self._interrupts() and not isinstance(after, Settled):
             after = self._judge.drop(ended.id)  # no further try, no checks: the build is being stopped

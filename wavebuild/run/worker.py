@@ -5,26 +5,32 @@ It does not know what a job is for, nor who else works.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import errno
+import multiprocessing
 import os
 import select
 import signal
+import stat
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
-from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker
+from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
 
 GRACE = 2.0
 """Seconds between asking a process group to end and asking harder."""
+
+DROPPED = 128 + signal.SIGTERM
+"""The exit code of a worker that was told to end by a signal."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -57,14 +63,18 @@ def main(
     if os.getppid() != parent_pid:
         return
     try:
-        while True:
+        while not hands.worn_out:
             message = hands.next_message(None)
             if isinstance(message, Job):
                 parent.send(hands.do(message))
-                if hands.worn_out:
-                    return
     except (ParentGone, BrokenPipeError, ConnectionError):
-        hands.end_for_good()
+        pass
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    hands.end_for_good()
+    # What a module registered for the end of the program was for the calls alone.
+    os._exit(0)
 
 
 def _keep_descriptors_to_ourselves() -> None:
@@ -91,10 +101,12 @@ class Hands:
         self._parent = parent
         self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
+        self._keep_interrupt_ignored = keep_interrupt_ignored
         if not keep_interrupt_ignored:
             self._defaults.append(signal.SIGINT)
         self._group = 0
-        self._warm: dict[str, tuple[int, int, int]] = {}
+        self._marks: dict[str, tuple[int, int, int]] | None = None  # of what was imported here for calls
+        self._tracker = resource_tracker.getfd()
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
@@ -128,10 +140,12 @@ class Hands:
         for number, command in enumerate(job.commands):
             try:
                 if isinstance(command, PythonCall):
-                    if self._is_stale(command):
+                    os.chdir(job.cwd)
+                    refused = self._warm_up(job, spool.handle) if number == 0 else None
+                    if refused is not None:
                         self.worn_out = True
-                        return StaleWorker(job.id)
-                    process = self._fork(command, job, env, spool.handle)
+                        return refused
+                    process = self._fork(command, env, spool.handle)
                 else:
                     process = self._spawn(command, job, env, spool.handle)
             except OSError as error:
@@ -151,7 +165,7 @@ class Hands:
     def drop_everything(self, number: int, frame: object) -> None:
         """The parent died or wants us gone now: nothing of ours may go on."""
         self.end_for_good()
-        os._exit(128 + number)
+        os._exit(DROPPED)
 
     def end_for_good(self) -> None:
         """Kills what runs, and what comes to us as it dies, until nothing is left."""
@@ -203,30 +217,80 @@ class Hands:
         self._note(process)
         return process
 
-    def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
+    def _fork(self, command: PythonCall, given: dict[str, str], log: int) -> int:
         """A child of this process, which has imported the module already; alone in its session like any command."""
-        with _output_to(log):
-            self._warm_up(command)
         process = os.fork()
         if process == 0:
-            _be_the_call(command, job, given, self._null, log, self._defaults)
+            self._be_the_call(command, given, log)
         self._note(process)
         return process
 
-    def _warm_up(self, command: PythonCall) -> None:
-        """Imports the module here, so that each child has it for nothing; a failing import fails in the child."""
+    def _warm_up(self, job: Job, log: int) -> StaleWorker | None:
+        """Imports the module here, so that each child has it for nothing; or says why the job must go elsewhere."""
         from wavebuild.run import call
 
-        self._warm.update(call.warm_up(command.module, command.folders, command.root))
+        warmth = job.warmth
+        if warmth is None:
+            return None
+        if self._marks is not None:
+            return StaleWorker(job.id) if call.changed(self._marks, warmth.module, warmth.folders) else None
+        before, said = self._bearings(), os.fstat(log).st_size
+        os.environ.update(warmth.env)
+        time.tzset()
+        with _output_to(log):
+            self._marks = call.warm_up(warmth.module, warmth.folders, warmth.root)
+        if self._marks is None or self._bearings() != before:
+            with contextlib.suppress(OSError):
+                os.ftruncate(log, said)  # it will be said again
+            return StaleWorker(job.id, cold=True)
+        return None
 
-    def _is_stale(self, command: PythonCall) -> bool:
-        from wavebuild.run import call
+    def _bearings(self) -> tuple[object, ...]:
+        """What calls would share, or would not have, if importing a module had changed it in this process."""
+        numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+        return os.getcwd(), _open_handles(), children(), [signal.getsignal(number) for number in numbers]
 
-        return call.changed(self._warm, command.module, command.folders)
+    def _be_the_call(self, command: PythonCall, given: dict[str, str], log: int) -> None:
+        """In the forked child: becomes the call, and never returns."""
+        code = 70
+        try:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            if not self._keep_interrupt_ignored:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            os.dup2(self._null, 0)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            # The worker's pipes must not live on here: nobody would notice the worker's death.
+            for handle in _open_handles() - {0, 1, 2, self._tracker}:
+                os.close(handle)
+            sys.stdin = os.fdopen(0, closefd=False)
+            # A call may start processes of its own.
+            multiprocessing.current_process().daemon = False
+            # What importing has made of the step's own variables stays.
+            warm = self._marks is not None
+            os.environ.update({n: value for n, value in given.items() if not warm or tells_of_the_attempt(n)})
+            time.tzset()
+            from wavebuild.run import call
+
+            code = call.run(command)
+        finally:
+            os._exit(code)
 
     def _note(self, process: int) -> None:
+        """Whoever comes after us must find it: a process that cannot be noted may not go on."""
         self._group = process
-        os.write(self._groups, f"{process} {start_time(process)}\n".encode())
+        try:
+            os.write(self._groups, f"{process} {start_time(process)}\n".encode())
+        except OSError:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process, 0)
+            self._clear_up()
+            self._group = 0
+            raise
 
     def _wait(self, job: Job, process: int, until: float | None, number: int, spool: Spool) -> tuple[Ended, int]:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
@@ -284,7 +348,7 @@ class Hands:
         """Ends and buries whatever the command left running; how many processes that were."""
         count = 0
         asked = time.monotonic()
-        while True:
+        while time.monotonic() - asked < 2 * GRACE:
             try:
                 found, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -297,6 +361,8 @@ class Hands:
             ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
             count = max(count, ended)
             time.sleep(0.01)
+        self.worn_out = True  # they multiply faster than they are ended: with us they lose their parent
+        return count
 
 
 class ListFile:
@@ -311,7 +377,6 @@ class ListFile:
             self._path = f"/proc/{os.getpid()}/fd/{self._handle}"
         except (AttributeError, OSError):
             self._handle, self._path = tempfile.mkstemp(prefix="wavebuild-")
-            atexit.register(os.unlink, self._path)
 
     def holding(self, text: bytes) -> str:
         """Its path, after this text has become what it holds."""
@@ -336,20 +401,23 @@ class Spool:
 
     def begin(self, log: str) -> None:
         """From now on ``handle`` takes what belongs in this log; one that is there already is added to."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._log = log
+        if self._spare >= 0 and not _has_a_name(self._spare):
+            os.close(self._spare)
+            self._spare = -1
         if os.path.exists(log):
-            self.handle = os.open(log, flags, 0o644)
+            self.handle = _appended(log)
             return
         if self._spare < 0:
-            self._spare = os.open(self._path, flags, 0o644)
+            self._spare = _appended(self._path)
         self.handle = self._spare
 
     def show(self) -> None:
-        """Gives the file its name as a log; who writes to it does not notice."""
+        """Gives the file its name as a log; who writes to it does not notice. One that was removed has none."""
         if self.handle == self._spare:
             self._spare = -1
-            os.rename(self._path, self._log)
+            with contextlib.suppress(OSError):
+                os.rename(self._path, self._log)
 
     def end(self) -> None:
         """The job is over: its output is under its name, if there is any."""
@@ -358,6 +426,25 @@ class Spool:
         if self.handle != self._spare:
             os.close(self.handle)
         self.handle = -1
+
+
+def _appended(path: str) -> int:
+    """A file to be added to; where it cannot be had, a step goes on without its log."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        try:
+            return os.open(path, flags, 0o644)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return os.open(path, flags, 0o644)
+    except OSError:
+        return os.open(os.devnull, flags)
+
+
+def _has_a_name(handle: int) -> bool:
+    """Whether it is a file, and no step has removed it."""
+    status = os.fstat(handle)
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 0
 
 
 def spool_path(folder: str, process: int) -> str:
@@ -426,25 +513,16 @@ def _output_to(log: int) -> Iterator[None]:
             os.close(handle)
 
 
-def _be_the_call(
-    command: PythonCall, job: Job, given: dict[str, str], null: int, log: int, defaults: list[signal.Signals]
-) -> None:
-    """In the forked child: becomes the call, and never returns."""
-    code = 70
-    try:
-        os.setsid()
-        for number in defaults:
-            signal.signal(number, signal.SIG_DFL)
-        os.dup2(null, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.chdir(job.cwd)
-        os.environ.update(given)
-        from wavebuild.run import call
+def _open_handles() -> frozenset[int]:
+    return frozenset(handle for name in os.listdir("/dev/fd") if name.isdigit() and _is_open(handle := int(name)))
 
-        code = call.run(command)
-    finally:
-        os._exit(code)
+
+def _is_open(handle: int) -> bool:
+    try:
+        os.fstat(handle)
+        return True
+    except OSError:
+        return False
 
 
 def _find(name: str, path: str, cwd: str) -> str:

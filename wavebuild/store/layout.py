@@ -66,10 +66,10 @@ def unwritable(what: str, path: str, error: OSError) -> WavebuildError:
     remedy = ""
     if error.errno in (errno.EACCES, errno.EPERM):
         there = _first_there(path)
-        remedy = (
-            f"{there} belongs to {_owner(there)}: take it over with `chown`, or remove it;\n"
-            "all that is lost with the state is what need not run again"
-        )
+        way_out = "take it over with `chown -R`"
+        if not os.path.isdir(there):
+            way_out = "take it over with `chown`, or, while nobody builds, remove it: at most, steps run again"
+        remedy = f"{there} belongs to {_owner(there)}: {way_out}"
     return mistake("unwritable", f"{what}: {error.strerror}", Place(path), remedy, exit_code=1)
 
 

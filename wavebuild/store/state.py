@@ -7,6 +7,7 @@ project's lock writes; questions open it read-only.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import tempfile
@@ -102,10 +103,6 @@ class State:
         """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
         rows = self._handle.execute("select data, done from attempts order by id")
         return [(unpacked(data, _ATTEMPT), bool(done)) for data, done in rows]
-
-    def version(self) -> int:
-        """A number that is another one as soon as somebody else has written."""
-        return int(self._handle.execute("pragma data_version").fetchone()[0])
 
     def last_results(self) -> dict[str, Result]:
         """The latest result of every step that ever ran."""
@@ -342,7 +339,7 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
         return _read_through(State(_open(path), path, scope))
     except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
         if isinstance(error, sqlite3.Error) and not is_damage(error):
-            raise mistake("state-unusable", f"the state cannot be used: {error}", Place(path)) from None
+            raise _unusable(path, error) from None
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
     return _read_through(State(_open(path), path, scope))
@@ -373,19 +370,21 @@ def read_state(path: str, held: bool) -> State | None:
 
 
 def _reading(path: str, flags: str, shown: str) -> State | None:
-    handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
-    try:
-        version = _version(handle)
-        if version == VERSION:
-            return _read_through(State(handle, shown))
-    except msgspec.DecodeError:
-        version = 0
-    except sqlite3.Error as error:
-        handle.close()
-        if is_damage(error):
+    with contextlib.ExitStack() as unless_read:
+        try:
+            handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
+            unless_read.callback(handle.close)
+            version = _version(handle)
+            if version == VERSION:
+                state = _read_through(State(handle, shown))
+                unless_read.pop_all()
+                return state
+        except msgspec.DecodeError:
             return None
-        raise mistake("unreadable", f"the state cannot be read: {error}", Place(shown), exit_code=1) from None
-    handle.close()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                return None
+            raise mistake("unreadable", f"the state cannot be read: {error}", Place(shown), exit_code=1) from None
     if version > VERSION:
         raise _newer(shown, version)
     return None
@@ -423,6 +422,12 @@ def _newer(path: str, version: int) -> WavebuildError:
         Place(path),
         "use that wavebuild, or remove the file: all that is lost is what need not run again",
     )
+
+
+def _unusable(path: str, error: sqlite3.Error) -> WavebuildError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (3, 8, 14):  # SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
+        return unwritable("the state cannot be used", path, PermissionError(errno.EACCES, str(error)))
+    return mistake("state-unusable", f"the state cannot be used: {error}", Place(path), _remedy(error), exit_code=1)
 
 
 def _remedy(error: sqlite3.Error) -> str:

@@ -31,6 +31,9 @@ _COLOURS: dict[PlanWord, Colour] = {
     PlanWord.EXPANDS: "cyan",
 }
 
+NARROWEST_FACTS = 24  # columns; where fewer are left, what is said of a step goes below its name
+SHOWN = 0.05  # seconds; less than this reads as 0 s, which says nothing
+
 _NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
@@ -57,14 +60,16 @@ def _plan_wave(wave: PlannedWave, style: Style) -> list[str]:
     phases = list(dict.fromkeys(step.phase for step in wave.steps if step.phase))
     if phases:
         title += f" · {'phase' if len(phases) == 1 else 'phases'} {words.listed(phases)}"
-    return [style.paint(title, "bold")]
+    return [style.paint(line, "bold") for line in hanging("", title, style.width)]
 
 
 def _plan_step(step: PlannedStep, text: str, name_width: int, style: Style) -> list[str]:
     word = style.paint(words.plan_word(step.word).ljust(7), _COLOURS[step.word])
     lead = f"  {word} {escaped(step.name).ljust(name_width)}  "
     plain_lead = len(lead) - len(word) + 7
-    lines = hanging(" " * plain_lead, text, max(style.width, plain_lead + 24))
+    if plain_lead + NARROWEST_FACTS > style.width:
+        return [lead.rstrip(), *(hanging(" " * 4, text, style.width) if text else ())]
+    lines = hanging(" " * plain_lead, text, style.width)
     return [(lead + lines[0][plain_lead:]).rstrip(), *(line.rstrip() for line in lines[1:])]
 
 
@@ -77,11 +82,12 @@ def _plan_facts(step: PlannedStep, critical: bool, all_reasons: bool) -> list[st
         facts.append(f"after {words.listed(step.after)}")
     if step.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD):
         return facts
-    if step.estimate:
+    long = step.estimate is not None and step.estimate.high >= SHOWN
+    if step.estimate and long:
         facts.append(words.span(step.estimate))
     if critical:
         facts.append("critical")
-    elif step.slack:
+    elif step.slack and (long or step.slack.high >= SHOWN):
         facts.append(f"slack {words.span(step.slack)}")
     return facts
 
@@ -93,7 +99,7 @@ def _plan_summary(plan: Plan, style: Style) -> list[str]:
     if plan.critical_path:
         chain = " → ".join(escaped(name) for name in plan.critical_path)
         out += hanging("critical path  ", chain, style.width)
-    return out + (_times(plan.times, plan.jobs, style) if plan.times and plan.times.serial.high else [])
+    return out + (_times(plan.times, plan.jobs, style) if plan.times and plan.times.serial.high >= 1 else [])
 
 
 def _times(times: Times, jobs: int, style: Style) -> list[str]:

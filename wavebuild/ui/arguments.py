@@ -185,8 +185,16 @@ def waiting(text: str) -> float:
     return found
 
 
-def meant(word: str) -> str:
-    """What a word that is no step may have meant among the commands."""
-    if word in COMMANDS or word in LATER_COMMANDS:
-        return f"{word!r} is a command: write it first, before the flags"
-    return did_you_mean(word, (*COMMANDS, *LATER_COMMANDS))
+def is_command(word: str) -> bool:
+    return word in COMMANDS or word in LATER_COMMANDS
+
+
+def meant(word: str, named: str = "") -> str:
+    """What a word that is no step may have meant among the commands; ``named``: the command it was said to."""
+    if not is_command(word):
+        return did_you_mean(word, (*COMMANDS, *LATER_COMMANDS))
+    if named == "build":
+        return f"{word!r} is a command: wavebuild {word}"
+    if named and named != word:
+        return f"{named!r} and {word!r} are both commands: a command line has one"
+    return f"{word!r} is a command: write it first, before the flags"

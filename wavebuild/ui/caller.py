@@ -71,7 +71,7 @@ class Caller:
             self.stderr.write("".join(f"{line}\n" for line in lines))
             self.stderr.flush()
         except (OSError, ValueError):
-            _let_go(self.stderr)
+            let_go(self.stderr)
 
     def answer(self, lines: Sequence[str]) -> None:
         """Results, on stdout."""
@@ -83,10 +83,10 @@ class Caller:
             self.stdout.write(text)
             self.stdout.flush()
         except BrokenPipeError:
-            _let_go(self.stdout)
+            let_go(self.stdout)
             return False
         except OSError as error:
-            _let_go(self.stdout)
+            let_go(self.stdout)
             raise mistake("stdout", f"the answer cannot be written: {error.strerror}") from error
         return True
 
@@ -123,7 +123,7 @@ def _current_folder() -> str:
         raise mistake("no-folder", "the current folder is gone", remedy="change to one that exists") from None
 
 
-def _let_go(stream: TextIO) -> None:
+def let_go(stream: TextIO) -> None:
     """Points a broken stream at nothing, so that its flush at exit does not fail a second time."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

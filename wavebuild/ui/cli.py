@@ -3,7 +3,9 @@
 It does not know how anything is built; each command is its flags and a few lines.
 """
 
+import errno
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -13,7 +15,7 @@ from wavebuild import __version__
 from wavebuild.errors import WavebuildError
 from wavebuild.ui import arguments, commands
 from wavebuild.ui.asking import How, Show, WantedLog, Where
-from wavebuild.ui.caller import Caller, the_caller
+from wavebuild.ui.caller import Caller, let_go, the_caller
 
 BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may have meant a step
 
@@ -303,6 +305,8 @@ def run(caller: Caller) -> int:
         return _refused(caller, error)
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except OSError as error:
+        return _unheard(caller, error) if _asks_for_help(caller.argv) else _bug(caller)
     except Exception as error:
         return _misread(caller, error) if hasattr(error, "format_message") else _bug(caller)
 
@@ -320,6 +324,19 @@ def _misread(caller: Caller, error: Any) -> int:
     from wavebuild.ui.escapes import escaped
 
     caller.say([f"wavebuild: {escaped(error.format_message())}", "try: wavebuild --help"])
+    return 2
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    """The one answer that the parser writes by itself, to the process's own stdout."""
+    return any(word in ("--help", "-h") for word in argv)
+
+
+def _unheard(caller: Caller, error: OSError) -> int:
+    let_go(sys.stdout)
+    if error.errno == errno.EPIPE:  # as after `| head`
+        return 0
+    caller.say([f"wavebuild: the answer cannot be written: {error.strerror}"])
     return 2
 
 

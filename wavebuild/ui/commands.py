@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
-from wavebuild.ui.arguments import arranged, meant
+from wavebuild.ui.arguments import arranged, is_command, meant
 from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
 
@@ -57,7 +57,7 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
     manner = Manner(style, show.verbose, show.quiet, show.explain)
     screen = PlainScreen(caller.stderr, manner)
     ending: list[str] = []
-    with event_lines(show.events, request.directory, caller.stdout) as write_line:
+    with event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line:
 
         def tell(event: Event) -> None:
             write_line(event)
@@ -388,14 +388,18 @@ def problem_lines(problems: Sequence[Problem], argv: Sequence[str]) -> list[str]
     out: list[str] = []
     for problem in problems:
         where = "" if problem.place else "wavebuild: "
+        hints = _hints(problem, argv) if problem.code == "unknown-target" and not problem.place else []
+        if hints:
+            problem = replace(problem, remedy="\n".join(hints))
         lines = [escaped(line) for line in problem.lines()]
         out += [where + lines[0], *lines[1:]]
-        if problem.code == "unknown-target":
-            out += [f"    {hint}" for hint in _hints(problem, argv) if hint not in problem.remedy]
     return out
 
 
 def _hints(problem: Problem, argv: Sequence[str]) -> list[str]:
+    """What else a word that is no step may have meant; nothing if the problem's own remedy says more."""
     line = arranged(argv).line
     said = line[line.index("--") + 1 :] if "--" in line else ()
-    return [hint for word in said if f"'{word}'" in problem.message and (hint := meant(word))]
+    named = line[0] if line[0] in argv else ""
+    unknown = [word for word in said if f"'{word}'" in problem.message]
+    return [hint for word in unknown if (hint := meant(word, named)) and (not problem.remedy or is_command(word))]

@@ -5,26 +5,38 @@ It does not know what the events mean; a reader that has gone stops the lines, n
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 from wavebuild.errors import mistake
 from wavebuild.run.events import Event
+from wavebuild.ui.caller import let_go
+from wavebuild.ui.escapes import escaped
 from wavebuild.ui.records import event_record, written
 
 
 @contextmanager
-def event_lines(file: str | None, folder: str, stdout: TextIO) -> Iterator[Callable[[Event], None]]:
-    """What to call with each event; the file is relative to the folder, ``-`` is stdout."""
+def event_lines(
+    file: str | None, folder: str, stdout: TextIO, say: Callable[[Sequence[str]], None]
+) -> Iterator[Callable[[Event], None]]:
+    """What to call with each event; the file is relative to the folder, ``-`` is stdout.
+
+    ``say`` is told at the end when the lines could not all be written: the build is none the worse for it.
+    """
     if file is None:
         yield lambda event: None
-    elif file == "-":
-        yield _Lines(stdout).tell
-    else:
-        with _opened(os.path.join(folder, file), file) as stream:
-            yield _Lines(stream).tell
+        return
+    lines = _Lines(stdout if file == "-" else _opened(os.path.join(folder, file), file))
+    try:
+        yield lines.tell
+    finally:
+        if file != "-":
+            lines.close()
+        if lines.broken and lines.broken.errno != errno.EPIPE:  # a reader that has gone wants no more
+            say([f"--events {escaped(file)}: events are missing: {lines.broken.strerror}"])
 
 
 def _opened(path: str, shown: str) -> TextIO:
@@ -35,15 +47,24 @@ def _opened(path: str, shown: str) -> TextIO:
 
 
 class _Lines:
+    """Lines to one stream, up to the first that it does not take."""
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._broken = False
+        self.broken: OSError | None = None
 
     def tell(self, event: Event) -> None:
-        if self._broken:
+        if self.broken:
             return
         try:
             self._stream.write(written(event_record(event), indent=None) + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            self._broken = True
+        except OSError as error:
+            self.broken = error
+            let_go(self._stream)
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        except OSError as error:
+            self.broken = self.broken or error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import pairwise
 
 from wavebuild import disk
 from wavebuild.declare.find import find
@@ -51,7 +52,7 @@ def root_of(caller: Caller) -> str:
     """The folder of the Wavefile that a command line speaks of."""
     folders, file = [caller.folder], None
     line = arranged(caller.argv).line
-    for flag, value in zip(line, line[1:], strict=False):
+    for flag, value in pairwise(line):
         if flag == "--":
             break
         if flag == "-C":

@@ -80,7 +80,9 @@ def _start(after: Picture, event: StepStarted, manner: Manner) -> list[str]:
         said.append(f"try {event.attempt}")
     if event.wave < after.wave:
         said.append(f"wave {event.wave}")
-    command = [_line("", f"$ {escaped(each)}", "dim", manner) for each in event.command.splitlines() if manner.verbose]
+    command = [
+        _line("", f"$ {words.pasteable(each)}", "dim", manner) for each in event.command.splitlines() if manner.verbose
+    ]
     return [*why, _line("started", " · ".join(said), "cyan", manner), *command]
 
 
@@ -161,7 +163,7 @@ def _trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
 
 def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
     facts = []
-    script = [escaped(each) for each in settled.command.splitlines() if each.strip()]
+    script = [words.pasteable(each) for each in settled.command.splitlines() if each.strip()]
     facts += [("command" if not at else "", each) for at, each in enumerate(script)]
     if settled.log:
         facts.append(("log", escaped(settled.log)))

@@ -36,6 +36,7 @@ from wavebuild.ui.figures import duration as duration
 from wavebuild.ui.figures import nothing_to_do as nothing_to_do
 
 TO = "\N{EN DASH}"
+_BYTES = re.compile("[\udc80-\udcff]+")
 HEX = re.compile(r"[0-9a-f]{16,}")
 
 
@@ -165,6 +166,16 @@ def shortened(value: str | None, width: int = 48) -> str:
         return f"{escaped(prefix)}{colon}{rest[:8]}…"
     text = escaped(value)
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def pasteable(command: str) -> str:
+    """A command as it may be shown, such that a shell reads it back: bytes that are no text stand as ``$'\\xff'``.
+
+    They stand within single quotes, as shlex puts them there.
+    """
+    return escaped(
+        _BYTES.sub(lambda run: "'$'" + "".join(f"\\x{ord(each) - 0xDC00:02x}" for each in run[0]) + "''", command)
+    )
 
 
 def outcome_word(outcome: Outcome) -> str:
