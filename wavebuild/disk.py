@@ -178,14 +178,6 @@ def write(path: str, data: bytes) -> None:
         os.close(handle)
 
 
-def append(path: str, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    try:
-        os.write(handle, data)
-    finally:
-        os.close(handle)
-
-
 def tail(path: str, size: int) -> bytes:
     """The last bytes of a file; nothing if it is not there."""
     try:
