@@ -1,6 +1,6 @@
 """The first look at a command line: a plain build with nothing to do ends here, all else goes on to ``cli``.
 
-It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k`` and ``-q``, and imports next to nothing: what a
+It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k``, ``-q`` and ``-s``, and imports next to nothing: what a
 build with nothing to do costs is mostly what it imports.
 """
 
@@ -15,16 +15,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlainBuild:
-    """``[-C DIR] [-f FILE] [-jN] [-k] [-q]`` and nothing else."""
+    """``[-C DIR] [-f FILE] [-jN] [-k] [-q] [-s]`` and nothing else."""
 
     folder: str = ""
     file: str | None = None
     question: bool = False
+    quiet: bool = False
 
 
 def plain_build(argv: Sequence[str]) -> PlainBuild | None:
     """What a command line asks for, if it is a plain one."""
-    folder, file, question = "", None, False
+    folder, file, question, quiet = "", None, False, False
     words = list(argv)
     while words:
         word = words.pop(0)
@@ -35,9 +36,11 @@ def plain_build(argv: Sequence[str]) -> PlainBuild | None:
             folder, file = (os.path.join(folder, value), file) if word == "-C" else (folder, value)
         elif word == "-q":
             question = True
+        elif word in ("-s", "--quiet"):
+            quiet = True
         elif word != "-k" and not (word.startswith("-j") and word[2:].isascii() and word[2:].isdigit()):
             return None
-    return PlainBuild(folder, file, question)
+    return PlainBuild(folder, file, question, quiet)
 
 
 def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
@@ -65,6 +68,8 @@ def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
         return None
     if result is None:
         return None
+    if asked.quiet:
+        return 0
     from wavebuild.ui.figures import nothing_to_do
 
     sys.stderr.write(nothing_to_do(result.fresh, time.monotonic() - began) + "\n")
