@@ -75,6 +75,16 @@ class TestAPersonsFile:
         assert built.steps["g"].failure == "unclaimed"
         assert shop.read("data.csv") == "mine\n"
 
+    def test_a_touch_does_not_make_a_placed_file_ours(self, shop: Workshop):
+        """`-t` of a manual step, which then becomes one that runs."""
+        shop.put("data.csv", "mine\n")
+        shop.wavefile("steps: {g: {manual: place it, outputs: data.csv}}")
+        engine.touch(shop.request("g"))
+        shop.wavefile("steps: {g: {run: 'echo new > data.csv', outputs: data.csv}}")
+
+        assert shop.build().steps["g"].failure == "unclaimed"
+        assert shop.read("data.csv") == "mine\n"
+
     def test_a_file_placed_by_hand_stops_another_steps_directory_too(self, shop: Workshop):
         """`outputs: d/` over a place that was a manual step's."""
         shop.put("d/data.csv", "mine\n")

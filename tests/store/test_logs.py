@@ -20,7 +20,7 @@ def test_only_the_newest_logs_of_each_step_are_kept_and_empty_folders_go(tmp_pat
         for name in ("s.log", "s~2.log"):
             (folder / name).write_text("x")
         log = f".wavebuild/logs/r{number}/s~2.log"
-        state.settle(Result("s", f"r{number}", "succeeded", float(number), 1.0, 2, 0, "", log))
+        state.fail("k", "none", Result("s", f"r{number}", "succeeded", float(number), 1.0, 2, 0, "", log), ())
     (home / "logs/r1/other.log").write_text("x")
 
     prune_logs(state, str(home), "r5", ["s"], keep=2)

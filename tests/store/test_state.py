@@ -171,8 +171,8 @@ class TestDeeds:
         """Failures and older ones do not count."""
         state = memory.open()
         for number, seconds in enumerate([900.0, 5.0, 1.0, 4.0, 2.0, 3.0], 1):
-            state.settle(result(number, seconds=seconds))
-        state.settle(result(7, "failed", seconds=700.0))
+            state.fail("k", "none", result(number, seconds=seconds), ())
+        state.fail("k", "none", result(7, "failed", seconds=700.0), ())
 
         assert memory.open().durations() == {"s": 3.0}
 
@@ -180,8 +180,8 @@ class TestDeeds:
         """Of one step."""
         state = memory.open()
         for number in (1, 3, 2):
-            state.settle(result(number))
-        state.settle(result(9, step="other"))
+            state.fail("k", "none", result(number), ())
+        state.fail("k", "none", result(9, step="other"), ())
 
         assert [each.run for each in memory.open().results("s")] == ["r3", "r2", "r1"]
 

@@ -60,8 +60,5 @@ class Remembered:
             else:
                 self._made[path] = Made(digest, key, "", path in trace.by_hand, trace.raw.get(path, ""))
 
-    def settle(self, result: Result) -> None:
-        self.results.append(result)
-
     def close_attempt(self, attempt: str) -> None:
         self.open.pop(attempt, None)

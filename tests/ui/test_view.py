@@ -62,4 +62,3 @@ def test_kept_and_blocked_steps_open_no_wave() -> None:
     )
 
     assert picture.wave == 0
-    assert not picture.started_any

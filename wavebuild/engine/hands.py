@@ -33,7 +33,8 @@ def touch(request: Request) -> tuple[str, ...]:
         traces = [(number, present(facts, number, state.made(), run_identity(began), began)) for number in numbers]
         state.learn(facts.digests.take_learned())
         for number, trace in traces:
-            state.record(key(project.wavefile.steps[number]), trace)
+            step = project.wavefile.steps[number]
+            state.record(key(step), trace, placed=isinstance(step.action, Manual))
         return tuple(project.wavefile.steps[number].name for number in numbers)
 
 

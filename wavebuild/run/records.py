@@ -78,8 +78,5 @@ class Records(Protocol):
     def record(self, key: str, trace: Trace, placed: bool = False) -> None:
         """A trace without an attempt: a gate judged again, a touch; ``placed``: the members are a person's own."""
 
-    def settle(self, result: Result) -> None:
-        """A result without a trace."""
-
     def close_attempt(self, attempt: str) -> None:
         """Nothing is left to do for this attempt."""

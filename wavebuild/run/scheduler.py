@@ -19,7 +19,6 @@ from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStart
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.rebuilder import Again, Due
 
-SATISFIES = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 

@@ -204,12 +204,6 @@ class State:
             self._handle.executemany("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
         self._made = None
 
-    def settle(self, result: Result) -> None:
-        """A result without a trace (a gate that failed again, a step that could not start)."""
-        with self._writing(f"as step {result.step} ended"):
-            self._write_result(result)
-            self._write_pending()
-
     def close_attempt(self, attempt: str) -> None:
         with self._writing():
             self._handle.execute("delete from attempts where id = ?", (attempt,))

@@ -66,10 +66,6 @@ class Picture:
     def done(self) -> int:
         return sum(number for _, number in self.counts)
 
-    @property
-    def started_any(self) -> bool:
-        return self.wave > 0
-
     def ran(self, step: str) -> Running | None:
         return next((each for each in self.running if each.step == step), None)
 
