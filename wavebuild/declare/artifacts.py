@@ -28,13 +28,26 @@ OPTIONAL = Key("optional", Flag(), "input: it may be missing; output: it need no
 EXCLUDE = Key("exclude", Many(Prose(may_be_empty=True)), "globs of files that do not count")
 DIGEST = Key(
     "digest",
-    Choice({digest.value: digest for digest in Digest}, later=("run",)),
+    Choice({digest.value: digest for digest in Digest if digest is not Digest.RUN}, later=("run",)),
     "what of the content counts: bytes if not given",
 )
 ARTIFACT = Section(
     "an artifact",
-    (PATH, KEYS, ROWS, COLUMNS, DELIMITER, OPTIONAL, EXCLUDE, DIGEST),
-    later=("in_place", "list", "column"),
+    (
+        PATH,
+        KEYS,
+        ROWS,
+        COLUMNS,
+        DELIMITER,
+        OPTIONAL,
+        EXCLUDE,
+        DIGEST,
+    ),
+    later=(
+        "in_place",
+        "list",
+        "column",
+    ),
 )
 
 INPUT_NAME = Label("a name", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names of inputs are letters, digits and _")

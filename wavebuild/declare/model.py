@@ -22,6 +22,9 @@ class Kind(enum.Enum):
     GLOB = "glob"
     STEP = "step"  # input only: every file member that the named step owns
     ENV = "env"  # input only: a variable of the caller
+    PROBE = "probe"  # an external thing: what a declared command says of it
+    MEM = "mem"  # a value of the shared memory
+    LIST = "list"  # input only: a file each of whose lines is one more input
 
 
 class Digest(enum.Enum):
@@ -33,6 +36,17 @@ class Digest(enum.Enum):
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
+    RUN = "run"  # what a command prints of it
+
+
+class Calendar(enum.Enum):
+    """An age that is counted in days of the calendar, by `settings.timezone`."""
+
+    DAILY = "daily"  # before today
+    WEEKLY = "weekly"  # before Monday
+
+
+Age = float | Calendar  # seconds, or by the calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,9 @@ class Artifact:
 
     ``path``: FILE and DIRECTORY: the path relative to the root, normalised, ``/`` between the
     parts and none at the end (``../x`` or ``/x`` outside the root, inputs only); GLOB: the
-    pattern, normalised alike; STEP: the step's name; ENV: the variable's name.
+    pattern, normalised alike; STEP: the step's name, or an instance's; ENV: the variable's name;
+    PROBE: the probe's name, and what stands behind the ``@`` in ``argument``; MEM: the key; LIST: the
+    path of the file with the lines.
     """
 
     kind: Kind
@@ -55,6 +71,9 @@ class Artifact:
     optional: bool = False
     exclude: tuple[str, ...] = ()  # globs, relative to the root like the path
     digest: Digest = Digest.BYTES
+    command: Text | None = None  # of Digest.RUN; its hole is ``path``
+    in_place: bool = False  # output: edited rather than remade
+    argument: str = ""  # of a probe
 
     @property
     def text(self) -> str:
@@ -62,8 +81,10 @@ class Artifact:
         match self.kind:
             case Kind.DIRECTORY:
                 return self.path + "/"
-            case Kind.STEP | Kind.ENV:
+            case Kind.STEP | Kind.ENV | Kind.MEM | Kind.LIST:
                 return f"{self.kind.value}:{self.path}"
+            case Kind.PROBE:
+                return f"probe:{self.path}" + (f"@{self.argument}" if self.argument else "")
             case Kind.FILE | Kind.GLOB:
                 return self.path + ("#" + ",".join(self.keys) if self.keys else "")
 
@@ -158,7 +179,8 @@ class Range:
 
 
 ShellName = Literal["auto", "bash", "sh"]
-OnEdit = Literal["overwrite", "fail"]
+OnEdit = Literal["overwrite", "fail", "adopt"]
+Freshness = Literal["hash", "mtime"]
 Schedule = Literal["flow", "barrier"]
 
 
@@ -185,9 +207,23 @@ class Step:
     resources: tuple[tuple[str, int], ...] = ()
     on_demand: bool = False
     always: bool = False
-    max_age: float | None = None  # seconds
+    max_age: Age | None = None
+    min_age: Age | None = None
     on_edit: OnEdit = "overwrite"
     estimate: Range | None = None
+    category: str | None = None
+    threshold: float | None = None  # 0..1, the effective one: step's, category's, `default`'s
+    depfile: str | None = None  # relative to the root
+    secrets: tuple[str, ...] = ()  # names of the caller's variables, the file's own among them
+    scratch: bool = False
+    frozen: bool = False
+    freshness: Freshness = "hash"
+    folder: str = ""  # of the Wavefile it stands in, relative to the root; "" = the root
+    base: str = ""  # of an instance: the name of the step as declared; else ""
+    instance: tuple[tuple[str, str], ...] = ()  # of an instance: variable → value as shown, in the order declared
+    awaits: tuple[Artifact, ...] = ()  # FILEs and GLOBs whose content must be known before its instances,
+    # or its listed inputs, are
+    expands: bool = False  # its instances are not known yet: each variable of `foreach` stands for * in patterns
 
     @property
     def is_group(self) -> bool:
@@ -204,6 +240,24 @@ class Settings:
     keep_going: bool = False
     ignore: tuple[str, ...] = ()  # globs of files that are never members
     log_keep: int = 5  # logs kept per step
+    lock: str | None = None  # path of the lock file, relative to the root
+    orphans: Literal["report", "remove"] = "report"
+    outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in
+    timezone: str | None = None  # None: the system's
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How an external thing is asked; times in seconds. The hole of ``command`` is ``arg``."""
+
+    name: str
+    place: Place
+    command: Text
+    timeout: float | None = None
+    ttl: float | None = None  # an answer is not asked for again before
+    on_error: Literal["fail", "changed", "unchanged"] = "fail"
+    compare: Literal["value", "exists"] = "value"
+    folder: str = ""  # where it runs, relative to the root
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +273,6 @@ class Wavefile:
     targets: tuple[tuple[str, Place], ...] = ()
     files: tuple[str, ...] = field(default=())  # absolute paths of every file read to load it
     env_read: tuple[tuple[str, str | None], ...] = ()  # caller's variables its templates read, with their values
+    profile: str = "default"
+    probes: tuple[Probe, ...] = ()
+    mem: tuple[tuple[str, str], ...] = ()  # initial shared memory: key → JSON

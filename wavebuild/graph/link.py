@@ -102,7 +102,7 @@ def _makers_of(artifact: Artifact, number: Mapping[str, int], owners: Owners) ->
     if artifact.kind is Kind.STEP:
         known = number.get(artifact.path)
         return () if known is None else (known,)
-    return owners.makers(artifact) if artifact.covers_files else ()
+    return () if artifact.kind is Kind.ENV else owners.makers(artifact)
 
 
 def _direct(number_of_step: int, step: Step, makers: Makers, number: Mapping[str, int]) -> tuple[int, ...]:

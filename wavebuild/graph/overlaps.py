@@ -10,7 +10,7 @@ from itertools import islice
 
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.errors import Problem
-from wavebuild.graph.owners import Output, Owners
+from wavebuild.graph.owners import Output, Owners, may_be_one
 from wavebuild.graph.patterns import covers, is_wild, meet
 
 LISTED = 100  # a mistake in a default can make every pair of steps overlap: the rest helps nobody
@@ -18,7 +18,12 @@ LISTED = 100  # a mistake in a default can make every pair of steps overlap: the
 
 def overlaps(steps: Sequence[Step], owners: Owners) -> list[Problem]:
     """What is wrong with the outputs, the first hundred findings of each kind."""
-    kinds = (_declared_twice(steps, owners), _file_and_folder(steps, owners), _in_wide(steps, owners))
+    kinds = (
+        _declared_twice(steps, owners),
+        _file_and_folder(steps, owners),
+        _in_wide(steps, owners),
+        _same_things(steps, owners),
+    )
     return [problem for found in kinds for problem in islice(found, LISTED)]
 
 
@@ -39,6 +44,18 @@ def _declared_twice(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
             yield _repeated(steps, earlier, output)
         else:
             yield _overlap(steps, earlier, output)
+
+
+def _same_things(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
+    """A probe or a key of the memory that is an output twice, or may be once its ``*`` is known."""
+    for output in owners.things:
+        for maker in owners.makers(output.artifact):
+            if maker < output.step:
+                other = next(o for o in owners.things if o.step == maker and may_be_one(o.artifact, output.artifact))
+                yield _overlap(steps, other, output)
+        twice = [o for o in owners.things if o.step == output.step and o.artifact.text == output.artifact.text]
+        if len(twice) > 1 and twice[-1] is output:
+            yield _repeated(steps, twice[0], output)
 
 
 def _in_wide(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import accumulate, chain
 
 from wavebuild.declare.model import Artifact, Kind, Step
-from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, meet, pattern
+from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild, meet, names_meet, pattern
 
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -88,13 +88,19 @@ class Owners:
     def __init__(self, steps: Sequence[Step], root: str) -> None:
         self._root = root
         self.files: list[Output] = []
+        self.things: list[Output] = []  # probes and memory: no paths
         wide: list[Output] = []
         for number, step in enumerate(steps):
             for artifact in step.outputs:
-                (self.files if artifact.kind is Kind.FILE else wide).append(Output(number, artifact))
+                if not artifact.covers_files:
+                    self.things.append(Output(number, artifact))
+                else:
+                    (self.files if artifact.kind is Kind.FILE else wide).append(Output(number, artifact))
         self.wide = Shelf(wide)
         # Of two owners the first: the graph is refused, but all that is wrong is told at once.
         self.file_owner = {output.artifact.path: output.step for output in reversed(self.files)}
+        self._exact_things = {_thing(output.artifact): output.step for output in reversed(self.things)}
+        self._wild_things = [output for output in self.things if is_wild(output.artifact.text)]
         self._known: dict[tuple[Kind, str, tuple[str, ...]], tuple[int, ...]] = {}
 
     @cached_property
@@ -111,8 +117,10 @@ class Owners:
         return next((output.step for output in near if covers(output.artifact, path)), None)
 
     def makers(self, artifact: Artifact) -> tuple[int, ...]:
-        """The steps whose outputs may be members of a file, directory or glob; sorted."""
-        if artifact.kind is Kind.FILE:
+        """The steps whose outputs may be members of an artifact; sorted."""
+        if artifact.kind in (Kind.PROBE, Kind.MEM):
+            return tuple(sorted(self._makers_of_thing(artifact)))
+        if artifact.kind in (Kind.FILE, Kind.LIST):
             found = self.owner(artifact.path)
             return () if found is None else (found,)
         key = (artifact.kind, artifact.path, artifact.exclude)
@@ -121,6 +129,12 @@ class Owners:
             # Many steps often read the same folder: they share one answer.
             known = self._known[key] = tuple(sorted(self._meeting(artifact)))
         return known
+
+    def _makers_of_thing(self, artifact: Artifact) -> set[int]:
+        exact = self._exact_things.get(_thing(artifact))
+        found = {exact} if exact is not None else set()
+        wanted = self.things if is_wild(artifact.text) else self._wild_things
+        return found | {output.step for output in wanted if may_be_one(output.artifact, artifact)}
 
     def _meeting(self, artifact: Artifact) -> set[int]:
         found: set[int] = set()
@@ -138,3 +152,12 @@ class Owners:
                 if meet(wanted, self.wide.patterns[place]):
                     found.add(self.wide.outputs[place].step)
         return found
+
+
+def _thing(artifact: Artifact) -> tuple[Kind, str, str]:
+    return artifact.kind, artifact.path, artifact.argument
+
+
+def may_be_one(one: Artifact, other: Artifact) -> bool:
+    """Whether two probes, or two keys of the memory, may be the same once every ``*`` in them is known."""
+    return one.kind is other.kind and names_meet(one.path, other.path) and names_meet(one.argument, other.argument)

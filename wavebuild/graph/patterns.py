@@ -53,7 +53,7 @@ def covers(artifact: Artifact, path: str) -> bool:
             held = _below(path, folder_prefix(artifact.path))
         case Kind.GLOB:
             held = matches(artifact.path, path)
-        case Kind.STEP | Kind.ENV:
+        case Kind.STEP | Kind.ENV | Kind.PROBE | Kind.MEM | Kind.LIST:
             return False
         case _:
             assert_never(artifact.kind)
@@ -266,6 +266,25 @@ def _moves(
         yield i + (one is not None), j + (other is not None), True
 
 
+def names_meet(one: str, other: str) -> bool:
+    """Whether two names that are no paths, with ``*`` for any text in them, could be the same."""
+    if "*" not in one and "*" not in other:
+        return one == other
+    seen, left_to_try = {(0, 0)}, [(0, 0)]
+    while left_to_try:
+        i, j = left_to_try.pop()
+        if i == len(one) and j == len(other):
+            return True
+        mine, theirs = one[i : i + 1], other[j : j + 1]
+        after = [(i + 1, j)] * (mine == "*") + [(i, j + 1)] * (theirs == "*")
+        after += [(i, j + 1)] * (mine == "*" and theirs not in ("", "*"))
+        after += [(i + 1, j)] * (theirs == "*" and mine not in ("", "*"))
+        after += [(i + 1, j + 1)] * (mine == theirs and mine not in ("", "*"))
+        left_to_try += [state for state in after if state not in seen]
+        seen.update(after)
+    return False
+
+
 # One pattern against another: the same product, a part at a time.
 
 
@@ -279,7 +298,7 @@ def pattern(artifact: Artifact) -> Pattern:
         case Kind.GLOB:
             parts = glob_parts(artifact.path)
             return Pattern(parts, *_ends(parts), artifact.exclude)
-        case Kind.FILE | Kind.STEP | Kind.ENV:
+        case Kind.FILE | Kind.STEP | Kind.ENV | Kind.PROBE | Kind.MEM | Kind.LIST:
             return Pattern(_literal_parts(artifact.path), artifact.path, artifact.path)
         case _:
             assert_never(artifact.kind)

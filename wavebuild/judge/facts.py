@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError
@@ -131,7 +132,7 @@ class Facts:
             },
             makers=self._makers(number, (*read.action, *read.gate)),
             always=step.always,
-            max_age=step.max_age,
+            max_age=step.max_age if isinstance(step.max_age, float) else None,
             clock=clock,
             forced=forced,
         )
@@ -228,6 +229,10 @@ class Facts:
                     return self._stands_by(path)
 
                 return [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
+            case Kind.PROBE | Kind.MEM | Kind.LIST:
+                raise NotImplementedError(artifact.kind)
+            case _:
+                assert_never(artifact.kind)
 
     def _stands_by(self, path: str) -> bool:
         """Whether a file is covered by a step's glob output but was made by no step: it is nobody's member."""

@@ -70,7 +70,7 @@ def members(
             found = list(_tree(folders, artifact.path, follow))
         case Kind.GLOB:
             found = list(_glob(folders, artifact.path, follow))
-        case Kind.STEP | Kind.ENV:
+        case Kind.STEP | Kind.ENV | Kind.PROBE | Kind.MEM | Kind.LIST:
             return []
     return sorted(
         {
