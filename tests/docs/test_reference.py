@@ -140,7 +140,7 @@ def test_the_listing_of_the_design_names_every_module() -> None:
     modules = {str(file.relative_to(package)) for file in package.rglob("*.py") if not file.name.startswith("__")}
     said, folder = set(), ""
     for line in listing.splitlines():
-        if found := re.match(r"(?P<indent> *)(?P<name>[a-z_]+(\.py|/)) ", line):
+        if found := re.match(r"(?P<indent> *)(?P<name>[a-z_/]*[a-z_](\.py|/)) ", line):
             if found["name"].endswith("/"):
                 folder = found["name"]
             else:
