@@ -12,7 +12,7 @@ import pytest
 
 from tests.ui.samples import FakeEngine, called, graph_of, step
 from wavebuild.errors import mistake
-from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, VALUED, arranged
+from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, VALUED, arranged, is_valued
 from wavebuild.ui.caller import cores
 
 ALL = cores()
@@ -267,14 +267,15 @@ def test_the_table_of_valued_flags_agrees_with_what_is_declared() -> None:
 
     front: Any = typer.main.get_command(app)
     declared = {
-        name
-        for command in front.commands.values()
-        for option in command.params
-        if option.param_type_name == "option" and not option.is_flag
+        (command, name): not option.is_flag
+        for command, form in front.commands.items()
+        for option in form.params
+        if option.param_type_name == "option"
         for name in option.opts
     }
 
-    assert declared == VALUED
+    assert declared == {(command, name): is_valued(name, command) for command, name in declared}
+    assert {name for _, name in declared} >= VALUED
     assert set(front.commands) == set(COMMANDS)
     assert not set(COMMANDS) & set(LATER_COMMANDS)
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wavebuild.declare import paths
+from wavebuild.declare import paths, shapes
 from wavebuild.declare.fields import Fields, Key, Section
 from wavebuild.declare.forms import Choice, Flag, Label, Many, Names, Prose, Reading, items_of, not_yet
 from wavebuild.declare.model import Artifact, Digest, Kind
+from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Scalar, Series, Table, Value
 
@@ -48,6 +49,8 @@ ARTIFACT = Section(
         "list",
         "column",
     ),
+    needed=("path",),
+    templates=True,
 )
 
 INPUT_NAME = Label("a name", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names of inputs are letters, digits and _")
@@ -64,9 +67,19 @@ class Artifacts:
 
     def read(self, value: Value, reading: Reading) -> tuple[Artifact, ...]:
         value = reading.filled(value)
-        if isinstance(value, Table) and not ("path" in value.entries or "list" in value.entries):
+        if isinstance(value, Table) and not any(name in value.entries for name in ("path", "list")):
             return tuple(self._named(value, reading))
         return tuple(self._listed(value, reading))
+
+    def schema(self, templates: bool) -> Shape:
+        one = shapes.either(shapes.text(), shapes.ref("artifact"))
+        listed = shapes.filled(shapes.either(shapes.text(), shapes.array(one)), templates)
+        if self.role == "code":
+            return shapes.either(listed, shapes.ref("artifact"))
+        named = shapes.mapping(shapes.either(one, shapes.array(one)), INPUT_NAME.schema(False))
+        detailed: Shape = {"anyOf": [{"required": [name]} for name in ARTIFACT.needed]}
+        table: Shape = {"type": "object", "if": detailed, "then": shapes.ref("artifact"), "else": named}
+        return shapes.either(listed, table)
 
     def _named(self, table: Table, reading: Reading) -> Iterator[Artifact]:
         if self.role == "code":

@@ -5,10 +5,13 @@ It does not know which keys the language has.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from wavebuild.declare import shapes
 from wavebuild.declare.forms import Form, Many, Reading, not_yet
+from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Entry, Scalar, Table, Value
 from wavebuild.errors import Place, did_you_mean
@@ -24,6 +27,7 @@ class Key(Generic[T_co]):
     name: str
     form: Form[T_co]
     about: str
+    templates: bool | None = None  # whether {{ }} is filled in here; None: as in the rest of its section
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Section:
 
     ``synonyms`` are words of other tools; ``free``: how keys begin that are the author's own.
     ``home``: the key under which a mapping of another name may have been meant to stand.
+    ``needed``: of these keys one must be given. ``templates``: whether {{ }} is filled in here.
     """
 
     what: str
@@ -40,11 +45,26 @@ class Section:
     synonyms: tuple[tuple[str, str], ...] = ()
     free: str = ""
     home: str = ""
+    needed: tuple[str, ...] = ()
+    templates: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", frozenset(key.name for key in self.keys))
 
     names: frozenset[str] = frozenset()
+
+    def schema(self) -> Shape:
+        """The mapping in JSON Schema, for editors; ``key:`` without a value is no key."""
+        properties: Shape = {}
+        for key in self.keys:
+            templates = self.templates if key.templates is None else key.templates
+            properties[key.name] = {"description": key.about, **shapes.given(key.form.schema(templates))}
+        shape: Shape = {"type": "object", "description": self.what, "properties": properties}
+        if self.needed:
+            shape["anyOf"] = [{"required": [name]} for name in self.needed]
+        if self.free:
+            shape["patternProperties"] = {f"^{re.escape(self.free)}": {}}
+        return shape | {"additionalProperties": False}
 
     def remedy(self, name: str) -> str:
         meant = dict(self.synonyms).get(name)

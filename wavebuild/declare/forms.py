@@ -6,13 +6,14 @@ It does not know which key has which form.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, assert_never
 
-from wavebuild.declare import values
+from wavebuild.declare import shapes, values
 from wavebuild.declare.model import Argument, Json, Range, ShellName, Text
 from wavebuild.declare.repair import quoted
+from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
 from wavebuild.declare.syntax import Broken, Entry, Scalar, Series, Table, Value
 from wavebuild.declare.templates import (
@@ -130,9 +131,12 @@ def value_at(result: Json, spot: Scalar) -> Value:
 
 
 class Form(Protocol[T_co]):
-    """Reads a value, or records what is wrong and raises Unreadable."""
+    """Reads a value, or records what is wrong and raises Unreadable; describes to editors what it takes."""
 
     def read(self, value: Value, reading: Reading) -> T_co: ...
+
+    def schema(self, templates: bool) -> Shape:
+        """The values in JSON Schema; ``templates``: they may be texts with ``{{ }}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,10 @@ class Label:
             raise reading.refuse("bad-text", value, f"{word(text)} is not {self.what}", self.allowed)
         return text
 
+    def schema(self, templates: bool) -> Shape:
+        pattern = shapes.whole(self.pattern) if self.pattern else r"^[^\n\r\t]*\S[^\n\r\t]*$"
+        return shapes.filled(shapes.text(pattern, templates), templates)
+
 
 @dataclass(frozen=True, slots=True)
 class Prose:
@@ -165,6 +173,9 @@ class Prose:
         if not text.strip() and not self.may_be_empty:
             raise reading.refuse("empty-text", value, "expected a text, found an empty one")
         return text
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.text("" if self.may_be_empty else r"\S", templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +192,9 @@ class Flag:
         message = f"expected true or false, found {word(found.text)}"
         raise reading.refuse("wrong-type", value, message, f"write {near}" if near else "")
 
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled(shapes.either({"type": "boolean"}, shapes.words("true", "false")), templates)
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -195,6 +209,10 @@ class Whole:
         if int(text) < self.minimum:
             raise reading.refuse("out-of-range", value, f"expected {self.minimum} or more, found {text}")
         return int(text)
+
+    def schema(self, templates: bool) -> Shape:
+        number: Shape = {"type": "integer", "minimum": self.minimum}
+        return shapes.filled(shapes.either(number, {"type": "string", "pattern": "^[0-9]{1,9}$"}), templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +232,9 @@ class Choice(Generic[T]):
             raise reading.refuse("not-yet", value, not_yet(f"'{text}'"), "now: " + ", ".join(self.words))
         message = f"expected {' or '.join(self.words)}, found {word(text)}"
         raise reading.refuse("wrong-type", value, message, did_you_mean(text, self.words))
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled(shapes.words(*self.words), templates)
 
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -251,6 +272,9 @@ class Duration:
             raise reading.refuse("out-of-range", spot, f"expected more than no time, found {word(text)}")
         return found
 
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled({"type": "string", "pattern": "^(?=.)" + shapes.whole(_DURATION)[1:]}, templates)
+
 
 @dataclass(frozen=True, slots=True)
 class DurationRange:
@@ -264,6 +288,11 @@ class DurationRange:
         if found.low > found.high:
             raise reading.refuse("out-of-range", value, f"{word(text)} ends before it begins", f"write {high}-{low}")
         return found
+
+    def schema(self, templates: bool) -> Shape:
+        one = shapes.whole(_DURATION)[1:-1]
+        pattern = rf"^(?=\s*[0-9])\s*{one}\s*(?:-(?=\s*[0-9])\s*{one}\s*)?$"
+        return shapes.filled({"type": "string", "pattern": pattern}, templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +318,9 @@ class Many(Generic[T]):
         if not found and not self.may_be_empty:
             raise reading.refuse("empty-list", value, "the list is empty")
         return found
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled(shapes.listed(self.item.schema(templates), 0 if self.may_be_empty else 1), templates)
 
 
 def items_of(value: Value, reading: Reading) -> Iterator[Value]:
@@ -336,6 +368,9 @@ class Names(Generic[T]):
             raise bad
         return found
 
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled(shapes.mapping(self.item.schema(templates), self.name.schema(False)), templates)
+
 
 def _as_mapping(value: Value) -> str:
     """How a list of NAME=VALUE is written as a mapping."""
@@ -365,6 +400,9 @@ class Free:
             case _:
                 assert_never(value)
 
+    def schema(self, templates: bool) -> Shape:
+        return shapes.anything()
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -391,6 +429,9 @@ class Given:
             return text
         known = reading.within(reading.commands)
         return _argument(Free().read(known.filled(value), known))
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.anything()
 
 
 def _argument(value: Json) -> Argument:
@@ -421,6 +462,9 @@ class Command:
             raise reading.refuse("empty-text", value, "the command is empty")
         return text
 
+    def schema(self, templates: bool) -> Shape:
+        return shapes.text()
+
 
 @dataclass(frozen=True, slots=True)
 class Commands:
@@ -439,6 +483,10 @@ class Commands:
             raise reading.refuse("bad-text", item, f"{word(item.text)} is no command: [ … ] is a list in YAML", line)
         return Command().read(item, reading)
 
+    def schema(self, templates: bool) -> Shape:
+        one = Command().schema(templates)
+        return shapes.either(one, shapes.array(shapes.given(one), least=1))  # in a list null is the command null
+
 
 @dataclass(frozen=True, slots=True)
 class Shell:
@@ -449,6 +497,9 @@ class Shell:
         if isinstance(value, Series):
             return Many(Prose(), may_be_empty=False).read(value, reading)
         return _SHELLS.read(value, reading)
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.either(_SHELLS.schema(templates), shapes.array(shapes.text(), least=1))
 
 
 _SHELLS: Choice[ShellName] = Choice({"auto": "auto", "bash": "bash", "sh": "sh"})
@@ -466,12 +517,21 @@ class Counted:
             return Names(Whole(1), self.name).placed(value, reading)
         return {name: (1, place) for name, place in Many(self.name).placed(value, reading)}
 
+    def schema(self, templates: bool) -> Shape:
+        counted = Names(Whole(1), self.name).schema(templates)
+        return shapes.either(counted, Many(self.name).schema(templates))
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A value that other definitions read."""
+    """A value that other definitions read; ``looks``: what they take, in JSON Schema."""
+
+    looks: Callable[[bool], Shape] = shapes.anything
 
     def read(self, value: Value, reading: Reading) -> Value:
         if isinstance(value, Broken):
             raise Unreadable
         return value
+
+    def schema(self, templates: bool) -> Shape:
+        return self.looks(templates)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
-from wavebuild.declare.artifacts import Artifacts
+from wavebuild.declare import shapes
+from wavebuild.declare.artifacts import ARTIFACT, Artifacts
 from wavebuild.declare.fields import Key, Section
 from wavebuild.declare.forms import (
     Choice,
+    Command,
     Commands,
     Counted,
     Duration,
@@ -27,6 +29,7 @@ from wavebuild.declare.forms import (
     Whole,
 )
 from wavebuild.declare.model import OnEdit, Schedule
+from wavebuild.declare.shapes import Shape
 
 STEP_NAME = Label(
     "the name of a step",
@@ -50,13 +53,19 @@ _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 VERSION = Key("wavefile", Prose(), "the version of the language: 1")
 NAME = Key("name", Label("a name"), "what the pipeline is called")
-VARS = Key("vars", Unread(), "values for templates; --set NAME=VALUE overrides one")
-ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables set for every step")
-SETTINGS = Key("settings", Unread(), "how this project builds unless a flag says otherwise")
+VARS = Key(
+    "vars",
+    Unread(lambda _: shapes.mapping({}, VARIABLE_NAME.schema(False))),
+    "values for templates; --set NAME=VALUE overrides one",
+)
+ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables set for every step", templates=True)
+SETTINGS = Key(
+    "settings", Unread(lambda _: shapes.ref("settings")), "how this project builds unless a flag says otherwise"
+)
 CAPACITIES = Key("resources", Names(Whole(1), RESOURCE_NAME), "how much there is of what steps share; 1 if not listed")
-DEFAULTS = Key("defaults", Unread(), "keys for every step that does not give them itself")
+DEFAULTS = Key("defaults", Unread(lambda _: shapes.ref("step")), "keys for every step that does not give them itself")
 TARGETS = Key("targets", Many(TARGET), "what is built when nothing is named")
-STEPS = Key("steps", Unread(), "the steps by name")
+STEPS = Key("steps", Unread(lambda _: shapes.mapping(shapes.ref("step"), STEP_NAME.schema(False))), "the steps by name")
 WAVEFILE = Section(
     "a Wavefile",
     (
@@ -84,6 +93,7 @@ WAVEFILE = Section(
     synonyms=(("version", "wavefile"), ("stages", "steps"), ("jobs", "steps"), ("tasks", "steps"), ("rules", "steps")),
     free="x-",
     home="steps",
+    needed=("steps",),
 )
 
 # --- settings
@@ -132,13 +142,21 @@ TEMPLATE_VALUES = Names(Free(), VARIABLE_NAME)
 ARGUMENTS = Key("with", CALL_ARGUMENTS, "the keyword arguments of the call")
 WITH = Key("with", TEMPLATE_VALUES, "values for the templates of this step, or the keyword arguments of its call")
 MANUAL = Key("manual", Prose(), "a person places the outputs; the text says how")
-CHECKS = Key("checks", Unread(), "commands or calls that must succeed on the new outputs")
+CHECKS = Key(
+    "checks",
+    Unread(lambda _: _listed_checks()),
+    "commands or calls that must succeed on the new outputs",
+)
 CODE = Key("code", Artifacts("code"), "Python files: they and what they import in the root are inputs")
 STEP_ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables of this step")
 CWD = Key("cwd", Label("a path"), "the folder that commands run in, relative to the root")
 SHELL = Key("shell", Shell(), "auto, bash, sh, or the exact words before the script")
 TIMEOUT = Key("timeout", Duration(), "how long one attempt may take")
-RETRIES = Key("retries", Unread(), "how often to try again: N, or {times, delay, on}")
+RETRIES = Key(
+    "retries",
+    Unread(lambda templates: shapes.either(Whole(0).schema(templates), shapes.ref("retries"))),
+    "how often to try again: N, or {times, delay, on}",
+)
 RESOURCES = Key("resources", Counted(RESOURCE_NAME), "what the step takes of the shared resources while it runs")
 ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
@@ -199,8 +217,15 @@ STEP = Section(
         *(("deps", "inputs"), ("sources", "inputs"), ("reads", "inputs"), ("outs", "outputs"), ("produces", "outputs")),
         *(("depends_on", "needs"), ("dependencies", "needs"), ("after", "needs"), ("description", "title")),
     ),
+    templates=True,
 )
 GROUP_KEYS = (TITLE, PHASE, TAGS, NEEDS, ON_DEMAND)
+
+
+def _listed_checks() -> Shape:
+    one = shapes.either(Command().schema(True), shapes.ref("check"))
+    return shapes.either(one, shapes.array(shapes.given(one)))
+
 
 # --- parts of a step
 
@@ -211,7 +236,24 @@ ON = Key(
     Many(Label("a cause", re.compile(r"timeout|[1-9][0-9]{0,2}"), "write timeout, or an exit code from 1 to 255")),
     "only after a timeout, or these exit codes",
 )
-RETRY = Section("retries", (TIMES, DELAY, ON))
+RETRY = Section("retries", (TIMES, DELAY, ON), needed=("times",), templates=True)
 
 CHECK_INPUTS = Key("inputs", Artifacts("input"), "what the check reads besides the outputs")
-CHECK = Section("a check", (RUN, CALL, ARGUMENTS, CHECK_INPUTS))
+CHECK = Section("a check", (RUN, CALL, ARGUMENTS, CHECK_INPUTS), templates=True)
+
+# --- the whole, for editors
+
+PARTS: dict[str, Section] = {
+    "settings": SETTINGS_KEYS,
+    "step": STEP,
+    "artifact": ARTIFACT,
+    "retries": RETRY,
+    "check": CHECK,
+}
+
+
+def json_schema() -> Shape:
+    """The language in JSON Schema 2020-12, made of the very keys and forms by which a Wavefile is read."""
+    parts: Shape = {"template": shapes.TEMPLATE, **{name: section.schema() for name, section in PARTS.items()}}
+    head: Shape = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Wavefile"}
+    return head | WAVEFILE.schema() | {"$defs": parts}

@@ -12,10 +12,10 @@ from typing import Literal
 
 from wavebuild.errors import did_you_mean, mistake
 
-COMMANDS = ("build", "plan", "status", "explain", "graph", "list", "log", "accept", "clean", "check")
+COMMANDS = ("build", "plan", "status", "explain", "graph", "list", "log", "accept", "clean", "check", "schema")
 LATER_COMMANDS = (
     *("watch", "show", "report", "history", "freeze", "unfreeze", "forget"),
-    *("cache", "mem", "schema", "doctor", "init", "import"),
+    *("cache", "mem", "doctor", "init", "import"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
 VALUED = frozenset(
@@ -25,6 +25,8 @@ VALUED = frozenset(
         *("--attempt", "--run"),
     }
 )
+TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
+"""Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
         *("-W", "-o", "-l", "--profile", "--mem", "--output", "--timeline", "--report", "--cache"),
@@ -105,6 +107,7 @@ def _refuse_later(pieces: Sequence[Piece], command: str) -> None:
 
 def _pieces(argv: Sequence[str]) -> Iterable[Piece]:
     rest = list(argv)
+    command = ""
     while rest:
         argument = rest.pop(0)
         if argument == "--":
@@ -112,45 +115,47 @@ def _pieces(argv: Sequence[str]) -> Iterable[Piece]:
             yield from (Piece("word", each) for each in rest)
             return
         if argument.startswith("--"):
-            yield _long(argument, rest)
+            yield _long(argument, rest, command)
         elif argument.startswith("-") and argument != "-":
-            yield from _cluster(argument, rest)
+            yield from _cluster(argument, rest, command)
         else:
+            command = command or argument
             yield Piece("word", argument)
 
 
-def _long(argument: str, rest: list[str]) -> Piece:
+def _long(argument: str, rest: list[str], command: str) -> Piece:
     name, equals, value = argument.partition("=")
     if equals:
         # Kept in one, so that an empty or dashed value stays the value of this flag.
-        return Piece("flag", name, value) if _valued(name) else Piece("flag", argument)
-    return _with_value(name, rest)
+        return Piece("flag", name, value) if is_valued(name, command) else Piece("flag", argument)
+    return _with_value(name, rest, command)
 
 
-def _cluster(argument: str, rest: list[str]) -> Iterable[Piece]:
+def _cluster(argument: str, rest: list[str], command: str) -> Iterable[Piece]:
     """``-kj4`` as ``-k -j 4``."""
     for at, letter in enumerate(argument[1:], start=1):
         name, glued = f"-{letter}", argument[at + 1 :]
-        if _valued(name) and glued:
+        if is_valued(name, command) and glued:
             yield Piece("flag", name, glued)
             return
-        yield _with_value(name, rest)
+        yield _with_value(name, rest, command)
 
 
-def _with_value(name: str, rest: list[str]) -> Piece:
+def _with_value(name: str, rest: list[str], command: str) -> Piece:
     if name in JOBS:
         # Like make: a number that follows is meant, any other word is a target.
         number = bool(rest) and re.fullmatch(r"-?[0-9]+", rest[0]) is not None
         return Piece("flag", name, rest.pop(0) if number else "0")
-    if not _valued(name):
+    if not is_valued(name, command):
         return Piece("flag", name)
     if not rest:
         raise mistake("no-value", f"{name} needs a value")
     return Piece("flag", name, rest.pop(0))
 
 
-def _valued(name: str) -> bool:
-    return name in VALUED or name in LATER_VALUED
+def is_valued(name: str, command: str) -> bool:
+    """Whether the next word is this flag's value; ``command``: the first word, be it one or not."""
+    return (name in VALUED or name in LATER_VALUED) != (name in TURNED.get(command, ()))
 
 
 def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

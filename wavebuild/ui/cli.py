@@ -291,6 +291,21 @@ def check(
     return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
+@app.command()
+def schema(
+    ctx: typer.Context,
+    events: Annotated[bool, typer.Option("--events", help="Of the lines of --events instead.")] = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """The JSON Schema of the Wavefile, for editors."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.schema(ctx.obj, where, events, _bare(ctx))
+
+
 def _bare(ctx: typer.Context) -> str | None:
     bare: str | None = ctx.meta.get(BARE)
     return bare

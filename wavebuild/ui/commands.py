@@ -238,6 +238,20 @@ def _problems(caller: Caller, request: Request) -> tuple[tuple[Problem, ...], in
     return problems, 2 if any(each.severity == "error" for each in problems) else 0
 
 
+def schema(caller: Caller, where: Where, events: bool, bare: str | None) -> int:
+    """It needs no project; only where there is one, the bare word may be one of its steps."""
+    _refuse_ambiguous(caller, request_of(caller, where, ()), bare)
+    if events:
+        from wavebuild.ui.event_shapes import events_schema
+
+        _answer_record(caller, events_schema())
+    else:
+        from wavebuild.declare.schema import json_schema
+
+        _answer_record(caller, json_schema())
+    return 0
+
+
 # logs
 
 

@@ -42,7 +42,11 @@ HEX = re.compile(r"[0-9a-f]{16,}")
 
 def reason_kind(reason: Reason) -> str:
     """The name of a reason in JSON: its class, in kebab-case."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(reason).__name__).lower()
+    return kind_of(type(reason))
+
+
+def kind_of(reasons: type) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", reasons.__name__).lower()
 
 
 def reason_text(reason: Reason) -> str:
