@@ -65,6 +65,8 @@ def surrounded(heading: str, key: str, example: str) -> str:
     if heading == "Settings":
         return f"settings: {{{example}}}\nsteps:\n{other}"
     if heading == "Keys of an artifact":
+        if example.startswith("{outputs:"):
+            return f"steps:\n  s: {{{example[1:-1]}, run: make}}\n"
         return f"steps:\n  s: {{inputs: {example}, run: make}}\n"
     if heading == "Keys of a check":
         return f"steps:\n  s: {{checks: {example}, run: make}}\n"

@@ -257,3 +257,35 @@ def test_an_ignored_sigint_stays_ignored_and_sigterm_works(site: Site) -> None:
     assert survived
     assert process.returncode == 143, said
     assert snapshot(site.root, without=(".wavebuild", "in", "quick.txt")) == before
+
+
+def test_a_database_that_was_being_edited_in_place_is_repaired_by_the_next_command(site: Site) -> None:
+    """kill -9 of everything in the midst of the edit: whoever takes the lock next puts it back byte for byte."""
+    site.write("in", "one\n")
+    site.write(
+        "Wavefile",
+        "steps:\n"
+        "  load:\n"
+        "    inputs: in\n"
+        "    outputs: {path: db/, in_place: true}\n"
+        "    run: |\n"
+        "      mkdir -p db/deep; cat in >> db/rows; cat in > db/deep/last\n"
+        "      [ $(cat in) = one ] || { rm -r db/deep; echo > db/half; echo load >> $JOURNAL; sleep 60 & wait; }\n",
+    )
+    site.build()
+    before = snapshot(site.root / "db", folder_times=True)
+    site.write("in", "two\n")
+    process = site.start()
+    assert eventually(lambda: site.journal.exists() and "load" in site.journal.read_text())
+    kill_marked(site.mark)
+    process.communicate()
+    torn = snapshot(site.root / "db", folder_times=True)
+    asked = site.wavebuild("plan", "--json")
+
+    repaired = site.wavebuild("accept", "nothing")
+
+    assert torn != before
+    assert [step["plan"] for wave in asked.json["waves"] for step in wave["steps"]] == ["run"]
+    assert repaired.code == 2, "there was nothing to accept, but the lock was taken"
+    assert snapshot(site.root / "db", folder_times=True) == before
+    assert (site.root / ".wavebuild/failed/load/db/half").exists()

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
@@ -21,6 +22,7 @@ from wavebuild.run.transaction import (
     move_partial,
     partial_outputs,
     plan_aside,
+    plan_copies,
     plan_displaced,
     put_back,
     set_aside,
@@ -135,6 +137,60 @@ def test_empty_folders_come_back_too_whenever_it_was_killed(first, second):
                 put_back(Folders(str(root)), attempt)
 
         restored(before, root)
+
+
+@settings(max_examples=40, deadline=None)
+@given(what=deeds, again=deeds, first=some.none() | some.integers(0, 40), second=moments, third=moments)
+@example(what=[("clear", "d")], again=[("delete", "d/a"), ("write", "d/sub/new")], first=None, second=5, third=9)
+def test_what_is_edited_in_place_comes_back_too(what, again, first, second, third):
+    """Whatever two tries did to it, and whenever they and the repair were killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        attempt = edited_in_place(root)
+        before, times = tree(root), folder_times(root)
+
+        with killed_after(first):
+            set_aside(str(root), attempt)
+            behave(root, what)
+            move_partial(Folders(str(root)), attempt)
+            behave(root, again)
+        for moment in (second, third, None):
+            with killed_after(moment):
+                put_back(Folders(str(root)), attempt)
+
+        restored(before, root)
+        assert folder_times(root) == times
+
+
+@settings(max_examples=20, deadline=None)
+@given(what=deeds)
+def test_a_further_try_finds_what_is_edited_in_place_as_the_first_did(what):
+    """All of it, and nothing that the first try left."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        attempt = edited_in_place(root)
+        set_aside(str(root), attempt)
+        before = {path: found for path, found in tree(root).items() if path.startswith("d/")}
+
+        behave(root, what)
+        move_partial(Folders(str(root)), attempt)
+
+        assert {path: found for path, found in tree(root).items() if path.startswith("d/")} == before
+
+
+def edited_in_place(root: Path) -> Attempt:
+    """An attempt at the same outputs, of which the directory is edited rather than made anew."""
+    attempt = project(root)
+    held = [path for path in MEMBERS if path.startswith("d/")]
+    copied, folders = plan_copies("r.0", held, ["d", "d/sub"])
+    for number, path in enumerate(("d/sub", "d")):
+        os.utime(root / path, ns=(10**18 + number, 10**18 + number))
+    aside = plan_aside("r.0", [path for path in MEMBERS if path not in held])
+    return msgspec.structs.replace(attempt, aside=aside, in_place=("d",), copied=copied, folders=folders)
+
+
+def folder_times(root: Path) -> dict[str, int]:
+    return {path: (root / path).stat().st_mtime_ns for path in ("d", "d/sub")}
 
 
 @settings(max_examples=25, deadline=None)

@@ -43,7 +43,7 @@ class Remembered:
                 self._made.pop(path, None)
         self.record(key, trace)
         self.results.append(result)
-        if not attempt.aside and not attempt.bystanders:
+        if not attempt.holds_files:
             self.open.pop(attempt.id, None)
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:

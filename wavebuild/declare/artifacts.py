@@ -32,6 +32,7 @@ DIGEST = Key(
     Choice({digest.value: digest for digest in Digest if digest is not Digest.RUN}, later=("run",)),
     "what of the content counts: bytes if not given",
 )
+IN_PLACE = Key("in_place", Flag(), "output: edited by the step rather than made anew")
 ARTIFACT = Section(
     "an artifact",
     (
@@ -43,9 +44,9 @@ ARTIFACT = Section(
         OPTIONAL,
         EXCLUDE,
         DIGEST,
+        IN_PLACE,
     ),
     later=(
-        "in_place",
         "list",
         "column",
     ),
@@ -149,6 +150,7 @@ class Artifacts:
             optional=fields.get(OPTIONAL) or False,
             exclude=tuple(self._globs(fields, reading)),
             digest=fields.get(DIGEST) or Digest.BYTES,
+            in_place=fields.get(IN_PLACE) or False,
         )
         self._refuse_unfit(artifact, fields, reading)
         return self._checked(artifact, spot, reading)
@@ -188,6 +190,7 @@ class Artifacts:
             (EXCLUDE, artifact.kind not in (Kind.DIRECTORY, Kind.GLOB), "belongs to a directory or a glob"),
             (OPTIONAL, not artifact.covers_files, "belongs to files"),
             (DIGEST, not artifact.covers_files, "belongs to files"),
+            (IN_PLACE, not artifact.covers_files or self.role != "output", "belongs to outputs that are files"),
             (DIGEST, selects, "cannot stand beside keys, rows or columns: these say what counts"),
         )
         for key, is_unfit, why in unfit:

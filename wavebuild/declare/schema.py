@@ -162,6 +162,7 @@ ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
 MAX_AGE = Key("max_age", Duration(later=("daily", "weekly")), "stale once the last success began longer ago")
 ON_EDIT = Key("on_edit", Choice(_ON_EDIT, later=("adopt",)), "what to do with an output that was edited by hand")
+SCRATCH = Key("scratch", Flag(), "a folder, $WAVEBUILD_SCRATCH, that outlives failures: to resume long work")
 ESTIMATE = Key("estimate", DurationRange(), "how long it takes, until that is measured")
 STEP = Section(
     "a step",
@@ -189,6 +190,7 @@ STEP = Section(
         MAX_AGE,
         ON_EDIT,
         ESTIMATE,
+        SCRATCH,
     ),
     later=(
         "category",
@@ -205,7 +207,6 @@ STEP = Section(
         "limits",
         "console",
         "sandbox",
-        "scratch",
         "min_age",
         "frozen",
         "cache",

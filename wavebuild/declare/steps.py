@@ -107,9 +107,11 @@ class _Reader:
             max_age=get(schema.MAX_AGE),
             on_edit=get(schema.ON_EDIT) or "overwrite",
             estimate=get(schema.ESTIMATE),
+            scratch=get(schema.SCRATCH) or False,
         )
         if self._fields.sound:
             self._check_shape()
+            self._check_belongings(step)
         return step
 
     # --- what kind of step it is
@@ -138,6 +140,18 @@ class _Reader:
             self._refuse_lonely_outputs(spot)
         elif self._action is schema.MANUAL and not self._fields.has(schema.OUTPUTS):
             self._refuse("no-outputs", self._name, "a manual step needs outputs: what the person places")
+
+    def _check_belongings(self, step: Step) -> None:
+        """What only a step that runs something can have."""
+        if isinstance(step.action, Manual):
+            for artifact in step.outputs:
+                if artifact.in_place:
+                    message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
+                    self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
+        if not isinstance(step.action, Run | Call):
+            for key in (schema.SCRATCH,):
+                if (spot := self._fields.spot(key)) and not self._is_group:
+                    self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
 
     def _check_group(self) -> None:
         if spot := self._fields.spot(schema.OUTPUTS):

@@ -32,7 +32,7 @@ from wavebuild.judge.facts import refuse
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
 from wavebuild.run.interrupts import Interrupts
-from wavebuild.run.jobs import Invocation
+from wavebuild.run.jobs import SOMETIMES, Invocation
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.scheduler import Course, Scheduler
@@ -99,7 +99,8 @@ def _build(
             tell(event)
 
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        pool = Pool(jobs, layout.groups, dict(request.environ), interrupts.wake)
+        environ = {name: value for name, value in request.environ if name not in SOMETIMES}
+        pool = Pool(jobs, layout.groups, environ, interrupts.wake)
         course = Course(
             wanted=selection.wanted,
             waves=layers,

@@ -117,9 +117,9 @@ def _elsewhere(folders: Folders, attempts: Iterable[Attempt]) -> dict[str, str |
     found: dict[str, str | None] = {}
     moved: dict[str, str | None] = {}
     for attempt in attempts:
-        former = attempt.aside | attempt.bystanders
+        former = attempt.aside | attempt.bystanders | attempt.copied
         made = (path for artifact in covered(attempt) for path in made_members(folders, artifact))
-        found |= {path: None for path in made if path not in former}
+        found |= {path: None for path in made if path not in former and path.rstrip("/") not in attempt.folders}
         moved |= {path: there for path, there in former.items() if os.path.lexists(os.path.join(folders.root, there))}
     return found | moved
 

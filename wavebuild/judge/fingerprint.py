@@ -65,6 +65,7 @@ def _plain(value: Argument) -> object:
 def _output(artifact: Artifact) -> str:
     name = f"{artifact.name}=" if artifact.name else ""
     extra = "".join(f" !{pattern}" for pattern in artifact.exclude) + (" ?" if artifact.optional else "")
+    extra += " in place" if artifact.in_place else ""
     return name + artifact.text + extra
 
 

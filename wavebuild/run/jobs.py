@@ -26,6 +26,9 @@ from wavebuild.judge.trace import key
 from wavebuild.run.job import Job, PythonCall, Shell
 from wavebuild.run.records import log_path
 
+SOMETIMES = ("WAVEBUILD_FULL", "WAVEBUILD_SCRATCH")
+"""Variables that only some steps have: a build inside a step must not hand on those of the outer one."""
+
 LONGEST_ARGUMENT = 120_000
 """Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
 
@@ -51,6 +54,7 @@ class Try:
     reasons: tuple[Reason, ...]
     attempt: int
     checking: bool
+    scratch: str = ""  # its scratch folder, relative to the root
 
 
 def job_of(invocation: Invocation, this: Try) -> Job:
@@ -148,7 +152,9 @@ def _by_name(
 
 
 def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
-    seed = int.from_bytes(hashlib.sha256(key(this.step).encode()).digest()[:4], "big")
+    step = this.step
+    seeded = key(step) + (json.dumps(step.instance) if step.instance else "")
+    seed = int.from_bytes(hashlib.sha256(seeded.encode("utf-8", "surrogatepass")).digest()[:4], "big")
     told = {
         "PYTHONUNBUFFERED": "1",
         "WAVEBUILD_STEP": this.step.name,
@@ -159,6 +165,8 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
     }
     if this.number in invocation.forced:
         told["WAVEBUILD_FULL"] = "1"
+    if this.scratch:
+        told["WAVEBUILD_SCRATCH"] = os.path.join(invocation.root, this.scratch)
     return tuple((told | dict(this.step.env)).items())
 
 

@@ -7,16 +7,19 @@ traces of depth one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+import msgspec
+
 from wavebuild import disk
 from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.errors import WavebuildError, mistake
-from wavebuild.graph import Graph
+from wavebuild.graph import Graph, covers
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import made_members
@@ -24,7 +27,7 @@ from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import transaction
+from wavebuild.run import scratch, transaction
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
@@ -69,6 +72,7 @@ class _Life:
     command: str = ""
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
+    scratch: str = ""  # its scratch folder, relative to the root
 
 
 class Rebuilder:
@@ -153,6 +157,7 @@ class Rebuilder:
                 transaction.set_aside(self._root, life.attempt)
                 self._forget(life.attempt.aside)
                 life.stood = self._stamps(life.attempt.bystanders)
+                life.scratch = self._scratch(step, due.now)
             else:
                 life.checking = True
             job = self._job(life)
@@ -169,7 +174,16 @@ class Rebuilder:
         covered = self._facts.outputs(step)
         ours = [member for member in covered if member in known or member in displaced]
         others = [member for member in covered if member not in known and member not in displaced]
-        aside = transaction.plan_aside(identity, ours)
+        # Under -B all starts from nothing.
+        forced = due.number in self._invocation.forced
+        in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
+        kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
+        copied, folders = transaction.plan_copies(
+            identity,
+            [path for path in kept if not path.endswith("/")],
+            [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)],
+        )
+        aside = transaction.plan_aside(identity, [path for path in ours if path not in frozenset(kept)])
         bystanders = {member: f"{transaction.ASIDE}/{identity}/b{number}" for number, member in enumerate(others)}
         return Attempt(
             id=identity,
@@ -180,7 +194,19 @@ class Rebuilder:
             bystanders=bystanders,
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.outputs),
             displaced=transaction.plan_displaced(self._invocation.run, due.displaced),
+            in_place=tuple(artifact.path for artifact in in_place),
+            copied=copied,
+            folders=folders,
         )
+
+    def _scratch(self, step: Step, now: Now) -> str:
+        """The scratch folder of a step, ready to be used; "" if it has none."""
+        if not step.scratch:
+            return ""
+        kept = self._records.traces(key(step))
+        folder = scratch.scratch_folder(self._graph.wavefile.file, key(step))
+        scratch.prepare(self._root, folder, scratch.mark((now.action, now.inputs), kept[0].run if kept else ""))
+        return folder
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
@@ -211,7 +237,8 @@ class Rebuilder:
     def _job(self, life: _Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
-        job = job_of(self._invocation, Try(due.number, step, due.read, due.reasons, life.tries, life.checking))
+        this = Try(due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch)
+        job = job_of(self._invocation, this)
         # The action and its checks share the time of an attempt.
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
@@ -308,9 +335,12 @@ class Rebuilder:
         self._records.learn(self._facts.digests.take_learned())
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result)
-        if attempt.aside or attempt.bystanders:
+        if attempt.holds_files:
             transaction.conclude(self._root, attempt)
             self._records.close_attempt(attempt.id)
+        if life.scratch:
+            with contextlib.suppress(OSError):  # what is left is of a run that is over: it is never used again
+                scratch.clear(self._root, life.scratch)
         displaced = tuple(sorted(attempt.displaced.values()))
         return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
 
@@ -343,16 +373,7 @@ class Rebuilder:
         if not changed:
             return attempt
         displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
-        return Attempt(
-            attempt.id,
-            attempt.step,
-            attempt.run,
-            attempt.key,
-            attempt.aside,
-            attempt.bystanders,
-            attempt.covers,
-            displaced,
-        )
+        return msgspec.structs.replace(attempt, displaced=displaced)
 
     def _failed(self, step: Step, life: _Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):

@@ -21,7 +21,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     Paths are relative to the root. ``aside``: member → where it is put meanwhile.
     ``bystanders``: files of other people that a glob output covers, member → where a copy lies.
     ``covers``: the outputs, as (kind, path, exclude). ``displaced``: member → where its edited
-    bytes go once the attempt has succeeded.
+    bytes go once the attempt has succeeded. ``in_place``: the paths of the outputs that are edited
+    rather than remade; ``copied``: their members, and ``folders``: their folders, → where a copy lies.
     """
 
     id: str
@@ -32,6 +33,14 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     bystanders: dict[str, str]
     covers: tuple[tuple[str, str, tuple[str, ...]], ...]
     displaced: dict[str, str] = {}
+    in_place: tuple[str, ...] = ()
+    copied: dict[str, str] = {}
+    folders: dict[str, str] = {}
+
+    @property
+    def holds_files(self) -> bool:
+        """Whether something is to be moved or let go when it ends."""
+        return bool(self.aside or self.bystanders or self.copied or self.folders)
 
 
 @dataclass(frozen=True, slots=True)

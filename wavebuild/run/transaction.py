@@ -29,6 +29,24 @@ def plan_aside(attempt: str, paths: Iterable[str]) -> dict[str, str]:
     return {path: f"{ASIDE}/{attempt}/{number}" for number, path in enumerate(paths)}
 
 
+def plan_copies(attempt: str, members: Iterable[str], folders: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Where the copies of what is edited in place lie: of each member, and of each folder without what is in it."""
+    copied = {path: f"{ASIDE}/{attempt}/c{number}" for number, path in enumerate(members)}
+    return copied, {path: f"{ASIDE}/{attempt}/f{number}" for number, path in enumerate(folders)}
+
+
+def folders_of(folders: Folders, artifact: Artifact) -> list[str]:
+    """A directory output and the folders in it, as far as they may hold members."""
+    if artifact.kind is not Kind.DIRECTORY or not os.path.isdir(_at(folders.root, artifact.path)):
+        return []
+    found = [artifact.path]
+    for folder in found:  # it grows as we go
+        for path, entry in folders.entries(folder):
+            if entry.is_dir(follow_symlinks=False) and not excluded(artifact.exclude, f"{path}/any"):
+                found.append(path)
+    return found
+
+
 def plan_displaced(run: str, paths: Iterable[str]) -> dict[str, str]:
     return {path: f"{DISPLACED}/{run}/{path}" for path in paths}
 
@@ -40,16 +58,17 @@ def covered(attempt: Attempt) -> list[Artifact]:
 
 
 def set_aside(root: str, attempt: Attempt) -> None:
-    """Moves the former outputs out of the way, copies bystanders, and makes the folders of the outputs."""
+    """Moves the former outputs out of the way, copies bystanders and what is edited in place, and makes the
+    folders of the outputs."""
     folder = os.path.join(root, ASIDE, attempt.id)
-    if attempt.aside or attempt.bystanders:
+    if attempt.holds_files:
         disk.make_folder(folder)
-    for path, copy in attempt.bystanders.items():
+    for path, copy in (attempt.bystanders | attempt.copied | attempt.folders).items():
         disk.copy(_at(root, path), _at(root, copy))
     for path, there in attempt.aside.items():
         disk.move(_at(root, path), _at(root, there))
     for artifact in covered(attempt):
-        if artifact.kind is Kind.DIRECTORY:
+        if artifact.kind is Kind.DIRECTORY and artifact.path not in attempt.in_place:
             _remove_emptied(root, artifact)
     make_folders(root, covered(attempt))
 
@@ -79,6 +98,10 @@ def partial_outputs(folders: Folders, attempt: Attempt) -> list[str]:
             continue  # not moved yet, or back already: this is the former output itself
         if path in attempt.bystanders and not bystander_changed(folders.root, attempt, path):
             continue
+        if path in attempt.copied and not _edited(folders.root, attempt, path):
+            continue
+        if path.rstrip("/") in attempt.folders:
+            continue
         left.append(path)
     return left
 
@@ -86,17 +109,32 @@ def partial_outputs(folders: Folders, attempt: Attempt) -> list[str]:
 def bystander_changed(root: str, attempt: Attempt, path: str) -> bool:
     """Whether a file that was only standing by is no longer what it was."""
     here, copy = _at(root, path), _at(root, attempt.bystanders[path])
-    if not os.path.lexists(copy):
-        return False
-    if os.path.islink(here) or os.path.islink(copy):
-        return not (os.path.islink(here) and os.path.islink(copy) and disk.read_link(here) == disk.read_link(copy))
-    if not os.path.isfile(here):
+    return os.path.lexists(copy) and not _says_the_same(here, copy)
+
+
+def _edited(root: str, attempt: Attempt, path: str) -> bool:
+    """Whether a member that is edited in place is no longer what it was, its times and mode included."""
+    here, copy = _at(root, path), _at(root, attempt.copied[path])
+    was, now = disk.look(copy), disk.look(here)
+    if was is None:
+        return False  # not copied yet, and so not touched; or back already
+    if now is None or (was.st_mode, was.st_size, was.st_mtime_ns) != (now.st_mode, now.st_size, now.st_mtime_ns):
         return True
-    return disk.sha256(here)[0] != disk.sha256(copy)[0]
+    return not _says_the_same(here, copy)
+
+
+def _says_the_same(here: str, copy: str) -> bool:
+    if os.path.islink(here) or os.path.islink(copy):
+        return os.path.islink(here) and os.path.islink(copy) and disk.read_link(here) == disk.read_link(copy)
+    return os.path.isfile(here) and disk.sha256(here)[0] == disk.sha256(copy)[0]
 
 
 def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
-    """Moves what a failed attempt left to the failed folder, for a person to look at; what was moved."""
+    """Moves what a failed attempt left to the failed folder, for a person to look at; what was moved.
+
+    What is edited in place is as it was before the attempt: for a further try, or for good.
+    """
+    edited = [path for path in attempt.copied if _edited(folders.root, attempt, path)]
     left = partial_outputs(folders, attempt)
     if left:
         keep = f"{FAILED}/{attempt.step}"
@@ -107,15 +145,28 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
         if bystander_changed(folders.root, attempt, path):
             _clear_way(folders.root, attempt, path)
             disk.copy(_at(folders.root, copy), _at(folders.root, path))
+    for path in edited:
+        _clear_way(folders.root, attempt, path)
+        disk.copy(_at(folders.root, attempt.copied[path]), _at(folders.root, path))
     former = {
         _at(folders.root, path)
         for path, there in attempt.aside.items()
         if not os.path.lexists(_at(folders.root, there))  # not moved yet, or back already
-    }
+    } | {_at(folders.root, path) for path in attempt.folders}
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY:
             _remove_emptied(folders.root, artifact, former)
+    _restore_folders(folders.root, attempt)
     return left
+
+
+def _restore_folders(root: str, attempt: Attempt) -> None:
+    """The folders of what is edited in place, with their modes and times, the deepest first."""
+    for path, there in sorted(attempt.folders.items(), reverse=True):
+        if os.path.isdir(_at(root, there)):
+            if not os.path.isdir(_at(root, path)):
+                _clear_way(root, attempt, path)
+            disk.copy(_at(root, there), _at(root, path))
 
 
 def put_back(folders: Folders, attempt: Attempt) -> list[str]:
@@ -128,7 +179,7 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
             disk.move(_at(root, there), _at(root, path))
     disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
     for artifact in covered(attempt):
-        if artifact.kind is Kind.DIRECTORY:
+        if artifact.kind is Kind.DIRECTORY and artifact.path not in attempt.folders:
             _remove_if_empty(_at(root, artifact.path))
     return left
 
@@ -136,7 +187,7 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
 def conclude(root: str, attempt: Attempt) -> None:
     """After a recorded success: edited bytes go to the displaced folder, all else that was set aside is let go."""
     for path, there in attempt.displaced.items():
-        source = attempt.aside.get(path) or attempt.bystanders.get(path, "")
+        source = attempt.aside.get(path) or attempt.copied.get(path) or attempt.bystanders.get(path, "")
         if source and os.path.lexists(_at(root, source)):
             disk.move(_at(root, source), _at(root, there))
     for path, copy in attempt.bystanders.items():

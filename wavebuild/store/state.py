@@ -167,7 +167,7 @@ class State:
             ask("delete from made where path = ? and key = ?", [(storable(path), storable(key)) for path in gone])
             self._write_result(result)
             self._write_pending()
-            if attempt.aside or attempt.bystanders:
+            if attempt.holds_files:
                 self._write_attempt(attempt, done=True)
             else:
                 self._handle.execute("delete from attempts where id = ?", (attempt.id,))
