@@ -209,7 +209,6 @@ def test_a_key_of_a_later_version_is_refused_as_such(where: str, key: str, tmp_p
     "line",
     [
         *("inputs: mem:x", "inputs: probe:x", "inputs: step:a@x", "inputs: {path: x, digest: {run: y}}"),
-        *("max_age: daily", "max_age: weekly", "on_edit: adopt"),
     ],
 )
 def test_a_value_of_a_later_version_is_refused(line: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.folders import written
 from wavebuild import engine
-from wavebuild.engine import BuildResult, Request
+from wavebuild.engine import BuildResult, Request, StatusLine
 from wavebuild.plan.model import PlanWord
 from wavebuild.run.events import Event, Noticed, Settled, StepSettled
 
@@ -57,6 +57,7 @@ class Workshop:
     home: Path
     monkeypatch: pytest.MonkeyPatch
     read_so_far: int = 0
+    now: float | None = None  # what time it is for builds and questions; None: what time it is
     root: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,8 @@ class Workshop:
     def request(self, *targets: str, **facts: Any) -> Request:
         given: dict[str, object] = {"directory": str(self.root), "targets": targets, "jobs": 1}
         given["environ"] = tuple(os.environ.items())
+        if self.now is not None:
+            given["clock"] = lambda: self.now
         return Request(**(given | facts))  # type: ignore[arg-type]
 
     def ran(self) -> list[str]:
@@ -133,6 +136,12 @@ class Workshop:
 
     def stale(self) -> bool:
         return engine.question(self.request())
+
+    def status(self) -> tuple[StatusLine, ...]:
+        return engine.status(self.request())
+
+    def accept(self, *subjects: str) -> tuple[str, ...]:
+        return engine.accept(self.request(), subjects)
 
     def words(self) -> dict[str, PlanWord]:
         return {line.step: line.word for line in engine.status(self.request())}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from wavebuild.declare import shapes, values
-from wavebuild.declare.model import Argument, Json, Range, ShellName, Text
+from wavebuild.declare.model import Age, Argument, Calendar, Json, Range, ShellName, Text
 from wavebuild.declare.repair import quoted
 from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
@@ -254,13 +254,9 @@ class Duration:
     """A number with its unit, or a sum of such."""
 
     may_be_zero: bool = False
-    later: tuple[str, ...] = ()
 
     def read(self, value: Value, reading: Reading) -> float:
-        text = reading.text(value).text
-        if text in self.later:
-            raise reading.refuse("not-yet", value, not_yet(f"'{text}'"), "write a duration like 24h")
-        return self.measured(text, value, reading)
+        return self.measured(reading.text(value).text, value, reading)
 
     def measured(self, text: str, spot: Value, reading: Reading) -> float:
         found = seconds(text)
@@ -274,6 +270,38 @@ class Duration:
 
     def schema(self, templates: bool) -> Shape:
         return shapes.filled({"type": "string", "pattern": "^(?=.)" + shapes.whole(_DURATION)[1:]}, templates)
+
+
+@dataclass(frozen=True, slots=True)
+class AgeForm:
+    """A duration, or ``daily``, ``weekly``."""
+
+    def read(self, value: Value, reading: Reading) -> Age:
+        text = reading.text(value).text
+        calendar = {each.value: each for each in Calendar}
+        return calendar[text] if text in calendar else Duration().measured(text, value, reading)
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.either(shapes.words(*(each.value for each in Calendar)), Duration().schema(templates))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeZone:
+    """The name of a time zone that this system knows."""
+
+    def read(self, value: Value, reading: Reading) -> str:
+        from zoneinfo import ZoneInfo, available_timezones
+
+        text = reading.text(value).text
+        try:
+            ZoneInfo(text)
+        except (OSError, ValueError, KeyError):
+            remedy = did_you_mean(text, available_timezones()) or "write it like Europe/Berlin, or UTC"
+            raise reading.refuse("bad-zone", value, f"{word(text)} is no time zone of this system", remedy) from None
+        return text
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled(shapes.text(r"^[A-Za-z0-9_+/-]+$", templates), templates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from wavebuild.declare import shapes
 from wavebuild.declare.artifacts import ARTIFACT, Artifacts
 from wavebuild.declare.fields import Key, Section
 from wavebuild.declare.forms import (
+    AgeForm,
     Choice,
     Command,
     Commands,
@@ -25,6 +26,7 @@ from wavebuild.declare.forms import (
     Names,
     Prose,
     Shell,
+    TimeZone,
     Unread,
     Whole,
 )
@@ -46,7 +48,7 @@ ENV_NAME = Label(
 )
 RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 TARGET = Label("a target")
-_ON_EDIT: dict[str, OnEdit] = {"overwrite": "overwrite", "fail": "fail"}
+_ON_EDIT: dict[str, OnEdit] = {"overwrite": "overwrite", "fail": "fail", "adopt": "adopt"}
 _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 # --- the whole file
@@ -104,6 +106,7 @@ KEEP_GOING = Key("keep_going", Flag(), "after a failure go on with what does not
 DEFAULT_SHELL = Key("shell", Shell(), "the shell of every step that does not say its own")
 IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of an artifact")
 LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
+TIMEZONE = Key("timezone", TimeZone(), "where days and weeks begin, for max_age and min_age; the system's if not given")
 SETTINGS_KEYS = Section(
     "settings",
     (
@@ -113,6 +116,7 @@ SETTINGS_KEYS = Section(
         DEFAULT_SHELL,
         IGNORE,
         LOG_KEEP,
+        TIMEZONE,
     ),
     later=(
         "executor",
@@ -121,7 +125,6 @@ SETTINGS_KEYS = Section(
         "orphans",
         "clean_env",
         "outside",
-        "timezone",
         "quiet",
         "state",
     ),
@@ -160,8 +163,10 @@ RETRIES = Key(
 RESOURCES = Key("resources", Counted(RESOURCE_NAME), "what the step takes of the shared resources while it runs")
 ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
-MAX_AGE = Key("max_age", Duration(later=("daily", "weekly")), "stale once the last success began longer ago")
-ON_EDIT = Key("on_edit", Choice(_ON_EDIT, later=("adopt",)), "what to do with an output that was edited by hand")
+MAX_AGE = Key("max_age", AgeForm(), "stale once the last success began longer ago, or before today or Monday")
+MIN_AGE = Key("min_age", AgeForm(), "held back, though stale, until the last success began so long ago")
+FROZEN = Key("frozen", Flag(), "never run: what stands is its result")
+ON_EDIT = Key("on_edit", Choice(_ON_EDIT), "what to do with an output that was edited by hand")
 SCRATCH = Key("scratch", Flag(), "a folder, $WAVEBUILD_SCRATCH, that outlives failures: to resume long work")
 ESTIMATE = Key("estimate", DurationRange(), "how long it takes, until that is measured")
 STEP = Section(
@@ -188,6 +193,8 @@ STEP = Section(
         ON_DEMAND,
         ALWAYS,
         MAX_AGE,
+        MIN_AGE,
+        FROZEN,
         ON_EDIT,
         ESTIMATE,
         SCRATCH,
@@ -207,8 +214,6 @@ STEP = Section(
         "limits",
         "console",
         "sandbox",
-        "min_age",
-        "frozen",
         "cache",
         "freshness",
         "allow_empty",

@@ -105,6 +105,8 @@ class _Reader:
             on_demand=get(schema.ON_DEMAND) or False,
             always=get(schema.ALWAYS) or False,
             max_age=get(schema.MAX_AGE),
+            min_age=get(schema.MIN_AGE),
+            frozen=(get(schema.FROZEN) or False) and not self._is_group,
             on_edit=get(schema.ON_EDIT) or "overwrite",
             estimate=get(schema.ESTIMATE),
             scratch=get(schema.SCRATCH) or False,

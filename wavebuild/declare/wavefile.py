@@ -126,6 +126,7 @@ def _settings(fields: Fields) -> tuple[Settings, ShellName | tuple[str, ...] | N
         keep_going=given.get(schema.KEEP_GOING) or usual.keep_going,
         ignore=given.get(schema.IGNORE) or usual.ignore,
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
+        timezone=given.get(schema.TIMEZONE),
     )
     return settings, given.get(schema.DEFAULT_SHELL)
 

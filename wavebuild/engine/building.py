@@ -89,7 +89,7 @@ def _build(
             tell(Noticed(run, time.time(), notice))
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
-        invocation = Invocation(run, layout.root, dict(request.environ), forced)
+        invocation = Invocation(run, layout.root, dict(request.environ), forced, request.clock)
         began: list[str] = []
 
         def hear(event: Event) -> None:

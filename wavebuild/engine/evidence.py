@@ -19,7 +19,7 @@ from wavebuild.graph import reads
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
-from wavebuild.judge.standing import Keeps, stand
+from wavebuild.judge.standing import Frozen, Keeps, stand
 from wavebuild.judge.trace import key
 from wavebuild.store import settled
 from wavebuild.store.layout import Layout
@@ -31,11 +31,11 @@ def keep_evidence(
 ) -> None:
     """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself."""
     steps = [project.wavefile.steps[number] for number in wanted]
-    if any(step.always or step.max_age is not None for step in steps):
+    if any(step.always or step.max_age is not None or step.min_age is not None for step in steps):
         return
     if not facts.digests.make_sure():
         return
-    folders = _settled_folders(project, facts, state, wanted)
+    folders = _settled_folders(request, project, facts, state, wanted)
     rows = _rows(project, facts, folders) if folders is not None else None
     if rows is None:
         return
@@ -50,7 +50,9 @@ def keep_evidence(
         settled.save(layout.settled, settled.Settled(asked, len(steps), env), rows.items())
 
 
-def _settled_folders(project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> Folders | None:
+def _settled_folders(
+    request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]
+) -> Folders | None:
     """The folders as they are now that nothing runs any more, if every step that lists one still has nothing to do."""
     if not facts.folders.visited:
         return facts.folders
@@ -63,8 +65,10 @@ def _settled_folders(project: Project, facts: Facts, state: State, wanted: Itera
         if not _looks_into_folders(step):
             continue
         known = state.made()
-        standing = stand(looks, number, looks.read(number), state.traces(key(step)), known, time.time(), forced=False)
-        if standing != Keeps():
+        standing = stand(
+            looks, number, looks.read(number), state.traces(key(step)), known, request.clock(), forced=False
+        )
+        if standing not in (Keeps(), Frozen()):
             return None
     return again
 
@@ -72,6 +76,8 @@ def _settled_folders(project: Project, facts: Facts, state: State, wanted: Itera
 def _looks_into_folders(step: Step) -> bool:
     actions = (step.action, *(check.action for check in step.checks))
     kinds = {artifact.kind for artifact in (*reads(step), *step.outputs)}
+    if step.frozen:
+        return True
     listing = not kinds.isdisjoint((Kind.DIRECTORY, Kind.GLOB, Kind.STEP))
     return listing or bool(step.code) or any(isinstance(action, Call) for action in actions)
 

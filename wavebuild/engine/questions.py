@@ -6,7 +6,6 @@ It does not know how an answer is shown.
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, replace
 
 from wavebuild.engine.project import (
@@ -181,7 +180,7 @@ def _standings(request: Request, project: Project, selection: Selection, state: 
     refuse(missing_of(project, facts, selection.wanted))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
-    clock = time.time()
+    clock = request.clock()
     found: dict[int, Standing] = {}
     for number in selection.wanted:
         traces = state.traces(key(project.wavefile.steps[number])) if state else ()

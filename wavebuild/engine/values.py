@@ -5,6 +5,8 @@ It does not know how an answer is found or shown.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,7 @@ class Request:
     wait: float = 0.0  # seconds to wait for another build of this project
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
+    clock: Callable[[], float] = time.time  # what time it is, in epoch seconds
     command_line: str = "wavebuild"  # named to whoever finds the project held
 
 

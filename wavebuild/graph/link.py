@@ -20,7 +20,7 @@ Makers = tuple[tuple[int, ...], ...]  # of one step: for every artifact it reads
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The steps by number, their place in ``wavefile.steps``, and what joins them.
+    """The steps by number, their place in ``wavefile.steps``, and what joins them. A frozen step waits for nothing.
 
     A group stands for its members: it is in nobody's ``upstream`` or ``downstream``, and
     its own ``upstream`` are the members.
@@ -76,6 +76,8 @@ def _graph(
 ) -> Graph:
     steps = wavefile.steps
     members = _members(steps, direct, ordered)
+    direct = [() if steps[k].frozen else before for k, before in enumerate(direct)]
+    found = tuple(tuple(() for _ in of_step) if steps[k].frozen else of_step for k, of_step in enumerate(found))
     upstream = tuple(_stand_in(before, members) for before in direct)
     makers = tuple(tuple(_stand_in(_without(found_by, k), members) for found_by in found[k]) for k in range(len(steps)))
     joined = [() if step.is_group else upstream[k] for k, step in enumerate(steps)]

@@ -47,6 +47,14 @@ class Read:
     missing: tuple[Artifact, ...]  # artifacts without a member that are not optional
 
 
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Paths, relative to the root, that a person wants taken as changed (-W) or as unchanged (-o) in this build."""
+
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
 Listed = Callable[[Folders, Artifact, Callable[[str], bool]], list[str]]
 
 
@@ -67,6 +75,7 @@ class Facts:
         orphans: frozenset[str],
         made: Callable[[], Container[str]],
         elsewhere: Mapping[str, str | None] = {},
+        assumed: Assumed = Assumed(),
     ) -> None:
         self.graph = graph
         self.digests = digests
@@ -75,14 +84,19 @@ class Facts:
         self._orphans = orphans
         self._made = made
         self.elsewhere = elsewhere
+        self.assumed = assumed
 
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
-        return Facts(self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
+        return Facts(
+            self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere, self.assumed
+        )
 
     def read(self, number: int) -> Read:
-        """What the step of this number reads now."""
+        """What the step of this number reads now; a frozen one reads nothing."""
         step = self.graph.wavefile.steps[number]
+        if step.frozen:
+            return Read((), (), (), (), ())
         readings: list[Reading] = []
         files: list[str] = []
         named: list[tuple[str, tuple[str, ...]]] = []
@@ -132,9 +146,12 @@ class Facts:
             },
             makers=self._makers(number, (*read.action, *read.gate)),
             always=step.always,
-            max_age=step.max_age if isinstance(step.max_age, float) else None,
+            max_age=step.max_age,
+            zone=self.graph.wavefile.settings.timezone,
             clock=clock,
             forced=forced,
+            taken_as_changed=self.assumed.changed,
+            taken_as_unchanged=self.assumed.unchanged,
         )
 
     def output_digest(self, step: Step, member: str) -> str | None:
@@ -211,7 +228,7 @@ class Facts:
             case Kind.STEP:
                 maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
                 made = self._made()
-                placed = isinstance(maker.action, Manual)
+                placed = maker.frozen or isinstance(maker.action, Manual)
                 found = [m for m in self.outputs(maker) if (placed or m in made) and not m.endswith("/")]
                 return [output_reading(maker, member) for member in found]
             case Kind.FILE:
@@ -240,7 +257,7 @@ class Facts:
         if owner is None or path in self._made():
             return False
         step = self.graph.wavefile.steps[owner]
-        if isinstance(step.action, Manual):
+        if step.frozen or isinstance(step.action, Manual):
             return False
         return any(output.kind is Kind.GLOB and covers(output, path) for output in step.outputs)
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from wavebuild.declare.model import Age, Calendar
+from wavebuild.judge.ages import is_too_old
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
+    BeforePeriod,
     FailedBefore,
     Forced,
     GateChanged,
@@ -23,6 +26,7 @@ from wavebuild.judge.reasons import (
     OutputEdited,
     OutputMissing,
     Reason,
+    TakenAsChanged,
     TooOld,
 )
 from wavebuild.judge.trace import Trace
@@ -44,9 +48,12 @@ class Now:
     outputs: Mapping[str, str | None]
     makers: Mapping[str, str]
     always: bool = False
-    max_age: float | None = None
+    max_age: Age | None = None
+    zone: str | None = None  # the time zone that days are counted in; None: the system's
     clock: float = 0.0
     forced: bool = False
+    taken_as_changed: tuple[str, ...] = ()  # paths of which the person said so, for this build
+    taken_as_unchanged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +110,13 @@ def same_run(now: Now, trace: Trace) -> bool:
 def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
     """Every difference between now and a trace; those of the gate last, and nothing if it is fresh."""
     yield from _standing(now)
-    if now.max_age is not None and now.clock - trace.began > now.max_age:
-        yield TooOld(now.clock - trace.began, now.max_age)
+    if now.max_age is not None and is_too_old(now.max_age, trace.began, now.clock, now.zone):
+        yield _age_reason(now.max_age, trace.began, now.clock)
     for part, was, value in _changes(trace.action, now.action):
         yield ActionChanged(part, was or "", value or "")
     for member, was, value in _changes(trace.inputs, now.inputs):
-        yield _input_reason(member, was, value, now.makers.get(member))
+        if not is_of(member, now.taken_as_unchanged):
+            yield _input_reason(member, was, value, now.makers.get(member))
     if trace.moved:
         yield InputsMoved(trace.moved)
     for member, was in trace.outputs.items():
@@ -122,7 +130,11 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
     for part, was, value in _changes(trace.gate, now.gate):
         yield GateChanged(part, was or "", value or "")
     for member, was, value in _changes(trace.gate_inputs, now.gate_inputs):
-        yield GateChanged(member, was or "", value or "")
+        if not is_of(member, now.taken_as_unchanged):
+            yield GateChanged(member, was or "", value or "")
+    for member in now.gate_inputs if now.taken_as_changed else ():
+        if is_of(member, now.taken_as_changed):
+            yield GateChanged(member, "", "")
 
 
 def _standing(now: Now) -> Iterator[Reason]:
@@ -130,6 +142,18 @@ def _standing(now: Now) -> Iterator[Reason]:
         yield Forced()
     if now.always:
         yield Always()
+    for member in now.inputs if now.taken_as_changed else ():
+        if is_of(member, now.taken_as_changed):
+            yield TakenAsChanged(member)
+
+
+def is_of(member: str, paths: Sequence[str]) -> bool:
+    """Whether a member is one of these paths, below one of them, or a part of one: ``conf.yaml#a.b``."""
+    return any(member == path or member.startswith((f"{path}/", f"{path}#", f"{path} (")) for path in paths)
+
+
+def _age_reason(age: Age, began: float, clock: float) -> Reason:
+    return BeforePeriod(age.value, began) if isinstance(age, Calendar) else TooOld(clock - began, age)
 
 
 def _only_gate(differences: Iterator[Reason]) -> bool:

@@ -32,6 +32,28 @@ class TooOld:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforePeriod:
+    """The last success began (epoch seconds) before today, or before this Monday: ``max_age: daily`` or ``weekly``."""
+
+    period: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """It is stale, and ``min_age`` holds it back until this instant (epoch seconds)."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenAsChanged:
+    """The person said with -W that this member is to be taken as changed."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailedBefore:
     """With this very definition and these very inputs it failed last time."""
 
@@ -116,6 +138,9 @@ Reason = (
     | Forced
     | Always
     | TooOld
+    | BeforePeriod
+    | HeldBack
+    | TakenAsChanged
     | FailedBefore
     | InputsMoved
     | ActionChanged

@@ -5,24 +5,43 @@ It knows no clock and no database; the disk it asks only through ``Facts``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.graph import covers
+from wavebuild.judge.ages import held_until
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge
 from wavebuild.judge.members import made_members
-from wavebuild.judge.reasons import OutputEdited, Reason, Unclaimed
+from wavebuild.judge.reasons import OutputEdited, OutputMissing, Reason, Unclaimed
 from wavebuild.judge.trace import Made, Trace
 
 
 @dataclass(frozen=True, slots=True)
 class Keeps:
-    """Fresh: nothing to do. ``adopt``: a manual step's outputs are new, nothing checks them, and they are taken."""
+    """Fresh: nothing to do. ``adopt``: what stands is new, nothing checks it, and it is taken as the result.
+
+    ``by_hand``: those of its members that a person made; ``reasons``: why it is taken anew.
+    """
 
     adopt: Now | None = None
+    by_hand: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """It never runs: what stands is its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not before ``until`` (epoch seconds): what stands is its result. No ``reasons``: it is fresh besides."""
+
+    until: float
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +55,17 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Rechecks:
-    """Only the checks run: on the outputs of ``of``, or, None, on those that a person placed."""
+    """Only the checks run: on the outputs of ``of``, or, None, on those that a person placed or edited."""
 
     now: Now
     reasons: tuple[Reason, ...]
     of: Trace | None
+    by_hand: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """It may not run: ``paths`` were not made by it ("unclaimed") or edited since ("edited")."""
+    """It may not run: ``paths`` are others' ("unclaimed"), were edited ("edited"), or are not there ("frozen")."""
 
     why: str
     paths: tuple[str, ...]
@@ -59,7 +79,7 @@ class Waits:
     renew: bool
 
 
-Standing = Keeps | Runs | Rechecks | Stops | Waits
+Standing = Keeps | Frozen | Held | Runs | Rechecks | Stops | Waits
 
 
 def stand(
@@ -78,6 +98,8 @@ def stand(
     step = facts.graph.wavefile.steps[number]
     if step.is_group:
         return Keeps()
+    if step.frozen:
+        return _frozen(facts, step)
     now = facts.now(number, read, traces, clock, forced)
     if isinstance(step.action, Manual):
         return _manual(facts, step, now, traces)
@@ -85,20 +107,72 @@ def stand(
     unclaimed = _unclaimed(facts, step, known)
     if unclaimed and not forced:
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
+    until = None if forced else _held_until(facts, step, traces, clock)
     match verdict:
         case Fresh():
-            return Keeps()
+            return Keeps() if until is None else Held(until)
         case Stale(reasons, gate_only):
             if gate_only is not None and not forced:
                 return Rechecks(now, reasons, gate_only)
+            if until is not None:
+                return Held(until, reasons)
             edited = _edited(facts, step, traces, known)
-            if edited.stops and step.on_edit == "fail" and not forced:
-                return Stops("edited", edited.stops, tuple(dict.fromkeys((*edited.reasons, *reasons))))
+            if edited.stops and not forced:
+                if step.on_edit == "adopt":
+                    return _adopted(facts, step, now, known, edited, reasons)
+                if step.on_edit == "fail":
+                    return Stops("edited", edited.stops, _both(edited.reasons, reasons))
             return Runs(now, reasons, (*edited.all, *unclaimed))
         case Undecided():
             raise AssertionError("a judged step is decided")
         case _:
             assert_never(verdict)
+
+
+def _both(first: Sequence[Reason], second: Sequence[Reason]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _frozen(facts: Facts, step: Step) -> Standing:
+    missing = _missing(step, facts.outputs(step))
+    if not missing:
+        return Frozen()
+    return Stops("frozen", missing, tuple(OutputMissing(path) for path in missing))
+
+
+def _missing(step: Step, stands: Iterable[str]) -> tuple[str, ...]:
+    """The outputs that have to be there and have no member among these."""
+    members = [member.rstrip("/") for member in stands]
+    return tuple(
+        artifact.text
+        for artifact in step.outputs
+        if artifact.covers_files and not artifact.optional and not any(covers(artifact, member) for member in members)
+    )
+
+
+def _held_until(facts: Facts, step: Step, traces: Sequence[Trace], clock: float) -> float | None:
+    """Until when ``min_age`` holds the step back; None: it does not. What never succeeded, or is gone, is not held."""
+    if step.min_age is None or _missing(step, facts.outputs(step)):
+        return None
+    began = max((trace.began for trace in traces if not trace.forgotten), default=None)
+    if began is None:
+        return None
+    until = held_until(step.min_age, began, facts.graph.wavefile.settings.timezone)
+    return until if clock < until else None
+
+
+def _adopted(
+    facts: Facts, step: Step, now: Now, known: Mapping[str, Made], edited: _Edited, reasons: tuple[Reason, ...]
+) -> Standing:
+    """``on_edit: adopt``: what stands is the result. Where an output is missing as well, the person decides."""
+    outputs = {member: facts.output_digest(step, member) for member in facts.outputs(step) if member in known}
+    why = _both(edited.reasons, reasons)
+    if _missing(step, outputs):
+        return Stops("edited", edited.stops, why)
+    placed = replace(now, outputs=outputs)
+    if step.checks:
+        return Rechecks(placed, why, None, edited.stops)
+    return Keeps(placed, edited.stops, why)
 
 
 def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Standing:

@@ -34,6 +34,11 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     by_hand: tuple[str, ...] = ()  # members that a person made and accepted
     raw: dict[str, str] = {}  # digests of the bytes, of members that are compared otherwise
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether a person had the step forget what it did: its bytes are known, and nothing else."""
+        return not self.action
+
 
 class Made(NamedTuple):
     """What is on record of a member that some step made, or whose bytes a person had accepted as made."""

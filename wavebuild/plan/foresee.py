@@ -14,9 +14,11 @@ from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
+    BeforePeriod,
     FailedBefore,
     Forced,
     GateChanged,
+    HeldBack,
     InputAdded,
     InputChanged,
     InputRemoved,
@@ -25,11 +27,12 @@ from wavebuild.judge.reasons import (
     OutputEdited,
     OutputMissing,
     Reason,
+    TakenAsChanged,
     TooOld,
     Unclaimed,
     Upstream,
 )
-from wavebuild.judge.standing import Keeps, Rechecks, Runs, Standing, Stops, Waits
+from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Waits
 from wavebuild.plan.model import Foreseen, PlanWord
 from wavebuild.plan.order import waves
 
@@ -57,13 +60,19 @@ def _foreseen(graph: Graph, number: int, standing: Standing, found: Mapping[int,
             return Foreseen(PlanWord.WAITING)
         case Stops(reasons=reasons):
             return Foreseen(PlanWord.BLOCKED, reasons, stopped)
-        case Keeps():
+        case Frozen():
+            return Foreseen(PlanWord.FROZEN)
+        case Held(until, reasons) if not stopped and (reasons or unsettled):
+            return Foreseen(PlanWord.HELD, (HeldBack(until), *reasons))
+        case Keeps(adopt, reasons=reasons) if adopt is not None and not stopped:
+            return Foreseen(PlanWord.FRESH, reasons)
+        case Keeps() | Held():
             verdict: Verdict = Fresh(None)
         case Runs(reasons=reasons):
             verdict = Stale(reasons)
         case Rechecks(reasons=reasons, of=of):
             verdict = Stale(reasons, of)
-            if of is None and not unsettled and not stopped:
+            if of is None and not stopped and (standing.by_hand or not unsettled):
                 return Foreseen(PlanWord.RECHECK, reasons)
         case _:
             assert_never(standing)
@@ -93,13 +102,15 @@ def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
     match reason:
         case InputChanged(maker=maker) | InputAdded(maker=maker) | InputRemoved(maker=maker):
             return maker not in open_makers
-        case FailedBefore() | InputsMoved() | GateChanged() | Upstream():
+        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack():
             return False
         case (
             NeverRan()
             | Forced()
             | Always()
             | TooOld()
+            | BeforePeriod()
+            | TakenAsChanged()
             | ActionChanged()
             | OutputMissing()
             | OutputEdited()

@@ -23,9 +23,9 @@ from wavebuild.graph import Graph, covers
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import made_members
-from wavebuild.judge.reasons import Reason
+from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import Stamp, stamp
-from wavebuild.judge.standing import Keeps, Rechecks, Runs, Stops, Waits, stand
+from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import scratch, transaction
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
@@ -46,7 +46,8 @@ class Due:
     read: Read
     now: Now
     gate_of: Trace | None = None  # only the checks: on the outputs of this trace
-    adopt: bool = False  # a manual step: the outputs are the person's
+    adopt: bool = False  # what stands is a person's: it is judged, and taken as the result
+    by_hand: tuple[str, ...] = ()  # with ``adopt``: the members that a person edited
     displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
 
 
@@ -110,14 +111,19 @@ class Rebuilder:
         clock = self._invocation.clock()
         standing = stand(self._facts, number, read, traces, self._records.made(), clock, forced)
         match standing:
-            case Keeps(adopt):
+            case Keeps(adopt, by_hand, reasons):
                 if adopt is not None:
-                    self._records.record(key(step), self._adopted(step, adopt, clock), placed=True)
+                    self._take(step, self._adopted(step, adopt, clock, by_hand))
+                return self._settled(step, Outcome.KEPT, reasons=reasons)
+            case Frozen():
                 return self._settled(step, Outcome.KEPT)
+            case Held(until, reasons):
+                why = (HeldBack(until), *reasons) if reasons else ()
+                return self._settled(step, Outcome.KEPT, reasons=why)
             case Runs(now, reasons, displaced):
                 return Due(number, reasons, read, now, displaced=displaced)
-            case Rechecks(now, reasons, of):
-                return Due(number, reasons, read, now, gate_of=of, adopt=of is None)
+            case Rechecks(now, reasons, of, by_hand):
+                return Due(number, reasons, read, now, gate_of=of, adopt=of is None, by_hand=by_hand)
             case Stops(why, paths, reasons):
                 made = self._records.made()
                 accepted = all(path in made and made[path].by_hand for path in paths)
@@ -135,11 +141,16 @@ class Rebuilder:
         why = "inputs changed" if renew else "missing output"
         return self._settled(step, Outcome.WAITING, failure=why, detail=text)
 
-    def _adopted(self, step: Step, now: Now, began: float) -> Trace:
+    def _take(self, step: Step, trace: Trace) -> None:
+        """Records what a person placed or edited as the result."""
+        self._records.learn(self._facts.digests.take_learned())
+        self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
+
+    def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...]) -> Trace:
         outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
         return Trace(
             step.name, self._invocation.run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs),
-            dict(now.gate_inputs), outputs,
+            dict(now.gate_inputs), outputs, by_hand=by_hand, raw=self._facts.raw_digests(step, outputs),
         )  # fmt: skip
 
     # Begin
@@ -307,8 +318,7 @@ class Rebuilder:
     def _succeeded(self, step: Step, life: _Life) -> Settled:
         due = life.due
         if due.adopt:
-            self._records.learn(self._facts.digests.take_learned())
-            self._records.record(key(step), self._adopted(step, due.now, life.began), placed=True)
+            self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
             return self._settled(step, Outcome.KEPT, life)
         if due.gate_of is not None:
             self._records.learn(self._facts.digests.take_learned())
@@ -502,10 +512,16 @@ def _lies_in(path: str, folder: str) -> bool:
 
 
 def _ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
-    """What a person can do when a file of theirs stands where the step would write."""
+    """What a person can do when a file of theirs stands where the step would write, or a frozen one's is not there."""
     few = paths[:5]
     shown = " ".join(shlex.quote(path) for path in few)
     rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
+    if why == "frozen":
+        return (
+            f"it is frozen, so it never runs, but {shown}{rest} is not there. The ways out:\n"
+            f"  put it there\n"
+            f"  let the step run again:  wavebuild unfreeze {step}  (or take `frozen: true` out of the Wavefile)"
+        )
     anew = f"make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})"
     if accepted:
         return (

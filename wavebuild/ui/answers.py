@@ -6,7 +6,6 @@ It does not know how an answer was found; a value comes in, lines go out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType
 
 from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
@@ -133,15 +132,11 @@ def _status_row(line: StatusLine) -> tuple[str, ...]:
     return (
         escaped(line.step),
         words.plan_word(line.word),
-        _local(line.last_started),
+        words.moment(line.last_started) if line.last_started is not None else "",
         words.duration(line.last_seconds) if line.last_seconds is not None else "",
         words.outcome_word(line.last_outcome) if line.last_outcome else "",
         "\n".join(notes),
     )
-
-
-def _local(instant: float | None) -> str:
-    return datetime.fromtimestamp(instant).strftime("%Y-%m-%d %H:%M:%S") if instant is not None else ""
 
 
 # list

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import assert_never
 
 from wavebuild.declare.model import Range
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
+    BeforePeriod,
     FailedBefore,
     Forced,
     GateChanged,
+    HeldBack,
     InputAdded,
     InputChanged,
     InputRemoved,
@@ -24,6 +27,7 @@ from wavebuild.judge.reasons import (
     OutputEdited,
     OutputMissing,
     Reason,
+    TakenAsChanged,
     TooOld,
     Unclaimed,
     Upstream,
@@ -60,6 +64,12 @@ def reason_text(reason: Reason) -> str:
             return "always runs"
         case TooOld():
             return f"last success began {duration(reason.age)} ago, {duration(reason.allowed)} allowed"
+        case BeforePeriod():
+            return f"last success began before {'today' if reason.period == 'daily' else 'this Monday'}"
+        case HeldBack():
+            return f"held until {moment(reason.until)}"
+        case TakenAsChanged():
+            return f"{escaped(reason.member)} is taken as changed, by -W"
         case FailedBefore():
             return "failed last time"
         case InputsMoved():
@@ -93,11 +103,13 @@ def _made_by(maker: str | None) -> str:
 def reason_artifact(reason: Reason) -> str | None:
     """The member or the part of the definition that a reason is about."""
     match reason:
-        case InputChanged() | InputAdded() | InputRemoved() | OutputMissing() | OutputEdited():
+        case InputChanged() | InputAdded() | InputRemoved() | OutputMissing() | OutputEdited() | TakenAsChanged():
             return reason.member
         case ActionChanged() | GateChanged():
             return reason.part
-        case NeverRan() | Forced() | Always() | TooOld() | FailedBefore() | InputsMoved() | Unclaimed() | Upstream():
+        case NeverRan() | Forced() | Always() | TooOld() | BeforePeriod() | HeldBack():
+            return None
+        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream():
             return None
         case _:
             assert_never(reason)
@@ -115,6 +127,9 @@ def reason_makers(reason: Reason) -> tuple[str, ...]:
             | Forced()
             | Always()
             | TooOld()
+            | BeforePeriod()
+            | HeldBack()
+            | TakenAsChanged()
             | FailedBefore()
             | InputsMoved()
             | ActionChanged()
@@ -142,6 +157,9 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
             | Forced()
             | Always()
             | TooOld()
+            | BeforePeriod()
+            | HeldBack()
+            | TakenAsChanged()
             | FailedBefore()
             | InputsMoved()
             | OutputMissing()
@@ -222,6 +240,11 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     if len(all_names) <= most:
         return ", ".join(all_names)
     return ", ".join(all_names[:most]) + f" and {len(all_names) - most} more"
+
+
+def moment(instant: float) -> str:
+    """An instant on the clock of whoever reads it."""
+    return datetime.fromtimestamp(instant).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def span(time: Range) -> str:
