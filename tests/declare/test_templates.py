@@ -246,3 +246,14 @@ def test_a_value_comes_back_from_its_canonical_text_with_its_looks(value) -> Non
 
     assert back == value
     assert canonical(back) == canonical(value)
+
+
+OPEN = "\"{{ '{{' }}x}}\""
+
+
+@pytest.mark.parametrize("written", [OPEN, f"[{OPEN}]", '"{{ odd }}"', '["{{ odd }}"]', '"{{ list }}"'])
+def test_what_a_template_gives_is_not_filled_again(written: str, tmp_path: Path) -> None:
+    """A text that comes out of a template may hold the signs of one: they are its own."""
+    found = step(tmp_path, f"run: 'true'\noutputs: {written}", f"vars: {{odd: {OPEN}, list: [{OPEN}]}}")
+
+    assert [artifact.path for artifact in found.outputs] == ["{{x}}"]

@@ -31,6 +31,10 @@ T_co = TypeVar("T_co", covariant=True)
 A = TypeVar("A")
 
 
+_FILLED = "{{"
+"""The style of a text that a template gave."""
+
+
 def not_yet(what: str) -> str:
     return f"{what} is part of the language but not of this version yet"
 
@@ -55,7 +59,7 @@ class Reading:
 
     def filled(self, value: Value) -> Value:
         """The value with its template filled in; one whole expression keeps its type."""
-        if not isinstance(value, Scalar) or not self.templates or not has_template(value.text):
+        if not isinstance(value, Scalar) or not self.templates or not _is_open(value):
             return value
         scope = self._scope(value)
         result = self.guarded(value, lambda: value_of(value.text, scope))
@@ -64,7 +68,7 @@ class Reading:
     def text(self, value: Value) -> Scalar:
         """The value as one text."""
         if isinstance(value, Scalar):
-            if not has_template(value.text):
+            if not _is_open(value):
                 return value
             text, scope = value.text, self._scope(value)
             return Scalar(self.guarded(value, lambda: text_of(text, scope)), '"', value.line, value.column)
@@ -73,7 +77,7 @@ class Reading:
     def command(self, value: Value, shell: bool = True) -> Text:
         if not isinstance(value, Scalar):
             raise self.unexpected(value, "a text")
-        if not has_template(value.text):
+        if not _is_open(value):
             return Text((value.text,))
         text, scope = value.text, self.commands or self._scope(value)
         return self.guarded(value, lambda: command_of(text, scope, shell))
@@ -115,12 +119,17 @@ class Fill(Protocol[T_co]):
     def __call__(self) -> T_co: ...
 
 
+def _is_open(value: Scalar) -> bool:
+    """Whether a text has templates that are still to be filled; what came out of one is not filled again."""
+    return "{{" in value.text and value.style != _FILLED
+
+
 def value_at(result: Json, spot: Scalar) -> Value:
     """What a template gave, as if it were written where the template stands."""
     line, column = spot.line, spot.column
     match result:
         case str():
-            return Scalar(result, '"', line, column)
+            return Scalar(result, _FILLED, line, column)
         case list():
             return Series(tuple(value_at(item, spot) for item in result), line, column)
         case dict():

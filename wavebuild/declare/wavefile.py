@@ -26,8 +26,15 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 def load(path: str, overrides: Sequence[tuple[str, str]] = (), environ: Mapping[str, str] = _NOTHING) -> Wavefile:
     """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place."""
+    return loaded(path, _content(path, os.path.basename(path)), overrides, environ)
+
+
+def loaded(
+    path: str, content: bytes, overrides: Sequence[tuple[str, str]] = (), environ: Mapping[str, str] = _NOTHING
+) -> Wavefile:
+    """The Wavefile of a content that would stand at an absolute path. Raises WavebuildError like `load`."""
     root, file = os.path.split(path)
-    text = syntax.decoded(_content(path, file), file)
+    text = syntax.decoded(content, file)
     problems = Problems(file, text)
     with _without_garbage_collection():
         try:
