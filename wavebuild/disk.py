@@ -78,8 +78,8 @@ def read_regular(path: str, limit: int) -> bytes:
         os.close(handle)
 
 
-def sha256(path: str) -> tuple[str, os.stat_result]:
-    """The SHA-256 of a regular file in hex, and what it was while it was read.
+def sha256(path: str, small: int = 0) -> tuple[str, os.stat_result, bytes | None]:
+    """The SHA-256 of a regular file in hex, what it was while it was read, and its bytes if at most ``small``.
 
     Plain reads, never a memory map: a file cut short meanwhile would kill the process.
     """
@@ -89,11 +89,12 @@ def sha256(path: str) -> tuple[str, os.stat_result]:
         if not st.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
         first = os.read(handle, min(status.st_size + 1, CHUNK))
-        state = hashlib.sha256(first)
+        state, whole = hashlib.sha256(first), True
         if len(first) == CHUNK or len(first) > status.st_size:
             while part := os.read(handle, CHUNK):
                 state.update(part)
-        return state.hexdigest(), status
+                whole = False
+        return state.hexdigest(), status, first if whole and len(first) <= small else None
     finally:
         os.close(handle)
 

@@ -21,22 +21,25 @@ from wavebuild.engine.project import (
     jobs_of,
     load,
     missing_of,
+    named_digests,
     open_repaired,
     prepare,
     scope_of,
+    secrets_of,
     select_steps,
 )
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import refuse
 from wavebuild.plan import remaining, waves
-from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepStarted
+from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepSettled, StepStarted
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.scheduler import Course, Scheduler
 from wavebuild.store import settled
+from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import take
 from wavebuild.store.logs import prune_logs
@@ -80,7 +83,8 @@ def _build(
         settings = project.wavefile.settings
         jobs = jobs_of(request, project)
         schedule = request.schedule or settings.schedule
-        facts, orphans = facts_of(project, state, request)
+        contents = Contents(layout.contents, secrets_of(request, project), lambda: named_digests(project, state))
+        facts, orphans = facts_of(project, state, request, keep=contents.keep)
         refuse(missing_of(project, facts, selection.wanted))
         layers = waves(graph, selection.wanted)
         sequence = [number for layer in layers for number in layer]
@@ -96,6 +100,8 @@ def _build(
             if isinstance(event, StepStarted) and not began:
                 settled.forget(layout.settled)
                 began.append(event.step)
+            if isinstance(event, StepSettled):
+                contents.write_now_and_then()
             tell(event)
 
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
@@ -117,6 +123,7 @@ def _build(
         finally:
             pool.close()
             disk.remove(layout.groups)
+            contents.write()
         steps = tuple(ended[number] for number in sequence)
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began

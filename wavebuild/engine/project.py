@@ -18,7 +18,7 @@ from wavebuild.engine.idle import refuse_inside_itself
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
 from wavebuild.graph import Graph, link
-from wavebuild.judge.digest import Digests, Reading
+from wavebuild.judge.digest import Digests, Keep, Reading
 from wavebuild.judge.facts import Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.trace import Made, key
@@ -91,20 +91,43 @@ def durations_of(project: Project, state: State | None) -> dict[int, Range]:
 
 
 def facts_of(
-    project: Project, state: State | None, request: Request, attempts: Sequence[Attempt] | None = None
+    project: Project,
+    state: State | None,
+    request: Request,
+    attempts: Sequence[Attempt] | None = None,
+    keep: Keep | None = None,
 ) -> tuple[Facts, tuple[str, ...]]:
-    """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's."""
+    """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's.
+
+    ``keep``: told of every content that is read.
+    """
     wavefile = project.wavefile
     folders = Folders(wavefile.root, wavefile.settings.ignore)
     elsewhere = _elsewhere(folders, open_attempts(state) if attempts is None else attempts)
     known = state.digests() if state else {}
     digests = Digests(
-        wavefile.root, known, elsewhere={member.rstrip("/"): there for member, there in elsewhere.items()}
+        wavefile.root,
+        known,
+        elsewhere={member.rstrip("/"): there for member, there in elsewhere.items()},
+        keep=keep,
     )
     made = state.made if state else dict
     orphans = _orphans(project, state, digests, scope_of(request))
     facts = Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere)
     return facts, orphans
+
+
+def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
+    """The caller's variables that some step declares as secret, with their values."""
+    environ = dict(request.environ)
+    return {name: environ.get(name) for step in project.wavefile.steps for name in step.secrets}
+
+
+def named_digests(project: Project, state: State) -> frozenset[str]:
+    """The digests of all that the newest traces of the present steps name."""
+    traces = (traces[0] for step in project.wavefile.steps if (traces := state.traces(key(step))))
+    found = (part.values() for trace in traces for part in (trace.inputs, trace.gate_inputs, trace.outputs))
+    return frozenset(digest.removesuffix("+x") for digests in found for digest in digests)
 
 
 def open_attempts(state: State | None) -> list[Attempt]:

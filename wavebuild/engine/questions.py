@@ -6,8 +6,11 @@ It does not know how an answer is shown.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from wavebuild.engine.changes import Changes
 from wavebuild.engine.project import (
     Project,
     attempts_of_others,
@@ -19,11 +22,12 @@ from wavebuild.engine.project import (
     load,
     missing_of,
     open_attempts,
+    secrets_of,
     select_steps,
     sequence,
     state_to_read,
 )
-from wavebuild.engine.values import Cause, Explanation, LogFile, Request, StatusLine
+from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Request, StatusLine
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
@@ -31,7 +35,7 @@ from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unclaimed, Upst
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
-from wavebuild.plan.foresee import foresee
+from wavebuild.plan.foresee import UNSETTLED, foresee
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import log_path
 from wavebuild.store.lock import is_held
@@ -95,21 +99,76 @@ def explain(request: Request, subject: str) -> Explanation:
     project = load(request)
     selection = select_steps(replace(request, targets=(subject,), only=False), project)
     view = _look(request, project, selection)
-    number_of = project.graph.number
     named = [number for number in sequence(project, selection.wanted) if number in selection.named]
-    todo, chain = list(named), dict.fromkeys(named)
-    while todo:
-        foreseen = view.foreseen[todo.pop(0)]
-        makers = [getattr(reason, "maker", None) for reason in foreseen.reasons]
-        for name in (*foreseen.after, *(maker for maker in makers if maker)):
-            number = number_of[name]
-            if number not in chain and view.foreseen[number].word is not PlanWord.FRESH:
-                chain[number] = None
-                todo.append(number)
-    causes = tuple(
-        Cause(project.wavefile.steps[n].name, view.foreseen[n].word, view.foreseen[n].reasons) for n in chain
-    )
-    return Explanation(subject, causes)
+    others = attempts_of_others(layout_of_project(project))
+    facts, _ = facts_of(project, view.state, request, [*open_attempts(view.state), *others])
+    changes = Changes(facts, layout_of_project(project).contents, secrets_of(request, project))
+    chain = _Chain(project, view, changes)
+    return Explanation(subject, chain.up_from(named), time.time())
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The causes of steps, and theirs, up to the root."""
+
+    project: Project
+    view: _View
+    changes: Changes
+    found: dict[int, Cause] = field(default_factory=dict)
+
+    def up_from(self, named: Sequence[int]) -> tuple[Cause, ...]:
+        # The run that a fresh step must have been made in to be a cause; None: in any.
+        todo: list[tuple[int, str | None]] = [(number, None) for number in named]
+        order = dict.fromkeys(named)
+        while todo:
+            number, run = todo.pop(0)
+            if number not in self.found:
+                cause = self._cause(number)
+                if number not in order and run is not None and (cause.last is None or cause.last.run != run):
+                    continue
+                order[number] = None
+                self.found[number] = cause
+                todo += self._makers(number, cause)
+        return tuple(self.found[number] for number in order)
+
+    def _cause(self, number: int) -> Cause:
+        name, foreseen = self.project.wavefile.steps[number].name, self.view.foreseen[number]
+        reasons = (*foreseen.reasons, *self._open(number))
+        last = self._last(number) if foreseen.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD) else None
+        return Cause(name, foreseen.word, reasons, self.changes.of(number, reasons), last)
+
+    def _open(self, number: int) -> tuple[Upstream, ...]:
+        """What a step that runs anyway may have to run for besides: the plan does not need to know, the asker does."""
+        if self.view.foreseen[number].word is not PlanWord.RUN:
+            return ()
+        steps, foreseen = self.project.wavefile.steps, self.view.foreseen
+        makers = [up for up in self.project.graph.data_upstream[number] if up in foreseen]
+        names = tuple(steps[up].name for up in makers if foreseen[up].word in UNSETTLED)
+        return (Upstream(names),) if names else ()
+
+    def _makers(self, number: int, cause: Cause) -> list[tuple[int, str | None]]:
+        """The steps that this one is what it is for; a fresh one's makers only as of the same run."""
+        foreseen = self.view.foreseen[number]
+        reasons = cause.last.reasons if cause.last else cause.reasons
+        run = cause.last.run if cause.last else None
+        makers = [maker for reason in reasons if (maker := getattr(reason, "maker", None))]
+        makers += [name for reason in reasons if isinstance(reason, Upstream) for name in reason.makers]
+        numbers = [self.project.graph.number.get(name) for name in (*foreseen.after, *makers)]
+        return [(maker, run) for maker in dict.fromkeys(numbers) if maker is not None and maker in self.view.foreseen]
+
+    def _last(self, number: int) -> LastRun | None:
+        """The run that a fresh step is the result of."""
+        state, step = self.view.state, self.project.wavefile.steps[number]
+        traces = state.traces(key(step)) if state else []
+        if state is None or not traces:
+            return None
+        trace = traces[0]
+        result = state.last_results().get(step.name)
+        if trace.by_touch or result is None or result.run != trace.run:
+            return LastRun(trace.run, trace.began, None)
+        why = state.last_reasons(step.name)
+        reasons = why[1] if why and why[0] == trace.run else ()
+        return LastRun(trace.run, trace.began, Outcome(result.outcome), reasons, self.changes.of(number, reasons))
 
 
 def logs(request: Request, step: str) -> tuple[LogFile, ...]:

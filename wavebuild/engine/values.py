@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
+    from wavebuild.judge.difference import Change
     from wavebuild.judge.reasons import Reason
     from wavebuild.plan.model import PlanWord
     from wavebuild.run.events import Outcome, Settled
@@ -74,6 +75,19 @@ class Cause:
     step: str
     word: PlanWord
     reasons: tuple[Reason, ...]
+    changes: tuple[Change | None, ...] = ()  # one for each reason
+    last: LastRun | None = None  # of a step that is fresh
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How a step that is fresh came to be so."""
+
+    run: str
+    began: float  # epoch seconds
+    outcome: Outcome | None  # None: its result is not on record, or it did not run: it was touched or accepted
+    reasons: tuple[Reason, ...] = ()
+    changes: tuple[Change | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,7 @@ class Explanation:
 
     subject: str
     chain: tuple[Cause, ...]
+    asked: float = 0.0  # epoch seconds
 
 
 @dataclass(frozen=True, slots=True)

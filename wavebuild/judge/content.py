@@ -31,7 +31,11 @@ def digest_text(kind: str, text: str) -> str:
 
 
 def data_digest(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
-    return digest_text(kind, canonical(read_data(data, path, kind)))
+    return digest_text(kind, data_text(data, path, kind))
+
+
+def data_text(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
+    return canonical(read_data(data, path, kind))
 
 
 def canonical(value: Json) -> str:
@@ -40,6 +44,17 @@ def canonical(value: Json) -> str:
 
 def key_digest(data: bytes, path: str, name: str) -> str | None:
     """The value at a dotted key of a YAML, JSON or TOML file; None if it is not there."""
+    text = key_text(data, path, name)
+    return None if text is None else value_digest(text)
+
+
+def value_digest(text: str) -> str:
+    """A short value is its own digest."""
+    return f"={text}" if len(text) <= SHOWN else digest_text("value", text)
+
+
+def key_text(data: bytes, path: str, name: str) -> str | None:
+    """The value at a key as JSON."""
     value = read_data(data, path, data_kind(path))
     for part in name.split("."):
         if isinstance(value, dict) and part in value:
@@ -48,8 +63,7 @@ def key_digest(data: bytes, path: str, name: str) -> str | None:
             value = value[int(part)]
         else:
             return None
-    text = canonical(value)
-    return f"={text}" if len(text) <= SHOWN else digest_text("value", text)
+    return canonical(value)
 
 
 def data_kind(path: str) -> Literal["json", "yaml", "toml"]:
@@ -63,6 +77,10 @@ def data_kind(path: str) -> Literal["json", "yaml", "toml"]:
 
 
 def rows_digest(data: bytes, artifact: Artifact) -> str:
+    return digest_text("rows", rows_text(data, artifact))
+
+
+def rows_text(data: bytes, artifact: Artifact) -> str:
     """The sorted multiset of the chosen rows, column → text, and the column names."""
     header, rows = _table(data, artifact.path, artifact.delimiter)
     wanted = artifact.rows or ()
@@ -78,7 +96,7 @@ def rows_digest(data: bytes, artifact: Artifact) -> str:
     taken.sort(key=lambda at: header[at])
     conditions = [(header.index(column), value) for column, value in wanted]
     chosen = sorted([row[at] for at in taken] for row in rows if all(row[at] == value for at, value in conditions))
-    return digest_text("rows", json.dumps([[header[at] for at in taken], chosen]))
+    return json.dumps([[header[at] for at in taken], chosen])
 
 
 def _table(data: bytes, path: str, delimiter: str) -> tuple[list[str], list[list[str]]]:

@@ -27,6 +27,12 @@ LARGEST_TEXT = 1 << 28
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
 
+LARGEST_KEPT = 1 << 18
+"""Bytes up to which a content is handed on to be kept, so that ``explain`` can say what changed in it."""
+
+Keep = Callable[[str, bytes | None, int, bytes], None]
+"""Takes a digest, what it is of (None if that is too large), its size, and the bytes that were read for it."""
+
 NOTHING = ".wavebuild/nothing"
 """A path where nothing ever stands."""
 
@@ -63,6 +69,7 @@ class Digests:
     ``known`` holds what was learned before: name → (stamp, digest), only of stamps that can be
     trusted; ``learned`` what this build adds. ``now`` is the system's clock in nanoseconds.
     ``elsewhere``: path → the path, relative to the root, where its bytes really are; None: it is not there.
+    ``keep``: told of every content that is read for its digest.
     """
 
     def __init__(
@@ -71,11 +78,13 @@ class Digests:
         known: Mapping[str, tuple[Stamp, str]],
         now: Callable[[], int] = time.time_ns,
         elsewhere: Mapping[str, str | None] = {},
+        keep: Keep | None = None,
     ) -> None:
         self.root = root
+        self._keep = keep
         self._known = known
         self._now = now
-        self._elsewhere = elsewhere
+        self.elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
         self._names: dict[str, list[str]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
@@ -83,8 +92,8 @@ class Digests:
 
     def absolute(self, path: str) -> str:
         """Where the bytes of a path are."""
-        if path in self._elsewhere:
-            path = self._elsewhere[path] or NOTHING
+        if path in self.elsewhere:
+            path = self.elsewhere[path] or NOTHING
         return os.path.join(self.root, path) if path else self.root
 
     def see(self, reading: Reading) -> Seen:
@@ -227,14 +236,19 @@ class Digests:
         data = disk.read_regular(path, LARGEST_TEXT)
         match reading.how:
             case "json" | "yaml" as kind:
-                return content.data_digest(data, reading.path, kind)
+                return self._kept(kind, content.data_text(data, reading.path, kind), data)
             case "csv" | "rows":
                 assert reading.artifact is not None
-                return content.rows_digest(data, reading.artifact)
+                return self._kept("rows", content.rows_text(data, reading.artifact), data)
             case "key":
-                return content.key_digest(data, reading.path, reading.argument)
+                value = content.key_text(data, reading.path, reading.argument)
+                if value is None or len(value) <= content.SHOWN:
+                    return None if value is None else content.value_digest(value)
+                return self._kept("value", value, data)
             case "python":
-                return content.python_digest(data)
+                digest = content.python_digest(data)
+                self._hand_on(digest, data, data)
+                return digest
             case "imports":
                 return "\n".join(content.python_imports(data))
         raise AssertionError(reading.how)
@@ -244,7 +258,7 @@ class Digests:
         if status is None:
             return None
         if st.S_ISREG(status.st_mode):
-            return _file_digest(path)
+            return self._file_digest(path)
         if not st.S_ISLNK(status.st_mode):
             _refuse_other_kinds(status, shown)
         beyond = disk.look_through(path)
@@ -252,8 +266,25 @@ class Digests:
             return None
         inside = disk.real(path).startswith(disk.real(self.root) + os.sep)
         _refuse_other_kinds(beyond, shown)
-        target = _file_digest(path)
+        target = self._file_digest(path)
         return content.digest_text("link", f"{disk.read_link(path)}\0{target}") if inside else target
+
+    def _file_digest(self, path: str) -> str:
+        digest, status, data = disk.sha256(path, LARGEST_KEPT)
+        if self._keep is not None:
+            self._keep(f"sha256:{digest}", data, status.st_size, data or b"")
+        return _with_mode(digest, status)
+
+    def _kept(self, kind: str, text: str, data: bytes) -> str:
+        """The digest of what counts of a file, which is handed on."""
+        digest = content.digest_text(kind, text)
+        if self._keep is not None:
+            self._hand_on(digest, text.encode("utf-8", "surrogatepass"), data)
+        return digest
+
+    def _hand_on(self, digest: str, counted: bytes, data: bytes) -> None:
+        if self._keep is not None:
+            self._keep(digest, counted if len(counted) <= LARGEST_KEPT else None, len(counted), data)
 
 
 def memo_name(reading: Reading) -> str:
@@ -288,7 +319,11 @@ def _made_link_digest(path: str) -> str:
 
 
 def _file_digest(path: str) -> str:
-    digest, status = disk.sha256(path)
+    digest, status, _ = disk.sha256(path)
+    return _with_mode(digest, status)
+
+
+def _with_mode(digest: str, status: os.stat_result) -> str:
     return f"sha256:{digest}+x" if status.st_mode & 0o100 else f"sha256:{digest}"
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 
 from wavebuild.declare.model import Argument, Artifact, Call, Check, Manual, Run, Step, Text
+
+_HOLE = re.compile(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
+"""A hole of ``Text.symbolic``: its source, and what other names it uses."""
 
 LONGEST = 2000
 """Characters of a part that are kept as written; of a longer one, the start and a digest."""
@@ -73,3 +77,8 @@ def _clip(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}… sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def as_written(part: str) -> str:
+    """A part with its holes as they stand in the Wavefile."""
+    return _HOLE.sub(lambda found: f"{{{{ {found['source']} }}}}", part)

@@ -468,6 +468,7 @@ class Rebuilder:
             exit_code=ended.exit_code if ended else 0,
             failure=_why(ended, life) if ended else "",
             log=self._log(step, life),
+            reasons=life.due.reasons,
         )
 
     def _settled(

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Made, Trace
 
@@ -56,6 +57,7 @@ class Result:
     exit_code: int | None = None
     failure: str = ""
     log: str | None = None
+    reasons: tuple[Reason, ...] = ()  # why it ran
 
 
 def log_path(run: str, step: str, attempt: int) -> str:

@@ -39,6 +39,10 @@ class Layout:
         return f"{self.home}/state/{self._name}.settled"
 
     @property
+    def contents(self) -> str:
+        return f"{self.home}/state/{self._name}.contents"
+
+    @property
     def lock(self) -> str:
         return f"{self.home}/lock"
 

@@ -17,13 +17,17 @@ import msgspec
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
+from wavebuild.store.causes import unwritten, written
 from wavebuild.store.layout import unwritable
 from wavebuild.store.text import packed, restored, storable, unpacked
 
-VERSION = 1
+VERSION = 2
+OLDEST = 1
+"""The version of a state that questions still read: later ones only have more tables."""
 
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
@@ -43,6 +47,7 @@ create table if not exists results (
     step text, run text, outcome text, began real, seconds real, attempts integer,
     exit_code integer, failure text, log text, primary key (step, run)
 ) without rowid;
+create table if not exists reasons (step text primary key, run text, data blob) without rowid;
 """
 
 
@@ -125,6 +130,14 @@ class State:
             if len(last) < 5:
                 last.append(seconds)
         return {step: sorted(last)[len(last) // 2] for step, last in times.items()}
+
+    def last_reasons(self, step: str) -> tuple[str, tuple[Reason, ...]] | None:
+        """The run in which a step last ran, and why; None if that is not on record."""
+        try:
+            row = self._handle.execute("select run, data from reasons where step = ?", (step,)).fetchone()
+            return (row[0], unwritten(row[1])) if row else None
+        except (sqlite3.Error, msgspec.MsgspecError):
+            return None  # an explanation is worth no failure; a state of version 1 has none
 
     def results(self, step: str) -> list[Result]:
         """Every result of a step, newest first."""
@@ -298,6 +311,9 @@ class State:
                 result.log,
             ),
         )
+        self._handle.execute(
+            "insert or replace into reasons values (?, ?, ?)", (result.step, result.run, written(result.reasons))
+        )
 
     def _write_pending(self) -> None:
         if self._pending:
@@ -369,7 +385,7 @@ def _reading(path: str, flags: str, shown: str) -> State | None:
             handle = sqlite3.connect(f"file:{_quoted(path)}?{flags}", uri=True, isolation_level=None, timeout=5)
             unless_read.callback(handle.close)
             version = _version(handle)
-            if version == VERSION:
+            if OLDEST <= version <= VERSION:
                 state = _read_through(State(handle, shown))
                 unless_read.pop_all()
                 return state

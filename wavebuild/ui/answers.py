@@ -6,13 +6,17 @@ It does not know how an answer was found; a value comes in, lines go out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 
 from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
 from wavebuild.errors import Problem
 from wavebuild.graph import Graph
+from wavebuild.judge.difference import Change
+from wavebuild.judge.reasons import Reason
 from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
 from wavebuild.ui import words
+from wavebuild.ui.changes import reason_lines
 from wavebuild.ui.escapes import escaped
 from wavebuild.ui.style import Colour, Style
 from wavebuild.ui.tables import hanging, table
@@ -189,7 +193,7 @@ def explain_lines(
             out.append(f"{_indent(depth)}{_verdict(known[name], style)}, see above")
             continue
         told.add(name)
-        out += _cause(known[name], depth, style)
+        out += _cause(known[name], depth, style, explanation.asked)
         left += [(other, depth + 1) for other in reversed(below[name])]
     return out
 
@@ -197,7 +201,7 @@ def explain_lines(
 def _named_by(cause: Cause, known: Mapping[str, Cause], upstream: Mapping[str, Collection[str]]) -> list[str]:
     """The steps of the chain that this one is stale, undecided or blocked for."""
     names: dict[str, None] = {}
-    for reason in cause.reasons:
+    for reason in (*cause.reasons, *(cause.last.reasons if cause.last else ())):
         names |= dict.fromkeys(words.reason_makers(reason))
     if cause.word is PlanWord.BLOCKED:
         stopped = (PlanWord.WAITING, PlanWord.BLOCKED)
@@ -205,13 +209,24 @@ def _named_by(cause: Cause, known: Mapping[str, Cause], upstream: Mapping[str, C
     return [name for name in names if name in known and name != cause.step]
 
 
-def _cause(cause: Cause, depth: int, style: Style) -> list[str]:
+def _cause(cause: Cause, depth: int, style: Style, asked: float) -> list[str]:
     indent = _indent(depth)
     out = [f"{indent}{_verdict(cause, style)}"]
-    for reason in cause.reasons:
-        out += hanging(f"{indent}  because ", words.reason_in_full(reason), style.width)
+    out += _because(f"{indent}  because ", cause.reasons, cause.changes, style)
     if not cause.reasons and cause.word is PlanWord.FRESH:
         out.append(f"{indent}  everything it reads and made is as its last success left it")
+    if cause.last is not None:
+        did = "last ran" if cause.last.outcome is not None else "its result was taken as it is"
+        when = f"{did} {words.duration(asked - cause.last.began)} ago, in run {escaped(cause.last.run)}"
+        out += hanging(f"{indent}  ", when, style.width)
+        out += _because(f"{indent}    because ", cause.last.reasons, cause.last.changes, style)
+    return out
+
+
+def _because(lead: str, reasons: Sequence[Reason], changes: Sequence[Change | None], style: Style) -> list[str]:
+    out: list[str] = []
+    for reason, change in zip_longest(reasons, changes[: len(reasons)]):
+        out += reason_lines(lead, reason, change, style)
     return out
 
 

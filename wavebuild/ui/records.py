@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import assert_never
 
 from wavebuild.declare.model import Json, Range
-from wavebuild.engine import BuildResult, Cleaned, Explanation, StatusLine
+from wavebuild.engine import BuildResult, Cleaned, Explanation, LastRun, StatusLine
 from wavebuild.errors import Problem
 from wavebuild.graph import Graph
+from wavebuild.judge.difference import Change
 from wavebuild.judge.reasons import Reason
 from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, Times
 from wavebuild.run.events import (
@@ -29,6 +31,7 @@ from wavebuild.run.events import (
     WaveStarted,
 )
 from wavebuild.ui import words
+from wavebuild.ui.changes import change_record
 from wavebuild.ui.escapes import sanitized
 
 Record = dict[str, Json]
@@ -208,10 +211,34 @@ def _listed_step(graph: Graph, at: int) -> Record:
 
 def explain_record(explanation: Explanation) -> Record:
     chain: list[Json] = [
-        {"step": each.step, "plan": each.word.value, "reasons": reason_records(each.reasons)}
+        {
+            "step": each.step,
+            "plan": each.word.value,
+            "reasons": _explained(each.reasons, each.changes),
+            "last": _last_record(each.last),
+        }
         for each in explanation.chain
     ]
     return {"subject": explanation.subject, "chain": chain}
+
+
+def _explained(reasons: Sequence[Reason], changes: Sequence[Change | None]) -> list[Json]:
+    """Reasons, each with what changed where that is known."""
+    return [
+        reason_record(reason) | ({} if change is None else {"change": change_record(change)})
+        for reason, change in zip_longest(reasons, changes[: len(reasons)])
+    ]
+
+
+def _last_record(last: LastRun | None) -> Json:
+    if last is None:
+        return None
+    return {
+        "run": last.run,
+        "started": instant(last.began),
+        "outcome": last.outcome.value if last.outcome else None,
+        "reasons": _explained(last.reasons, last.changes),
+    }
 
 
 def check_record(problems: Sequence[Problem]) -> Record:

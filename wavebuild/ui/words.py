@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from wavebuild.declare.model import Range
+from wavebuild.judge.fingerprint import as_written
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
@@ -176,6 +177,8 @@ def reason_in_full(reason: Reason) -> str:
     was, now = reason_change(reason)
     if not was and not now:
         return reason_text(reason)
+    if isinstance(reason, ActionChanged | GateChanged):
+        was, now = as_written(was or ""), as_written(now or "")
     return f"{reason_text(reason)}: {shortened(was)} → {shortened(now)}"
 
 
