@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from wavebuild import disk
 from wavebuild.errors import WavebuildError
@@ -15,24 +14,7 @@ from wavebuild.judge.difference import Change, Form, Mode, Size, difference, val
 from wavebuild.judge.digest import LARGEST_KEPT, Digests, Reading
 from wavebuild.judge.facts import Facts, output_reading
 from wavebuild.judge.fingerprint import as_written
-from wavebuild.judge.reasons import (
-    ActionChanged,
-    Always,
-    FailedBefore,
-    Forced,
-    GateChanged,
-    InputAdded,
-    InputChanged,
-    InputRemoved,
-    InputsMoved,
-    NeverRan,
-    OutputEdited,
-    OutputMissing,
-    Reason,
-    TooOld,
-    Unclaimed,
-    Upstream,
-)
+from wavebuild.judge.reasons import ActionChanged, GateChanged, InputChanged, OutputEdited, Reason
 from wavebuild.store.contents import Content, recalled, secret_bytes, shown
 
 _FORMS: dict[str, Form] = {
@@ -60,31 +42,13 @@ class Changes:
         return tuple(self._of(number, reason) for reason in reasons)
 
     def _of(self, number: int, reason: Reason) -> Change | None:
-        match reason:
-            case InputChanged(member, was, now) | OutputEdited(member, was, now):
-                return self._content_changed(number, member, was, now)
-            case ActionChanged(part, was, now):
-                return _definition_changed(part, was, now)
-            case GateChanged(part, was, now):
-                if part in self._known_readings(number):
-                    return self._content_changed(number, part, was, now)
-                return _definition_changed(part, was, now)
-            case (
-                NeverRan()
-                | Forced()
-                | Always()
-                | TooOld()
-                | FailedBefore()
-                | InputsMoved()
-                | InputAdded()
-                | InputRemoved()
-                | OutputMissing()
-                | Unclaimed()
-                | Upstream()
-            ):
-                return None
-            case _:
-                assert_never(reason)
+        if isinstance(reason, InputChanged | OutputEdited):
+            return self._content_changed(number, reason.member, reason.was, reason.now)
+        if isinstance(reason, GateChanged) and reason.part in self._known_readings(number):
+            return self._content_changed(number, reason.part, reason.was, reason.now)
+        if isinstance(reason, ActionChanged | GateChanged):
+            return _definition_changed(reason.part, reason.was, reason.now)
+        return None  # no other reason has two contents
 
     def _content_changed(self, number: int, member: str, was: str, now: str) -> Change | None:
         if was.startswith("=") and now.startswith("="):

@@ -6,7 +6,6 @@ It does not know how an answer is shown.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -104,7 +103,7 @@ def explain(request: Request, subject: str) -> Explanation:
     facts, _ = facts_of(project, view.state, request, [*open_attempts(view.state), *others])
     changes = Changes(facts, layout_of_project(project).contents, secrets_of(request, project))
     chain = _Chain(project, view, changes)
-    return Explanation(subject, chain.up_from(named), time.time())
+    return Explanation(subject, chain.up_from(named), request.clock())
 
 
 @dataclass(slots=True)

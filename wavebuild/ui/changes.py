@@ -10,6 +10,7 @@ from typing import assert_never
 
 from wavebuild.declare.model import Json
 from wavebuild.judge.difference import Cell, Change, KeyChange, Keys, Line, Lines, Marks, Mode, Row, Rows, Size
+from wavebuild.judge.fingerprint import as_written
 from wavebuild.judge.reasons import ActionChanged, GateChanged, Reason
 from wavebuild.ui import words
 from wavebuild.ui.escapes import escaped
@@ -35,12 +36,13 @@ def reason_lines(lead: str, reason: Reason, change: Change | None, style: Style)
 
 def _fits(reason: Reason, change: Change) -> bool:
     """Whether the line of the reason says it all."""
+    was, now = (as_written(side or "") for side in words.reason_change(reason))
+    short = max(len(was), len(now)) <= SHORT and "\n" not in was.rstrip("\n") + now.rstrip("\n")
     match change:
         case Keys((KeyChange(""),)):
-            was, now = words.reason_change(reason)
-            return max(len(was or ""), len(now or "")) <= SHORT
-        case Lines((Line(1, was, now),), 0) if isinstance(reason, ActionChanged | GateChanged):
-            return max(len(was or ""), len(now or "")) <= SHORT
+            return short and was.startswith("=")
+        case Lines():
+            return short and isinstance(reason, ActionChanged | GateChanged) and "sha256:" not in was
     return False
 
 
