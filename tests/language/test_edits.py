@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.workshop import Workshop
+from wavebuild import engine
+from wavebuild.errors import WavebuildError
 
 TEXT = """
 steps:
@@ -157,3 +161,85 @@ class TestRenamed:
 
         assert shop.plan() == {"other": "FRESH", "b": "FRESH"}
         assert shop.build().ran == []
+
+
+class TestForget:
+    def test_a_forgotten_step_runs_next_and_its_outputs_are_its_own(self, shop: Workshop):
+        """No file is touched; what stands is replaced without a word, and readers see the same bytes."""
+        shop.wavefile(TEXT)
+        shop.put("s", "one")
+        shop.settle()
+        assert engine.forget(shop.request("a")) == ("a",)
+        assert (shop.read("o"), shop.planned()) == ("one", {"a": ["RUN", "NeverRan"], "b": ["MAYBE", "Upstream"]})
+        built = shop.build()
+
+        assert (built.ran, built.steps["a"].displaced) == (["a"], ())
+
+    def test_what_it_no_longer_makes_is_still_removed(self, shop: Workshop):
+        """The members of a directory stay known as the step's."""
+        shop.wavefile("steps: {a: {inputs: s, outputs: d/, run: 'note a; for f in $(cat s); do echo > d/$f; done'}}")
+        shop.put("s", "x y")
+        shop.settle()
+        engine.forget(shop.request("a"))
+        shop.put("s", "x")
+        shop.settle()
+        shop.put("d/y", "mine")
+
+        assert [path.name for path in (shop.root / "d").iterdir()] == ["x", "y"]
+        assert shop.build().steps["a"].failure == "unclaimed"
+
+    def test_an_edit_is_still_an_edit(self, shop: Workshop):
+        """And what was accepted is still by hand."""
+        shop.wavefile(TEXT.replace("adopt", "fail"))
+        shop.put("s", "one")
+        shop.settle()
+        shop.put("o", "mine")
+        shop.accept("o")
+        engine.forget(shop.request("a"))
+
+        assert shop.build().steps["a"].failure == "edited"
+
+    def test_a_forgotten_step_is_not_held_back(self, shop: Workshop):
+        """Its last success is forgotten, too."""
+        shop.wavefile(TEXT.replace("on_edit", "min_age: 1w, on_edit"))
+        shop.put("s", "one")
+        shop.settle()
+        engine.forget(shop.request("a"))
+
+        assert shop.build().ran == ["a"]
+
+    def test_a_manual_step_is_taken_anew(self, shop: Workshop):
+        """What a person placed is judged again."""
+        shop.wavefile("steps: {a: {inputs: s, outputs: o, manual: put it there, checks: note check}}")
+        shop.put("s", "one")
+        shop.put("o", "mine")
+        shop.settle()
+        engine.forget(shop.request("a"))
+
+        assert (shop.build().ran, shop.build().ran) == (["check"], [])
+
+
+class TestTouch:
+    def test_present_outputs_are_the_results_of_the_named_steps(self, shop: Workshop):
+        """Nothing runs; status says so until the step runs again."""
+        shop.wavefile(TEXT.replace("on_edit: adopt, ", ""))
+        shop.put("s", "one")
+        shop.settle()
+        shop.put("s", "two")
+        assert engine.touch(shop.request("a")) == ("a",)
+        assert [line.by_touch for line in shop.status()] == [True, False]
+        assert (shop.build().ran, shop.read("o")) == ([], "one")
+        shop.put("s", "three")
+        shop.build()
+
+        assert [line.by_touch for line in shop.status()] == [False, False]
+
+    def test_missing_outputs_are_refused_and_nothing_is_recorded(self, shop: Workshop):
+        """Not even of the other steps named."""
+        shop.wavefile(TEXT)
+        shop.put("s", "one")
+        shop.put("o", "mine")
+        with pytest.raises(WavebuildError):
+            engine.touch(shop.request("a", "b"))
+
+        assert shop.plan()["a"] == "BLOCKED"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.workshop import Workshop
+from wavebuild import engine
+from wavebuild.errors import WavebuildError
 
 TEXT = """
 steps:
@@ -96,3 +98,68 @@ def test_a_manual_step_may_be_frozen(shop: Workshop):
     shop.wavefile(text.replace("FROZEN", "frozen: true"))
 
     assert (shop.plan()["a"], shop.build().code) == ("FROZEN", 0)
+
+
+class TestByHand:
+    """`freeze` and `unfreeze`: a list of a person's, beside the Wavefile."""
+
+    def frozen(self, shop: Workshop) -> str:
+        path = shop.root / ".wavebuild/frozen"
+        return path.read_text() if path.exists() else ""
+
+    def test_a_step_is_frozen_and_runs_again(self, shop: Workshop):
+        """What was changed meanwhile is not lost sight of."""
+        shop.wavefile(THAWED)
+        shop.put("s", "one")
+        shop.settle()
+        assert engine.freeze(shop.request(), ["a"]) == ("a: frozen",)
+        shop.put("s", "two")
+        assert (shop.plan()["a"], shop.build().ran, shop.stale()) == ("FROZEN", ["first"], False)
+        engine.unfreeze(shop.request(), ["a"])
+
+        assert (shop.stale(), shop.build().ran, self.frozen(shop)) == (True, ["a", "b"], "")
+
+    def test_the_list_is_a_persons_too(self, shop: Workshop):
+        """Comments stay, and a line that is written or removed by hand counts at the next build."""
+        shop.wavefile(THAWED)
+        shop.put("s", "one")
+        shop.settle()
+        shop.put(".wavebuild/frozen", "# costly\na   # until May\n\nno-more\n")
+        shop.put("s", "two")
+        assert shop.settle().ran == ["first"]
+        engine.freeze(shop.request(), ["b", "a"])
+        engine.unfreeze(shop.request(), ["no-more", "b"])
+        assert self.frozen(shop) == "# costly\na   # until May\n\n"
+        shop.put(".wavebuild/frozen", "# costly\n")
+
+        assert (shop.stale(), shop.build().ran) == (True, ["a", "b"])
+
+    def test_a_group_stands_for_its_members(self, shop: Workshop):
+        """A group itself never runs."""
+        shop.wavefile(THAWED + "  all: {needs: [a, b]}\n")
+        shop.put("s", "one")
+        engine.freeze(shop.request(), ["all"])
+
+        assert self.frozen(shop).splitlines()[1:] == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        ("text", "step", "said"),
+        [(THAWED, "a", "not frozen"), (FROZEN, "a", "in the Wavefile"), (THAWED, "aa", "not a step")],
+    )
+    def test_what_cannot_be_unfrozen_is_said(self, shop: Workshop, text: str, step: str, said: str):
+        """With where it is frozen."""
+        shop.wavefile(text)
+        with pytest.raises(WavebuildError) as caught:
+            engine.unfreeze(shop.request(), [step])
+
+        assert said in str(caught.value)
+
+    def test_a_frozen_step_cannot_be_touched(self, shop: Workshop):
+        """What stands is its result already; where all are meant it is left out."""
+        shop.wavefile("steps: {a: {outputs: o, frozen: true, run: note a}, b: {outputs: p, run: 'note b; echo > p'}}")
+        shop.put("o", "mine")
+        shop.put("p", "mine")
+        with pytest.raises(WavebuildError):
+            engine.touch(shop.request("a"))
+
+        assert engine.touch(shop.request()) == ("b",)

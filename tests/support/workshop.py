@@ -123,6 +123,12 @@ class Workshop:
         assert (again.code, again.ran) == (0, []), again.steps
         return first
 
+    def planned(self, *targets: str, **facts: Any) -> dict[str, list[str]]:
+        """The plan's word for every step, and the names of its reasons."""
+        planned = engine.plan(self.request(*targets, **facts))
+        steps = [step for wave in planned.waves for step in wave.steps]
+        return {step.name: [step.word.name, *(type(reason).__name__ for reason in step.reasons)] for step in steps}
+
     def plan(self, *targets: str, **facts: Any) -> dict[str, str]:
         """The plan's word for every step."""
         planned = engine.plan(self.request(*targets, **facts))

@@ -214,6 +214,18 @@ class FakeEngine:
         self._note("touch", request)
         return request.targets
 
+    def freeze(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+        self._note("freeze", request)
+        return tuple(subjects)
+
+    def unfreeze(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+        self._note("unfreeze", request)
+        return tuple(subjects)
+
+    def forget(self, request: Request) -> tuple[str, ...]:
+        self._note("forget", request)
+        return request.targets
+
     def accept(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         self._note("accept", request)
         return tuple(f"accepted {subject}" for subject in subjects)

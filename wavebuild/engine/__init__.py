@@ -42,12 +42,15 @@ __all__ = [
     "check",
     "clean",
     "explain",
+    "forget",
+    "freeze",
     "load",
     "logs",
     "plan",
     "question",
     "status",
     "touch",
+    "unfreeze",
 ]
 
 
@@ -129,6 +132,27 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
     from wavebuild.engine import hands
 
     return hands.accept(request, subjects)
+
+
+def freeze(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+    """From now on these steps never run; a line for each."""
+    from wavebuild.engine import freezing
+
+    return freezing.freeze(request, subjects)
+
+
+def unfreeze(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
+    """These steps run again when they must; a line for each."""
+    from wavebuild.engine import freezing
+
+    return freezing.unfreeze(request, subjects)
+
+
+def forget(request: Request) -> tuple[str, ...]:
+    """Drops what is remembered of the named steps, and touches no file; the steps forgotten."""
+    from wavebuild.engine import hands
+
+    return hands.forget(request)
 
 
 def clean(request: Request, dry: bool) -> Cleaned:

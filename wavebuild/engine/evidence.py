@@ -31,7 +31,11 @@ def keep_evidence(
 ) -> None:
     """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself."""
     steps = [project.wavefile.steps[number] for number in wanted]
-    if any(step.always or step.max_age is not None or step.min_age is not None for step in steps):
+    if (
+        request.changed
+        or request.unchanged
+        or any(step.always or step.max_age is not None or step.min_age is not None for step in steps)
+    ):
         return
     if not facts.digests.make_sure():
         return

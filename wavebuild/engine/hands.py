@@ -28,7 +28,9 @@ def touch(request: Request) -> tuple[str, ...]:
     with holding(request) as (project, state):
         selection = select_steps(request, project)
         facts, _ = facts_of(project, state, request)
-        numbers = [n for n in sequence(project, selection.wanted) if n in selection.named and acts(project, n)]
+        numbers = [
+            n for n in sequence(project, selection.wanted) if n in selection.named and _may_touch(request, project, n)
+        ]
         began = time.time()
         traces = [(number, present(facts, number, state.made(), run_identity(began), began)) for number in numbers]
         state.learn(facts.digests.take_learned())
@@ -49,6 +51,16 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         state.learn(facts.digests.take_learned())
         state.flush()
         return tuple(said)
+
+
+def forget(request: Request) -> tuple[str, ...]:
+    """Drops what is remembered of the named steps, and touches no file: they run next. The steps forgotten."""
+    with holding(request) as (project, state):
+        named = select_steps(replace(request, only=True), project).named
+        steps = [project.wavefile.steps[number] for number in sequence(project, named) if acts(project, number)]
+        for step in steps:
+            state.forget_traces(key(step), placed=isinstance(step.action, Manual))
+        return tuple(step.name for step in steps)
 
 
 def clean(request: Request, dry: bool) -> Cleaned:
@@ -80,6 +92,11 @@ def _sorted_out(request: Request, project: Project, state: State) -> Cleaned:
             else:
                 removed.append(member)
     return Cleaned(tuple(removed), tuple(kept))
+
+
+def _may_touch(request: Request, project: Project, number: int) -> bool:
+    """A frozen step is left out where all are meant: its result is what stands already."""
+    return acts(project, number) and bool(request.targets or not project.wavefile.steps[number].frozen)
 
 
 def acts(project: Project, number: int) -> bool:

@@ -10,16 +10,17 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Range, Wavefile
+from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
 from wavebuild.engine.idle import refuse_inside_itself
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
 from wavebuild.graph import Graph, link
 from wavebuild.judge.digest import Digests, Keep, Reading
-from wavebuild.judge.facts import Facts, missing_sources
+from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
@@ -27,6 +28,7 @@ from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
 from wavebuild.store import settled
+from wavebuild.store.freezes import frozen_names
 from wavebuild.store.layout import Layout, unwritable
 from wavebuild.store.lock import is_held, take
 from wavebuild.store.state import State, open_journal, open_state, read_state
@@ -34,16 +36,29 @@ from wavebuild.store.state import State, open_journal, open_state, read_state
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Wavefile, loaded and linked."""
+    """A Wavefile, loaded and linked; ``assumed``: what the person wants taken for granted in this build."""
 
     wavefile: Wavefile
     graph: Graph
+    assumed: Assumed = NOTHING_ASSUMED
 
 
 def load(request: Request) -> Project:
     """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it."""
     wavefile = declare.load(declare.find(request.directory, request.file), request.overrides, dict(request.environ))
-    return Project(wavefile, link(wavefile))
+    wavefile = _with_frozen_by_hand(wavefile)
+    graph, assumed = link(wavefile), assumed_of(request, wavefile.root)
+    refuse_unknown(graph, assumed)
+    if owners := owners_of(graph, assumed.unchanged):
+        wavefile = with_frozen(wavefile, owners)
+        graph = link(wavefile)
+    return Project(wavefile, graph, assumed)
+
+
+def _with_frozen_by_hand(wavefile: Wavefile) -> Wavefile:
+    path = Layout(wavefile.root, wavefile.file).frozen
+    names = frozen_names(path)
+    return replace(with_frozen(wavefile, names), files=(*wavefile.files, path)) if names else wavefile
 
 
 def layout_of_project(project: Project) -> Layout:
@@ -113,7 +128,9 @@ def facts_of(
     )
     made = state.made if state else dict
     orphans = _orphans(project, state, digests, scope_of(request))
-    facts = Facts(project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere)
+    facts = Facts(
+        project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere, project.assumed
+    )
     return facts, orphans
 
 

@@ -32,6 +32,8 @@ class Request:
     keep_going: bool | None = None
     force: bool = False
     only: bool = False
+    changed: tuple[str, ...] = ()  # -W: paths as typed
+    unchanged: tuple[str, ...] = ()  # -o
     wait: float = 0.0  # seconds to wait for another build of this project
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target

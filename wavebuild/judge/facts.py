@@ -16,7 +16,7 @@ from wavebuild.graph import Graph, covers, reads
 from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
-from wavebuild.judge.freshness import Now
+from wavebuild.judge.freshness import Now, is_of
 from wavebuild.judge.members import Folders, made_members, members
 from wavebuild.judge.trace import Trace
 
@@ -55,6 +55,8 @@ class Assumed:
     unchanged: tuple[str, ...] = ()
 
 
+NOTHING_ASSUMED = Assumed()
+
 Listed = Callable[[Folders, Artifact, Callable[[str], bool]], list[str]]
 
 
@@ -75,7 +77,7 @@ class Facts:
         orphans: frozenset[str],
         made: Callable[[], Container[str]],
         elsewhere: Mapping[str, str | None] = {},
-        assumed: Assumed = Assumed(),
+        assumed: Assumed = NOTHING_ASSUMED,
     ) -> None:
         self.graph = graph
         self.digests = digests
@@ -127,6 +129,7 @@ class Facts:
             if isinstance(check.action, Call):
                 for artifact in self._module(check.action, step):
                     gate += self._closure(artifact.path, step.cwd)
+        missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         unique = tuple(sorted(set(files), key=os.fsencode))
         return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
 

@@ -23,6 +23,9 @@ def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, bega
     overwritten without a copy. ``chosen``: of a glob's members that no run made, only this one.
     """
     step = facts.graph.wavefile.steps[number]
+    if step.frozen:
+        remedy = f"to have it on record for later: wavebuild unfreeze {step.name}"
+        raise mistake("frozen", f"step {step.name!r} is frozen: what stands is its result already", step.place, remedy)
     read = facts.read(number)
     if read.missing:
         names = ", ".join(artifact.text for artifact in read.missing)

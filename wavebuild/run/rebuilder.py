@@ -521,7 +521,8 @@ def _ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
         return (
             f"it is frozen, so it never runs, but {shown}{rest} is not there. The ways out:\n"
             f"  put it there\n"
-            f"  let the step run again:  wavebuild unfreeze {step}  (or take `frozen: true` out of the Wavefile)"
+            f"  let the step run again:  wavebuild unfreeze {step}\n"
+            f"  or take `frozen: true` out of the Wavefile, or -o out of the command"
         )
     anew = f"make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})"
     if accepted:

@@ -47,6 +47,11 @@ class Layout:
         return f"{self.home}/lock"
 
     @property
+    def frozen(self) -> str:
+        """The steps that a person froze by hand."""
+        return f"{self.home}/frozen"
+
+    @property
     def groups(self) -> str:
         return f"{self.home}/groups"
 

@@ -217,6 +217,19 @@ class State:
             self._handle.executemany("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
         self._made = None
 
+    def forget_traces(self, key: str, placed: bool = False) -> None:
+        """As if the step had never run, but that the bytes it made are known as its own.
+
+        ``placed``: the members are a person's own, and nothing need be known of them.
+        """
+        with self._writing():
+            if placed:
+                self._handle.execute("delete from traces where key = ?", (storable(key),))
+                self._traces.pop(key, None)
+                self._decoded.pop(key, None)
+            else:
+                self._rewrite(key, {id(trace): _forgotten(trace) for trace in self.traces(key)})
+
     def close_attempt(self, attempt: str) -> None:
         with self._writing():
             self._handle.execute("delete from attempts where id = ?", (attempt,))
@@ -475,6 +488,11 @@ def _quoted(path: str) -> str:
     from urllib.parse import quote
 
     return quote(path)
+
+
+def _forgotten(trace: Trace) -> Trace:
+    nothing: dict[str, dict[str, str]] = {"action": {}, "gate": {}, "inputs": {}, "gate_inputs": {}}
+    return msgspec.structs.replace(trace, void=True, by_touch=False, **nothing)
 
 
 def _decoded(data: bytes) -> Trace | None:

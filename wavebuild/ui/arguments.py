@@ -12,15 +12,30 @@ from typing import Literal
 
 from wavebuild.errors import did_you_mean, mistake
 
-COMMANDS = ("build", "plan", "status", "explain", "graph", "list", "log", "accept", "clean", "check", "schema")
+COMMANDS = (
+    "build",
+    "plan",
+    "status",
+    "explain",
+    "graph",
+    "list",
+    "log",
+    "accept",
+    "clean",
+    "check",
+    "schema",
+    "freeze",
+    "unfreeze",
+    "forget",
+)
 LATER_COMMANDS = (
-    *("watch", "show", "report", "history", "freeze", "unfreeze", "forget"),
+    *("watch", "show", "report", "history"),
     *("cache", "mem", "doctor", "init", "import"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
 VALUED = frozenset(
     {
-        *("-C", "-f", "--file", "--pipeline", "--set", "-j", "--jobs", "--max-workers"),
+        *("-C", "-f", "--file", "--pipeline", "--set", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
         *("--attempt", "--run"),
     }
@@ -29,7 +44,7 @@ TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 """Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
-        *("-W", "-o", "-l", "--profile", "--mem", "--output", "--timeline", "--report", "--cache"),
+        *("-l", "--profile", "--mem", "--output", "--timeline", "--report", "--cache"),
         *("--executor", "--confirm-over", "--on-change", "--exec", "--twice"),
     }
 )

@@ -46,6 +46,8 @@ class How:
     force: bool = False
     only: bool = False
     wait: str = "0"
+    changed: Sequence[str] = ()  # -W
+    unchanged: Sequence[str] = ()  # -o
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +94,22 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         keep_going=True if how.keep_going else _yes_or_no(caller, "WAVEBUILD_KEEP_GOING"),
         force=how.force,
         only=how.only,
+        changed=tuple(how.changed),
+        unchanged=tuple(how.unchanged),
         wait=waiting(how.wait),
         commands=COMMANDS,
         command_line=shlex.join(("wavebuild", *caller.argv)),
     )
 
 
-def mode_of(show: Show, words: Sequence[str]) -> Mode:
+def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     """What a build command is asked for; the contradictions are refused here, before anything is loaded."""
     _at_most_one("-n, -q and -t exclude each other", show.dry_run, show.question, show.touch)
     _at_most_one("-v and -s exclude each other", show.verbose, show.quiet)
     _at_most_one("-q answers by its exit code: it goes with neither --json nor --events", show.question, show.json)
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
+    if show.touch and (how.changed or how.unchanged):
+        raise mistake("flags", "-t takes what stands as it is: it goes with neither -W nor -o")
     if show.strict and not show.question:
         raise mistake("flags", "--strict says how -q judges: it needs -q")
     if show.touch and not show.yes and not split_words(words)[0]:

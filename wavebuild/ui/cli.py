@@ -25,6 +25,9 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALU
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Color = Annotated[Literal["auto", "always", "never"], typer.Option("--color", help="When to use colours.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
+Changed = Annotated[list[str] | None, typer.Option("-W", metavar="PATH", help="As if PATH had changed.")]
+Unchanged = Annotated[list[str] | None, typer.Option("-o", metavar="PATH", help="As if PATH had not changed.")]
+Steps = Annotated[list[str], typer.Argument(metavar="STEP...", show_default=False)]
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGETS]...", show_default=False)]
 Subjects = Annotated[list[str], typer.Argument(metavar="PATH|STEP...", show_default=False)]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
@@ -86,6 +89,8 @@ def build(
         bool, typer.Option("-t", "--touch", help="Accept present outputs as results; run nothing.")
     ] = False,
     only: Annotated[bool, typer.Option("--only", help="The targets alone, without what they need.")] = False,
+    changed: Changed = None,
+    unchanged: Unchanged = None,
     schedule: Annotated[
         Literal["flow", "barrier"] | None, typer.Option("--schedule", help="How waves follow each other.")
     ] = None,
@@ -109,7 +114,9 @@ def build(
         ctx.obj,
         targets or [],
         Where(directories or (), file, overrides or ()),
-        How(jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait),
+        How(
+            jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
+        ),
         Show(
             dry_run=dry_run,
             question=question,
@@ -133,6 +140,8 @@ def plan(
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", "--max-workers", metavar="[N]")] = None,
     force: Annotated[bool, typer.Option("-B", "--force", help="As if all had to run.")] = False,
     only: Annotated[bool, typer.Option("--only", help="The targets alone.")] = False,
+    changed: Changed = None,
+    unchanged: Unchanged = None,
     as_json: AsJson = False,
     directories: Directories = None,
     file: File = None,
@@ -142,7 +151,7 @@ def plan(
 ) -> int:
     """What will run: waves, reasons, times, critical path."""
     where = Where(directories or (), file, overrides or ())
-    how = How(jobs=jobs, force=force, only=only)
+    how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
     return commands.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
     )
@@ -153,6 +162,8 @@ def status(
     ctx: typer.Context,
     targets: Targets = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if anything is stale.")] = False,
+    changed: Changed = None,
+    unchanged: Unchanged = None,
     as_json: AsJson = False,
     directories: Directories = None,
     file: File = None,
@@ -163,13 +174,16 @@ def status(
     """What ran: a line a step, its verdict and its last run."""
     where = Where(directories or (), file, overrides or ())
     show = Show(verbose=verbose, json=as_json, color=color)
-    return commands.status(ctx.obj, targets or [], where, show, exit_code, _bare(ctx))
+    how = How(changed=changed or (), unchanged=unchanged or ())
+    return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
 
 
 @app.command()
 def explain(
     ctx: typer.Context,
     subject: Annotated[list[str], typer.Argument(metavar="STEP|PATH", show_default=False)],
+    changed: Changed = None,
+    unchanged: Unchanged = None,
     as_json: AsJson = False,
     directories: Directories = None,
     file: File = None,
@@ -179,7 +193,8 @@ def explain(
 ) -> int:
     """Why a step is what it is: the chain of causes to the root."""
     where = Where(directories or (), file, overrides or ())
-    return commands.explain(ctx.obj, subject, where, Show(verbose=verbose, json=as_json, color=color))
+    how = How(changed=changed or (), unchanged=unchanged or ())
+    return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 
 
 @app.command()
@@ -255,6 +270,51 @@ def accept(
     """Take files as they are now for the results of their steps."""
     where = Where(directories or (), file, overrides or ())
     return commands.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
+
+
+@app.command()
+def freeze(
+    ctx: typer.Context,
+    steps: Steps,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Never run these steps: what stands is their result."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.freeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
+
+
+@app.command()
+def unfreeze(
+    ctx: typer.Context,
+    steps: Steps,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Run these steps again when they must."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.unfreeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
+
+
+@app.command()
+def forget(
+    ctx: typer.Context,
+    steps: Steps,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Drop what is remembered of these steps; no file is touched, and they run next."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.forget(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
 @app.command()

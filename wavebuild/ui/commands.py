@@ -32,7 +32,7 @@ FOLLOW = 0.2  # seconds between two looks at a log that is followed
 
 
 def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
-    mode = mode_of(show, words)
+    mode = mode_of(show, how, words)
     seen = show.json or show.events is not None or show.verbose or show.explain
     request = replace(request_of(caller, where, words, how), full=seen)
     match mode:
@@ -126,10 +126,12 @@ def _answer_plan(caller: Caller, request: Request, show: Show) -> int:
     return 0
 
 
-def status(caller: Caller, words: Sequence[str], where: Where, show: Show, exit_code: bool, bare: str | None) -> int:
+def status(
+    caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, exit_code: bool, bare: str | None
+) -> int:
     from wavebuild.plan.model import PlanWord
 
-    request = request_of(caller, where, words)
+    request = request_of(caller, where, words, how)
     _refuse_ambiguous(caller, request, bare)
     lines = caller.engine().status(request)
     if show.json:
@@ -145,8 +147,8 @@ def status(caller: Caller, words: Sequence[str], where: Where, show: Show, exit_
     return 1 if exit_code and any(line.word not in settled for line in lines) else 0
 
 
-def explain(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
-    request = request_of(caller, where, words)
+def explain(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
+    request = request_of(caller, where, words, how)
     subject = _the_one(request.targets, "explain needs one STEP or PATH")
     explanation = caller.engine().explain(request, subject)
     if show.json:
@@ -320,13 +322,39 @@ def _copy_log(caller: Caller, path: str, colours: bool, follow: bool) -> None:
 
 
 def accept(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
-    from wavebuild.ui.escapes import escaped
-
     request = request_of(caller, where, words)
     if not request.targets:
         raise mistake("no-subject", "accept needs a PATH or a STEP")
-    accepted = caller.engine().accept(request, request.targets)
-    _answer_text(caller, [escaped(line) for line in accepted], _stdout_style(caller, show))
+    return _said(caller, caller.engine().accept(request, request.targets), show)
+
+
+def freeze(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    request = _naming_steps(caller, words, where, "freeze")
+    return _said(caller, caller.engine().freeze(request, request.targets), show)
+
+
+def unfreeze(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    request = _naming_steps(caller, words, where, "unfreeze")
+    return _said(caller, caller.engine().unfreeze(request, request.targets), show)
+
+
+def forget(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    request = _naming_steps(caller, words, where, "forget")
+    steps = caller.engine().forget(request)
+    return _said(caller, [f"{step}: forgotten; it runs next" for step in steps], show)
+
+
+def _naming_steps(caller: Caller, words: Sequence[str], where: Where, command: str) -> Request:
+    request = request_of(caller, where, words)
+    if not request.targets:
+        raise mistake("no-subject", f"{command} needs a STEP")
+    return request
+
+
+def _said(caller: Caller, lines: Sequence[str], show: Show) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    _answer_text(caller, [escaped(line) for line in lines], _stdout_style(caller, show))
     return 0
 
 
