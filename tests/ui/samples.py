@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wavebuild.declare.model import Artifact, Kind, Range, Run, Step, Text, Wavefile
-from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request, StatusLine
+from wavebuild.declare.said import Layer, Said
+from wavebuild.engine import BuildResult, Cleaned, Explanation, History, LogFile, Portrait, Request, StatusLine
 from wavebuild.engine.project import Project
+from wavebuild.engine.values import PastResult, RunOnRecord, Shown
 from wavebuild.errors import Place, Problem
 from wavebuild.graph import Graph, link
 from wavebuild.judge.reasons import InputChanged, NeverRan, Upstream
@@ -140,6 +142,54 @@ def a_build_with_a_failure() -> list[Event]:
     ]
 
 
+def a_history(step: str | None = None) -> History:
+    """Three runs, one of them still at work and one cut off; or two results of a step."""
+    if step is None:
+        counts = ((Outcome.KEPT, 41), (Outcome.FAILED, 1))
+        return History(
+            runs=(
+                RunOnRecord("r3", NOON + 60, None, None, True, 2, "flow", "wavebuild -j2", ()),
+                RunOnRecord("r2", NOON, 12.3, 1, False, 2, "flow", "wavebuild \x1b[31mred", counts),
+                RunOnRecord("r1", NOON - 60, None, None, False, 1, "barrier", "wavebuild", ()),
+            )
+        )
+    return History(
+        step=step,
+        results=(
+            PastResult(step, "r2", Outcome.FAILED, NOON, 8.0, 2, 3, "exit", ".wavebuild/logs/r2/b.log"),
+            PastResult(step, "r1", Outcome.SUCCEEDED, NOON - 60, 1.5, 1, None, "", None),
+        ),
+    )
+
+
+def a_portrait() -> Portrait:
+    """A step that reads a source and what a makes, with keys of its own, of a category and of the defaults."""
+    said = (
+        Said("title", "Second", (Layer("step", HERE),)),
+        Said("env", {"A": "1", "B": "2"}, (Layer("step", HERE), Layer("defaults", Place("Wavefile", 9, 3)))),
+        Said("timeout", 90.0, (Layer("category slow", Place("Wavefile", 5, 3)),)),
+        Said("on_edit", "overwrite", ()),
+        Said("needs", [], ()),
+    )
+    return Portrait(
+        step="b",
+        place=HERE,
+        group=False,
+        said=said,
+        reads=(
+            Shown("a.txt", ("a",), ("a.txt",), True),
+            Shown("src/", (), tuple(f"src/{number}" for number in range(20)), True),
+            Shown("env:HOME", (), (), False),
+        ),
+        makes=(Shown("b.txt", ("c", "d"), (), True),),
+        commands=("sort a.txt > b.txt\necho done",),
+        checks=("test -s b.txt",),
+        upstream=("a",),
+        downstream=("c", "d"),
+        status=StatusLine("b", PlanWord.RUN, (NeverRan(),), Outcome.FAILED, NOON, 8.0),
+    )
+
+
 def settled_of(events: Sequence[Event]) -> tuple[Settled, ...]:
     return tuple(event.settled for event in events if isinstance(event, StepSettled))
 
@@ -237,6 +287,14 @@ class FakeEngine:
     def check(self, request: Request) -> tuple[Problem, ...]:
         self._note("check", request)
         return self.problems
+
+    def history(self, request: Request, step: str | None, most: int) -> History:
+        self._note(f"history {step} {most}", request)
+        return a_history(step)
+
+    def show(self, request: Request, step: str) -> Portrait | tuple[str, ...]:
+        self._note(f"show {step}", request)
+        return a_portrait() if step == "b" else (f"{step}@x", f"{step}@y")
 
     @property
     def deeds(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wavebuild.declare.model import Hole, Json, Text
 from wavebuild.declare.values import canonical, from_canonical, shell_quoted, shown
-from wavebuild.errors import did_you_mean, mistake
+from wavebuild.errors import WavebuildError, did_you_mean, mistake
 
 if TYPE_CHECKING:
     from wavebuild.declare.expressions import Expression, ExpressionError
@@ -95,6 +95,18 @@ def render_value(text: Text, names: Mapping[str, object]) -> object:
         value = _hole_value(text.parts[0], names)
         return list(value) if isinstance(value, tuple) else value
     return render(text, names)
+
+
+def render_known(text: Text, names: Mapping[str, object]) -> str:
+    """The text with every hole filled that can be filled by now, the others as they are written."""
+    return "".join(part if isinstance(part, str) else _filled_or_written(part, names) for part in text.parts)
+
+
+def _filled_or_written(hole: Hole, names: Mapping[str, object]) -> str:
+    try:
+        return _filled(hole, names)
+    except (KeyError, WavebuildError):
+        return f"{{{{ {hole.source} }}}}"
 
 
 def names_in(text: str) -> frozenset[str]:

@@ -16,8 +16,10 @@ from wavebuild.engine.values import (
     Cause,
     Cleaned,
     Explanation,
+    History,
     LastRun,
     LogFile,
+    Portrait,
     Request,
     StatusLine,
 )
@@ -33,8 +35,10 @@ __all__ = [
     "Cause",
     "Cleaned",
     "Explanation",
+    "History",
     "LastRun",
     "LogFile",
+    "Portrait",
     "Request",
     "StatusLine",
     "accept",
@@ -44,10 +48,12 @@ __all__ = [
     "explain",
     "forget",
     "freeze",
+    "history",
     "load",
     "logs",
     "plan",
     "question",
+    "show",
     "status",
     "touch",
     "unfreeze",
@@ -118,6 +124,20 @@ def check(request: Request) -> tuple[Problem, ...]:
     from wavebuild.engine import questions
 
     return questions.check(request)
+
+
+def history(request: Request, step: str | None, most: int) -> History:
+    """The latest runs, or the latest results of a step, newest first."""
+    from wavebuild.engine import past
+
+    return past.history(request, step, most)
+
+
+def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
+    """One step fully expanded; the names of its instances where it has several."""
+    from wavebuild.engine import portrait
+
+    return portrait.show(request, step)
 
 
 def touch(request: Request) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def _build(
                 keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
         state.learn(facts.digests.take_learned())
         seconds = time.monotonic() - clock
-        state.run_ended(run, seconds, code)
+        state.run_ended(run, seconds, code, _counts(steps))
         prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
         tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
         return BuildResult(run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps))

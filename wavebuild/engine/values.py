@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
+    from wavebuild.declare.said import Said
+    from wavebuild.errors import Place, Problem
     from wavebuild.judge.difference import Change
     from wavebuild.judge.reasons import Reason
     from wavebuild.plan.model import PlanWord
@@ -114,3 +116,70 @@ class LogFile:
 class Cleaned:
     removed: tuple[str, ...]  # members removed, or that would be
     kept: tuple[tuple[str, str], ...]  # member, why it stays
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnRecord:
+    """One past run; ``seconds`` and ``exit_code`` are None while it runs, and for ever if it was cut off."""
+
+    run: str
+    began: float  # epoch seconds
+    seconds: float | None
+    exit_code: int | None
+    running: bool
+    jobs: int
+    schedule: str
+    command: str
+    counts: tuple[tuple[Outcome, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PastResult:
+    """How a step ended in a past run in which it did not stay as it was."""
+
+    step: str
+    run: str
+    outcome: Outcome
+    began: float  # epoch seconds
+    seconds: float
+    attempts: int
+    exit_code: int | None
+    failure: str
+    log: str | None  # relative to the root, while it is kept
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Past runs, or with ``step`` the past results of it and its instances; newest first."""
+
+    step: str | None = None
+    runs: tuple[RunOnRecord, ...] = ()
+    results: tuple[PastResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An artifact of a step: who else has to do with it, and which members it has now."""
+
+    text: str
+    others: tuple[str, ...]  # of an input the steps that make it, of an output those that read it
+    members: tuple[str, ...]
+    files: bool  # whether its members are files: else nobody can count them
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One step fully expanded."""
+
+    step: str
+    place: Place
+    group: bool
+    said: tuple[Said, ...]
+    reads: tuple[Shown, ...]
+    makes: tuple[Shown, ...]
+    commands: tuple[str, ...]  # as they would run now
+    checks: tuple[str, ...]
+    upstream: tuple[str, ...]
+    downstream: tuple[str, ...]
+    status: StatusLine | None  # None for a group, and where ``unknown`` says why
+    unknown: tuple[Problem, ...] = ()

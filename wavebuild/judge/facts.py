@@ -133,6 +133,11 @@ class Facts:
         unique = tuple(sorted(set(files), key=os.fsencode))
         return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
 
+    def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
+        """The files that stand for one artifact of a step at this moment."""
+        there = (r for r in self._readings(step, artifact) if os.path.lexists(self.digests.absolute(r.path)))
+        return tuple(dict.fromkeys(r.path + "/" if r.how == "folder" else r.path for r in there))
+
     def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
         """All facts that decide on the step. Raises WavebuildError for what cannot be read."""
         step = self.graph.wavefile.steps[number]

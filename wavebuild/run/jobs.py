@@ -18,7 +18,7 @@ from typing import assert_never
 
 from wavebuild import disk
 from wavebuild.declare.model import Argument, Artifact, Call, Kind, Manual, Run, Step, Text
-from wavebuild.declare.templates import render, render_value
+from wavebuild.declare.templates import render, render_known, render_value
 from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
@@ -178,6 +178,34 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
         ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in this.step.outputs])),
         ("WAVEBUILD_CHANGED", _lines(changed)),
     )
+
+
+def foreseen(invocation: Invocation, step: Step, read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The commands of a step's action and of its checks, as they would run now; nothing is written."""
+    names = _names(invocation, Try(0, step, read, (), 1, False))
+
+    def texts(action: Run | Call) -> list[str]:
+        match action:
+            case Run(scripts):
+                return [render_known(script, names) for script in scripts]
+            case Call(module, function, arguments):
+                given = {name: _known(value, names) for name, value in arguments}
+                return [f"{module}:{function}" + (f" {json.dumps(given, ensure_ascii=False)}" if given else "")]
+            case _:
+                assert_never(action)
+
+    of_action = texts(step.action) if isinstance(step.action, Run | Call) else []
+    return tuple(of_action), tuple(text for check in step.checks for text in texts(check.action))
+
+
+def _known(value: Argument, names: Mapping[str, object]) -> object:
+    if isinstance(value, Text):
+        return render_known(value, names)
+    if isinstance(value, tuple):
+        return [_known(item, names) for item in value]
+    if isinstance(value, dict):
+        return {name: _known(item, names) for name, item in value.items()}
+    return value
 
 
 def _filled(value: Argument, names: Mapping[str, object]) -> object:

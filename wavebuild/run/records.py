@@ -60,6 +60,20 @@ class Result:
     reasons: tuple[Reason, ...] = ()  # why it ran
 
 
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One invocation that is on record; ``seconds`` and ``exit_code`` are None if it never came to its end."""
+
+    run: str
+    began: float  # epoch seconds
+    seconds: float | None
+    exit_code: int | None
+    jobs: int
+    schedule: str
+    command: str
+    counts: tuple[tuple[str, int], ...] = ()  # outcome word → number of steps
+
+
 def log_path(run: str, step: str, attempt: int) -> str:
     """Where the output of an attempt is kept, relative to the root. No step's name holds a ``~``."""
     return f".wavebuild/logs/{run}/{step}{f'~{attempt}' if attempt > 1 else ''}.log"

@@ -20,7 +20,7 @@ from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Made, Trace
-from wavebuild.run.records import Attempt, Result
+from wavebuild.run.records import Attempt, PastRun, Result
 from wavebuild.store.causes import unwritten, written
 from wavebuild.store.layout import unwritable
 from wavebuild.store.text import packed, restored, storable, unpacked
@@ -48,6 +48,9 @@ create table if not exists results (
     exit_code integer, failure text, log text, primary key (step, run)
 ) without rowid;
 create table if not exists reasons (step text primary key, run text, data blob) without rowid;
+create table if not exists tallies (
+    run text, outcome text, number integer, primary key (run, outcome)
+) without rowid;
 """
 
 
@@ -139,12 +142,44 @@ class State:
         except (sqlite3.Error, msgspec.MsgspecError):
             return None  # an explanation is worth no failure; a state of version 1 has none
 
+    def runs(self, most: int) -> list[PastRun]:
+        """The latest runs, newest first."""
+        rows = self._handle.execute(
+            "select run, began, seconds, exit_code, jobs, schedule, command from runs order by began desc, run desc"
+            " limit ?",
+            (most,),
+        ).fetchall()
+        return [
+            PastRun(run, began, seconds, code, jobs, schedule, restored(command), self._tally(run))
+            for run, began, seconds, code, jobs, schedule, command in rows
+        ]
+
+    def _tally(self, run: str) -> tuple[tuple[str, int], ...]:
+        """How many steps of a run ended how; of a run that was cut off, what had been recorded."""
+        known = self._handle.execute("select 1 from sqlite_master where name = 'tallies'").fetchone()
+        ask = "select outcome, number from tallies where run = ?"
+        counted = self._handle.execute(ask, (run,)).fetchall() if known else []
+        if not counted:
+            rows = self._handle.execute("select outcome, count(*) from results where run = ? group by outcome", (run,))
+            counted = rows.fetchall()
+        return tuple((outcome, number) for outcome, number in counted)
+
     def results(self, step: str) -> list[Result]:
         """Every result of a step, newest first."""
         rows = self._handle.execute(
             "select step, run, outcome, began, seconds, attempts, exit_code, failure, log"
             " from results where step = ? order by began desc",
             (step,),
+        )
+        return [Result(*row) for row in rows]
+
+    def results_of_all(self, step: str) -> list[Result]:
+        """Every result of a step and of its instances, newest first."""
+        begins = f"{step}@"
+        rows = self._handle.execute(
+            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log from results"
+            " where step = ? or substr(step, 1, ?) = ? order by began desc, step",
+            (step, len(begins), begins),
         )
         return [Result(*row) for row in rows]
 
@@ -247,9 +282,11 @@ class State:
                 (run, began, jobs, schedule, storable(command)),
             )
 
-    def run_ended(self, run: str, seconds: float, exit_code: int) -> None:
+    def run_ended(self, run: str, seconds: float, exit_code: int, counts: Iterable[tuple[str, int]] = ()) -> None:
         with self._writing():
             self._write_pending()
+            tally = [(run, outcome, number) for outcome, number in counts]
+            self._handle.executemany("insert or replace into tallies values (?, ?, ?)", tally)
             self._handle.execute("update runs set seconds = ?, exit_code = ? where run = ?", (seconds, exit_code, run))
 
     def flush(self) -> None:

@@ -143,6 +143,10 @@ def _status_row(line: StatusLine) -> tuple[str, ...]:
     )
 
 
+def verdict_colour(word: PlanWord) -> Colour:
+    return _COLOURS[word]
+
+
 # list
 
 

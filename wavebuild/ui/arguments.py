@@ -27,9 +27,11 @@ COMMANDS = (
     "freeze",
     "unfreeze",
     "forget",
+    "show",
+    "history",
 )
 LATER_COMMANDS = (
-    *("watch", "show", "report", "history"),
+    *("watch", "report"),
     *("cache", "mem", "doctor", "init", "import"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
@@ -37,7 +39,7 @@ VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
-        *("--attempt", "--run"),
+        *("--attempt", "--run", "--last"),
     }
 )
 TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 from wavebuild.errors import mistake
 
 if TYPE_CHECKING:
-    from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request, StatusLine
+    from wavebuild.engine import (
+        BuildResult,
+        Cleaned,
+        Explanation,
+        History,
+        LogFile,
+        Portrait,
+        Request,
+        StatusLine,
+    )
     from wavebuild.engine.project import Project
     from wavebuild.errors import Problem
     from wavebuild.plan.model import Plan
@@ -52,6 +61,10 @@ class Deeds(Protocol):
     def clean(self, request: Request, dry: bool) -> Cleaned: ...
 
     def check(self, request: Request) -> tuple[Problem, ...]: ...
+
+    def history(self, request: Request, step: str | None, most: int) -> History: ...
+
+    def show(self, request: Request, step: str) -> Portrait | tuple[str, ...]: ...
 
 
 def wavebuild_engine() -> Deeds:

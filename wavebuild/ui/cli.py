@@ -238,6 +238,40 @@ def list_steps(
 
 
 @app.command()
+def show(
+    ctx: typer.Context,
+    step: Annotated[list[str], typer.Argument(metavar="STEP", show_default=False)],
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """One step fully expanded: every key and its origin, inputs, outputs, commands."""
+    where = Where(directories or (), file, overrides or ())
+    return commands.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
+
+
+@app.command()
+def history(
+    ctx: typer.Context,
+    step: Annotated[list[str] | None, typer.Argument(metavar="[STEP]", show_default=False)] = None,
+    last: Annotated[int, typer.Option("-n", "--last", metavar="N", help="Only the last N.")] = 20,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Past runs, or how one step ended in them."""
+    where = Where(directories or (), file, overrides or ())
+    show = Show(verbose=verbose, json=as_json, color=color)
+    return commands.history(ctx.obj, step or [], where, last, show, _bare(ctx))
+
+
+@app.command()
 def log(
     ctx: typer.Context,
     step: Annotated[list[str], typer.Argument(metavar="STEP", show_default=False)],

@@ -215,6 +215,41 @@ def list_steps(caller: Caller, where: Where, show: Show, bare: str | None) -> in
     return 0
 
 
+def show(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
+    from wavebuild.ui.portraits import instances_lines, portrait_lines, portrait_record
+
+    request = request_of(caller, where, words)
+    step = _the_one(request.targets, "show needs one STEP")
+    found = caller.engine().show(request, step)
+    if show.json:
+        instances: Record = {"step": step, "instances": list(found)} if isinstance(found, tuple) else {}
+        _answer_record(caller, instances if isinstance(found, tuple) else portrait_record(found))
+        return 0
+    style = _stdout_style(caller, show)
+    if isinstance(found, tuple):
+        _answer_text(caller, instances_lines(step, found, style), style)
+    else:
+        _answer_text(caller, portrait_lines(found, style, show.verbose), style)
+    return 0
+
+
+def history(caller: Caller, words: Sequence[str], where: Where, last: int, show: Show, bare: str | None) -> int:
+    from wavebuild.ui.past import history_lines, history_record
+
+    request = request_of(caller, where, words)
+    _refuse_ambiguous(caller, request, bare)
+    if last < 1:
+        raise mistake("bad-number", f"-n needs a number from 1, not {last}")
+    step = _the_one(request.targets, "history takes one STEP, or none") if request.targets else None
+    found = caller.engine().history(request, step, last)
+    if show.json:
+        _answer_record(caller, history_record(found))
+    else:
+        style = _stdout_style(caller, show)
+        _answer_text(caller, history_lines(found, style), style)
+    return 0
+
+
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
     _refuse_ambiguous(caller, request, bare)

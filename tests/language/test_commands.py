@@ -1,0 +1,225 @@
+"""What `show` and `history` find out about a project on the disk.
+
+It does not know how the answers are shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+import pytest
+
+from tests.support.workshop import Workshop
+from wavebuild import engine
+from wavebuild.declare import schema
+from wavebuild.engine import History, Portrait
+from wavebuild.errors import WavebuildError
+from wavebuild.plan.model import PlanWord
+from wavebuild.run.events import Outcome
+
+PROJECT = """
+env: {LEVEL: low}
+vars: {season: summer}
+settings: {shell: sh}
+defaults:
+  timeout: 90s
+  env: {MODE: fast}
+steps:
+  make:
+    title: Make it
+    inputs: src/*.txt
+    outputs: [all.txt, extra.txt]
+    env: {MODE: slow}
+    run: |
+      note make
+      cat {{ inputs }} > all.txt
+      echo {{ season }} > extra.txt
+  read:
+    inputs: all.txt
+    outputs: count.txt
+    run: "note read; wc -l < {{ inputs }} > count.txt"
+    checks: test -s count.txt
+  more: {inputs: "step:make", run: note more, needs: [read]}
+  both: {needs: [read, more]}
+"""
+
+
+def portrait(shop: Workshop, step: str) -> Portrait:
+    found = engine.show(shop.request(), step)
+    assert isinstance(found, Portrait)
+    return found
+
+
+def said(found: Portrait, key: str) -> tuple[Any, list[str]]:
+    one = next(each for each in found.said if each.key == key)
+    return one.value, [f"{layer.name} {layer.place.line}" for layer in one.layers]
+
+
+@pytest.fixture
+def project(shop: Workshop) -> Workshop:
+    shop.wavefile(PROJECT)
+    shop.put("src/a.txt", "a\n")
+    shop.put("src/b.txt", "b\n")
+    return shop
+
+
+class TestShow:
+    def test_every_key_has_its_value_and_its_origin(self, project: Workshop):
+        """Own, defaults, the file's env and the settings' shell; the rest is the language's own default."""
+        found = portrait(project, "make")
+
+        assert said(found, "title") == ("Make it", ["step 10"])
+        assert said(found, "timeout") == (90.0, ["defaults 6"])
+        assert said(found, "env") == ({"LEVEL": "low", "MODE": "slow"}, ["step 13", "defaults 7", "file 2"])
+        assert said(found, "shell") == ("sh", ["file 4"])
+        assert said(found, "on_edit") == ("overwrite", [])
+        assert said(found, "call") == (None, [])
+        assert [each.key for each in found.said] == [key.name for key in schema.STEP.keys]
+
+    def test_members_owners_and_readers_are_those_of_now(self, project: Workshop):
+        """Of two outputs each has its own readers; what is not made yet is not there."""
+        before = portrait(project, "make")
+        project.settle()
+        after = portrait(project, "make")
+        reader = portrait(project, "read")
+
+        assert [(each.text, each.others, each.members) for each in before.reads] == [
+            ("src/*.txt", (), ("src/a.txt", "src/b.txt"))
+        ]
+        assert [(each.text, each.others, each.members) for each in before.makes] == [
+            ("all.txt", ("read", "more"), ()),
+            ("extra.txt", ("more",), ()),
+        ]
+        assert [each.members for each in after.makes] == [("all.txt",), ("extra.txt",)]
+        assert [(each.text, each.others, each.members) for each in reader.reads] == [
+            ("all.txt", ("make",), ("all.txt",))
+        ]
+        assert (reader.upstream, reader.downstream) == (("make",), ("more",))
+
+    def test_commands_are_filled_in_as_far_as_they_are_known(self, project: Workshop):
+        """What would run now, checks apart."""
+        made, read = portrait(project, "make"), portrait(project, "read")
+
+        assert made.commands == ("note make\ncat src/a.txt src/b.txt > all.txt\necho summer > extra.txt\n",)
+        assert read.checks == ("test -s count.txt",)
+
+    def test_it_says_where_the_step_stands_and_how_it_last_ran(self, project: Workshop):
+        """The verdict is that of the plan."""
+        fresh_before = portrait(project, "make").status
+        project.settle()
+        after = portrait(project, "make").status
+        project.put("src/a.txt", "other\n")
+        edited = portrait(project, "make").status
+
+        assert fresh_before is not None
+        assert (fresh_before.word, fresh_before.last_outcome) == (PlanWord.RUN, None)
+        assert after is not None
+        assert (after.word, after.last_outcome) == (PlanWord.FRESH, Outcome.SUCCEEDED)
+        assert edited is not None
+        assert edited.word is PlanWord.RUN
+
+    def test_a_missing_source_hides_nothing_else(self, project: Workshop):
+        """What hinders the verdict is said, the rest is there."""
+        os.remove(project.root / "src/a.txt")
+        os.remove(project.root / "src/b.txt")
+
+        found = portrait(project, "make")
+
+        assert found.status is None
+        assert [problem.code for problem in found.unknown] == ["missing-source"]
+        assert found.makes[0].others == ("read", "more")
+
+    def test_a_group_is_shown_with_its_members(self, project: Workshop):
+        found = portrait(project, "both")
+
+        assert (found.group, found.upstream, found.status) == (True, ("read", "more"), None)
+
+    def test_an_unknown_step_is_refused_with_the_nearest(self, project: Workshop):
+        with pytest.raises(WavebuildError, match="there is no step 'mke'"):
+            engine.show(project.request(), "mke")
+
+    def test_showing_writes_nothing(self, project: Workshop):
+        """A question leaves no file behind, not even in an untouched project."""
+        portrait(project, "make")
+        engine.history(project.request(), None, 5)
+
+        assert sorted(path.name for path in project.root.iterdir()) == ["Wavefile", "src"]
+
+
+class TestHistory:
+    def ran(self, shop: Workshop, step: str | None = None, most: int = 20) -> History:
+        return engine.history(shop.request(), step, most)
+
+    def test_runs_are_told_newest_first_with_how_their_steps_ended(self, project: Workshop):
+        """Kept steps count, too; a build that had nothing to look at is no run."""
+        project.build()
+        project.wavefile(PROJECT.replace("run: note more", "run: note other"))
+        project.build()
+
+        runs = self.ran(project).runs
+
+        assert [dict(run.counts) for run in runs] == [
+            {Outcome.KEPT: 2, Outcome.SUCCEEDED: 1},
+            {Outcome.SUCCEEDED: 3},
+        ]
+        assert [(run.exit_code, run.running, run.jobs) for run in runs] == [(0, False, 1), (0, False, 1)]
+        assert runs[0].began > runs[1].began
+        assert self.ran(project, most=1).runs == runs[:1]
+
+    def test_a_step_has_the_results_of_the_runs_it_took_part_in(self, project: Workshop):
+        """A failure is told with its exit code, and its log while that is kept."""
+        project.build()
+        project.wavefile(PROJECT.replace("note read;", "note read; echo oh; exit 3;"))
+        project.build()
+
+        results = self.ran(project, "read").results
+
+        assert [(each.outcome, each.exit_code, each.failure) for each in results] == [
+            (Outcome.FAILED, 3, "exit"),
+            (Outcome.SUCCEEDED, 0, ""),
+        ]
+        assert results[0].log is not None
+        assert "oh" in project.read(results[0].log)
+
+    def test_a_run_that_was_cut_off_has_no_exit_code(self, project: Workshop):
+        """What the kill left is on record, and nobody holds the lock: it is not running."""
+        project.build()
+        with sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db") as state:
+            state.execute("update runs set seconds = null, exit_code = null")
+            state.execute("delete from tallies")
+        state.close()
+
+        (run,) = self.ran(project).runs
+
+        assert (run.exit_code, run.seconds, run.running) == (None, None, False)
+        assert dict(run.counts) == {Outcome.SUCCEEDED: 3}
+
+    def test_a_state_of_the_first_version_has_a_history(self, project: Workshop):
+        """It lacks the tallies; what was recorded of steps is told."""
+        project.build()
+        with sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db") as state:
+            state.execute("drop table tallies")
+            state.execute("pragma user_version = 1")
+        state.close()
+
+        (run,) = self.ran(project).runs
+        again = project.build(force=True)
+
+        assert dict(run.counts) == {Outcome.SUCCEEDED: 3}
+        assert again.code == 0
+        assert dict(self.ran(project).runs[0].counts)[Outcome.SUCCEEDED] == 3
+
+    def test_there_is_a_past_though_the_wavefile_is_broken_or_the_step_is_gone(self, project: Workshop):
+        """What happened stays known."""
+        project.build()
+        project.wavefile("steps: [")
+
+        assert len(self.ran(project).runs) == 1
+        assert len(self.ran(project, "read").results) == 1
+
+    def test_a_step_that_never_was_is_refused_and_one_that_never_ran_is_not(self, project: Workshop):
+        with pytest.raises(WavebuildError, match="there is no step 'raed'"):
+            self.ran(project, "raed")
+        assert self.ran(project, "read").results == ()
