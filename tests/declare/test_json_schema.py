@@ -34,6 +34,7 @@ AROUND = {
     "artifact": "steps: {a: {inputs: {%s}, run: make}}",
     "retries": "steps: {a: {retries: {%s}, run: make}}",
     "check": "steps: {a: {checks: {%s}, run: make}}",
+    "probe": "probes: {p: {%s}}\nsteps: {a: {run: make}}",
 }
 VALUES = (
     *("word", "other", "a b", "5", "-1", "1.5", "true", "5m", "2h-3h", "a/b.csv", "conf.yaml#a.b", '""', "m:f", "null"),
@@ -125,7 +126,7 @@ def whole(part: str, line: str) -> str:
         lines.append("path: a.csv")
     if part == "retries" and not line.startswith("times:"):
         lines.append("times: 1")
-    if part in ("step", "check") and not line.startswith(("run:", "call:", "manual:", "checks:")):
+    if part in ("step", "check", "probe") and not line.startswith(("run:", "call:", "manual:", "checks:")):
         lines.append("run: make")
     if line.startswith("manual:"):
         lines.append("outputs: m.csv")

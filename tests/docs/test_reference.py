@@ -13,10 +13,9 @@ from typer.main import get_command
 from tests.docs.pages import code, fences, rows
 from tests.support.command import REPOSITORY
 from wavebuild.declare import load, schema
-from wavebuild.declare.artifacts import ARTIFACT, DIGEST
+from wavebuild.declare.artifacts import ARTIFACT
 from wavebuild.declare.expressions import understood
-from wavebuild.declare.fields import Key, Section
-from wavebuild.declare.forms import Choice
+from wavebuild.declare.fields import Section
 from wavebuild.declare.model import Settings
 from wavebuild.declare.templates import HOLES
 from wavebuild.judge.reasons import Reason
@@ -33,6 +32,7 @@ SECTIONS: dict[str, Section] = {
     "Keys of an artifact": ARTIFACT,
     "Keys of `retries`": schema.RETRY,
     "Keys of a check": schema.CHECK,
+    "Keys of a probe": schema.PROBE,
 }
 EXAMPLES = [(heading, *code(row[0]), *code(row[-1])) for heading in SECTIONS for row in rows(PAGE, heading)]
 
@@ -70,6 +70,8 @@ def surrounded(heading: str, key: str, example: str) -> str:
         return f"steps:\n  s: {{inputs: {example}, run: make}}\n"
     if heading == "Keys of a check":
         return f"steps:\n  s: {{checks: {example}, run: make}}\n"
+    if heading == "Keys of a probe":
+        return f"probes: {{p: {example}}}\nsteps:\n{other}"
     if heading == "Keys of `retries`":
         return f"steps:\n  s: {{retries: {example}, run: make}}\n"
     more = {"run": "", "call": "", "manual": "outputs: a.csv"}.get(key, "run: make")
@@ -86,10 +88,6 @@ def test_the_defaults_of_the_settings_are_those_of_the_program() -> None:
     assert said["log_keep"] == str(usual.log_keep)
 
 
-def later_of(*keys: Key[object]) -> set[str]:
-    return {word for key in keys if isinstance(key.form, Choice) for word in key.form.later}
-
-
 def test_the_words_that_are_not_of_this_version_are_all_listed() -> None:
     """Whoever meets the refusal finds the word on the page, and every word of the page is refused."""
     said = {row[0]: set(code(row[1])) for row in rows(PAGE, "Not of this version yet")}
@@ -98,7 +96,6 @@ def test_the_words_that_are_not_of_this_version_are_all_listed() -> None:
     assert said["`settings`"] == set(schema.SETTINGS_KEYS.later)
     assert said["a step"] == set(schema.STEP.later)
     assert said["an artifact"] == set(ARTIFACT.later)
-    assert said["`digest`"] == later_of(DIGEST)
 
 
 def test_the_names_that_only_a_running_step_knows_are_listed() -> None:

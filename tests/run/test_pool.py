@@ -36,6 +36,22 @@ class TestCommands:
         assert ended.failure == ""
         assert crew.log == "one\ntwo\nthree\nfour\n"
 
+    def test_standard_output_can_go_to_a_file_of_its_own(self, crew: Crew):
+        """What a question prints is no part of the log; what stood in the file before is gone."""
+        crew.write("answer", "what was said the last time")
+        ended = crew.run(argv=("sh", "-c", "echo 12; echo trouble >&2"), stdout=str(crew.folder / "answer"))
+
+        assert ended.failure == ""
+        assert (crew.folder / "answer").read_text() == "12\n"
+        assert crew.log == "trouble\n"
+
+    def test_a_file_for_the_output_that_cannot_be_had_fails_the_job(self, crew: Crew):
+        """As a command that cannot be started."""
+        ended = crew.run(argv=("true",), stdout=str(crew.folder / "nowhere/answer"))
+
+        assert ended.failure == "start"
+        assert "nowhere" in ended.detail
+
     def test_the_second_command_does_not_run_after_a_failure(self, crew: Crew):
         """And the end says which it was, and its code."""
         ended = crew.run("echo one", "exit 7", "echo three")

@@ -59,7 +59,10 @@ def stages(draw, /, **fixed):
     order = draw(some.permutations(range(count)))
     place = {number: at for at, number in enumerate(order)}
     fates = some.sampled_from(
-        ["runs", "runs", "runs", "kept", "fails", "waits", "cannot start", "checked", "fails once"]
+        [
+            *("runs", "runs", "runs", "kept", "fails", "waits", "cannot start", "checked", "fails once"),
+            *("asks", "asks in vain", "shares", "shares"),
+        ]
     )
     facts = {
         "fates": {one.name: draw(fates) for one in steps},
@@ -341,3 +344,32 @@ class TestResources:
         stage.run()
 
         assert stage.wrote("begin")[:2] == ["w0", "free"]
+
+
+class TestWhatIsAsked:
+    """A job may come before a step is judged; the scheduler knows no more of it than that."""
+
+    def test_a_step_that_asks_takes_a_slot_and_is_judged_again(self):
+        """Its readers wait for the verdict, not for the question."""
+        stage = Stage(chain("a", "b"), {"a": "asks"}, jobs=1)
+
+        assert outcomes(stage) == {"a": "kept", "b": "succeeded"}
+        assert (stage.wrote("ask"), stage.wrote("begin")) == (["a"], ["b"])
+        assert stage.at("end", "a") < stage.at("consider", "b")
+
+    def test_what_several_steps_ask_is_asked_once(self):
+        """Those behind are considered again when the answer is there, and run beside each other."""
+        steps = [step(name, [], [f"{name}.out"]) for name in "abc"]
+        stage = Stage(steps, dict.fromkeys("abc", "shares"), jobs=3)
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.wrote("ask") == ["a"]
+        assert stage.wrote("begin") == ["a", "b", "c"]
+        assert stage.book.index(("begin", "c")) < stage.book.index(("succeeded", "a")), "they run beside each other"
+
+    def test_a_step_behind_one_that_was_interrupted_does_not_start(self):
+        """Nobody waits for an answer that will not come."""
+        steps = [step(name, [], [f"{name}.out"]) for name in "ab"]
+        stage = Stage(steps, dict.fromkeys("ab", "shares"), jobs=2, interrupt_at="b")
+
+        assert outcomes(stage) == {"a": "interrupted", "b": "not_started"}

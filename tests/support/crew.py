@@ -48,6 +48,7 @@ class Crew:
         id: int,
         *scripts: str,
         argv: tuple[str, ...] = (),
+        stdout: str = "",
         env: Mapping[str, str] | None = None,
         cwd: str = "",
         log: str = "log",
@@ -56,7 +57,7 @@ class Crew:
         call: PythonCall | None = None,
     ) -> None:
         commands: list[Shell | PythonCall] = [Shell(("sh", "-c", script)) for script in scripts]
-        commands += [Shell(argv)] if argv else []
+        commands += [Shell(argv, stdout)] if argv else []
         commands += [call] if call else []
         given = {"SITE_MARK": self.mark, "WAVEBUILD_ROOT": self.mark, "WAVEBUILD_STEP": "s"} | dict(env or {})
         job = Job(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from wavebuild.judge.asking import Answer
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
@@ -21,6 +22,7 @@ class Remembered:
         self.open: dict[str, Attempt] = {}
         self.results: list[Result] = []
         self.learned: dict[str, tuple[Stamp, str]] = {}
+        self.answers: dict[str, Answer] = {}
         self._traces: dict[str, list[Trace]] = {}
         self._made: dict[str, Made] = {}
 
@@ -32,6 +34,9 @@ class Remembered:
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
         self.learned |= learned
+
+    def hear(self, answers: Mapping[str, Answer]) -> None:
+        self.answers |= answers
 
     def begin(self, attempt: Attempt) -> None:
         self.open[attempt.id] = attempt

@@ -17,11 +17,16 @@ from wavebuild.graph import Graph, link
 from wavebuild.plan import waves
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.rebuilder import Again, Due
-from wavebuild.run.scheduler import Course, Scheduler
+from wavebuild.run.rebuilder import Again, Asks, Behind, Due
+from wavebuild.run.scheduler import Considered, Course, Scheduler
 
-Fate = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]
-"""Kept: fresh. Runs: due, succeeds. Checked: a second job follows the first. Fails once: succeeds when tried again."""
+Ran = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]
+Fate = Ran | Literal["asks", "asks in vain", "shares"]
+"""Kept: fresh. Runs: due, succeeds. Checked: a second job follows the first. Fails once: succeeds when tried again.
+
+Asks: a job comes before it is judged, then it is kept. In vain: by that it fails. Shares: it asks what all that share
+ask, once, and then runs.
+"""
 
 LONGEST = 10_000  # calls after which a scheduler counts as going in circles
 
@@ -53,6 +58,8 @@ class Stage:
         self._tries: dict[int, int] = {}
         self._stage: dict[int, int] = {}
         self._calls = 0
+        self._asking: set[int] = set()
+        self._shared = "not asked"
         self.ends = 0
         self.interrupts_told: list[bool] = []
 
@@ -104,24 +111,39 @@ class Stage:
 
     # The judge
 
-    def consider(self, number: int) -> Settled | Due:
+    def consider(self, number: int) -> Considered:
         self.book.append(("consider", self.name(number)))
+        if self.fate(number) in ("asks", "asks in vain"):
+            return Asks(number, None)  # type: ignore[arg-type]
+        if self.fate(number) == "shares" and self._shared != "answered":
+            if self._shared == "not asked":
+                self._shared = self.name(number)
+                return Asks(number, None)  # type: ignore[arg-type]
+            return Behind(number, self.graph.number[self._shared])
         if self.fate(number) == "kept":
             return self.settled(number, Outcome.KEPT)
         if self.fate(number) == "waits":
             return self.settled(number, Outcome.WAITING)
         return Due(number, (), None, None)  # type: ignore[arg-type]
 
-    def begin(self, due: Due) -> Job | Settled:
+    def begin(self, due: Due | Asks) -> Job | Settled:
+        if isinstance(due, Asks):
+            self.book.append(("ask", self.name(due.number)))
+            self._asking.add(due.number)
+            return self._job(due.number)
         if self.fate(due.number) == "cannot start":
             return self.settled(due.number, Outcome.FAILED)
         self.book.append(("begin", self.name(due.number)))
         return self._job(due.number)
 
-    def finish(self, ended: Ended) -> Settled | Again | Job:
+    def finish(self, ended: Ended) -> Again | Job | Considered:
         number = ended.id
+        asked = number in self._asking
+        self._asking.discard(number)
         if ended.failure == "interrupted":
             return self.settled(number, Outcome.INTERRUPTED)
+        if asked:
+            return self._answered(number)
         if ended.failure:
             return self.settled(number, Outcome.FAILED)
         tries = self._tries[number] = self._tries.get(number, 0) + 1
@@ -134,6 +156,16 @@ class Stage:
                 return self._job(number)
             case _:
                 return self.settled(number, Outcome.SUCCEEDED)
+
+    def _answered(self, number: int) -> Considered:
+        match self.fate(number):
+            case "asks":
+                return self.settled(number, Outcome.KEPT)
+            case "shares":
+                self._shared = "answered"
+                return self.consider(number)
+            case _:
+                return self.settled(number, Outcome.FAILED)
 
     def retry(self, number: int) -> Job:
         if self.fate(number) == "cannot be tried again":
@@ -203,11 +235,13 @@ class Stage:
         Slots that a wide step waits for are not free.
         """
         done = {event.settled.step for event in self.events if isinstance(event, StepSettled)}
-        began = set(self.wrote("begin"))
+        began = {*self.wrote("begin"), *self.wrote("ask")}
         ready = frozenset(
             number
             for number, step in enumerate(self.steps)
-            if step.name not in done | began and all(self.name(up) in done for up in self.graph.upstream[number])
+            if step.name not in done | began
+            and self.fate(number) != "shares"
+            and all(self.name(up) in done for up in self.graph.upstream[number])
         )
         if any(self.needs(number)["cpus"] > 1 for number in ready):
             return

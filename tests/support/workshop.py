@@ -146,6 +146,9 @@ class Workshop:
     def status(self) -> tuple[StatusLine, ...]:
         return engine.status(self.request())
 
+    def touch(self, *targets: str) -> tuple[str, ...]:
+        return engine.touch(self.request(*targets))
+
     def accept(self, *subjects: str) -> tuple[str, ...]:
         return engine.accept(self.request(), subjects)
 

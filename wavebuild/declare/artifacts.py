@@ -12,11 +12,12 @@ from typing import Literal
 
 from wavebuild.declare import paths, shapes
 from wavebuild.declare.fields import Fields, Key, Section
-from wavebuild.declare.forms import Choice, Flag, Label, Many, Names, Prose, Reading, items_of, not_yet
-from wavebuild.declare.model import Artifact, Digest, Kind
+from wavebuild.declare.forms import Choice, Command, Flag, Label, Many, Names, Prose, Reading, items_of, not_yet
+from wavebuild.declare.model import Artifact, Digest, Kind, Text
 from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Scalar, Series, Table, Value
+from wavebuild.declare.templates import Scope
 
 Role = Literal["input", "output", "code"]
 
@@ -27,9 +28,38 @@ COLUMNS = Key("columns", Many(Label("a column"), may_be_empty=False), "only thes
 DELIMITER = Key("delimiter", Prose(may_be_empty=True), "the sign between the columns, ',' if not given")
 OPTIONAL = Key("optional", Flag(), "input: it may be missing; output: it need not be made")
 EXCLUDE = Key("exclude", Many(Prose(may_be_empty=True)), "globs of files that do not count")
+
+
+@dataclass(frozen=True, slots=True)
+class HowCompared:
+    """A word of ``Digest``, or ``{run: CMD}``: what the command prints of a file counts."""
+
+    words: Choice[Digest]
+
+    def read(self, value: Value, reading: Reading) -> tuple[Digest, Text | None]:
+        value = reading.filled(value)
+        if not isinstance(value, Table):
+            return self.words.read(value, reading), None
+        scope = reading.scope or Scope({})
+        holes = Scope(scope.values, scope.own, scope.broken, DIGEST_HOLES)
+        fields = Fields.of(DIGEST_RUN, value, reading.within(scope, holes))
+        if not fields.has(RUN) and fields.sound:
+            raise reading.refuse("missing-key", value, "a digest by a command needs 'run'", "digest: {run: COMMAND}")
+        command = fields.get(RUN)
+        if command is None:
+            raise Unreadable
+        return Digest.RUN, command
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.either(self.words.schema(templates), DIGEST_RUN.schema())
+
+
+DIGEST_HOLES = frozenset(("path", "root", "python"))
+RUN = Key("run", Command(), "what it prints of the file {{ path }} counts")
+DIGEST_RUN = Section("a digest", (RUN,), needed=("run",), templates=True)
 DIGEST = Key(
     "digest",
-    Choice({digest.value: digest for digest in Digest if digest is not Digest.RUN}, later=("run",)),
+    HowCompared(Choice({digest.value: digest for digest in Digest if digest is not Digest.RUN})),
     "what of the content counts: bytes if not given",
 )
 IN_PLACE = Key("in_place", Flag(), "output: edited by the step rather than made anew")
@@ -119,7 +149,9 @@ class Artifacts:
             return Artifact(Kind.STEP, self._step_name(text[5:], spot, reading), place)
         if text.startswith("env:"):
             return Artifact(Kind.ENV, self._variable(text[4:], spot, reading), place)
-        if text.startswith(("mem:", "probe:")):
+        if text.startswith("probe:"):
+            return self._probe(text[6:], spot, reading)
+        if text.startswith("mem:"):
             form = text.split(":")[0] + ":"
             raise reading.refuse("not-yet", spot, not_yet(f"'{form}'"), f"for a file of this name write ./{text}")
         if found := _DATA_FILE.fullmatch(text):
@@ -141,6 +173,7 @@ class Artifacts:
         spot = table.entries["path"].value
         artifact = self._plain(path, spot, reading)
         rows, columns = fields.get(ROWS), fields.get(COLUMNS)
+        digest, command = fields.get(DIGEST) or (Digest.BYTES, None)
         artifact = replace(
             artifact,
             keys=fields.get(KEYS) or artifact.keys,
@@ -149,7 +182,8 @@ class Artifacts:
             delimiter=self._delimiter(fields, reading),
             optional=fields.get(OPTIONAL) or False,
             exclude=tuple(self._globs(fields, reading)),
-            digest=fields.get(DIGEST) or Digest.BYTES,
+            digest=digest,
+            command=command,
             in_place=fields.get(IN_PLACE) or False,
         )
         self._refuse_unfit(artifact, fields, reading)
@@ -159,8 +193,8 @@ class Artifacts:
         """What is forbidden whatever way the artifact is written."""
         if self.role == "code" and (artifact.kind is not Kind.FILE or artifact.keys):
             raise reading.refuse("bad-artifact", spot, f"code takes Python files, not {word(artifact.text)}")
-        if self.role == "output" and not artifact.covers_files:
-            message = f"{artifact.kind.value}: is an input; an output is a file, a directory or a glob"
+        if self.role == "output" and not artifact.covers_files and artifact.kind is not Kind.PROBE:
+            message = f"{artifact.kind.value}: is an input; an output is a file, a directory, a glob or a probe"
             raise reading.refuse("bad-artifact", spot, message)
         if self.role == "output" and (artifact.keys or artifact.rows is not None):
             message = "a part of a file cannot be an output"
@@ -219,6 +253,13 @@ class Artifacts:
         if not name:
             raise reading.refuse("bad-artifact", spot, "step: needs the name of a step")
         return name
+
+    def _probe(self, text: str, spot: Value, reading: Reading) -> Artifact:
+        name, at, argument = text.partition("@")
+        if not name or (at and not argument) or not text.isprintable():
+            message, remedy = f"{word('probe:' + text)} names no probe", "write probe:NAME or probe:NAME@ARGUMENT"
+            raise reading.refuse("bad-artifact", spot, message, remedy)
+        return Artifact(Kind.PROBE, name, reading.problems.place(spot), argument=argument)
 
     def _variable(self, name: str, spot: Value, reading: Reading) -> str:
         if not _VARIABLE.fullmatch(name):

@@ -226,6 +226,11 @@ class Step:
     expands: bool = False  # its instances are not known yet: each variable of `foreach` stands for * in patterns
 
     @property
+    def file_outputs(self) -> tuple[Artifact, ...]:
+        """What it makes on the disk: no probes, no keys of the memory."""
+        return tuple(artifact for artifact in self.outputs if artifact.covers_files)
+
+    @property
     def is_group(self) -> bool:
         """Only labels and needs: it stands for its members."""
         return self.action is None and not self.checks
@@ -258,6 +263,8 @@ class Probe:
     on_error: Literal["fail", "changed", "unchanged"] = "fail"
     compare: Literal["value", "exists"] = "value"
     folder: str = ""  # where it runs, relative to the root
+    env: tuple[tuple[str, str], ...] = ()  # of the Wavefile it stands in, sorted by name
+    shell: ShellName | tuple[str, ...] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ It does not know how the values become steps.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from wavebuild.declare import shapes
 from wavebuild.declare.artifacts import ARTIFACT, Artifacts
@@ -47,8 +48,15 @@ ENV_NAME = Label(
     "it has no '=' and no white space, and WAVEBUILD_… are set by wavebuild itself",
 )
 RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
+PROBE_NAME = Label("the name of a probe", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 TARGET = Label("a target")
 _ON_EDIT: dict[str, OnEdit] = {"overwrite": "overwrite", "fail": "fail", "adopt": "adopt"}
+_ON_ERROR: dict[str, Literal["fail", "changed", "unchanged"]] = {
+    "fail": "fail",
+    "changed": "changed",
+    "unchanged": "unchanged",
+}
+_COMPARE: dict[str, Literal["value", "exists"]] = {"value": "value", "exists": "exists"}
 _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 # --- the whole file
@@ -66,6 +74,11 @@ SETTINGS = Key(
 )
 CAPACITIES = Key("resources", Names(Whole(1), RESOURCE_NAME), "how much there is of what steps share; 1 if not listed")
 DEFAULTS = Key("defaults", Unread(lambda _: shapes.ref("step")), "keys for every step that does not give them itself")
+PROBES = Key(
+    "probes",
+    Unread(lambda _: shapes.mapping(shapes.ref("probe"), PROBE_NAME.schema(False))),
+    "by name: how an external thing is asked, read as probe:NAME or probe:NAME@ARGUMENT",
+)
 TARGETS = Key("targets", Many(TARGET), "what is built when nothing is named")
 STEPS = Key("steps", Unread(lambda _: shapes.mapping(shapes.ref("step"), STEP_NAME.schema(False))), "the steps by name")
 WAVEFILE = Section(
@@ -78,6 +91,7 @@ WAVEFILE = Section(
         SETTINGS,
         CAPACITIES,
         DEFAULTS,
+        PROBES,
         TARGETS,
         STEPS,
     ),
@@ -85,7 +99,6 @@ WAVEFILE = Section(
         "include",
         "mem",
         "secrets",
-        "probes",
         "agents",
         "advisors",
         "categories",
@@ -247,6 +260,14 @@ RETRY = Section("retries", (TIMES, DELAY, ON), needed=("times",), templates=True
 CHECK_INPUTS = Key("inputs", Artifacts("input"), "what the check reads besides the outputs")
 CHECK = Section("a check", (RUN, CALL, ARGUMENTS, CHECK_INPUTS), templates=True)
 
+# --- a probe
+
+PROBE_RUN = Key("run", Command(), "a shell script: what it prints is the value; {{ arg }} is what stands behind the @")
+TTL = Key("ttl", Duration(), "how long an answer holds: it is not asked for again before")
+ON_ERROR = Key("on_error", Choice(_ON_ERROR), "what a command that fails means: fail, changed or unchanged")
+COMPARE = Key("compare", Choice(_COMPARE), "value: what it prints counts; exists: only whether it succeeds")
+PROBE = Section("a probe", (PROBE_RUN, TIMEOUT, TTL, ON_ERROR, COMPARE), needed=("run",), templates=True)
+
 # --- the whole, for editors
 
 PARTS: dict[str, Section] = {
@@ -255,6 +276,7 @@ PARTS: dict[str, Section] = {
     "artifact": ARTIFACT,
     "retries": RETRY,
     "check": CHECK,
+    "probe": PROBE,
 }
 
 

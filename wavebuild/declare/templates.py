@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOLES = frozenset(("inputs", "outputs", "step", "root", "python"))
 # Names of the language, of this version or to come, that no variable may take.
 RESERVED = HOLES | {"updates", "profile", "mem", "probe", "arg", "path", "prompt_file", "env"}
+ELSEWHERE = {"arg": "the command of a probe", "path": "the command of a digest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,8 @@ def _refuse_unknown_names(expression: Expression, scope: Scope) -> None:
 def _unknown_name(name: str, expression: Expression, scope: Scope) -> ExpressionError:
     from wavebuild.declare.expressions import ExpressionError
 
+    if name in ELSEWHERE:
+        return ExpressionError("template-place", f"'{name}' is known in {ELSEWHERE[name]} only", expression.source)
     if name in HOLES:
         message = f"'{name}' is known in commands only: run, checks, and with of a call"
         remedy = "in env, a command can read $WAVEBUILD_STEP and $WAVEBUILD_ROOT" if name in ("step", "root") else ""

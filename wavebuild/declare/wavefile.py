@@ -15,7 +15,8 @@ from wavebuild import disk
 from wavebuild.declare import paths, schema, steps, syntax, variables
 from wavebuild.declare.fields import Fields
 from wavebuild.declare.forms import Reading
-from wavebuild.declare.model import Kind, Settings, ShellName, Step, Wavefile
+from wavebuild.declare.model import Kind, Probe, Settings, ShellName, Step, Wavefile
+from wavebuild.declare.probes import check_probes, read_probes
 from wavebuild.declare.source import Problems, Unreadable, word
 from wavebuild.declare.syntax import Scalar, Table, Value
 from wavebuild.declare.templates import Scope
@@ -85,17 +86,20 @@ def _wavefile(
     known = variables.evaluate(written.value if written else None, overrides, environ, reading)
     scope = Scope(known.values, known.own, known.broken)
     settings, shell = _settings(fields)
+    env = fields.get(schema.ENV, reading.within(scope))
+    probes = read_probes(fields.get(schema.PROBES), reading.within(scope), env, shell)
     capacities = _capacities(fields)
     around = steps.Surroundings(
         reading,
         scope,
         defaults=_defaults(fields),
-        env=fields.get(schema.ENV, reading.within(scope)),
+        env=env,
         shell=shell,
         capacities=capacities,
     )
     found = _steps(fields, around)
     _check_step_names(found, fields)
+    _check_probes(found, probes, fields)
     return Wavefile(
         root=reading.root,
         file=reading.wavefile,
@@ -106,6 +110,7 @@ def _wavefile(
         targets=tuple(fields.placed(schema.TARGETS)),
         files=(path,),
         env_read=known.env_read,
+        probes=probes,
     )
 
 
@@ -189,6 +194,11 @@ def _step(name: Scalar, body: Value, around: steps.Surroundings) -> Step | None:
     with suppress(Unreadable):
         schema.STEP_NAME.read(name, around.reading)
     return steps.read_step(name, body, around)
+
+
+def _check_probes(found: Sequence[Step], probes: Sequence[Probe], fields: Fields) -> None:
+    value = fields.get(schema.PROBES)
+    check_probes(found, probes, value.entries if isinstance(value, Table) else (), fields.reading)
 
 
 def _check_step_names(found: Sequence[Step], fields: Fields) -> None:

@@ -131,6 +131,7 @@ def _build(
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
         state.learn(facts.digests.take_learned())
+        state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code, _counts(steps))
         prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)

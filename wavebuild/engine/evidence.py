@@ -37,6 +37,8 @@ def keep_evidence(
         or any(step.always or step.max_age is not None or step.min_age is not None for step in steps)
     ):
         return
+    if any(artifact.kind is Kind.PROBE for step in steps for artifact in (*reads(step), *step.outputs)):
+        return
     if not facts.digests.make_sure():
         return
     folders = _settled_folders(request, project, facts, state, wanted)

@@ -13,13 +13,23 @@ from dataclasses import replace
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step
 from wavebuild.engine.idle import run_identity
-from wavebuild.engine.project import Project, facts_of, holding, load, select_steps, sequence, state_to_read
+from wavebuild.engine.project import (
+    Project,
+    facts_of,
+    holding,
+    invocation_of,
+    load,
+    select_steps,
+    sequence,
+    state_to_read,
+)
 from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import key
 from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
+from wavebuild.run.asking import Asker
 from wavebuild.store.state import State
 
 
@@ -32,8 +42,13 @@ def touch(request: Request) -> tuple[str, ...]:
             n for n in sequence(project, selection.wanted) if n in selection.named and _may_touch(request, project, n)
         ]
         began = time.time()
+        with Asker(facts, invocation_of(request, project)) as asker:
+            for number in numbers:
+                asker.know_inputs(number)
+                asker.know_outputs(number)
         traces = [(number, present(facts, number, state.made(), run_identity(began), began)) for number in numbers]
         state.learn(facts.digests.take_learned())
+        state.hear(facts.answers.take_learned())
         for number, trace in traces:
             step = project.wavefile.steps[number]
             state.record(key(step), trace, placed=isinstance(step.action, Manual))
@@ -45,10 +60,12 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
     with holding(request) as (project, state):
         facts, _ = facts_of(project, state, request)
         said: list[str] = []
-        for subject in subjects:
-            number, path = _subject(request, project, subject)
-            said += _accept(project, state, facts, number, path)
+        with Asker(facts, invocation_of(request, project)) as asker:
+            for subject in subjects:
+                number, path = _subject(request, project, subject)
+                said += _accept(project, state, facts, asker, number, path)
         state.learn(facts.digests.take_learned())
+        state.hear(facts.answers.take_learned())
         state.flush()
         return tuple(said)
 
@@ -109,7 +126,7 @@ def _subject(request: Request, project: Project, subject: str) -> tuple[int, str
         return project.graph.number[subject], None
     path = os.path.relpath(os.path.join(request.directory, subject), project.wavefile.root)
     if subject.endswith("/"):
-        inside = [n for n, step in enumerate(project.wavefile.steps) if any(a.path == path for a in step.outputs)]
+        inside = [n for n, step in enumerate(project.wavefile.steps) if any(a.path == path for a in step.file_outputs)]
         if inside:
             return inside[0], path + "/"
     owner = project.graph.owner(path)
@@ -120,12 +137,15 @@ def _subject(request: Request, project: Project, subject: str) -> tuple[int, str
     return owner, path
 
 
-def _accept(project: Project, state: State, facts: Facts, number: int, path: str | None) -> list[str]:
+def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: int, path: str | None) -> list[str]:
     """Accepts a member, or those below a folder; without a path all that differs, and moved inputs."""
     step = project.wavefile.steps[number]
     if step.is_group:
         raise mistake("nothing-to-accept", f"{step.name!r} is a group: name one of its steps", step.place)
     known, traces = state.made(), state.traces(key(step))
+    asker.know_outputs(number)
+    if not traces or isinstance(step.action, Manual) or path is None:
+        asker.know_inputs(number)
     outputs = stands(facts, step)
     if path is not None and not any(_is_meant(path, member) for member in outputs):
         raise mistake("missing-output", f"{path} is not there", step.place)

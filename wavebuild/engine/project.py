@@ -15,15 +15,17 @@ from dataclasses import dataclass, replace
 from wavebuild import declare, disk
 from wavebuild.declare.model import Range, Wavefile
 from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
-from wavebuild.engine.idle import refuse_inside_itself
+from wavebuild.engine.idle import refuse_inside_itself, run_identity
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
 from wavebuild.graph import Graph, link
+from wavebuild.judge.asking import Answers
 from wavebuild.judge.digest import Digests, Keep, Reading
 from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
+from wavebuild.run.jobs import Invocation
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
@@ -80,6 +82,11 @@ def forced_steps(request: Request, selection: Selection) -> frozenset[int]:
     return selection.named if request.only else selection.wanted
 
 
+def invocation_of(request: Request, project: Project) -> Invocation:
+    """What commands are told that run outside a build."""
+    return Invocation(run_identity(request.clock()), project.wavefile.root, dict(request.environ))
+
+
 def jobs_of(request: Request, project: Project) -> int:
     asked = request.jobs if request.jobs is not None else project.wavefile.settings.jobs
     return asked if asked is not None else cores()
@@ -128,8 +135,11 @@ def facts_of(
     )
     made = state.made if state else dict
     orphans = _orphans(project, state, digests, scope_of(request))
+    said = state.answers() if state else {}
+    answers = Answers({probe.name: probe for probe in wavefile.probes}, said, request.clock)
+    environ = dict(request.environ)
     facts = Facts(
-        project.graph, digests, folders, dict(request.environ), frozenset(orphans), made, elsewhere, project.assumed
+        project.graph, digests, folders, environ, frozenset(orphans), made, elsewhere, project.assumed, answers
     )
     return facts, orphans
 

@@ -16,6 +16,7 @@ from wavebuild.engine.project import (
     durations_of,
     facts_of,
     forced_steps,
+    invocation_of,
     jobs_of,
     layout_of_project,
     load,
@@ -30,11 +31,12 @@ from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Reques
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unclaimed, Upstream
+from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
-from wavebuild.judge.trace import Made, key
+from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
 from wavebuild.plan.foresee import UNSETTLED, foresee
+from wavebuild.run.asking import Asker
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import log_path
 from wavebuild.store.lock import is_held
@@ -60,7 +62,8 @@ def question(request: Request, strict: bool = False) -> bool:
         if foreseen.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD) or number in lazy:
             continue
         names = {project.wavefile.steps[one].name for one in lazy}
-        if foreseen.after and all(name in names for name in foreseen.after):
+        asks = any(isinstance(reason, Unasked) for reason in foreseen.reasons)
+        if foreseen.after and not asks and all(name in names for name in foreseen.after):
             lazy.add(number)
             continue
         return True
@@ -240,12 +243,17 @@ def _standings(request: Request, project: Project, selection: Selection, state: 
     forced = forced_steps(request, selection)
     clock = request.clock()
     found: dict[int, Standing] = {}
-    for number in selection.wanted:
-        traces = state.traces(key(project.wavefile.steps[number])) if state else ()
-        try:
-            found[number] = stand(facts, number, facts.read(number), traces, known, clock, number in forced)
-        except WavebuildError:
-            found[number] = Stops("input", (), ())
+    with Asker(facts, invocation_of(request, project)) as asker:
+        for number in sequence(project, selection.wanted):
+            traces = state.traces(key(project.wavefile.steps[number])) if state else ()
+
+            def stands(number: int = number, traces: Sequence[Trace] = traces) -> Standing:
+                return stand(facts, number, facts.read(number), traces, known, clock, number in forced)
+
+            try:
+                found[number] = asker.decided(number, stands) if request.ask else stands()
+            except WavebuildError:
+                found[number] = Stops("input", (), ())
     return found
 
 

@@ -2,7 +2,7 @@
 
 It does not know steps, traces or verdicts. A digest is a text that names what it is of:
 ``sha256:…`` (``+x`` where the file may be executed), ``link:…``, ``folder``, ``json:…``, ``=8``
-(a short value at a key), ``env:…``, ``unset``, ``absent``.
+(a short value at a key, or that a probe printed), ``run:…``, ``probe:…``, ``env:…``, ``unset``, ``absent``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wavebuild import disk
-from wavebuild.declare.model import Artifact, Digest
+from wavebuild.declare.model import Artifact, Digest, Text
 from wavebuild.errors import Place, mistake
 from wavebuild.judge import content
 from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, trusted
@@ -37,6 +37,9 @@ NOTHING = ".wavebuild/nothing"
 """A path where nothing ever stands."""
 
 ABSENT = "absent"
+UNASKED = "unasked"
+"""In the place of a digest: a command must be asked first."""
+
 FOLDER = "folder"
 
 
@@ -44,7 +47,8 @@ FOLDER = "folder"
 class Reading:
     """One thing to compare: the member as people see it, its path relative to the root, and how it is read.
 
-    ``how``: a word of ``Digest``, or ``key``, ``rows``, ``python``, ``imports``; ``artifact`` where it is needed.
+    ``how``: a word of ``Digest``, or ``key``, ``rows``, ``python``, ``imports``, or of what is no file: ``env``,
+    ``probe``; ``artifact`` where it is needed.
     """
 
     member: str
@@ -52,6 +56,11 @@ class Reading:
     how: str = "bytes"
     argument: str = ""
     artifact: Artifact | None = None
+
+    @property
+    def of_file(self) -> bool:
+        """Whether ``path`` is a path."""
+        return self.how not in ("env", "probe", "mem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class Digests:
         self._memo: dict[str, Seen] = {}
         self._names: dict[str, list[str]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
+        self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
         self.learned: dict[str, tuple[Stamp, str]] = {}
 
     def absolute(self, path: str) -> str:
@@ -109,11 +119,37 @@ class Digests:
                 return self.see(Reading(reading.member, reading.path))
         if seen is None:
             seen = self._read_or_recall(reading, name)
+            if seen.digest == UNASKED:
+                return seen
             self._memo[name] = seen
             if not seen.sure:
                 self._readings[name] = reading
             self._names.setdefault(reading.path, []).append(name)
         return seen
+
+    def about_to_ask(self, reading: Reading) -> None:
+        """The command that reads a file for us is about to start: whatever it prints is said of what stands now."""
+        mark = self._stamp(reading)
+        if mark and not trusted(mark, self._now()):
+            time.sleep(TICK / 1e9)  # what it then prints can be kept for later builds
+        self._asked[memo_name(reading)] = (mark, self._now())
+
+    def hear(self, reading: Reading, digest: str, keep: bool = True) -> None:
+        """What the command said of a file, as ``see`` then gives it; not kept if the file moved meanwhile."""
+        name = memo_name(reading)
+        mark, started = self._asked.pop(name)
+        now = self._stamp(reading)
+        if now != mark:
+            seen = Seen(NOWHERE if now == NOWHERE else (*now[:4], -1), digest, sure=False)
+        else:
+            seen = Seen(now, digest, trusted(now, started))
+            if seen.sure and keep:
+                self.learned[name] = (now, digest)
+        self._memo[name] = seen
+        if not seen.sure:
+            self._readings[name] = reading
+        if name not in self._names.setdefault(reading.path, []):
+            self._names[reading.path].append(name)
 
     def forget(self, path: str) -> None:
         """The member at this path was remade: what was seen of it no longer holds."""
@@ -125,7 +161,7 @@ class Digests:
         """The members whose stamps are no longer those of when they were read in this build."""
         found = []
         for reading in readings:
-            if reading.how == "env":
+            if not reading.of_file:
                 continue
             if self.see(reading).stamp != self._stamp(reading):
                 found.append(reading.member)
@@ -198,7 +234,7 @@ class Digests:
             after = self._stamp(reading)
             if after == now:
                 sure = trusted(now, started)
-                if digest is not None and reading.how != "stat" and sure:
+                if digest is not None and digest != UNASKED and reading.how != "stat" and sure:
                     self.learned[name] = (now, digest)
                 return Seen(now, digest, sure)
             now = after
@@ -233,6 +269,8 @@ class Digests:
                 return f"stat:{status.st_size}:{status.st_mtime_ns}"
             case "sqlite":
                 return content.sqlite_digest(path, reading.path)
+            case "run":
+                return UNASKED
         data = disk.read_regular(path, LARGEST_TEXT)
         match reading.how:
             case "json" | "yaml" as kind:
@@ -308,7 +346,18 @@ def how_read(artifact: Artifact) -> tuple[str, str]:
         return "rows", f"{chosen} {columns}" + (f" by {artifact.delimiter}" if artifact.delimiter != "," else "")
     if artifact.digest is Digest.BYTES:
         return "bytes", ""
+    if artifact.digest is Digest.RUN:
+        assert artifact.command is not None
+        return "run", _shown(artifact.command)
     return artifact.digest.value, artifact.delimiter if artifact.digest is Digest.CSV else ""
+
+
+def _shown(command: Text) -> str:
+    """A command as it was written, but for the values that are known."""
+    return "".join(
+        part if isinstance(part, str) else f"{{{{ {part.source} }}}}" + "".join(f" {n}={v}" for n, v in part.values)
+        for part in command.parts
+    )
 
 
 def _made_link_digest(path: str) -> str:

@@ -13,6 +13,7 @@ from typing import assert_never
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.judge.asking import Answers, Asking, Said, Why
 from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
@@ -66,6 +67,7 @@ class Facts:
     ``orphans``: members that steps which are no more left behind; no pattern matches them.
     ``made``: every member on record as made by some step, as of when it is asked.
     ``elsewhere``: member → where it was moved meanwhile; None: it is only half made, and counts as not there.
+    ``answers``: what probes said.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Facts:
         made: Callable[[], Container[str]],
         elsewhere: Mapping[str, str | None] = {},
         assumed: Assumed = NOTHING_ASSUMED,
+        answers: Answers | None = None,
     ) -> None:
+        self.answers = answers or Answers()
         self.graph = graph
         self.digests = digests
         self.folders = folders
@@ -90,9 +94,8 @@ class Facts:
 
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
-        return Facts(
-            self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere, self.assumed
-        )
+        facts = (self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
+        return Facts(*facts, self.assumed, self.answers)
 
     def read(self, number: int) -> Read:
         """What the step of this number reads now; a frozen one reads nothing."""
@@ -105,9 +108,11 @@ class Facts:
         missing: list[Artifact] = []
         for artifact in step.inputs:
             found = self._readings(step, artifact)
-            if not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
+            if self._is_missing(artifact, found):
                 missing.append(artifact)
-            there = [r for r in found if r.how not in ("env", "folder") and not (artifact.optional and self._absent(r))]
+            there = [
+                r for r in found if r.of_file and r.how != "folder" and not (artifact.optional and self._absent(r))
+            ]
             paths = tuple(sorted({reading.path for reading in there}, key=os.fsencode))
             readings += found
             files += paths
@@ -123,7 +128,7 @@ class Facts:
             for artifact in check.inputs:
                 found = self._readings(step, artifact)
                 own = artifact.covers_files and any(covers(output, artifact.path) for output in step.outputs)
-                if not own and not self._there(found) and not artifact.optional and artifact.kind is not Kind.ENV:
+                if not own and self._is_missing(artifact, found):
                     missing.append(artifact)
                 gate += () if own else found
             if isinstance(check.action, Call):
@@ -163,8 +168,39 @@ class Facts:
         )
 
     def output_digest(self, step: Step, member: str) -> str | None:
-        """The digest of what stands at an output member; None if nothing does."""
-        return self.digests.see(output_reading(step, member)).digest
+        """The digest of what stands at an output member; None if nothing does, UNASKED if that must be asked."""
+        return self.value(output_reading(step, member))
+
+    def things(self, step: Step) -> dict[str, str]:
+        """The values of what it makes that is no file."""
+        found = {a.text: self.answers.digest(a) for a in step.outputs if a.kind is Kind.PROBE}
+        return {member: digest for member, digest in found.items() if digest is not None}
+
+    def asking(self, reading: Reading, why: Why) -> Asking:
+        """What must be run to know the value of a reading."""
+        artifact = reading.artifact
+        assert artifact is not None
+        if reading.how == "probe":
+            probe = self.answers.probe(artifact)
+            holes = (("arg", artifact.argument),)
+            return Asking(
+                reading, why, probe.command, holes, probe.folder, probe.timeout, probe.env, probe.shell
+            )  # fmt: skip
+        assert artifact.command is not None
+        path = os.path.relpath(self.digests.absolute(reading.path), self.digests.root)
+        return Asking(reading, why, artifact.command, (("path", path),), "")
+
+    def hear(self, asking: Asking, said: Said) -> str:
+        """Takes what came of asking; why whoever asked fails, "" if the value is known now."""
+        reading = asking.reading
+        assert reading.artifact is not None
+        if reading.how == "probe":
+            return self.answers.hear(reading.artifact, asking.why, said)
+        if said.failure and asking.why is not Why.JUDGED:
+            return said.detail
+        # An output of which the command makes nothing is not what was made.
+        self.digests.hear(reading, said.digest or f"no answer: {said.failure}", keep=not said.failure)
+        return ""
 
     def is_as_recorded(self, member: str, digest: str) -> bool:
         """Whether what stands there has this digest, compared in the way that it was recorded."""
@@ -203,7 +239,7 @@ class Facts:
         """The digests of the bytes of those members that are compared otherwise; not of those too large to be read."""
         found = {}
         for member in made:
-            if output_reading(step, member).how not in ("made", "folder", "stat"):
+            if output_reading(step, member).how not in ("made", "folder", "stat", "probe"):
                 raw = self.raw_digest(member)
                 if raw is not None:
                     found[member] = raw
@@ -215,12 +251,24 @@ class Facts:
     def _values(self, readings: Iterable[Reading]) -> dict[str, str]:
         values = {}
         for reading in readings:
-            if reading.how == "env":
-                values[reading.member] = env_digest(self._environ.get(reading.path))
-            else:
-                digest = self.digests.see(reading).digest
-                values[reading.member] = ABSENT if digest is None else digest
+            digest = self.value(reading)
+            values[reading.member] = ABSENT if digest is None else digest
         return values
+
+    def value(self, reading: Reading) -> str | None:
+        """The digest of a reading; None if nothing is there, UNASKED if that must be asked."""
+        if reading.how == "env":
+            return env_digest(self._environ.get(reading.path))
+        if reading.how == "probe":
+            assert reading.artifact is not None
+            return self.answers.digest(reading.artifact)
+        return self.digests.see(reading).digest
+
+    def _is_missing(self, artifact: Artifact, found: Sequence[Reading]) -> bool:
+        """Whether a step cannot do without it; of what is no file the step itself, or an answer, tells."""
+        if artifact.optional or artifact.kind in (Kind.ENV, Kind.PROBE):
+            return False
+        return not self._there(found)
 
     def _there(self, found: Sequence[Reading]) -> bool:
         return any(
@@ -233,6 +281,8 @@ class Facts:
         match artifact.kind:
             case Kind.ENV:
                 return [Reading(artifact.text, artifact.path, "env")]
+            case Kind.PROBE:
+                return [Reading(artifact.text, artifact.text, "probe", artifact=artifact)]
             case Kind.STEP:
                 maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
                 made = self._made()
@@ -254,7 +304,7 @@ class Facts:
                     return self._stands_by(path)
 
                 return [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
-            case Kind.PROBE | Kind.MEM | Kind.LIST:
+            case Kind.MEM | Kind.LIST:
                 raise NotImplementedError(artifact.kind)
             case _:
                 assert_never(artifact.kind)
@@ -315,10 +365,16 @@ class Facts:
             return {}
         found = {}
         for reading in readings:
-            owner = None if reading.how == "env" else self.graph.owner(reading.path)
+            owner = self._owner(reading)
             if owner is not None and owner != number:
                 found[reading.member] = self.graph.wavefile.steps[owner].name
         return found
+
+    def _owner(self, reading: Reading) -> int | None:
+        if reading.of_file:
+            return self.graph.owner(reading.path)
+        owners = self.graph.owners.makers(reading.artifact) if reading.artifact is not None else ()
+        return owners[0] if owners else None
 
 
 def output_reading(step: Step, member: str) -> Reading:
@@ -326,6 +382,8 @@ def output_reading(step: Step, member: str) -> Reading:
     if member.endswith("/"):
         return Reading(member, member.rstrip("/"), "folder")
     for artifact in step.outputs:
+        if artifact.kind is Kind.PROBE and artifact.text == member:
+            return Reading(member, member, "probe", artifact=artifact)
         if artifact.digest is not Digest.BYTES and covers(artifact, member):
             how, argument = how_read(artifact)
             return Reading(member, member, how, argument, artifact)

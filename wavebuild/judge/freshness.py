@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from wavebuild.declare.model import Age, Calendar
 from wavebuild.judge.ages import is_too_old
+from wavebuild.judge.digest import UNASKED
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
@@ -38,7 +39,7 @@ class Now:
 
     ``inputs`` and ``gate_inputs``: member → digest. ``outputs``: digest of every member that a
     kept trace names, None where nothing stands. ``makers``: member → the step that owns it.
-    Times in epoch seconds.
+    In place of a digest stands UNASKED where a command must be asked first. Times in epoch seconds.
     """
 
     action: Mapping[str, str]
@@ -73,27 +74,44 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Something it reads may still be remade in this build."""
+    """Something it reads may still be remade in this build, or must be ``unasked`` no more."""
 
     makers: tuple[str, ...]
+    unasked: tuple[str, ...] = ()
 
 
 Verdict = Fresh | Stale | Undecided
 
 
 def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
-    """Fresh if a kept trace (newest first) matches in everything, else Stale with all its reasons."""
-    gate_only = None
+    """Fresh if a kept trace (newest first) matches in everything, else Stale with all its reasons.
+
+    Undecided if one matches in everything that is known.
+    """
+    gate_only, undecided = None, None
     for trace in traces:
         differences = reasons(now, trace)
         first = next(differences, None)
         if first is None:
-            return Fresh(trace)
+            unknown = unasked(now, trace)
+            if not unknown:
+                return Fresh(trace)
+            undecided = undecided or Undecided((), unknown)
+            continue
         if gate_only is None and isinstance(first, GateChanged) and _only_gate(differences):
             gate_only = trace
+    if undecided is not None:
+        return undecided
     nearest = nearest_trace(now, traces)
     found = tuple(reasons(now, nearest)) if nearest else (*_standing(now), NeverRan())
     return Stale(found, gate_only)
+
+
+def unasked(now: Now, trace: Trace | None = None) -> tuple[str, ...]:
+    """The members whose values must be asked for; ``trace``: of the outputs those that it names."""
+    outputs = now.outputs if trace is None else {member: now.outputs.get(member) for member in trace.outputs}
+    given: tuple[Mapping[str, str | None], ...] = (now.inputs, now.gate_inputs, outputs)
+    return tuple(dict.fromkeys(member for of in given for member, digest in of.items() if digest == UNASKED))
 
 
 def nearest_trace(now: Now, traces: Sequence[Trace]) -> Trace | None:
@@ -123,7 +141,7 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
         stands = now.outputs.get(member)
         if stands is None:
             yield OutputMissing(member)
-        elif stands != was:
+        elif stands not in (was, UNASKED):
             yield OutputEdited(member, was, stands)
     if trace.void:
         yield FailedBefore()
@@ -164,7 +182,7 @@ def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[s
     if was == now:
         return
     for name, value in now.items():
-        if was.get(name) != value:
+        if was.get(name) != value and not (value == UNASKED and name in was):
             yield name, was.get(name), value
     for name, value in was.items():
         if name not in now:

@@ -133,6 +133,13 @@ class Upstream:
     makers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """It is not known yet: a question starts no command, and only one can tell what these are (undecided)."""
+
+    members: tuple[str, ...]
+
+
 Reason = (
     NeverRan
     | Forced
@@ -152,4 +159,5 @@ Reason = (
     | OutputEdited
     | Unclaimed
     | Upstream
+    | Unasked
 )

@@ -13,7 +13,7 @@ from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.graph import covers
 from wavebuild.judge.ages import held_until
 from wavebuild.judge.facts import Facts, Read
-from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge
+from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge, unasked
 from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import OutputEdited, OutputMissing, Reason, Unclaimed
 from wavebuild.judge.trace import Made, Trace
@@ -79,7 +79,15 @@ class Waits:
     renew: bool
 
 
-Standing = Keeps | Frozen | Held | Runs | Rechecks | Stops | Waits
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Commands must be asked first: nothing that is known speaks for a run, and ``members`` may."""
+
+    now: Now
+    members: tuple[str, ...]
+
+
+Standing = Keeps | Frozen | Held | Runs | Rechecks | Stops | Waits | Unsure
 
 
 def stand(
@@ -123,8 +131,8 @@ def stand(
                 if step.on_edit == "fail":
                     return Stops("edited", edited.stops, _both(edited.reasons, reasons))
             return Runs(now, reasons, (*edited.all, *unclaimed))
-        case Undecided():
-            raise AssertionError("a judged step is decided")
+        case Undecided(unasked=members):
+            return Unsure(now, members) if until is None else Held(until, ())
         case _:
             assert_never(verdict)
 
@@ -165,7 +173,8 @@ def _adopted(
     facts: Facts, step: Step, now: Now, known: Mapping[str, Made], edited: _Edited, reasons: tuple[Reason, ...]
 ) -> Standing:
     """``on_edit: adopt``: what stands is the result. Where an output is missing as well, the person decides."""
-    outputs = {member: facts.output_digest(step, member) for member in facts.outputs(step) if member in known}
+    files = {member: facts.output_digest(step, member) for member in facts.outputs(step) if member in known}
+    outputs = files | facts.things(step)
     why = _both(edited.reasons, reasons)
     if _missing(step, outputs):
         return Stops("edited", edited.stops, why)
@@ -177,12 +186,16 @@ def _adopted(
 
 def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Standing:
     """The outputs are the person's: sources, judged by the checks alone."""
-    stands = {
+    stands = facts.things(step) | {
         member: digest for member in facts.outputs(step) if (digest := facts.output_digest(step, member)) is not None
     }
-    for artifact in step.outputs:
+    for artifact in step.file_outputs:
         if not artifact.optional and not any(covers(artifact, member.rstrip("/")) for member in stands):
             return Waits(renew=False)
+    if members := unasked(replace(now, outputs=stands)):
+        return Unsure(now, members)
+    if any(not artifact.covers_files and artifact.text not in stands for artifact in step.outputs):
+        return Waits(renew=False)
     last = traces[0] if traces else None
     if last is not None and last.outputs == stands:
         if last.inputs != now.inputs and last.action == now.action:
@@ -237,12 +250,12 @@ def _is_as_made(facts: Facts, step: Step, member: str, digest: str, made: Made, 
     """Whether its bytes are in the record of some run, also if the Wavefile says since how else to compare them."""
     if made.by_hand:
         return False
+    raws = {made.raw, *(trace.raw.get(member, "") for trace in traces)} - {""}
+    if raws and facts.raw_digest(member) in raws:
+        return True
     recorded = [made.digest, *(trace.outputs[member] for trace in traces if member in trace.outputs)]
     if digest in recorded:
-        if facts.how_compared(step, member) in ("made", "folder", "stat"):
-            return True
-        raws = {made.raw, *(trace.raw.get(member, "") for trace in traces)} - {""}
-        return not raws or facts.raw_digest(member) in raws
+        return not raws or facts.how_compared(step, member) in ("made", "folder", "stat")
     return any(facts.is_as_recorded(member, before) for before in recorded)
 
 

@@ -29,10 +29,11 @@ from wavebuild.judge.reasons import (
     Reason,
     TakenAsChanged,
     TooOld,
+    Unasked,
     Unclaimed,
     Upstream,
 )
-from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Waits
+from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
 from wavebuild.plan.model import Foreseen, PlanWord
 from wavebuild.plan.order import waves
 
@@ -68,6 +69,8 @@ def _foreseen(graph: Graph, number: int, standing: Standing, found: Mapping[int,
             return Foreseen(PlanWord.FRESH, reasons)
         case Keeps() | Held():
             verdict: Verdict = Fresh(None)
+        case Unsure(members=members):
+            verdict = Undecided((), members)
         case Runs(reasons=reasons):
             verdict = Stale(reasons)
         case Rechecks(reasons=reasons, of=of):
@@ -91,8 +94,10 @@ def _decided(verdict: Verdict, open_makers: frozenset[str]) -> Verdict:
             if lasting and gate_only is None:
                 return Stale(lasting)
             return Undecided(tuple(sorted(open_makers)))
-        case Fresh() | Undecided():
+        case Fresh():
             return Undecided(tuple(sorted(open_makers)))
+        case Undecided(unasked=unasked):
+            return Undecided(tuple(sorted(open_makers)), unasked)
         case _:
             assert_never(verdict)
 
@@ -102,7 +107,7 @@ def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
     match reason:
         case InputChanged(maker=maker) | InputAdded(maker=maker) | InputRemoved(maker=maker):
             return maker not in open_makers
-        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack():
+        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked():
             return False
         case (
             NeverRan()
@@ -127,8 +132,9 @@ def _word(verdict: Verdict, open_makers: tuple[str, ...]) -> Foreseen:
             return Foreseen(PlanWord.FRESH)
         case Stale(reasons, gate_only):
             return Foreseen(PlanWord.RUN if gate_only is None else PlanWord.RECHECK, reasons)
-        case Undecided():
-            return Foreseen(PlanWord.MAYBE, (Upstream(open_makers),), open_makers)
+        case Undecided(unasked=unasked):
+            upstream = (Upstream(open_makers),) if open_makers else ()
+            return Foreseen(PlanWord.MAYBE, (*upstream, *((Unasked(unasked),) if unasked else ())), open_makers)
         case _:
             assert_never(verdict)
 

@@ -191,7 +191,7 @@ def _from_root(graph: Graph, word: str, folder: str) -> str | None:
 def _owner_of_text(graph: Graph, path: str) -> int | None:
     """The step with an output of just this spelling: the directory itself, or the glob."""
     for number, step in enumerate(graph.wavefile.steps):
-        if any(output.path == path for output in step.outputs):
+        if any(output.path == path for output in step.file_outputs):
             return number
     return None
 
@@ -214,7 +214,7 @@ def _known(graph: Graph, folder: str, commands: Sequence[str]) -> Iterator[str]:
     for step in graph.wavefile.steps:
         if step.title:
             yield step.title
-        for output in step.outputs:
+        for output in step.file_outputs:
             yield posixpath.relpath(output.path, folder) if folder else output.path
         labels |= {f"tag:{tag}": None for tag in step.tags}
         labels |= {f"phase:{step.phase}": None} if step.phase else {}

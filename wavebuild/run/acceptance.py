@@ -36,7 +36,7 @@ def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, bega
         globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
         standing_by = [m for m in outputs if m not in known and m != chosen and any(covers(g, m) for g in globs)]
         outputs = {member: digest for member, digest in outputs.items() if member not in standing_by}
-    for artifact in step.outputs:
+    for artifact in step.file_outputs:
         if not artifact.optional and not any(covers(artifact, member.rstrip("/")) for member in outputs):
             raise mistake(
                 "missing-output",
@@ -53,7 +53,7 @@ def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, bega
         gate=dict(now.gate),
         inputs=dict(now.inputs),
         gate_inputs=dict(now.gate_inputs),
-        outputs=outputs,
+        outputs=outputs | facts.things(step),
         by_touch=True,
         by_hand=tuple(sorted(member for member in outputs if is_by_hand(facts, member, outputs[member], known))),
         raw=facts.raw_digests(step, outputs),

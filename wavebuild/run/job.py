@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """An argument list to be run, and how to show it."""
+    """An argument list to be run; ``stdout``: the file that takes its standard output instead of the log."""
 
     argv: tuple[str, ...]
+    stdout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wavebuild import disk
-from wavebuild.declare.model import Argument, Artifact, Call, Kind, Manual, Run, Step, Text
+from wavebuild.declare.model import Argument, Artifact, Call, Kind, Manual, Run, ShellName, Step, Text
 from wavebuild.declare.templates import render, render_known, render_value
 from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
@@ -88,7 +88,8 @@ def _commands(
     root = invocation.root
     match action:
         case Run(scripts):
-            return [_shell(invocation, this.step, render(script, names), log) for script in scripts]
+            start = shell_start(this.step.shell, dict(this.step.env), invocation.environ)
+            return [shell_command(start, render(script, names), log) for script in scripts]
         case Call(module, function, arguments):
             given = {name: _filled(value, names) for name, value in arguments}
             folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), root)))
@@ -98,21 +99,23 @@ def _commands(
             assert_never(action)
 
 
-def _shell(invocation: Invocation, step: Step, script: str, log: str) -> Shell:
-    start = _shell_start(invocation, step)
+def shell_command(start: Sequence[str], script: str, log: str, stdout: str = "") -> Shell:
+    """The command that gives a script to a shell; a long one goes to a file beside the log."""
     if len(os.fsencode(script)) < LONGEST_ARGUMENT:
-        return Shell((*start, script))
+        return Shell((*start, script), stdout)
     digest = hashlib.sha256(os.fsencode(script)).hexdigest()[:16]
     file = f"{log}.{digest}.sh"
     disk.write(file, os.fsencode(script))
-    return Shell((*start[:-1], file)) if start[-1] == "-c" else Shell((*start, script))
+    return Shell((*start[:-1], file), stdout) if start[-1] == "-c" else Shell((*start, script), stdout)
 
 
-def _shell_start(invocation: Invocation, step: Step) -> tuple[str, ...]:
-    path = dict(step.env).get("PATH", invocation.environ.get("PATH", os.defpath))
-    match step.shell:
+def shell_start(
+    shell: ShellName | tuple[str, ...], env: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What stands before the script; ``env`` goes over the caller's ``environ``."""
+    match shell:
         case "auto":
-            bash = shutil.which("bash", path=path)
+            bash = shutil.which("bash", path=env.get("PATH", environ.get("PATH", os.defpath)))
             return (bash, "-euo", "pipefail", "-c") if bash else ("sh", "-eu", "-c")
         case "bash":
             return ("bash", "-euo", "pipefail", "-c")
@@ -121,7 +124,7 @@ def _shell_start(invocation: Invocation, step: Step) -> tuple[str, ...]:
         case tuple() as words:
             return words
         case _:
-            assert_never(step.shell)
+            assert_never(shell)
 
 
 def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
@@ -132,8 +135,8 @@ def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
 
     read = this.read
     inputs = Paths(map(here, read.files), _by_name(step.inputs, read.named, here))
-    made = [(artifact.name, (artifact.path,)) for artifact in step.outputs if artifact.name]
-    outputs = Paths((here(artifact.path) for artifact in step.outputs), _by_name(step.outputs, made, here))
+    made = [(a.name, (a.path,) if a.covers_files else ()) for a in step.outputs if a.name]
+    outputs = Paths((here(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, here))
     return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": invocation.root, "step": step.name}
 
 
@@ -175,7 +178,7 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
     changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
     return (
         ("WAVEBUILD_INPUTS", _lines(this.read.files)),
-        ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in this.step.outputs])),
+        ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in this.step.file_outputs])),
         ("WAVEBUILD_CHANGED", _lines(changed)),
     )
 

@@ -10,24 +10,27 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import msgspec
 
 from wavebuild import disk
-from wavebuild.declare.model import Kind, Manual, Step
+from wavebuild.declare.model import Digest, Kind, Manual, Step
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import Graph, covers
+from wavebuild.judge.asking import Asking, Said, Why
+from wavebuild.judge.digest import Reading, memo_name
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import Stamp, stamp
-from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Waits, stand
+from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import scratch, transaction
+from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
@@ -52,6 +55,22 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Asks:
+    """The step of this number can be judged only when a command has been asked."""
+
+    number: int
+    asking: Asking
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The step of this number can be judged when what is asked for another step has been answered."""
+
+    number: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """The step of this number is to be tried again, after a delay in seconds."""
 
@@ -71,6 +90,7 @@ class _Life:
     seconds: float = 0.0
     of_this_try: float = 0.0
     command: str = ""
+    asks: list[Asking] | None = None  # what is still to be asked of what it made; None: not known yet
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
     scratch: str = ""  # its scratch folder, relative to the root
@@ -88,11 +108,13 @@ class Rebuilder:
         self._invocation = invocation
         self._tell = tell
         self._lives: dict[int, _Life] = {}
+        self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
+        self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
         self._safe_folders: set[str] = set()
 
-    def consider(self, number: int) -> Settled | Due:
-        """Judges a step whose upstream has settled: how it ended without running, or that it is due."""
+    def consider(self, number: int) -> Settled | Due | Asks | Behind:
+        """Judges a step whose upstream has settled: how it ended without running, or what is to be done for it."""
         step = self._graph.wavefile.steps[number]
         if step.is_group:
             return self._settled(step, Outcome.KEPT)
@@ -101,7 +123,7 @@ class Rebuilder:
         except WavebuildError as error:
             return self._settled(step, Outcome.FAILED, failure="input", detail=str(error))
 
-    def _consider(self, number: int, step: Step) -> Settled | Due:
+    def _consider(self, number: int, step: Step) -> Settled | Due | Asks | Behind:
         read = self._facts.read(number)
         if read.missing:
             names = ", ".join(artifact.text for artifact in read.missing)
@@ -110,6 +132,8 @@ class Rebuilder:
         forced = number in self._invocation.forced
         clock = self._invocation.clock()
         standing = stand(self._facts, number, read, traces, self._records.made(), clock, forced)
+        if wanted := to_be_asked(step, read, standing):
+            return self._ask(number, step, *wanted)
         match standing:
             case Keeps(adopt, by_hand, reasons):
                 if adopt is not None:
@@ -131,8 +155,66 @@ class Rebuilder:
                 return self._settled(step, Outcome.FAILED, failure=why, detail=ways, reasons=reasons)
             case Waits(renew):
                 return self._waiting(step, renew)
+            case Unsure():
+                raise AssertionError("what is not known is asked")
             case _:
                 assert_never(standing)
+
+    # What must be asked before a step is judged
+
+    def _ask(self, number: int, step: Step, reading: Reading, why: Why) -> Settled | Asks | Behind:
+        """Has a probe or a file's digest asked; once a build, whoever reads it."""
+        failure = self._facts.answers.failures.get(reading.member)
+        if failure is not None:
+            return self._settled(step, Outcome.FAILED, failure="probe", detail=failure)
+        name = memo_name(reading)
+        if name in self._asked_for:
+            return Behind(number, self._asked_for[name])
+        self._asked_for[name] = number
+        return Asks(number, self._facts.asking(reading, why))
+
+    def _answered(self, ended: Ended) -> Settled | Due | Asks | Behind:
+        """The command that a step waited for has ended: it is judged with what is known now."""
+        step, asking = self._graph.wavefile.steps[ended.id], self._asking.pop(ended.id)
+        self._asked_for.pop(memo_name(asking.reading), None)
+        answer = self._said(asking, ended)
+        if ended.failure == "interrupted":
+            return self._settled(step, Outcome.INTERRUPTED, failure="interrupted")
+        failure = self._facts.hear(asking, answer)
+        if failure:
+            return self._unanswered(step, ended, failure)
+        self._learn()
+        return self.consider(ended.id)
+
+    def _unanswered(self, step: Step, ended: Ended, detail: str) -> Settled:
+        log = self._log_of(step, 1)
+        return self._settled(
+            step,
+            Outcome.FAILED,
+            failure="probe",
+            detail=detail,
+            exit_code=ended.exit_code,
+            signal=_signal_name(ended.signal) if ended.signal else None,
+            tail=self._tail(log),
+            log=log,
+        )
+
+    def _said(self, asking: Asking, ended: Ended) -> Said:
+        return said(asking, ended, self._answer_path(ended.id), secrets_of(self._graph.wavefile, self._invocation))
+
+    def _asking_job(self, number: int, asking: Asking, attempt: int) -> Job:
+        step = self._graph.wavefile.steps[number].name
+        if asking.reading.how == "run":
+            self._facts.digests.about_to_ask(asking.reading)
+        log = os.path.join(self._root, log_path(self._invocation.run, step, attempt))
+        return asking_job(self._invocation, number, step, asking, log, self._answer_path(number))
+
+    def _answer_path(self, number: int) -> str:
+        return os.path.join(self._root, ".wavebuild", "asked", str(number))
+
+    def _learn(self) -> None:
+        self._records.learn(self._facts.digests.take_learned())
+        self._records.hear(self._facts.answers.take_learned())
 
     def _waiting(self, step: Step, renew: bool) -> Settled:
         text = step.action.text if isinstance(step.action, Manual) else ""
@@ -143,7 +225,7 @@ class Rebuilder:
 
     def _take(self, step: Step, trace: Trace) -> None:
         """Records what a person placed or edited as the result."""
-        self._records.learn(self._facts.digests.take_learned())
+        self._learn()
         self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
 
     def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...]) -> Trace:
@@ -155,15 +237,21 @@ class Rebuilder:
 
     # Begin
 
-    def begin(self, due: Due) -> Job | Settled:
+    def begin(self, due: Due | Asks) -> Job | Settled:
         """Records the intent, clears the way and gives the job; or how it failed before it could start."""
         step = self._graph.wavefile.steps[due.number]
+        if isinstance(due, Asks):
+            return self._begin_asking(step, due)
         began = self._invocation.clock()
         identity = f"{self._invocation.run}.{due.number}"
         life = _Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
         try:
             if due.gate_of is None and not due.adopt and step.action is not None:
                 life.attempt = self._attempt(step, due, identity)
+                for artifact in step.outputs:
+                    if artifact.kind is Kind.PROBE:
+                        self._facts.answers.forget(artifact)
+                self._learn()
                 self._records.begin(life.attempt)
                 transaction.set_aside(self._root, life.attempt)
                 self._forget(life.attempt.aside)
@@ -176,6 +264,15 @@ class Rebuilder:
             return self._give_up(step, life, Ended(due.number, "start", detail=_said(error)))
         self._lives[due.number] = life
         self._tell_started(step, life, job)
+        return job
+
+    def _begin_asking(self, step: Step, due: Asks) -> Job | Settled:
+        try:
+            job = self._asking_job(due.number, due.asking, 1)
+        except (OSError, WavebuildError) as error:
+            self._asked_for.pop(memo_name(due.asking.reading), None)
+            return self._settled(step, Outcome.FAILED, failure="probe", detail=_said(error))
+        self._asking[due.number] = due.asking
         return job
 
     def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
@@ -203,7 +300,7 @@ class Rebuilder:
             key=key(step),
             aside=aside,
             bystanders=bystanders,
-            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.outputs),
+            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
             displaced=transaction.plan_displaced(self._invocation.run, due.displaced),
             in_place=tuple(artifact.path for artifact in in_place),
             copied=copied,
@@ -221,7 +318,7 @@ class Rebuilder:
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
-        for artifact in step.outputs:
+        for artifact in step.file_outputs:
             folder = transaction.fixed_folder(artifact)
             if folder in self._safe_folders:
                 continue
@@ -255,8 +352,10 @@ class Rebuilder:
 
     # The end
 
-    def finish(self, ended: Ended) -> Settled | Again | Job:
+    def finish(self, ended: Ended) -> Settled | Again | Job | Due | Asks | Behind:
         """What becomes of a job that ended: the next job of the same step, a further try, or how it settled."""
+        if ended.id in self._asking:
+            return self._answered(ended)
         life = self._lives[ended.id]
         step = self._graph.wavefile.steps[ended.id]
         life.seconds += ended.seconds
@@ -264,9 +363,12 @@ class Rebuilder:
         if ended.leftovers:
             life.notes.append(f"it left {ended.leftovers} process(es) running: they were ended")
         try:
-            if ended.failure:
+            if life.asks:
+                if failed := self._answered_after(life, ended):
+                    return self._failed(step, life, failed)
+            elif ended.failure:
                 return self._failed(step, life, ended)
-            if not life.checking:
+            elif not life.checking:
                 if missing := self._missing_outputs(step, life):
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
                 if step.checks:
@@ -274,11 +376,41 @@ class Rebuilder:
                     job = self._job(life)
                     life.command = shown(job, self._root)
                     return job
+            if life.asks is None:
+                life.asks = list(self._asks_after(step, life))
+            if life.asks:
+                job = self._asking_job(life.due.number, life.asks[0], life.tries)
+                life.command = shown(job, self._root)
+                return job
             settled = self._succeeded(step, life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=_said(error)))
         del self._lives[ended.id]
         return settled
+
+    def _asks_after(self, step: Step, life: _Life) -> Iterator[Asking]:
+        """What must be asked of what the step has just made: its probes, and files by the digest it declares."""
+        if life.due.adopt or life.due.gate_of is not None:
+            return
+        for artifact in step.outputs:
+            if artifact.kind is Kind.PROBE:
+                yield self._facts.asking(output_reading(step, artifact.text), Why.MADE)
+            elif artifact.digest is Digest.RUN:
+                for path in made_members(self._facts.folders, artifact):
+                    reading = output_reading(step, path)
+                    if reading.how == "run" and not self._only_stands_by(life, path):
+                        self._facts.digests.forget(path)
+                        yield self._facts.asking(reading, Why.MADE)
+
+    def _answered_after(self, life: _Life, ended: Ended) -> Ended | None:
+        """Takes what was said of something the step has made; how the step failed, if it did by that."""
+        assert life.asks
+        asking = life.asks.pop(0)
+        answer = self._said(asking, ended)
+        if ended.failure == "interrupted":
+            return ended
+        failure = self._facts.hear(asking, answer)
+        return replace(ended, failure="probe", detail=failure) if failure else None
 
     def retry(self, number: int) -> Job:
         """The job of the next try of a step."""
@@ -295,7 +427,7 @@ class Rebuilder:
 
     def _missing_outputs(self, step: Step, life: _Life) -> str:
         """What it should have made and did not, as a sentence; "" if all is there."""
-        for artifact in step.outputs:
+        for artifact in step.file_outputs:
             if artifact.optional:
                 continue
             there = made_members(self._facts.folders, artifact)
@@ -321,7 +453,7 @@ class Rebuilder:
             self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
             return self._settled(step, Outcome.KEPT, life)
         if due.gate_of is not None:
-            self._records.learn(self._facts.digests.take_learned())
+            self._learn()
             gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
             again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate)
             self._records.record(key(step), again)
@@ -342,7 +474,7 @@ class Rebuilder:
             raw=self._facts.raw_digests(step, outputs),
         )
         attempt = self._with_changed_bystanders(life.attempt, outputs)
-        self._records.learn(self._facts.digests.take_learned())
+        self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result)
         if attempt.holds_files:
@@ -362,11 +494,13 @@ class Rebuilder:
                 if path in outputs or self._only_stands_by(life, path):
                     continue
                 self._refuse_outside(path)
-                self._facts.digests.forget(path.rstrip("/"))
-                digest = self._facts.digests.see(output_reading(step, path)).digest
+                reading = output_reading(step, path)
+                if reading.how != "run":  # else it has been asked since it was made
+                    self._facts.digests.forget(path.rstrip("/"))
+                digest = self._facts.digests.see(reading).digest
                 if digest is not None:
                     outputs[path] = digest
-        return outputs
+        return outputs | self._facts.things(step)
 
     def _refuse_outside(self, path: str) -> None:
         absolute = self._facts.digests.absolute(path.rstrip("/"))
@@ -397,6 +531,7 @@ class Rebuilder:
             )
             life.tries += 1
             life.of_this_try = 0.0
+            life.asks = None
             life.checking = step.action is None
             transaction.make_folders(self._root, step.outputs)
             life.stood = self._stamps(life.attempt.bystanders)
@@ -427,7 +562,7 @@ class Rebuilder:
         void = [] if interrupted else [t for t in self._records.traces(key(step)) if same_run(life.due.now, t)]
         if life.due.gate_of is not None or life.due.adopt:
             void = []
-        self._records.learn(self._facts.digests.take_learned())
+        self._learn()
         result = self._result(step, life, outcome, ended)
         self._records.fail(key(step), life.attempt.id, result, void)
         self._lives.pop(life.due.number, None)
@@ -439,8 +574,6 @@ class Rebuilder:
 
     def _end_of_failure(self, step: Step, life: _Life, ended: Ended, outcome: Outcome) -> Settled:
         log = self._log(step, life)
-        tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
-        lines = tail.decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
         return self._settled(
             step,
             outcome,
@@ -449,12 +582,19 @@ class Rebuilder:
             detail=ended.detail,
             exit_code=ended.exit_code,
             signal=_signal_name(ended.signal) if ended.signal else None,
-            tail=tuple(lines),
+            tail=self._tail(log),
             log=log,
         )
 
+    def _tail(self, log: str | None) -> tuple[str, ...]:
+        tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
+        return tuple(tail.decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
+
     def _log(self, step: Step, life: _Life) -> str | None:
-        path = log_path(self._invocation.run, step.name, life.tries)
+        return self._log_of(step, life.tries)
+
+    def _log_of(self, step: Step, attempt: int) -> str | None:
+        path = log_path(self._invocation.run, step.name, attempt)
         return path if os.path.exists(os.path.join(self._root, path)) else None
 
     def _result(self, step: Step, life: _Life, outcome: Outcome, ended: Ended | None) -> Result:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from wavebuild.judge.asking import Answer
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Made, Trace
@@ -90,6 +91,9 @@ class Records(Protocol):
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
         """Digests to be written with the next deed."""
+
+    def hear(self, answers: Mapping[str, Answer]) -> None:
+        """Answers of probes to be written with the next deed."""
 
     def begin(self, attempt: Attempt) -> None:
         """The intent, before the first file is touched."""

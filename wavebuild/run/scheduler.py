@@ -17,19 +17,23 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.rebuilder import Again, Due
+from wavebuild.run.rebuilder import Again, Asks, Behind, Due
 
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
+
+
+Considered = Settled | Due | Asks | Behind
+"""How a step ended without running; that a job of it is due; or behind which step it is considered again."""
 
 
 class Judge(Protocol):
     """Whoever knows a step's life; ``run.rebuilder.Rebuilder`` is the real one."""
 
-    def consider(self, number: int) -> Settled | Due: ...
+    def consider(self, number: int) -> Considered: ...
 
-    def begin(self, due: Due) -> Job | Settled: ...
+    def begin(self, due: Due | Asks) -> Job | Settled: ...
 
-    def finish(self, ended: Ended) -> Settled | Again | Job: ...
+    def finish(self, ended: Ended) -> Again | Job | Considered: ...
 
     def retry(self, number: int) -> Job: ...
 
@@ -85,7 +89,8 @@ class Scheduler:
         self._open_wave = 0
         self._to_consider: list[tuple[tuple[float, ...], int]] = []
         self._held_back: list[int] = []  # their upstream has settled, their wave has not begun
-        self._due: list[tuple[tuple[float, ...], int, Due]] = []
+        self._due: list[tuple[tuple[float, ...], int, Due | Asks]] = []
+        self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
         self._later: list[tuple[float, int]] = []  # further tries: when, which
         self._running: dict[int, dict[str, int]] = {}
         self._used: dict[str, int] = {}
@@ -131,14 +136,22 @@ class Scheduler:
         if culprits:
             self._block(number, culprits)
             return
-        found = self._judge.consider(number)
+        self._take_up(number, self._judge.consider(number))
+
+    def _take_up(self, number: int, found: Considered) -> None:
         match found:
             case Settled():
                 self._settle(number, found)
-            case Due():
+            case Due() | Asks():
                 heapq.heappush(self._due, (self._course.first[number], number, found))
+            case Behind(other=other):
+                self._behind.setdefault(other, []).append(number)
             case _:
                 assert_never(found)
+
+    def _free_those_behind(self, number: int) -> None:
+        for other in self._behind.pop(number, ()):
+            heapq.heappush(self._to_consider, (self._course.first[other], other))
 
     def _culprits(self, number: int) -> tuple[str, ...]:
         """The upstream steps that stop this one: all that must hold before it does not."""
@@ -171,7 +184,7 @@ class Scheduler:
             self._start(*started)
         return started is not None
 
-    def _start(self, due: Due, wanted: dict[str, int]) -> None:
+    def _start(self, due: Due | Asks, wanted: dict[str, int]) -> None:
         job = self._judge.begin(due)
         if isinstance(job, Settled):
             self._settle(due.number, job)
@@ -207,16 +220,17 @@ class Scheduler:
         if ended.failure == "worker died" and self._interrupts():
             ended = replace(ended, failure="interrupted")  # a signal to all of us reached the worker as well
         after = self._judge.finish(ended)
-        if self._interrupts() and not isinstance(after, Settled):
+        if self._interrupts() and isinstance(after, Job | Again):
             after = self._judge.drop(ended.id)  # no further try, no checks: the build is being stopped
         match after:
             case Job():
                 self._submit(after)
             case Again(number, delay):
                 heapq.heappush(self._later, (time.monotonic() + delay, number))
-            case Settled():
+            case Settled() | Due() | Asks() | Behind():
                 self._give_back(ended.id)
-                self._settle(ended.id, after)
+                self._free_those_behind(ended.id)
+                self._take_up(ended.id, after)
             case _:
                 assert_never(after)
 
@@ -224,6 +238,7 @@ class Scheduler:
 
     def _settle(self, number: int, settled: Settled) -> None:
         self.settled[number] = settled
+        self._free_those_behind(number)
         self._tell(StepSettled(self._course.run, time.time(), settled))
         if settled.outcome is Outcome.FAILED and not self._course.keep_going:
             self._stopped = True

@@ -201,19 +201,20 @@ class Hands:
         env = os.environ | given
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
         os.chdir(job.cwd)
-        process = os.posix_spawn(
-            executable,
-            command.argv,
-            env,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, self._null, 0),
-                (os.POSIX_SPAWN_DUP2, log, 1),
-                (os.POSIX_SPAWN_DUP2, log, 2),
-            ],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=self._defaults,
-        )
+        with _taken(command.stdout, log) as output:
+            process = os.posix_spawn(
+                executable,
+                command.argv,
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, self._null, 0),
+                    (os.POSIX_SPAWN_DUP2, output, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=self._defaults,
+            )
         self._note(process)
         return process
 
@@ -426,6 +427,19 @@ class Spool:
         if self.handle != self._spare:
             os.close(self.handle)
         self.handle = -1
+
+
+@contextlib.contextmanager
+def _taken(path: str, log: int) -> Iterator[int]:
+    """Where a command's standard output goes: an empty file of this path, or the log if there is none."""
+    if not path:
+        yield log
+        return
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _appended(path: str) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.judge.asking import Answer
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Made, Trace
@@ -39,6 +40,7 @@ create table if not exists digests (
     dev integer, ino integer, size integer, mtime integer, ctime integer, beyond blob,
     digest text
 ) without rowid;
+create table if not exists probes (member text primary key, definition text, digest text, asked real) without rowid;
 create table if not exists attempts (id text primary key, step text, done integer, data blob) without rowid;
 create table if not exists runs (
     run text primary key, began real, seconds real, exit_code integer, jobs integer, schedule text, command text
@@ -73,6 +75,7 @@ class State:
         self._digests: dict[str, tuple[Stamp, str]] | None = None
         self._last: dict[str, Result] | None = None
         self._pending: dict[str, tuple[Stamp, str]] = {}
+        self._answers: dict[str, Answer] = {}  # to be written
 
     # What is known
 
@@ -106,6 +109,18 @@ class State:
                 for name, dev, ino, size, mtime, ctime, beyond, digest in rows
             }
         return self._digests
+
+    def answers(self) -> dict[str, Answer]:
+        """What probes said last, by member."""
+        if not self._has("probes"):
+            return {}
+        rows = self._handle.execute("select member, definition, digest, asked from probes")
+        return {restored(member): Answer(*answer) for member, *answer in rows}
+
+    def _has(self, table: str) -> bool:
+        """Whether the state has a table; one that an earlier wavebuild wrote, and that is only read, may lack it."""
+        found = self._handle.execute("select 1 from sqlite_master where type = 'table' and name = ?", (table,))
+        return found.fetchone() is not None
 
     def attempts(self) -> list[tuple[Attempt, bool]]:
         """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
@@ -199,9 +214,14 @@ class State:
         """Digests to be written with the next record."""
         self._pending.update(learned)
 
+    def hear(self, answers: Mapping[str, Answer]) -> None:
+        """Answers of probes to be written with the next record."""
+        self._answers.update(answers)
+
     def begin(self, attempt: Attempt) -> None:
         """The intent of an attempt, before the first file is touched."""
         with self._writing(f"as step {attempt.step} began"):
+            self._write_pending()
             self._write_attempt(attempt, done=False)
 
     def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
@@ -291,7 +311,7 @@ class State:
 
     def flush(self) -> None:
         """Writes what was only learned."""
-        if self._pending:
+        if self._pending or self._answers:
             with self._writing():
                 self._write_pending()
 
@@ -375,6 +395,12 @@ class State:
                 ],
             )
             self._pending = {}
+        if self._answers:
+            self._handle.executemany(
+                "insert or replace into probes values (?, ?, ?, ?)",
+                [(storable(member), a.definition, a.digest, a.asked) for member, a in self._answers.items()],
+            )
+            self._answers = {}
 
 
 def open_journal(path: str) -> State | None:
@@ -454,6 +480,7 @@ def _read_through(state: State) -> State:
     """Whatever is damaged shows now, not when a step has run."""
     state.made()
     state.digests()
+    state.answers()
     state.attempts()
     state.last_results()
     state.durations()

@@ -51,7 +51,7 @@ LATER_VALUED = frozenset(
     }
 )
 LATER = LATER_VALUED | {
-    *("--no-cache", "--audit", "--ask", "--paranoid", "--no-watcher", "--daemon"),
+    *("--no-cache", "--audit", "--paranoid", "--no-watcher", "--daemon"),
     *("--orphans", "--state", "--race", "--allow-outside"),
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})

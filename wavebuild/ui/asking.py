@@ -26,11 +26,12 @@ Mode = Literal["build", "plan", "question", "touch"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which project, seen from where: the flags that every command has."""
+    """Which project, seen from where: the flags that every command has; ``ask``: questions may run probes."""
 
     directories: Sequence[str] = ()
     file: str | None = None
     overrides: Sequence[str] = ()
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         changed=tuple(how.changed),
         unchanged=tuple(how.unchanged),
         wait=waiting(how.wait),
+        ask=where.ask,
         commands=COMMANDS,
         command_line=shlex.join(("wavebuild", *caller.argv)),
     )

@@ -29,6 +29,7 @@ Changed = Annotated[list[str] | None, typer.Option("-W", metavar="PATH", help="A
 Unchanged = Annotated[list[str] | None, typer.Option("-o", metavar="PATH", help="As if PATH had not changed.")]
 Steps = Annotated[list[str], typer.Argument(metavar="STEP...", show_default=False)]
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGETS]...", show_default=False)]
+Ask = Annotated[bool, typer.Option("--ask", help="Run probes where the answer depends on them.")]
 Subjects = Annotated[list[str], typer.Argument(metavar="PATH|STEP...", show_default=False)]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -103,6 +104,7 @@ def build(
         str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
     ] = None,
     as_json: AsJson = False,
+    ask: Ask = False,
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
@@ -113,7 +115,7 @@ def build(
     return commands.build(
         ctx.obj,
         targets or [],
-        Where(directories or (), file, overrides or ()),
+        Where(directories or (), file, overrides or (), ask),
         How(
             jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
         ),
@@ -143,6 +145,7 @@ def plan(
     changed: Changed = None,
     unchanged: Unchanged = None,
     as_json: AsJson = False,
+    ask: Ask = False,
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
@@ -150,7 +153,7 @@ def plan(
     color: Color = "auto",
 ) -> int:
     """What will run: waves, reasons, times, critical path."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), ask)
     how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
     return commands.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
@@ -165,6 +168,7 @@ def status(
     changed: Changed = None,
     unchanged: Unchanged = None,
     as_json: AsJson = False,
+    ask: Ask = False,
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
@@ -172,7 +176,7 @@ def status(
     color: Color = "auto",
 ) -> int:
     """What ran: a line a step, its verdict and its last run."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), ask)
     show = Show(verbose=verbose, json=as_json, color=color)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
@@ -185,6 +189,7 @@ def explain(
     changed: Changed = None,
     unchanged: Unchanged = None,
     as_json: AsJson = False,
+    ask: Ask = False,
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
@@ -192,7 +197,7 @@ def explain(
     color: Color = "auto",
 ) -> int:
     """Why a step is what it is: the chain of causes to the root."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), ask)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 

@@ -30,6 +30,7 @@ from wavebuild.judge.reasons import (
     Reason,
     TakenAsChanged,
     TooOld,
+    Unasked,
     Unclaimed,
     Upstream,
 )
@@ -93,6 +94,8 @@ def reason_text(reason: Reason) -> str:
             return f"{listed(reason.members)} in the way: no step made it"
         case Upstream():
             return f"depends on what {listed(reason.makers)} will make"
+        case Unasked():
+            return f"{listed(reason.members)} must be asked (--ask)"
         case _:
             assert_never(reason)
 
@@ -110,7 +113,7 @@ def reason_artifact(reason: Reason) -> str | None:
             return reason.part
         case NeverRan() | Forced() | Always() | TooOld() | BeforePeriod() | HeldBack():
             return None
-        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream():
+        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream() | Unasked():
             return None
         case _:
             assert_never(reason)
@@ -138,6 +141,7 @@ def reason_makers(reason: Reason) -> tuple[str, ...]:
             | OutputMissing()
             | OutputEdited()
             | Unclaimed()
+            | Unasked()
         ):
             return ()
         case _:
@@ -166,6 +170,7 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
             | OutputMissing()
             | Unclaimed()
             | Upstream()
+            | Unasked()
         ):
             return None, None
         case _:
