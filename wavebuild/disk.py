@@ -189,6 +189,22 @@ def write_atomic(path: str, data: bytes) -> None:
     os.rename(part, path)
 
 
+def write_new(path: str, data: bytes) -> None:
+    """A file that was not there: whole or not at all. Raises FileExistsError if something stands at the path."""
+    part = f"{path}.{os.getpid()}.part"
+    write(part, data)
+    try:
+        os.link(part, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # A file system without hard links: the name is taken first, then filled.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        os.rename(part, path)
+    finally:
+        remove(part)
+
+
 def write(path: str, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:

@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 
 from wavebuild.declare.model import Artifact, Kind, Range, Run, Step, Text, Wavefile
 from wavebuild.declare.said import Layer, Said
-from wavebuild.engine import BuildResult, Cleaned, Explanation, History, LogFile, Portrait, Request, StatusLine
+from wavebuild.engine import (
+    BuildResult,
+    Cleaned,
+    Conversion,
+    Explanation,
+    History,
+    LogFile,
+    Portrait,
+    Request,
+    StatusLine,
+)
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import PastResult, RunOnRecord, Shown
 from wavebuild.errors import Place, Problem
@@ -295,6 +305,11 @@ class FakeEngine:
     def show(self, request: Request, step: str) -> Portrait | tuple[str, ...]:
         self._note(f"show {step}", request)
         return a_portrait() if step == "b" else (f"{step}@x", f"{step}@y")
+
+    def convert(self, request: Request, file: str, output: str | None = None) -> Conversion:
+        self._note(f"convert {file} {output}", request)
+        path = None if output == "-" else output or "Wavefile"
+        return Conversion("steps: {a: {run: make a}}\n", path, 1, self.problems)
 
     @property
     def deeds(self) -> list[str]:

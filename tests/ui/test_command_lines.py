@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.ui.samples import FakeEngine, called, graph_of, step
-from wavebuild.errors import mistake
+from wavebuild.errors import Place, Problem, mistake
 from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, VALUED, arranged, is_valued
 from wavebuild.ui.caller import cores
 
@@ -108,6 +108,9 @@ TMP = "/tmp"
         ("clean -n", "clean dry", {"targets": ()}),
         ("check", "check", {}),
         ("-f x check", "check", {"file": "x"}),
+        ("import build.ninja", "convert build.ninja None", {}),
+        ("-C tmp import dvc.yaml -o -", "convert dvc.yaml -", {"directory": TMP}),
+        ("import -o W.yaml a=b.ninja", "convert a=b.ninja W.yaml", {"overrides": ()}),
     ],
 )
 def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted: dict[str, Any]) -> None:
@@ -148,6 +151,10 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("log", "Missing argument"),
         ("log a b", "one STEP"),
         ("accept", "Missing argument"),
+        ("import", "Missing argument"),
+        ("import a b", "one FILE"),
+        ("import a -o", "-o needs a value"),
+        ("-f x import a", "No such option: -f"),
         ("list app", "unexpected extra argument"),
         ("graph --upstream nosuch", "there is no step 'nosuch'"),
         ("graph --format svg", "svg"),
@@ -312,3 +319,18 @@ def test_a_command_in_the_place_of_a_target_is_told_what_to_write(line: str, hin
     refused = called(*line.split(), engine=FakeEngine(raises=unknown))
 
     assert refused.err.splitlines() == [f"wavebuild: '{word}' is not a step", f"    {hint}"]
+
+
+def test_an_import_says_on_stderr_what_it_wrote_and_what_it_could_not_carry() -> None:
+    """The answer on stdout is the Wavefile alone, and only when it is asked for."""
+    left = (Problem("not-carried", "the terminal", Place("build.ninja", 3, 1), severity="warning"),)
+
+    written = called("import", "build.ninja", engine=FakeEngine(problems=left))
+    printed = called("import", "build.ninja", "-o", "-", engine=FakeEngine(problems=left))
+
+    assert written.out == ""
+    assert written.err.splitlines() == [
+        "build.ninja:3:1: warning: the terminal",
+        "Wavefile: 1 step from build.ninja; not carried over: 1, listed in its head",
+    ]
+    assert (printed.out, printed.err) == ("steps: {a: {run: make a}}\n", "build.ninja:3:1: warning: the terminal\n")

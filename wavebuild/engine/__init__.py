@@ -15,6 +15,7 @@ from wavebuild.engine.values import (
     BuildResult,
     Cause,
     Cleaned,
+    Conversion,
     Explanation,
     History,
     LastRun,
@@ -34,6 +35,7 @@ __all__ = [
     "BuildResult",
     "Cause",
     "Cleaned",
+    "Conversion",
     "Explanation",
     "History",
     "LastRun",
@@ -45,6 +47,7 @@ __all__ = [
     "build",
     "check",
     "clean",
+    "convert",
     "explain",
     "forget",
     "freeze",
@@ -180,3 +183,10 @@ def clean(request: Request, dry: bool) -> Cleaned:
     from wavebuild.engine import hands
 
     return hands.clean(request, dry)
+
+
+def convert(request: Request, file: str, output: str | None = None) -> Conversion:
+    """Writes a Wavefile from a foreign build file, never over one; ``-`` writes none, the text is in the answer."""
+    from wavebuild.engine import importing
+
+    return importing.convert(request, file, output)

@@ -114,6 +114,16 @@ class LogFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """A foreign build file as a Wavefile."""
+
+    text: str
+    path: str | None  # where it was written, as seen from the caller's folder
+    steps: int
+    left: tuple[Problem, ...]  # what could not be carried over
+
+
+@dataclass(frozen=True, slots=True)
 class Cleaned:
     removed: tuple[str, ...]  # members removed, or that would be
     kept: tuple[tuple[str, str], ...]  # member, why it stays

@@ -29,10 +29,11 @@ COMMANDS = (
     "forget",
     "show",
     "history",
+    "import",
 )
 LATER_COMMANDS = (
     *("watch", "report"),
-    *("cache", "mem", "doctor", "init", "import"),
+    *("cache", "mem", "doctor", "init"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
 VALUED = frozenset(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wavebuild.engine import (
         BuildResult,
         Cleaned,
+        Conversion,
         Explanation,
         History,
         LogFile,
@@ -65,6 +66,8 @@ class Deeds(Protocol):
     def history(self, request: Request, step: str | None, most: int) -> History: ...
 
     def show(self, request: Request, step: str) -> Portrait | tuple[str, ...]: ...
+
+    def convert(self, request: Request, file: str, output: str | None = None) -> Conversion: ...
 
 
 def wavebuild_engine() -> Deeds:

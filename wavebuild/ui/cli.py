@@ -405,6 +405,21 @@ def schema(
     return commands.schema(ctx.obj, where, events, _bare(ctx))
 
 
+@app.command(name="import")
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[list[str], typer.Argument(metavar="FILE", show_default=False)],
+    output: Annotated[
+        str | None, typer.Option("-o", metavar="FILE", help="The Wavefile to write; - prints it.")
+    ] = None,
+    directories: Directories = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """A Wavefile from dvc.yaml or build.ninja; never overwrites."""
+    return commands.import_file(ctx.obj, file, output, Where(directories or ()), Show(verbose=verbose, color=color))
+
+
 def _bare(ctx: typer.Context) -> str | None:
     bare: str | None = ctx.meta.get(BARE)
     return bare

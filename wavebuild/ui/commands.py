@@ -416,6 +416,21 @@ def clean(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: 
     return 0
 
 
+def import_file(caller: Caller, words: Sequence[str], output: str | None, where: Where, show: Show) -> int:
+    from wavebuild.ui.escapes import escaped
+    from wavebuild.ui.words import counted
+
+    file = _the_one(words, "import needs one FILE")
+    done = caller.engine().convert(request_of(caller, where, ()), file, output)
+    caller.say(problem_lines(done.left, ()))
+    if done.path is None:
+        caller.put(done.text)
+    else:
+        left = f"; not carried over: {len(done.left)}, listed in its head" if done.left else ""
+        caller.say([escaped(f"{done.path}: {counted(done.steps, 'step')} from {file}{left}")])
+    return 0
+
+
 # what they share
 
 

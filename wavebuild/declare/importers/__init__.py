@@ -5,11 +5,12 @@ It does not know whether what is written loads: the engine tries that before any
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wavebuild.declare.importers.writing import Writable
-from wavebuild.errors import Problem
+from wavebuild.errors import Place, Problem, mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,47 @@ class Imported:
     document: Mapping[str, Writable]
     left: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A file to import: where it lies, how the person named it, and the folder of the Wavefile to be."""
+
+    path: str  # absolute
+    shown: str
+    root: str  # absolute; the folder of the file, or one above it
+
+
+def imported(foreign: Foreign) -> Imported:
+    """What a foreign file becomes; which tool it belongs to is told by its name.
+
+    Raises WavebuildError when it cannot be read as what it is, OSError when it cannot be read at all.
+    """
+    name = os.path.basename(foreign.path)
+    if name.endswith(".ninja"):
+        from wavebuild.declare.importers import ninja
+
+        return ninja.imported(foreign)
+    if name == "dvc.yaml":
+        from wavebuild.declare.importers import dvc
+
+        if foreign.root != os.path.dirname(foreign.path):
+            raise mistake("bad-output", "the Wavefile of a dvc.yaml lies beside it", Place(foreign.shown))
+        return dvc.imported(foreign.path)
+    if name.endswith((".yaml", ".yml")) and _has_stages(foreign):
+        raise mistake("not-yet", "a pipeline with `stages:` is not of this version yet", Place(foreign.shown))
+    remedy = "known are dvc.yaml, build.ninja, and other names that end in .ninja"
+    raise mistake("not-importable", "whose file this is cannot be told from its name", Place(foreign.shown), remedy)
+
+
+def _has_stages(foreign: Foreign) -> bool:
+    from wavebuild import disk
+    from wavebuild.declare import syntax
+    from wavebuild.declare.source import Problems, Unreadable
+
+    text = syntax.decoded(disk.read_regular(foreign.path, syntax.MAX_BYTES), foreign.shown)
+    try:
+        value = syntax.parse(text, Problems(foreign.shown, text))
+    except Unreadable:
+        return False
+    return isinstance(value, syntax.Table) and "stages" in value.entries
