@@ -22,6 +22,7 @@ from wavebuild.declare.fields import Key, Section
 from wavebuild.declare.forms import Free, Reading, Unread
 from wavebuild.declare.shapes import anything
 from wavebuild.declare.source import Problems
+from wavebuild.declare.starting import STARTING_WAVEFILE
 from wavebuild.declare.values import bare
 from wavebuild.errors import WavebuildError
 
@@ -89,6 +90,10 @@ def refusals(text: str, folder: Path) -> list[str]:
 def test_every_example_fits_the_schema(file: Path) -> None:
     """An editor marks nothing in a Wavefile that ships."""
     assert complaints(file.read_text(encoding="utf-8")) == []
+
+
+def test_the_wavefile_that_init_writes_fits_the_schema() -> None:
+    assert complaints(STARTING_WAVEFILE) == []
 
 
 @pytest.mark.parametrize("fence", FENCES, ids=lambda fence: fence.where)

@@ -223,3 +223,80 @@ class TestHistory:
         with pytest.raises(WavebuildError, match="there is no step 'raed'"):
             self.ran(project, "raed")
         assert self.ran(project, "read").results == ()
+
+
+class TestCheck:
+    def codes(self, shop: Workshop) -> list[str]:
+        return [problem.code for problem in engine.check(shop.request(commands=("plan", "watch")))]
+
+    def test_warnings_stand_beside_errors(self, shop: Workshop):
+        """A missing source is an error, the rest are warnings; errors come first."""
+        shop.put("tool.sh", "true\n")
+        shop.wavefile("steps:\n  watch: {run: sh tool.sh gone.txt}\n  b: {inputs: raw.csv, run: cat raw.csv}\n")
+
+        found = engine.check(shop.request(commands=("plan", "watch")))
+
+        assert [(each.severity, each.code) for each in found] == [
+            ("error", "missing-source"),
+            ("warning", "undeclared-file"),
+            ("warning", "step-like-command"),
+        ]
+
+    def test_only_files_of_the_root_count_as_named(self, shop: Workshop):
+        """A folder is no file; what is declared meanwhile is told no more."""
+        shop.put("data/x.csv/inside", "")
+        shop.put("y.csv", "")
+        shop.wavefile("steps: {a: {run: cat data/x.csv y.csv}}")
+        before = self.codes(shop)
+        shop.wavefile("steps: {a: {inputs: y.csv, run: cat data/x.csv y.csv}}")
+
+        assert (before, self.codes(shop)) == (["undeclared-file"], [])
+
+    def test_a_wavefile_that_does_not_load_is_told_without_warnings(self, shop: Workshop):
+        shop.wavefile("steps: {plan: {rum: make}}")
+
+        assert "step-like-command" not in self.codes(shop)
+        assert self.codes(shop)
+
+    def test_checking_writes_nothing(self, project: Workshop):
+        engine.check(project.request())
+
+        assert sorted(path.name for path in project.root.iterdir()) == ["Wavefile", "src"]
+
+
+class TestInit:
+    def test_the_starting_wavefile_builds_at_once_and_is_then_fresh(self, shop: Workshop):
+        """Without any other file; it has nothing to warn of."""
+        assert engine.init(shop.request()) == "Wavefile"
+
+        shop.settle()
+
+        assert shop.read("build/total.txt") == "55\n"
+        assert engine.check(shop.request(commands=("plan",))) == ()
+        assert shop.build("show-total").outcomes == {"numbers": "kept", "total": "kept", "show-total": "succeeded"}
+
+    @pytest.mark.parametrize("there", ["Wavefile", "Wavefile.yaml", "Wavefile.yml"])
+    def test_it_never_overwrites_nor_hides_a_wavefile(self, shop: Workshop, there: str):
+        shop.put(there, "mine\n")
+
+        with pytest.raises(WavebuildError, match=f"there is a {there} already"):
+            engine.init(shop.request())
+
+        assert [path.name for path in shop.root.iterdir()] == [there]
+        assert shop.read(there) == "mine\n"
+
+    def test_another_name_can_be_given_and_a_dangling_link_is_left_alone(self, shop: Workshop):
+        """What stands there stays, whatever it is."""
+        shop.put("Wavefile", "mine\n")
+        os.symlink("nowhere", shop.root / "Wavefile.link")
+
+        assert engine.init(shop.request(file="Wavefile.ci")) == "Wavefile.ci"
+        with pytest.raises(WavebuildError, match="already"):
+            engine.init(shop.request(file="Wavefile.link"))
+
+        assert os.readlink(shop.root / "Wavefile.link") == "nowhere"
+        assert sorted(path.name for path in shop.root.iterdir()) == ["Wavefile", "Wavefile.ci", "Wavefile.link"]
+
+    def test_where_it_cannot_be_written_the_reason_is_said(self, shop: Workshop):
+        with pytest.raises(WavebuildError, match="there is no folder"):
+            engine.init(shop.request(file="no/such/Wavefile"))

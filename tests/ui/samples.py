@@ -311,6 +311,10 @@ class FakeEngine:
         path = None if output == "-" else output or "Wavefile"
         return Conversion("steps: {a: {run: make a}}\n", path, 1, self.problems)
 
+    def init(self, request: Request) -> str:
+        self._note("init", request)
+        return request.file or "Wavefile"
+
     @property
     def deeds(self) -> list[str]:
         return [deed for deed, _ in self.asked]

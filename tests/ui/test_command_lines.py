@@ -334,3 +334,18 @@ def test_an_import_says_on_stderr_what_it_wrote_and_what_it_could_not_carry() ->
         "Wavefile: 1 step from build.ninja; not carried over: 1, listed in its head",
     ]
     assert (printed.out, printed.err) == ("steps: {a: {run: make a}}\n", "build.ninja:3:1: warning: the terminal\n")
+
+
+def test_check_tells_the_engine_every_word_that_is_a_command() -> None:
+    """A step called like a command of a later version is worth a warning, too."""
+    request = called("check").engine.request
+
+    assert set(request.commands) == {*COMMANDS, *LATER_COMMANDS}
+
+
+def test_warnings_alone_are_no_failure() -> None:
+    warning = Problem("undeclared-file", "a command names x.csv", severity="warning")
+
+    done = called("check", engine=FakeEngine(problems=(warning,)))
+
+    assert (done.code, done.out) == (0, "warning: a command names x.csv\n")

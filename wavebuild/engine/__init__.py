@@ -52,6 +52,7 @@ __all__ = [
     "forget",
     "freeze",
     "history",
+    "init",
     "load",
     "logs",
     "plan",
@@ -141,6 +142,13 @@ def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
     from wavebuild.engine import portrait
 
     return portrait.show(request, step)
+
+
+def init(request: Request) -> str:
+    """Writes a starting Wavefile where there is none; its path."""
+    from wavebuild.engine import beginning
+
+    return beginning.init(request)
 
 
 def touch(request: Request) -> tuple[str, ...]:

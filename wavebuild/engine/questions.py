@@ -29,6 +29,7 @@ from wavebuild.engine.project import (
 )
 from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Request, StatusLine
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
+from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
 from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
@@ -192,14 +193,20 @@ def logs(request: Request, step: str) -> tuple[LogFile, ...]:
 
 
 def check(request: Request) -> tuple[Problem, ...]:
-    """Every problem of the Wavefile and its sources; nothing runs."""
+    """Every problem of the Wavefile and its sources, errors first; nothing runs.
+
+    ``request.commands``: words that mean a command where a step is not named in full.
+    """
     try:
         project = load(request)
         state = state_to_read(project)
         facts, _ = facts_of(project, state, request)
-        return missing_of(project, facts, range(len(project.wavefile.steps)))
+        missing = missing_of(project, facts, range(len(project.wavefile.steps)))
     except WavebuildError as error:
         return error.problems
+    named = {mention.path for mention in mentions(project.graph)}
+    files = {path for path in named if os.path.isfile(os.path.join(project.wavefile.root, path))}
+    return (*missing, *warnings(project.graph, files, request.commands))
 
 
 @dataclass(frozen=True, slots=True)

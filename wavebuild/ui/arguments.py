@@ -30,10 +30,11 @@ COMMANDS = (
     "show",
     "history",
     "import",
+    "init",
 )
 LATER_COMMANDS = (
     *("watch", "report"),
-    *("cache", "mem", "doctor", "init"),
+    *("cache", "mem", "doctor"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
 VALUED = frozenset(

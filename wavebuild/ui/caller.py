@@ -69,6 +69,8 @@ class Deeds(Protocol):
 
     def convert(self, request: Request, file: str, output: str | None = None) -> Conversion: ...
 
+    def init(self, request: Request) -> str: ...
+
 
 def wavebuild_engine() -> Deeds:
     """The real deeds, imported when the first is asked for."""

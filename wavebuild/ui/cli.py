@@ -243,6 +243,23 @@ def list_steps(
 
 
 @app.command()
+def init(
+    ctx: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """A starting Wavefile that builds as it stands; never overwrites."""
+    where = Where(directories or (), file, overrides or ())
+    show = Show(verbose=verbose, json=as_json, color=color)
+    return commands.init(ctx.obj, words or [], where, show, _bare(ctx))
+
+
+@app.command()
 def show(
     ctx: typer.Context,
     step: Annotated[list[str], typer.Argument(metavar="STEP", show_default=False)],

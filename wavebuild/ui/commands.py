@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
-from wavebuild.ui.arguments import arranged, is_command, meant
+from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, is_command, meant
 from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
 
@@ -253,7 +253,7 @@ def history(caller: Caller, words: Sequence[str], where: Where, last: int, show:
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
     _refuse_ambiguous(caller, request, bare)
-    problems, code = _problems(caller, request)
+    problems, code = _problems(caller, replace(request, commands=(*COMMANDS, *LATER_COMMANDS)))
     if show.json:
         from wavebuild.ui.records import check_record
 
@@ -286,6 +286,21 @@ def schema(caller: Caller, where: Where, events: bool, bare: str | None) -> int:
         from wavebuild.declare.schema import json_schema
 
         _answer_record(caller, json_schema())
+    return 0
+
+
+def init(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: str | None) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    request = request_of(caller, where, words)
+    if request.targets:
+        raise mistake("no-words", "init takes no words", remedy="-f FILE names the file, -C DIR the folder")
+    _refuse_ambiguous(caller, request, bare)
+    written = caller.engine().init(request)
+    if show.json:
+        _answer_record(caller, {"written": written})
+    else:
+        caller.answer([f"wrote {escaped(written)}: build it with wavebuild"])
     return 0
 
 
