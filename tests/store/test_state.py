@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from wavebuild.errors import WavebuildError
+from wavebuild.judge.asking import Answer
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store.state import State, open_state, read_state
@@ -379,3 +380,37 @@ class TestReading:
 
         assert read_state(str(memory.path), held=False) is None
         assert memory.path.read_bytes() == b"rubbish" * 1000
+
+
+def test_answers_of_probes_are_written_with_the_next_deed(memory: Memory) -> None:
+    """One that is forgotten, too: before the attempt that made it false is on record."""
+    state = memory.open()
+    state.hear({"probe:p@x": Answer("d", "=12", 3.5), "probe:q": Answer("e", None, 4.0)})
+    state.begin(attempt())
+    assert memory.open().answers() == {"probe:p@x": Answer("d", "=12", 3.5), "probe:q": Answer("e", None, 4.0)}
+
+    state = memory.open()
+    state.hear({"probe:q": Answer("", None, 0.0)})
+    state.flush()
+
+    assert memory.open().answers()["probe:q"] == Answer("", None, 0.0)
+
+
+def test_a_state_of_the_first_version_has_no_answers_yet(memory: Memory) -> None:
+    """A question reads it as it is; a build makes room."""
+    state = memory.open()
+    memory.close()
+    with sqlite3.connect(memory.path) as handle:
+        handle.execute("drop table probes")
+        handle.execute("pragma user_version=1")
+    handle.close()
+
+    read = read_state(str(memory.path), held=False)
+
+    assert read is not None
+    assert read.answers() == {}
+    read.close()
+    state = memory.open()
+    state.hear({"probe:q": Answer("e", None, 4.0)})
+    state.flush()
+    assert len(memory.open().answers()) == 1
