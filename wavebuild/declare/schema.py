@@ -180,6 +180,7 @@ MAX_AGE = Key("max_age", AgeForm(), "stale once the last success began longer ag
 MIN_AGE = Key("min_age", AgeForm(), "held back, though stale, until the last success began so long ago")
 FROZEN = Key("frozen", Flag(), "never run: what stands is its result")
 ON_EDIT = Key("on_edit", Choice(_ON_EDIT), "what to do with an output that was edited by hand")
+DEPFILE = Key("depfile", Label("a path"), "a list of what it has read, as compilers write it; its entries are inputs")
 SCRATCH = Key("scratch", Flag(), "a folder, $WAVEBUILD_SCRATCH, that outlives failures: to resume long work")
 ESTIMATE = Key("estimate", DurationRange(), "how long it takes, until that is measured")
 STEP = Section(
@@ -210,6 +211,7 @@ STEP = Section(
         FROZEN,
         ON_EDIT,
         ESTIMATE,
+        DEPFILE,
         SCRATCH,
     ),
     later=(
@@ -222,7 +224,6 @@ STEP = Section(
         "prompt",
         "review",
         "threshold",
-        "depfile",
         "secrets",
         "limits",
         "console",

@@ -109,6 +109,7 @@ class _Reader:
             frozen=(get(schema.FROZEN) or False) and not self._is_group,
             on_edit=get(schema.ON_EDIT) or "overwrite",
             estimate=get(schema.ESTIMATE),
+            depfile=self._depfile(),
             scratch=get(schema.SCRATCH) or False,
         )
         if self._fields.sound:
@@ -151,7 +152,7 @@ class _Reader:
                     message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
                     self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
         if not isinstance(step.action, Run | Call):
-            for key in (schema.SCRATCH,):
+            for key in (schema.DEPFILE, schema.SCRATCH):
                 if (spot := self._fields.spot(key)) and not self._is_group:
                     self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
 
@@ -321,6 +322,22 @@ class _Reader:
             self._refuse("bad-path", spot, problem.message, problem.remedy)
             return ""
         return found
+
+    def _depfile(self) -> str | None:
+        text, spot = self._fields.get(schema.DEPFILE), self._fields.spot(schema.DEPFILE) or self._name
+        if text is None:
+            return None
+        try:
+            found = paths.normal(text, self._reading.root)
+            if found.is_directory:
+                raise paths.PathProblem(
+                    f"the depfile {word(text)} is a folder", "name the file that the command writes"
+                )
+            paths.refuse_as_output(found, self._reading.wavefile)
+        except paths.PathProblem as problem:
+            self._refuse("bad-path", spot, problem.message, problem.remedy)
+            return None
+        return found.path
 
     def _retries(self) -> Retries:
         value = self._fields.get(schema.RETRIES)

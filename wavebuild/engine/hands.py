@@ -27,7 +27,7 @@ from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
-from wavebuild.judge.trace import key
+from wavebuild.judge.trace import Trace, key
 from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
 from wavebuild.run.asking import Asker
 from wavebuild.store.state import State
@@ -46,7 +46,15 @@ def touch(request: Request) -> tuple[str, ...]:
             for number in numbers:
                 asker.know_inputs(number)
                 asker.know_outputs(number)
-        traces = [(number, present(facts, number, state.made(), run_identity(began), began)) for number in numbers]
+        traces = [
+            (
+                number,
+                present(
+                    facts, number, state.made(), run_identity(began), began, before=_traces(project, state, number)
+                ),
+            )
+            for number in numbers
+        ]
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         for number, trace in traces:
@@ -116,6 +124,10 @@ def _may_touch(request: Request, project: Project, number: int) -> bool:
     return acts(project, number) and bool(request.targets or not project.wavefile.steps[number].frozen)
 
 
+def _traces(project: Project, state: State, number: int) -> Sequence[Trace]:
+    return state.traces(key(project.wavefile.steps[number]))
+
+
 def acts(project: Project, number: int) -> bool:
     return not project.wavefile.steps[number].is_group
 
@@ -154,7 +166,7 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
         state.record(key(step), present(facts, number, known, run_identity(began), began), placed=True)
         return [f"{step.name}: what stands is its result"]
     if not traces:
-        trace = present(facts, number, known, run_identity(began), began, path or "")
+        trace = present(facts, number, known, run_identity(began), began, path or "", before=traces)
         state.record(key(step), trace)
         return [f"{step.name}: what stands is its result"]
     globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
@@ -168,7 +180,8 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
     last = with_accepted(facts, traces[0], step, chosen)
     said = [f"{member}: accepted as made by {step.name}" for member in chosen]
     if path is None and (last.moved or last.void):
-        last = blessed(last, facts.now(number, facts.read(number), traces, began, forced=False).inputs)
+        now = facts.now(number, facts.read(number), traces, began, forced=False)
+        last = blessed(last, now.inputs, now.discovered)
         said.append(f"{step.name}: its last run is taken as good")
     if not said:
         what = path if path is not None else f"of {step.name!r}"

@@ -229,11 +229,22 @@ def _look(request: Request, project: Project, selection: Selection) -> _View:
         standing = standings[number]
         return Runs(_UNSEEN, getattr(standing, "reasons", ())) if number in running else standing
 
-    foreseen = foresee(project.graph, selection.wanted, stands)
+    foreseen = foresee(project.graph, selection.wanted, stands, _discovered_makers(project, selection, state))
     for number in running & foreseen.keys():
         reasons = tuple(reason for reason in foreseen[number].reasons if not isinstance(reason, _OF_THE_MOMENT))
         foreseen[number] = Foreseen(PlanWord.RUN, reasons)
     return _View(foreseen, state)
+
+
+def _discovered_makers(project: Project, selection: Selection, state: State | None) -> dict[int, set[int]]:
+    """Of steps with a depfile: those that make what was discovered."""
+    found: dict[int, set[int]] = {}
+    for number in selection.wanted:
+        step = project.wavefile.steps[number]
+        traces = state.traces(key(step)) if state is not None and step.depfile else ()
+        owners = {project.graph.owner(member) for trace in traces for member in trace.discovered}
+        found[number] = {owner for owner in owners if owner is not None and owner != number}
+    return found
 
 
 _UNSEEN = Now({}, {}, {}, {}, {}, {})

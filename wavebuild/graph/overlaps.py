@@ -23,6 +23,7 @@ def overlaps(steps: Sequence[Step], owners: Owners) -> list[Problem]:
         _file_and_folder(steps, owners),
         _in_wide(steps, owners),
         _same_things(steps, owners),
+        _depfiles(steps, owners),
     )
     return [problem for found in kinds for problem in islice(found, LISTED)]
 
@@ -56,6 +57,26 @@ def _same_things(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
         twice = [o for o in owners.things if o.step == output.step and o.artifact.text == output.artifact.text]
         if len(twice) > 1 and twice[-1] is output:
             yield _repeated(steps, twice[0], output)
+
+
+def _depfiles(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
+    """A depfile belongs to the step that writes it: it is removed when it has been read."""
+    first: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        path = step.depfile
+        if path is None:
+            continue
+        other = owners.owner(path)
+        if other is None or other == number:
+            other = first.setdefault(path, number)
+        if other != number:
+            what = f"the depfile {path} of step '{step.name}' is one of step '{steps[other].name}', too"
+            yield Problem(
+                "overlap", what, step.place, "Give each step a depfile of its own.", also=(steps[other].place,)
+            )
+        if any(artifact.path == path for artifact in step.inputs if artifact.kind is Kind.FILE):
+            what = f"the depfile {path} of step '{step.name}' is one of its inputs"
+            yield Problem("overlap", what, step.place, "A depfile is written by the step: name another file.")
 
 
 def _in_wide(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:

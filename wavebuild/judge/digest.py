@@ -20,6 +20,7 @@ from wavebuild.declare.model import Artifact, Digest, Text
 from wavebuild.errors import Place, mistake
 from wavebuild.judge import content
 from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, trusted
+from wavebuild.judge.trace import ABSENT as ABSENT
 
 LARGEST_TEXT = 1 << 28
 """Bytes of a file that is parsed (JSON, YAML, CSV, a program) rather than summed."""
@@ -36,7 +37,6 @@ Keep = Callable[[str, bytes | None, int, bytes], None]
 NOTHING = ".wavebuild/nothing"
 """A path where nothing ever stands."""
 
-ABSENT = "absent"
 UNASKED = "unasked"
 """In the place of a digest: a command must be asked first."""
 

@@ -148,6 +148,7 @@ class Facts:
         step = self.graph.wavefile.steps[number]
         inputs = self._values(read.action)
         gate_inputs = self._values(read.gate)
+        discovered = {member: self.discovered(member) for trace in traces for member in trace.discovered}
         return Now(
             action=action_parts(step) | names_part(read.named),
             gate=gate_parts(step),
@@ -157,7 +158,7 @@ class Facts:
                 member: self.output_digest(step, member)
                 for member in dict.fromkeys(m for t in traces for m in t.outputs)
             },
-            makers=self._makers(number, (*read.action, *read.gate)),
+            makers=self._makers(number, (*read.action, *read.gate, *discovered.values())),
             always=step.always,
             max_age=step.max_age,
             zone=self.graph.wavefile.settings.timezone,
@@ -165,7 +166,19 @@ class Facts:
             forced=forced,
             taken_as_changed=self.assumed.changed,
             taken_as_unchanged=self.assumed.unchanged,
+            discovered={member: self._digest_if_readable(reading) for member, reading in discovered.items()},
         )
+
+    def discovered(self, path: str) -> Reading:
+        """How a file that a depfile names is compared: as any file that is read."""
+        return self._reading(Artifact(Kind.FILE, path, Place(path)), path)
+
+    def _digest_if_readable(self, reading: Reading) -> str:
+        """What no longer can be read is gone for a step that has read it: it must run to find out."""
+        try:
+            return self.digests.see(reading).digest or ABSENT
+        except WavebuildError:
+            return ABSENT
 
     def output_digest(self, step: Step, member: str) -> str | None:
         """The digest of what stands at an output member; None if nothing does, UNASKED if that must be asked."""
@@ -361,7 +374,7 @@ class Facts:
         return [Reading(f"{path} (python)", path, "python") for path in sorted(found)]
 
     def _makers(self, number: int, readings: Iterable[Reading]) -> dict[str, str]:
-        if not self.graph.data_upstream[number]:
+        if not self.graph.upstream[number]:
             return {}
         found = {}
         for reading in readings:

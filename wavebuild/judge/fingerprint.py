@@ -27,6 +27,8 @@ def action_parts(step: Step) -> dict[str, str]:
         parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
     if step.cwd:
         parts["cwd"] = step.cwd
+    if step.depfile:
+        parts["depfile"] = step.depfile
     parts |= {f"env {name}": _clip(value) for name, value in step.env}
     return parts
 

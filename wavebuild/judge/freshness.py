@@ -7,7 +7,7 @@ one walk: ``reasons`` is lazy, a build stops at the first, ``explain`` reads on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wavebuild.declare.model import Age, Calendar
 from wavebuild.judge.ages import is_too_old
@@ -30,7 +30,7 @@ from wavebuild.judge.reasons import (
     TakenAsChanged,
     TooOld,
 )
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.trace import ABSENT, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Now:
     forced: bool = False
     taken_as_changed: tuple[str, ...] = ()  # paths of which the person said so, for this build
     taken_as_unchanged: tuple[str, ...] = ()
+    discovered: Mapping[str, str] = field(default_factory=dict)  # of all members that a kept trace discovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,11 @@ def nearest_trace(now: Now, traces: Sequence[Trace]) -> Trace | None:
 
 def same_run(now: Now, trace: Trace) -> bool:
     """Whether a run now would repeat that of the trace: same definition, same inputs."""
-    return trace.action == now.action and trace.inputs == now.inputs
+    return (
+        trace.action == now.action
+        and trace.inputs == now.inputs
+        and all(now.discovered.get(member, ABSENT) == digest for member, digest in trace.discovered.items())
+    )
 
 
 def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
@@ -135,6 +140,12 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
     for member, was, value in _changes(trace.inputs, now.inputs):
         if not is_of(member, now.taken_as_unchanged):
             yield _input_reason(member, was, value, now.makers.get(member))
+    for member, was in trace.discovered.items():
+        if is_of(member, now.taken_as_changed):
+            yield TakenAsChanged(member)
+        found = now.discovered.get(member, ABSENT)
+        if found != was and not is_of(member, now.taken_as_unchanged):
+            yield _discovered_reason(member, was, found, now.makers.get(member))
     if trace.moved:
         yield InputsMoved(trace.moved)
     for member, was in trace.outputs.items():
@@ -187,6 +198,12 @@ def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[s
     for name, value in was.items():
         if name not in now:
             yield name, value, None
+
+
+def _discovered_reason(member: str, was: str, now: str, maker: str | None) -> Reason:
+    if now == ABSENT:
+        return InputRemoved(member, was, maker, discovered=True)
+    return InputChanged(member, was, now, maker, discovered=True)
 
 
 def _input_reason(member: str, was: str | None, now: str | None, maker: str | None) -> Reason:

@@ -91,6 +91,7 @@ class InputChanged:
     was: str
     now: str
     maker: str | None = None
+    discovered: bool = False  # no declared input: the step's depfile named it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class InputRemoved:
     member: str
     was: str
     maker: str | None = None
+    discovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from wavebuild.declare.model import Step
 KEPT = 8
 """How many traces of a step are kept: as many former states can be returned to without a rerun."""
 
+ABSENT = "absent"
+"""The digest of what is not there, and may be missing."""
+
 
 class Trace(msgspec.Struct, frozen=True, array_like=True):
     """What one run of a step recorded. Members and their digests are texts (see ``judge.digest``)."""
@@ -33,6 +36,7 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     by_touch: bool = False
     by_hand: tuple[str, ...] = ()  # members that a person made and accepted
     raw: dict[str, str] = {}  # digests of the bytes, of members that are compared otherwise
+    discovered: dict[str, str] = {}  # what the depfile named besides the inputs: member → digest
 
     @property
     def forgotten(self) -> bool:

@@ -6,7 +6,7 @@ words: ``_word``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import assert_never
 
 from wavebuild.graph import Graph
@@ -41,20 +41,31 @@ UNSETTLED = (PlanWord.RUN, PlanWord.MAYBE, PlanWord.RESTORE, PlanWord.EXPANDS)
 STOPPED = (PlanWord.WAITING, PlanWord.BLOCKED)
 
 
-def foresee(graph: Graph, wanted: Collection[int], stands: Callable[[int], Standing]) -> dict[int, Foreseen]:
-    """A word for every wanted step, in the order of the waves."""
+def foresee(
+    graph: Graph,
+    wanted: Collection[int],
+    stands: Callable[[int], Standing],
+    discovered: Mapping[int, Collection[int]] = {},
+) -> dict[int, Foreseen]:
+    """A word for every wanted step, in the order of the waves.
+
+    ``discovered``: of a step, those that make what it is known to read without having declared it.
+    """
     found: dict[int, Foreseen] = {}
     for layer in waves(graph, wanted):
         for number in layer:
-            found[number] = _foreseen(graph, number, stands(number), found)
+            makers = sorted({*graph.data_upstream[number], *discovered.get(number, ())})
+            found[number] = _foreseen(graph, number, stands(number), found, makers)
     return found
 
 
-def _foreseen(graph: Graph, number: int, standing: Standing, found: Mapping[int, Foreseen]) -> Foreseen:
+def _foreseen(
+    graph: Graph, number: int, standing: Standing, found: Mapping[int, Foreseen], upstream: Iterable[int]
+) -> Foreseen:
     steps = graph.wavefile.steps
     before = [up for up in graph.upstream[number] if up in found]
     stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
-    makers = [up for up in graph.data_upstream[number] if up in found]
+    makers = [up for up in upstream if up in found]
     unsettled = tuple(steps[up].name for up in makers if found[up].word in UNSETTLED)
     match standing:
         case Waits():

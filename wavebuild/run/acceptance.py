@@ -5,7 +5,7 @@ It does not know how traces are kept: a trace in, a trace out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,11 +16,20 @@ from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import Made, Trace
 
 
-def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, began: float, chosen: str = "") -> Trace:
+def present(
+    facts: Facts,
+    number: int,
+    known: Mapping[str, Made],
+    run: str,
+    began: float,
+    chosen: str = "",
+    before: Sequence[Trace] = (),
+) -> Trace:
     """A trace of what stands now, as if the step had just made it. Refuses missing outputs and inputs.
 
     Members that no run made, or that differ from what one made, are by hand: they are never
     overwritten without a copy. ``chosen``: of a glob's members that no run made, only this one.
+    ``before``: the kept traces; what the last of them discovered is taken for read again.
     """
     step = facts.graph.wavefile.steps[number]
     if step.frozen:
@@ -30,7 +39,7 @@ def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, bega
     if read.missing:
         names = ", ".join(artifact.text for artifact in read.missing)
         raise mistake("missing-input", f"step {step.name!r} reads {names}, which is not there", step.place)
-    now = facts.now(number, read, (), began, forced=False)
+    now = facts.now(number, read, before[:1], began, forced=False)
     outputs = stands(facts, step)
     if chosen:
         globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
@@ -57,6 +66,7 @@ def present(facts: Facts, number: int, known: Mapping[str, Made], run: str, bega
         by_touch=True,
         by_hand=tuple(sorted(member for member in outputs if is_by_hand(facts, member, outputs[member], known))),
         raw=facts.raw_digests(step, outputs),
+        discovered=dict(now.discovered),
     )
 
 
@@ -85,7 +95,10 @@ def with_accepted(facts: Facts, trace: Trace, step: Step, chosen: Mapping[str, s
     return msgspec.structs.replace(trace, outputs={**trace.outputs, **chosen}, by_hand=by_hand, raw=raw)
 
 
-def blessed(trace: Trace, inputs: Mapping[str, str]) -> Trace:
+def blessed(trace: Trace, inputs: Mapping[str, str], discovered: Mapping[str, str]) -> Trace:
     """A trace whose inputs moved while it ran, or whose step failed since, taken as good for what they are now."""
     now = {member: inputs[member] for member in trace.moved if member in inputs}
-    return msgspec.structs.replace(trace, inputs=trace.inputs | now, moved=(), void=False)
+    found = {member: discovered[member] for member in trace.moved if member in trace.discovered}
+    return msgspec.structs.replace(
+        trace, inputs=trace.inputs | now, discovered=trace.discovered | found, moved=(), void=False
+    )

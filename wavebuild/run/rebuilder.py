@@ -21,7 +21,7 @@ from wavebuild.declare.model import Digest, Kind, Manual, Step
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import Graph, covers
 from wavebuild.judge.asking import Asking, Said, Why
-from wavebuild.judge.digest import Reading, memo_name
+from wavebuild.judge.digest import ABSENT, Reading, memo_name
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.members import made_members
@@ -29,7 +29,7 @@ from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import scratch, transaction
+from wavebuild.run import discovery, scratch, transaction
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
@@ -94,6 +94,8 @@ class _Life:
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
     scratch: str = ""  # its scratch folder, relative to the root
+    depfile: Stamp = ()  # of the depfile, before the try began
+    discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
 
 
 class Rebuilder:
@@ -230,9 +232,12 @@ class Rebuilder:
 
     def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...]) -> Trace:
         outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
+        kept = self._records.traces(key(step))
+        discovered = {member: now.discovered.get(member, ABSENT) for member in (kept[0].discovered if kept else ())}
         return Trace(
             step.name, self._invocation.run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs),
             dict(now.gate_inputs), outputs, by_hand=by_hand, raw=self._facts.raw_digests(step, outputs),
+            discovered=discovered,
         )  # fmt: skip
 
     # Begin
@@ -257,6 +262,7 @@ class Rebuilder:
                 self._forget(life.attempt.aside)
                 life.stood = self._stamps(life.attempt.bystanders)
                 life.scratch = self._scratch(step, due.now)
+                self._await_depfile(step, life)
             else:
                 life.checking = True
             job = self._job(life)
@@ -307,24 +313,35 @@ class Rebuilder:
             folders=folders,
         )
 
+    def _await_depfile(self, step: Step, life: _Life) -> None:
+        """Its folder exists when a try starts, and one that is there already is not taken for the try's."""
+        if step.depfile:
+            path = self._facts.digests.absolute(step.depfile)
+            disk.make_folder(os.path.dirname(path))
+            life.depfile = stamp(path)
+
     def _scratch(self, step: Step, now: Now) -> str:
         """The scratch folder of a step, ready to be used; "" if it has none."""
         if not step.scratch:
             return ""
         kept = self._records.traces(key(step))
         folder = scratch.scratch_folder(self._graph.wavefile.file, key(step))
-        scratch.prepare(self._root, folder, scratch.mark((now.action, now.inputs), kept[0].run if kept else ""))
+        scratch.prepare(
+            self._root, folder, scratch.mark((now.action, now.inputs, now.discovered), kept[0].run if kept else "")
+        )
         return folder
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
-        for artifact in step.file_outputs:
-            folder = transaction.fixed_folder(artifact)
+        places = [(transaction.fixed_folder(artifact), artifact.text, artifact.place) for artifact in step.file_outputs]
+        if step.depfile:
+            places.append((os.path.dirname(step.depfile), step.depfile, step.place))
+        for folder, shown_as, place in places:
             if folder in self._safe_folders:
                 continue
             real, root = disk.real(self._facts.digests.absolute(folder)), disk.real(self._root)
             if not _lies_in(real, root) or {".git", ".wavebuild"} & set(os.path.relpath(real, root).split(os.sep)):
-                raise mistake("outside", f"{artifact.text} lies behind a link that leads to {real}", artifact.place)
+                raise mistake("outside", f"{shown_as} lies behind a link that leads to {real}", place)
             self._safe_folders.add(folder)
 
     def _tell_started(self, step: Step, life: _Life, job: Job) -> None:
@@ -371,6 +388,11 @@ class Rebuilder:
             elif not life.checking:
                 if missing := self._missing_outputs(step, life):
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
+                if step.depfile:
+                    try:
+                        life.discovered = discovery.take_in(self._facts, life.due.number, life.due.read, life.depfile)
+                    except WavebuildError as error:
+                        return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
                 if step.checks:
                     life.checking = True
                     job = self._job(life)
@@ -460,6 +482,7 @@ class Rebuilder:
             return self._settled(step, Outcome.KEPT, life)
         outputs = self._made(step, life)
         moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
+        moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
         trace = Trace(
             step=step.name,
             run=self._invocation.run,
@@ -472,6 +495,9 @@ class Rebuilder:
             outputs=outputs,
             moved=moved,
             raw=self._facts.raw_digests(step, outputs),
+            discovered={
+                reading.member: self._facts.digests.see(reading).digest or ABSENT for reading in life.discovered
+            },
         )
         attempt = self._with_changed_bystanders(life.attempt, outputs)
         self._learn()
@@ -522,7 +548,7 @@ class Rebuilder:
     def _failed(self, step: Step, life: _Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
             left = transaction.move_partial(self._facts.folders, life.attempt)
-            self._forget(left)
+            self._forget((*left, *life.attempt.copied))
             delay = step.retries.delay * (1 << (life.tries - 1))
             self._tell(
                 StepRetried(
@@ -535,6 +561,7 @@ class Rebuilder:
             life.checking = step.action is None
             transaction.make_folders(self._root, step.outputs)
             life.stood = self._stamps(life.attempt.bystanders)
+            self._await_depfile(step, life)
             return Again(life.due.number, delay)
         return self._give_up(step, life, ended)
 
@@ -551,7 +578,7 @@ class Rebuilder:
         if not life.due.adopt and life.due.gate_of is None and life.attempt.covers:
             try:
                 left = transaction.put_back(self._facts.folders, life.attempt)
-                self._forget((*left, *life.attempt.aside))
+                self._forget((*left, *life.attempt.aside, *life.attempt.copied))
                 if left:
                     life.notes.append(f"what it left is in {transaction.FAILED}/{step.name}")
             except OSError as error:

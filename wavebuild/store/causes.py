@@ -17,7 +17,7 @@ from wavebuild.store.text import packed, unpacked
 KEPT = 32
 """How many reasons of one run are kept: where a thousand files changed, the first few tell the story."""
 
-Fact = None | str | int | float | tuple[str, ...]
+Fact = None | bool | str | int | float | tuple[str, ...]
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):

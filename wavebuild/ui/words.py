@@ -81,11 +81,11 @@ def reason_text(reason: Reason) -> str:
         case GateChanged():
             return f"only the gate changed: {escaped(reason.part)}"
         case InputChanged():
-            return f"{escaped(reason.member)} changed{_made_by(reason.maker)}"
+            return f"{_read(reason)} changed{_made_by(reason.maker)}"
         case InputAdded():
             return f"{escaped(reason.member)} is new{_made_by(reason.maker)}"
         case InputRemoved():
-            return f"{escaped(reason.member)} is gone{_made_by(reason.maker)}"
+            return f"{_read(reason)} is gone{_made_by(reason.maker)}"
         case OutputMissing():
             return f"output {escaped(reason.member)} is missing"
         case OutputEdited():
@@ -98,6 +98,10 @@ def reason_text(reason: Reason) -> str:
             return f"{listed(reason.members)} must be asked (--ask)"
         case _:
             assert_never(reason)
+
+
+def _read(reason: InputChanged | InputRemoved) -> str:
+    return f"{escaped(reason.member)}{' (discovered)' if reason.discovered else ''}"
 
 
 def _made_by(maker: str | None) -> str:
