@@ -208,7 +208,7 @@ def test_a_key_of_a_later_version_is_refused_as_such(where: str, key: str, tmp_p
 @pytest.mark.parametrize(
     "line",
     [
-        *("inputs: mem:x", "inputs: step:a@x"),
+        *("inputs: mem:x",),
     ],
 )
 def test_a_value_of_a_later_version_is_refused(line: str, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ AROUND = {
     "retries": "steps: {a: {retries: {%s}, run: make}}",
     "check": "steps: {a: {checks: {%s}, run: make}}",
     "probe": "probes: {p: {%s}}\nsteps: {a: {run: make}}",
+    "values": "steps: {a: {foreach: {v: {%s}}, run: make}}",
+    "pairs": "steps: {a: {foreach: {%s}, run: make}}",
+    "files": "steps: {a: {foreach: {%s}, run: make}}",
 }
 VALUES = (
     *("word", "other", "a b", "5", "-1", "1.5", "true", "5m", "2h-3h", "a/b.csv", "conf.yaml#a.b", '""', "m:f", "null"),
@@ -131,6 +134,14 @@ def whole(part: str, line: str) -> str:
         lines.append("path: a.csv")
     if part == "retries" and not line.startswith("times:"):
         lines.append("times: 1")
+    if part in ("values", "pairs") and not line.startswith("path:"):
+        lines.append("path: a.csv")
+    if part == "values" and not line.startswith("column:"):
+        lines.append("column: c")
+    if part == "pairs" and not line.startswith("columns:"):
+        lines.append("columns: {v: c}")
+    if part == "files" and not line.startswith("glob:"):
+        lines.append("glob: 'a/{v}'")
     if part in ("step", "check", "probe") and not line.startswith(("run:", "call:", "manual:", "checks:")):
         lines.append("run: make")
     if line.startswith("manual:"):

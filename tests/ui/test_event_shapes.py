@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.ui.samples import NOON, RUN, a_build_with_a_failure, called
 from wavebuild.judge.reasons import ActionChanged, InputChanged, NeverRan
-from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepSettled, WaveStarted
+from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepSettled, StepsFound, WaveStarted
 from wavebuild.ui.event_shapes import events_schema
 from wavebuild.ui.records import event_record
 
@@ -33,6 +33,7 @@ FULL = Settled(
 EVENTS = [
     *a_build_with_a_failure(),
     WaveStarted(RUN, NOON, 2),
+    StepsFound(RUN, NOON, ("s",), 3, (("a",), ("s@1", "s@2"))),
     StepSettled(RUN, NOON, FULL),
     Noticed(RUN, NOON, "repaired"),
 ]

@@ -6,7 +6,7 @@ It does not know which step owns what, nor what lies on disk.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +21,7 @@ from wavebuild.declare.templates import Scope
 
 Role = Literal["input", "output", "code"]
 
+LIST = Key("list", Prose(may_be_empty=True), "a file each of whose lines is one more input")
 PATH = Key("path", Prose(may_be_empty=True), "the artifact, written as in a list")
 KEYS = Key("keys", Many(Label("a key like a.b"), may_be_empty=False), "only these keys of a YAML, JSON or TOML file")
 ROWS = Key("rows", Names(Prose(may_be_empty=True)), "only the rows of a CSV file with these values: column → text")
@@ -75,12 +76,10 @@ ARTIFACT = Section(
         EXCLUDE,
         DIGEST,
         IN_PLACE,
+        LIST,
     ),
-    later=(
-        "list",
-        "column",
-    ),
-    needed=("path",),
+    later=("column",),
+    needed=("path", "list"),
     templates=True,
 )
 
@@ -159,14 +158,21 @@ class Artifacts:
             return replace(self._plain(found["path"], spot, reading), keys=keys)
         return self._file(text, spot, reading)
 
+    def written(self, text: Scalar, reading: Reading) -> Artifact:
+        """An artifact as one text, checked. Raises Unreadable, or PathProblem."""
+        return self._checked(self._plain(text.text, text, reading), text, reading)
+
     def _file(self, text: str, spot: Value, reading: Reading) -> Artifact:
-        found = paths.normal(text, reading.root)
-        if self.role == "output":
+        wild = reading.scope is not None and bool(reading.scope.wild)
+        found = paths.normal(_as_pattern(text) if wild else text, reading.root)
+        if self.role == "output" and not (wild and found.is_glob):
             paths.refuse_as_output(found, reading.wavefile)
         kind = Kind.GLOB if found.is_glob else Kind.DIRECTORY if found.is_directory else Kind.FILE
         return Artifact(kind, found.path, reading.problems.place(spot))
 
     def _detailed(self, fields: Fields, table: Table, reading: Reading) -> Artifact:
+        if fields.has(LIST):
+            return self._list(fields, table, reading)
         path = fields.get(PATH)
         if path is None:
             raise (reading.refuse("missing-key", table, "an artifact needs its path") if fields.sound else Unreadable())
@@ -188,6 +194,32 @@ class Artifacts:
         )
         self._refuse_unfit(artifact, fields, reading)
         return self._checked(artifact, spot, reading)
+
+    def _list(self, fields: Fields, table: Table, reading: Reading) -> Artifact:
+        """``{list: PATH}``; the other options hold for what the lines name."""
+        spot = table.entries["list"].value
+        if self.role != "input":
+            raise reading.refuse("bad-artifact", spot, "a list is an input: its lines name inputs")
+        for key in (PATH, KEYS, ROWS, COLUMNS, DELIMITER):
+            if (unfit := fields.spot(key)) is not None:
+                reading.refuse("bad-artifact", unfit, f"'{key.name}' cannot stand beside 'list'")
+        path = fields.get(LIST)
+        if path is None:
+            raise Unreadable
+        found = paths.normal(path, reading.root)
+        wild = reading.scope is not None and bool(reading.scope.wild)
+        if found.is_directory or (found.is_glob and not wild):
+            raise reading.refuse("bad-artifact", spot, f"a list is one file, not {word(path)}")
+        digest, command = fields.get(DIGEST) or (Digest.BYTES, None)
+        return Artifact(
+            Kind.LIST,
+            found.path,
+            reading.problems.place(spot),
+            optional=fields.get(OPTIONAL) or False,
+            exclude=tuple(self._globs(fields, reading)),
+            digest=digest,
+            command=command,
+        )
 
     def _checked(self, artifact: Artifact, spot: Value, reading: Reading) -> Artifact:
         """What is forbidden whatever way the artifact is written."""
@@ -248,8 +280,6 @@ class Artifacts:
                 reading.refuse("bad-path", place, problem.message, problem.remedy)
 
     def _step_name(self, name: str, spot: Value, reading: Reading) -> str:
-        if self.role == "input" and "@" in name:
-            raise reading.refuse("not-yet", spot, not_yet("an instance of a step, 'step:NAME@x',"))
         if not name:
             raise reading.refuse("bad-artifact", spot, "step: needs the name of a step")
         return name
@@ -265,3 +295,32 @@ class Artifacts:
         if not _VARIABLE.fullmatch(name):
             raise reading.refuse("bad-artifact", spot, f"{word(name)} is not the name of a variable", "write env:NAME")
         return name
+
+
+def listed(written: Artifact, lines: Sequence[str], reading: Reading) -> list[Artifact]:
+    """The inputs that the lines of a list name; the options of the list hold for them."""
+    found: list[Artifact] = []
+    inputs = Artifacts("input")
+    place = written.place
+    for number, line in enumerate(lines, 1):
+        text = Scalar(line, '"', place.line, place.column)
+        try:
+            one = inputs.written(text, reading)
+        except paths.PathProblem as problem:
+            reading.refuse("bad-path", place, f"{written.path}, entry {number}: {problem.message}", problem.remedy)
+            continue
+        except Unreadable:
+            continue
+        if one.covers_files:
+            one = replace(one, optional=written.optional, exclude=written.exclude)
+            if not one.keys:
+                one = replace(one, digest=written.digest, command=written.command)
+        found.append(replace(one, name=written.name))
+    return found
+
+
+def _as_pattern(text: str) -> str:
+    """A path in which ``*`` stands for values not known yet; of a folder, all that lies in it."""
+    parts = [re.sub(r"\*\*+", "*", part) if part != "**" else part for part in text.split("/")]
+    whole = "/".join(parts)
+    return f"{whole}**" if whole.endswith("/") and "*" in whole else whole

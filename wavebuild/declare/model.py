@@ -221,8 +221,8 @@ class Step:
     folder: str = ""  # of the Wavefile it stands in, relative to the root; "" = the root
     base: str = ""  # of an instance: the name of the step as declared; else ""
     instance: tuple[tuple[str, str], ...] = ()  # of an instance: variable → value as shown, in the order declared
-    awaits: tuple[Artifact, ...] = ()  # FILEs and GLOBs whose content must be known before its instances,
-    # or its listed inputs, are
+    awaits: tuple[Artifact, ...] = ()  # FILEs and GLOBs that say which instances, or which listed inputs, there are
+    unread: tuple[Artifact, ...] = ()  # those among them whose content is not known yet
     expands: bool = False  # its instances are not known yet: each variable of `foreach` stands for * in patterns
 
     @property

@@ -182,6 +182,13 @@ FROZEN = Key("frozen", Flag(), "never run: what stands is its result")
 ON_EDIT = Key("on_edit", Choice(_ON_EDIT), "what to do with an output that was edited by hand")
 DEPFILE = Key("depfile", Label("a path"), "a list of what it has read, as compilers write it; its entries are inputs")
 SCRATCH = Key("scratch", Flag(), "a folder, $WAVEBUILD_SCRATCH, that outlives failures: to resume long work")
+FOREACH = Key(
+    "foreach", Unread(lambda _: _repeated()), "one instance of the step for every value: {VARIABLE: [VALUES]}"
+)
+WITHOUT = Key(
+    "exclude", Unread(lambda _: shapes.listed(shapes.mapping({}))), "combinations of `foreach` that are left out"
+)
+ALLOW_EMPTY = Key("allow_empty", Flag(), "`foreach` may have no values at all")
 ESTIMATE = Key("estimate", DurationRange(), "how long it takes, until that is measured")
 STEP = Section(
     "a step",
@@ -213,12 +220,13 @@ STEP = Section(
         ESTIMATE,
         DEPFILE,
         SCRATCH,
+        FOREACH,
+        WITHOUT,
+        ALLOW_EMPTY,
     ),
     later=(
         "category",
         "updates",
-        "foreach",
-        "exclude",
         "when",
         "agent",
         "prompt",
@@ -230,7 +238,6 @@ STEP = Section(
         "sandbox",
         "cache",
         "freshness",
-        "allow_empty",
     ),
     synonyms=(
         *(("cmd", "run"), ("command", "run"), ("commands", "run"), ("script", "run"), ("shell_command", "run")),
@@ -258,6 +265,30 @@ ON = Key(
 )
 RETRY = Section("retries", (TIMES, DELAY, ON), needed=("times",), templates=True)
 
+SOURCE_PATH = Key("path", Label("a path"), "the CSV file that the values stand in")
+SOURCE_COLUMN = Key("column", Label("a column"), "its distinct values are those of the variable")
+SOURCE_COLUMNS = Key("columns", Names(Label("a column"), VARIABLE_NAME), "variable → column: their distinct values")
+SOURCE_ROWS = Key("rows", Names(Prose(may_be_empty=True)), "only rows with these values: column → text")
+SOURCE_DELIMITER = Key("delimiter", Prose(may_be_empty=True), "the sign between the columns, ',' if not given")
+SOURCE_GLOB = Key("glob", Label("a pattern"), "files whose names say the values: {img}.{ext}; {dir**} across folders")
+SOURCE_EXCLUDE = Key("exclude", Many(Label("a glob")), "globs of files that do not count")
+COLUMN_SOURCE = Section(
+    "a source of values", (SOURCE_PATH, SOURCE_COLUMN, SOURCE_ROWS, SOURCE_DELIMITER), templates=True
+)
+PAIRS_SOURCE = Section(
+    "foreach over a table", (SOURCE_PATH, SOURCE_COLUMNS, SOURCE_ROWS, SOURCE_DELIMITER), templates=True
+)
+GLOB_SOURCE = Section("foreach over files", (SOURCE_GLOB, SOURCE_EXCLUDE), needed=("glob",), templates=True)
+
+
+def _repeated() -> Shape:
+    text: Shape = {"type": "string", "pattern": r"\{\{|#"}
+    values = shapes.either(shapes.array({}), text, shapes.ref("values"))
+    names: Shape = {"allOf": [VARIABLE_NAME.schema(False), {"not": shapes.words("path", "glob")}]}
+    variables = shapes.mapping(values, names)
+    return shapes.listed(shapes.either(shapes.ref("pairs"), shapes.ref("files"), variables, shapes.ref("template")))
+
+
 CHECK_INPUTS = Key("inputs", Artifacts("input"), "what the check reads besides the outputs")
 CHECK = Section("a check", (RUN, CALL, ARGUMENTS, CHECK_INPUTS), templates=True)
 
@@ -278,6 +309,9 @@ PARTS: dict[str, Section] = {
     "retries": RETRY,
     "check": CHECK,
     "probe": PROBE,
+    "values": COLUMN_SOURCE,
+    "pairs": PAIRS_SOURCE,
+    "files": GLOB_SOURCE,
 }
 
 

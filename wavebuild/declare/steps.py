@@ -6,12 +6,14 @@ It does not know the other steps.
 from __future__ import annotations
 
 import keyword
-from collections import ChainMap
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from wavebuild.declare import paths, schema
+from wavebuild.declare.artifacts import listed
+from wavebuild.declare.contents import Contents, awaited
 from wavebuild.declare.fields import Fields, Key
+from wavebuild.declare.foreach import Repetition, instance_name, label, read_repetition
 from wavebuild.declare.forms import Command, Reading, Whole
 from wavebuild.declare.model import (
     Action,
@@ -20,6 +22,7 @@ from wavebuild.declare.model import (
     Call,
     Check,
     Json,
+    Kind,
     Manual,
     Retries,
     Run,
@@ -29,6 +32,7 @@ from wavebuild.declare.model import (
 from wavebuild.declare.source import Spot, Unreadable, word
 from wavebuild.declare.syntax import Scalar, Series, Table, Value
 from wavebuild.declare.templates import HOLES, RESERVED, Scope
+from wavebuild.errors import WavebuildError
 
 _ACTIONS: tuple[Key[object], ...] = (schema.RUN, schema.CALL, schema.MANUAL)
 _GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
@@ -45,6 +49,76 @@ class Surroundings:
     env: Mapping[str, str] | None = None
     shell: ShellName | tuple[str, ...] | None = None
     capacities: Mapping[str, int] | None = None
+    contents: Contents = field(default_factory=Contents)
+
+
+def read_steps(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
+    """The step; of one with `foreach` a group of its name, and its instances, if they are known yet."""
+    entry = value.entries.get("foreach") if isinstance(value, Table) else None
+    if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
+        step = read_step(name, value, around)
+        return [step] if step is not None else []
+    return _repeated(name, value, around)
+
+
+def _repeated(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
+    fields = Fields.of(schema.STEP, value, around.reading.within(around.variables), around.defaults)
+    taken = dict.fromkeys((*around.variables.values, *around.variables.broken))
+    found = read_repetition(fields, around.contents, taken)
+    if found is None:
+        return []
+    pattern = _pattern(name, value, around, found.variables)
+    if pattern is None or found.unread:
+        if pattern is None:
+            return []
+        unread = (*found.unread, *pattern.unread)
+        return [replace(pattern, expands=True, awaits=(*found.awaits, *pattern.awaits), unread=unread)]
+    instances = _instances(name, value, around, found)
+    return [_standing_for(pattern, instances), *(_behind(found, step) for step in instances)]
+
+
+def _behind(found: Repetition, step: Step) -> Step:
+    return replace(step, awaits=(*found.awaits, *step.awaits)) if found.awaits else step
+
+
+def _pattern(name: Scalar, value: Value, around: Surroundings, variables: Sequence[str]) -> Step | None:
+    """The step with ``*`` for every variable: what its instances read and make lies in what it does."""
+    scope = around.variables
+    unknown = Scope(scope.values, scope.own, scope.broken.union(variables), wild=frozenset(variables))
+    return read_step(name, value, replace(around, variables=unknown))
+
+
+def _instances(name: Scalar, value: Value, around: Surroundings, found: Repetition) -> list[Step]:
+    """Each combination's step; after the first that something is wrong with, the rest would say the same."""
+    instances: dict[str, Step] = {}
+    for assignment in found.assignments:
+        before = len(around.reading.problems)
+        full = Scalar(instance_name(name.text, assignment), "", name.line, name.column)
+        if full.text in instances:
+            around.reading.refuse("duplicate-key", name, f"foreach makes two instances called {word(full.text)}")
+            break
+        step = read_step(full, value, replace(around, variables=around.variables.beside(assignment)))
+        if step is not None:
+            shown_values = tuple((variable, label(one)) for variable, one in assignment.items())
+            instances[full.text] = replace(step, base=name.text, instance=shown_values)
+        if len(around.reading.problems) > before:
+            break
+    return list(instances.values())
+
+
+def _standing_for(pattern: Step, instances: Sequence[Step]) -> Step:
+    """The group that has the name of a repeated step."""
+    return Step(
+        name=pattern.name,
+        place=pattern.place,
+        needs=tuple((step.name, pattern.place) for step in instances),
+        title=pattern.title,
+        phase=pattern.phase,
+        tags=pattern.tags,
+        on_demand=pattern.on_demand,
+        category=pattern.category,
+        folder=pattern.folder,
+    )
 
 
 def read_step(name: Scalar, value: Value, around: Surroundings) -> Step | None:
@@ -62,8 +136,7 @@ def read_step(name: Scalar, value: Value, around: Surroundings) -> Step | None:
 
 def _scope(name: str, around: Surroundings) -> Scope:
     """The names of a step's texts, its commands apart: variables, and what is known of the step itself."""
-    known = ChainMap({"step": name, "root": around.reading.root}, around.variables.values)  # type: ignore[arg-type]
-    return Scope(known, around.variables.own, around.variables.broken)
+    return around.variables.beside({"step": name, "root": around.reading.root})
 
 
 class _Reader:
@@ -72,30 +145,36 @@ class _Reader:
     def __init__(self, name: Scalar, fields: Fields, around: Surroundings) -> None:
         self._name = name
         self._around = around
+        self._lists: dict[Artifact, None] = {}
         self._fields = fields
         self._action = self._action_key()
-        self._reading = fields.reading
+        self._patterns = fields.reading
+        scope = fields.reading.scope or around.variables
+        self._reading = fields.reading.within(_without_stars(scope))
         self._with = self._template_values()
         if self._with:
-            self._reading = fields.reading.within(self._beside_with(fields.reading.scope or around.variables))
-            self._fields = replace(fields, reading=self._reading)
+            scope = self._beside_with(scope)
+            self._patterns, self._reading = fields.reading.within(scope), fields.reading.within(_without_stars(scope))
+        self._fields = replace(fields, reading=self._reading)
 
     def step(self) -> Step:
         get = self._fields.get
-        inputs, outputs = self._added_up(schema.INPUTS), get(schema.OUTPUTS) or ()
+        patterns = self._patterns
+        inputs = self._with_listed(self._added_up(schema.INPUTS))
+        outputs = get(schema.OUTPUTS, patterns) or ()
         self._commands = self._command_reading(inputs, outputs)
         step = Step(
             name=self._name.text,
             place=self._reading.problems.place(self._name),
             inputs=inputs,
             outputs=outputs,
-            needs=tuple(self._fields.placed(schema.NEEDS)),
+            needs=tuple(self._fields.placed(schema.NEEDS, patterns)),
             action=self._read_action(),
             checks=self._checks(),
             code=self._added_up(schema.CODE),
-            title=get(schema.TITLE),
-            phase=get(schema.PHASE),
-            tags=get(schema.TAGS) or (),
+            title=get(schema.TITLE, patterns),
+            phase=get(schema.PHASE, patterns),
+            tags=get(schema.TAGS, patterns) or (),
             env=self._env(),
             cwd=self._cwd(),
             shell=get(schema.SHELL) or self._around.shell or "auto",
@@ -111,6 +190,8 @@ class _Reader:
             estimate=get(schema.ESTIMATE),
             depfile=self._depfile(),
             scratch=get(schema.SCRATCH) or False,
+            awaits=tuple(self._lists),
+            unread=tuple(file for file in self._lists if file not in self._around.contents.known),
         )
         if self._fields.sound:
             self._check_shape()
@@ -137,6 +218,7 @@ class _Reader:
 
     def _check_shape(self) -> None:
         """What does not go together."""
+        self._check_repetition()
         if self._is_group:
             self._check_group()
         elif self._action is None and (spot := self._fields.spot(schema.OUTPUTS)):
@@ -155,6 +237,13 @@ class _Reader:
             for key in (schema.DEPFILE, schema.SCRATCH):
                 if (spot := self._fields.spot(key)) and not self._is_group:
                     self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
+
+    def _check_repetition(self) -> None:
+        if self._fields.entry(schema.FOREACH):
+            return
+        for key in (schema.WITHOUT, schema.ALLOW_EMPTY):
+            if spot := self._fields.spot(key):
+                self._refuse("no-foreach", spot, f"'{key.name}' has no meaning without foreach", "remove it")
 
     def _check_group(self) -> None:
         if spot := self._fields.spot(schema.OUTPUTS):
@@ -186,7 +275,7 @@ class _Reader:
             if entry is None:
                 continue
             try:
-                placed = schema.TEMPLATE_VALUES.placed(entry.value, self._fields.reading)
+                placed = schema.TEMPLATE_VALUES.placed(entry.value, self._patterns)
             except Unreadable:
                 continue
             for name, (value, spot) in placed.items():
@@ -206,7 +295,11 @@ class _Reader:
     def _beside_with(self, scope: Scope) -> Scope:
         if not self._with:
             return scope
-        return Scope(ChainMap(self._with, scope.values), scope.own, scope.broken)  # type: ignore[arg-type]
+        if scope.wild:
+            # What is made of a value that is not known yet is not known either.
+            names = frozenset(self._with)
+            return replace(scope.beside(self._with), wild=scope.wild | names, broken=scope.broken | names)
+        return scope.beside(self._with)
 
     def _command_reading(self, inputs: tuple[Artifact, ...], outputs: tuple[Artifact, ...]) -> Reading:
         named = {
@@ -214,12 +307,14 @@ class _Reader:
             "outputs": [artifact.name for artifact in outputs if artifact.name],
         }
         scope = self._beside_with(self._around.variables)
-        commands = Scope(scope.values, scope.own, scope.broken, HOLES, named)
+        commands = Scope(scope.values, scope.own, scope.broken, HOLES, named)  # without stars: no pattern
         return self._reading.within(self._reading.scope, commands)
 
     # --- the action and its gate
 
     def _read_action(self) -> Action | None:
+        if self._patterns.scope is not None and self._patterns.scope.wild:
+            return None if self._action is None else Run(())  # it is its instances that act
         if self._action is schema.RUN:
             scripts = self._fields.get(schema.RUN, self._commands)
             return Run(scripts) if scripts else None
@@ -275,8 +370,10 @@ class _Reader:
             fields = Fields.of(schema.CHECK, item, self._commands)
         except Unreadable:
             return []
-        inputs = fields.get(schema.CHECK_INPUTS) or ()
+        inputs = self._with_listed(fields.get(schema.CHECK_INPUTS, self._patterns) or ())
         action = self._check_action(fields, item)
+        if action is None and self._patterns.scope is not None and self._patterns.scope.wild:
+            action = Run(())
         return [Check(action, inputs)] if action else []
 
     def _check_action(self, fields: Fields, item: Table) -> Run | Call | None:
@@ -296,10 +393,34 @@ class _Reader:
 
     def _added_up(self, key: Key[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
         """Artifacts of the defaults, then the step's own; a group takes none from the defaults."""
-        own = self._fields.get(key) if self._fields.entry(key) else ()
+        own = self._fields.get(key, self._patterns) if self._fields.entry(key) else ()
         fallback = self._fields.fallback
-        common = fallback.get(key, self._reading) if fallback is not None and not self._is_group else ()
+        common = fallback.get(key, self._patterns) if fallback is not None and not self._is_group else ()
         return (*(common or ()), *(own or ()))
+
+    def _with_listed(self, artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+        """The inputs, those among them that the lines of a file name, as far as that is known yet."""
+        if not any(artifact.kind is Kind.LIST for artifact in artifacts):
+            return artifacts
+        found: list[Artifact] = []
+        for artifact in artifacts:
+            found.append(artifact)
+            if artifact.kind is Kind.LIST:
+                found += self._listed(artifact)
+        return tuple(found)
+
+    def _listed(self, written: Artifact) -> list[Artifact]:
+        file = awaited(Kind.FILE, written.path)
+        self._lists[file] = None
+        contents = self._around.contents
+        if file not in contents.known or not contents.is_there(file):
+            return []
+        try:
+            return listed(written, contents.lines(file), self._reading)
+        except WavebuildError as error:
+            for problem in error.problems:
+                self._reading.problems.record(problem)
+            return []
 
     def _env(self) -> tuple[tuple[str, str], ...]:
         # Without step and root: the environment is in the fingerprint, and neither name nor place of a step is.
@@ -369,6 +490,11 @@ class _Reader:
                 message = f"{number} of {word(name)}, but there is only {there}"
                 self._refuse("out-of-range", spot, message, f"at the top: resources: {{{name}: {number}}}")
         return tuple(sorted((name, number) for name, (number, _) in found.items()))
+
+
+def _without_stars(scope: Scope) -> Scope:
+    """For texts that are no patterns: what is not known yet is not said."""
+    return replace(scope, wild=frozenset()) if scope.wild else scope
 
 
 def _is_dotted(name: str) -> bool:

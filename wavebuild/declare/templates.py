@@ -5,6 +5,7 @@ It does not know where the names come from, nor how an expression is evaluated.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,8 +28,9 @@ class Scope:
     """The names that a text may use.
 
     ``own``: their values stand in the Wavefile itself, so a command takes them without quotes.
-    ``broken``: something is wrong with their value and already said. ``holes``: known only when
-    the step runs; ``named``: the names that inputs and outputs have there.
+    ``broken``: something is wrong with their value and already said, or it is not known yet. ``holes``: known
+    only when the step runs; ``named``: the names that inputs and outputs have there. ``wild``: not known yet,
+    and any expression that uses one is ``*``.
     """
 
     values: Mapping[str, object]
@@ -36,6 +38,12 @@ class Scope:
     broken: frozenset[str] = frozenset()
     holes: frozenset[str] = frozenset()
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    wild: frozenset[str] = frozenset()
+
+    def beside(self, values: Mapping[str, object]) -> Scope:
+        """The same with these names before the others."""
+        known: Mapping[str, object] = ChainMap(values, self.values)  # type: ignore[arg-type]
+        return Scope(known, self.own - values.keys(), self.broken, self.holes, self.named, self.wild)
 
 
 class AlreadySaid(Exception):
@@ -124,6 +132,8 @@ def _pieces(text: str) -> Sequence[str | Expression]:
 
 
 def _known(expression: Expression, scope: Scope) -> Json:
+    if not expression.names.isdisjoint(scope.wild):
+        return "*"
     _refuse_unknown_names(expression, scope)
     # What an expression gives is settled into JSON there; its type cannot say so.
     return expression.evaluate({name: scope.values[name] for name in expression.names})  # type: ignore[return-value]

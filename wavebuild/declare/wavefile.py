@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from wavebuild import disk
 from wavebuild.declare import paths, schema, steps, syntax, variables
+from wavebuild.declare.contents import Contents
 from wavebuild.declare.fields import Fields
 from wavebuild.declare.forms import Reading
 from wavebuild.declare.model import Kind, Probe, Settings, ShellName, Step, Wavefile
@@ -25,13 +26,25 @@ from wavebuild.errors import Place, did_you_mean, mistake
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def load(path: str, overrides: Sequence[tuple[str, str]] = (), environ: Mapping[str, str] = _NOTHING) -> Wavefile:
-    """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place."""
-    return loaded(path, _content(path, os.path.basename(path)), overrides, environ)
+def load(
+    path: str,
+    overrides: Sequence[tuple[str, str]] = (),
+    environ: Mapping[str, str] = _NOTHING,
+    contents: Contents | None = None,
+) -> Wavefile:
+    """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place.
+
+    ``contents``: what is known of the files by which steps are repeated and inputs listed.
+    """
+    return loaded(path, _content(path, os.path.basename(path)), overrides, environ, contents)
 
 
 def loaded(
-    path: str, content: bytes, overrides: Sequence[tuple[str, str]] = (), environ: Mapping[str, str] = _NOTHING
+    path: str,
+    content: bytes,
+    overrides: Sequence[tuple[str, str]] = (),
+    environ: Mapping[str, str] = _NOTHING,
+    contents: Contents | None = None,
 ) -> Wavefile:
     """The Wavefile of a content that would stand at an absolute path. Raises WavebuildError like `load`."""
     root, file = os.path.split(path)
@@ -45,7 +58,8 @@ def loaded(
             raise
         if value is None:
             raise mistake("empty", "the Wavefile is empty", Place(file), "give it steps: {NAME: {run: COMMAND}}")
-        wavefile = _wavefile(path, value, overrides, environ, Reading(problems, root=root, wavefile=file))
+        reading = Reading(problems, root=root, wavefile=file)
+        wavefile = _wavefile(path, value, overrides, environ, reading, contents or Contents())
     problems.raise_if_any()
     assert wavefile is not None
     return wavefile
@@ -76,6 +90,7 @@ def _wavefile(
     overrides: Sequence[tuple[str, str]],
     environ: Mapping[str, str],
     reading: Reading,
+    contents: Contents,
 ) -> Wavefile | None:
     try:
         fields = Fields.of(schema.WAVEFILE, value, reading)
@@ -96,6 +111,7 @@ def _wavefile(
         env=env,
         shell=shell,
         capacities=capacities,
+        contents=contents,
     )
     found = _steps(fields, around)
     _check_step_names(found, fields)
@@ -168,6 +184,9 @@ def _defaults(fields: Fields) -> Fields | None:
         given = Fields.of(schema.STEP, value, fields.reading)
     except Unreadable:
         return None
+    for key in (schema.FOREACH, schema.WITHOUT):
+        if (misplaced := given.spot(key)) is not None:
+            given.reading.refuse("bad-key", misplaced, f"'{key.name}' belongs to one step", "move it there")
     actions = [key for key in (schema.RUN, schema.CALL, schema.MANUAL) if given.entry(key)]
     if len(actions) > 1 and (spot := given.spot(actions[1])):
         given.reading.refuse("two-actions", spot, "a step has one action, the defaults have several", "keep one")
@@ -186,14 +205,13 @@ def _steps(fields: Fields, around: steps.Surroundings) -> list[Step]:
         if value is not None:
             fields.reading.unexpected(value, "a mapping from names to steps", "steps:\n  NAME:\n    run: COMMAND")
         return []
-    found = (_step(name, body, around) for name, body in value.entries.values())
-    return [step for step in found if step is not None]
+    return [step for name, body in value.entries.values() for step in _named(name, body, around)]
 
 
-def _step(name: Scalar, body: Value, around: steps.Surroundings) -> Step | None:
+def _named(name: Scalar, body: Value, around: steps.Surroundings) -> list[Step]:
     with suppress(Unreadable):
         schema.STEP_NAME.read(name, around.reading)
-    return steps.read_step(name, body, around)
+    return steps.read_steps(name, body, around)
 
 
 def _check_probes(found: Sequence[Step], probes: Sequence[Probe], fields: Fields) -> None:
@@ -210,6 +228,6 @@ def _check_step_names(found: Sequence[Step], fields: Fields) -> None:
         for artifacts in (step.inputs, *(check.inputs for check in step.checks)):
             spoken += [(artifact.path, artifact.place) for artifact in artifacts if artifact.kind is Kind.STEP]
         for name, place in spoken:
-            if name not in known:
+            if name.partition("@")[0] not in known:
                 remedy = did_you_mean(name, known)
                 fields.reading.refuse("unknown-step", place, f"no step is called {word(name)}", remedy)

@@ -65,10 +65,13 @@ __all__ = [
 
 
 def load(request: Request) -> Project:
-    """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it."""
+    """Reads and links the Wavefile; lists that steps make are read as they stand.
+
+    Raises WavebuildError with everything that is wrong with it.
+    """
     from wavebuild.engine import project
 
-    return project.load(request)
+    return project.load(request, present=True)
 
 
 def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:

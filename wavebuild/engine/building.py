@@ -8,11 +8,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from wavebuild import declare, disk
+from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.lists import grown, made_content, settled_lists
 from wavebuild.engine.project import (
     Project,
     durations_of,
@@ -23,6 +26,7 @@ from wavebuild.engine.project import (
     missing_of,
     named_digests,
     open_repaired,
+    orphans_of,
     prepare,
     scope_of,
     secrets_of,
@@ -30,14 +34,24 @@ from wavebuild.engine.project import (
 )
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
-from wavebuild.judge.facts import refuse
+from wavebuild.judge.facts import Facts, refuse
 from wavebuild.plan import remaining, waves
-from wavebuild.run.events import BuildSettled, BuildStarted, Event, Noticed, Outcome, Settled, StepSettled, StepStarted
+from wavebuild.run.events import (
+    BuildSettled,
+    BuildStarted,
+    Event,
+    Noticed,
+    Outcome,
+    Settled,
+    StepSettled,
+    StepsFound,
+    StepStarted,
+)
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
-from wavebuild.run.scheduler import Course, Scheduler
+from wavebuild.run.scheduler import STOPS_READERS, Course, Growth, Scheduler
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
@@ -83,12 +97,14 @@ def _build(
         settings = project.wavefile.settings
         jobs = jobs_of(request, project)
         schedule = request.schedule or settings.schedule
-        contents = Contents(layout.contents, secrets_of(request, project), lambda: named_digests(project, state))
+        contents = Contents(
+            layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
+        )
         facts, orphans = facts_of(project, state, request, keep=contents.keep)
         refuse(missing_of(project, facts, selection.wanted))
         layers = waves(graph, selection.wanted)
-        sequence = [number for layer in layers for number in layer]
-        tell(BuildStarted(run, started, layout.root, jobs, schedule, len(sequence), _names(project, layers)))
+        count = sum(map(len, layers))
+        tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
         for notice in notices:
             tell(Noticed(run, time.time(), notice))
         state.run_began(run, started, jobs, schedule, request.command_line)
@@ -110,26 +126,28 @@ def _build(
         course = Course(
             wanted=selection.wanted,
             waves=layers,
-            first=_priorities(project, state, selection.wanted, sequence, jobs),
+            first=_priorities(project, state, selection.wanted, layers, jobs),
             jobs=jobs,
             schedule=schedule,
             keep_going=settings.keep_going if request.keep_going is None else request.keep_going,
             capacities=dict(project.wavefile.resources),
             run=run,
         )
-        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count)
+        growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
+        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count, growing)
         try:
             ended = scheduler.run()
         finally:
             pool.close()
             disk.remove(layout.groups)
             contents.write()
-        steps = tuple(ended[number] for number in sequence)
+        steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
+        project, orphans = growing.project, growing.orphans
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
         if code == 0 and not orphans:
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
-                keep_evidence(request, project, layout, facts, state, selection.wanted, asked)
+                keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
@@ -141,14 +159,100 @@ def _build(
         state.close()
 
 
+class Growing:
+    """Takes in what lists say once their makers have settled; ``project`` and ``orphans`` are as of now."""
+
+    def __init__(
+        self,
+        request: Request,
+        project: Project,
+        course: Course,
+        facts: Facts,
+        state: State,
+        rebuilder: Rebuilder,
+        tell: Callable[[Event], None],
+        orphans: tuple[str, ...],
+    ) -> None:
+        self.project = project
+        self.orphans = orphans
+        self._request = request
+        self._course = course
+        self._facts = facts
+        self._state = state
+        self._rebuilder = rebuilder
+        self._tell = tell
+        self._refused: dict[Artifact, str] = {}
+
+    def __call__(self, ended: Mapping[int, Settled]) -> Growth | None:
+        """The larger graph, or None while no list has come."""
+        done = {number for number, settled in ended.items() if settled.outcome not in STOPS_READERS}
+        lists = settled_lists(self.project, self._course.wanted, done.__contains__)
+        new = [one for one in lists if one not in self._refused]
+        if not new:
+            return None
+        before = self.project
+        refused = self._take(new)
+        steps = self.project.wavefile.steps
+        failed = {
+            number: "\n".join(self._refused[one] for one in steps[number].unread if one in refused)
+            for number in self._course.wanted
+            if number < len(before.wavefile.steps) and refused.intersection(steps[number].unread)
+        }
+        if self.project is not before:
+            self._relink(before)
+        return Growth(self.project.graph, self._course, failed)
+
+    def _take(self, new: Sequence[Artifact]) -> set[Artifact]:
+        """Reads lists, all at once; if something is wrong with one of them, one by one. Those of no use."""
+        refused: set[Artifact] = set()
+        try:
+            self.project = self._grown(new)
+        except WavebuildError as error:
+            if len(new) == 1:
+                self._refused[new[0]] = str(error)
+                return set(new)
+            for one in new:
+                refused |= self._take([one])
+        return refused
+
+    def _grown(self, new: Sequence[Artifact]) -> Project:
+        contents = {one: made_content(self._facts, one) for one in new}
+        project = grown(self._request, self.project, contents)
+        select_steps(self._request, project)  # an instance that was asked for may turn out not to be there
+        return project
+
+    def _relink(self, before: Project) -> None:
+        """What is wanted, and in what order, in the graph as it is now."""
+        request, project = self._request, self.project
+        selection = select_steps(request, project)
+        layers = waves(project.graph, selection.wanted)
+        self._course = replace(
+            self._course,
+            wanted=selection.wanted,
+            waves=layers,
+            first=_priorities(project, self._state, selection.wanted, layers, self._course.jobs),
+        )
+        self.orphans = orphans_of(project, self._state, self._facts.digests, scope_of(request))
+        self._facts.relink(project.graph, frozenset(self.orphans))
+        self._rebuilder.relink(project.graph, forced_steps(request, selection))
+        found = tuple(
+            step.name
+            for step, now in zip(before.wavefile.steps, project.wavefile.steps, strict=False)
+            if step.expands and not now.expands
+        )
+        count = sum(map(len, layers))
+        self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers)))
+
+
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(project.wavefile.steps[number].name for number in layer) for layer in layers)
 
 
 def _priorities(
-    project: Project, state: State, wanted: Collection[int], sequence: Sequence[int], jobs: int
+    project: Project, state: State, wanted: Collection[int], layers: Sequence[Sequence[int]], jobs: int
 ) -> dict[int, tuple[float, ...]]:
     """What comes first among ready steps: under one job the plan's order; else what failed, then the longest path."""
+    sequence = [number for layer in layers for number in layer]
     if jobs == 1:
         return {number: (float(at),) for at, number in enumerate(sequence)}
     failed = {name for name, result in state.last_results().items() if result.outcome == "failed"}

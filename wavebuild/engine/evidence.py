@@ -105,8 +105,13 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled
         rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
     now = time.time_ns()
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
+    lists = [facts.digests.absolute(artifact.path) for artifact in project.known if artifact.kind is Kind.FILE]
+    for folder, status in project.folders.visited.items() if project.folders else ():
+        before = listed.setdefault(facts.digests.absolute(folder), status)
+        if settled.row(before) != settled.row(status):
+            return None  # it has changed since instances were found in it
     probed = {facts.digests.absolute(path) for path in (*facts.folders.probed, *folders.probed)} - rows.keys()
-    for path in (*listed, *probed, *project.wavefile.files):
+    for path in (*listed, *probed, *lists, *project.wavefile.files):
         status = listed[path] if path in listed else disk.look(path)
         if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
             return None

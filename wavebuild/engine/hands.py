@@ -91,7 +91,7 @@ def forget(request: Request) -> tuple[str, ...]:
 def clean(request: Request, dry: bool) -> Cleaned:
     """Removes the recorded outputs of the wanted steps; never a manual or an edited one. ``dry``: only says which."""
     if dry:
-        project = load(request)
+        project = load(request, present=True)
         state = state_to_read(project)
         return _sorted_out(request, project, state) if state else Cleaned((), ())
     with holding(request) as (project, state):

@@ -10,18 +10,17 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Range, Wavefile
-from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
+from wavebuild.declare.model import Range
 from wavebuild.engine.idle import refuse_inside_itself, run_identity
+from wavebuild.engine.lists import Project as Project
+from wavebuild.engine.lists import loaded
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
-from wavebuild.graph import Graph, link
 from wavebuild.judge.asking import Answers
 from wavebuild.judge.digest import Digests, Keep, Reading
-from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts, missing_sources
+from wavebuild.judge.facts import Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
@@ -30,37 +29,17 @@ from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
 from wavebuild.store import settled
-from wavebuild.store.freezes import frozen_names
 from wavebuild.store.layout import Layout, unwritable
 from wavebuild.store.lock import is_held, take
 from wavebuild.store.state import State, open_journal, open_state, read_state
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A Wavefile, loaded and linked; ``assumed``: what the person wants taken for granted in this build."""
+def load(request: Request, present: bool = False) -> Project:
+    """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it.
 
-    wavefile: Wavefile
-    graph: Graph
-    assumed: Assumed = NOTHING_ASSUMED
-
-
-def load(request: Request) -> Project:
-    """Reads and links the Wavefile. Raises WavebuildError with everything that is wrong with it."""
-    wavefile = declare.load(declare.find(request.directory, request.file), request.overrides, dict(request.environ))
-    wavefile = _with_frozen_by_hand(wavefile)
-    graph, assumed = link(wavefile), assumed_of(request, wavefile.root)
-    refuse_unknown(graph, assumed)
-    if owners := owners_of(graph, assumed.unchanged):
-        wavefile = with_frozen(wavefile, owners)
-        graph = link(wavefile)
-    return Project(wavefile, graph, assumed)
-
-
-def _with_frozen_by_hand(wavefile: Wavefile) -> Wavefile:
-    path = Layout(wavefile.root, wavefile.file).frozen
-    names = frozen_names(path)
-    return replace(with_frozen(wavefile, names), files=(*wavefile.files, path)) if names else wavefile
+    ``present``: lists that steps make are read as they stand; else they wait for the build.
+    """
+    return loaded(request, declare.find(request.directory, request.file), present)
 
 
 def layout_of_project(project: Project) -> Layout:
@@ -134,7 +113,7 @@ def facts_of(
         keep=keep,
     )
     made = state.made if state else dict
-    orphans = _orphans(project, state, digests, scope_of(request))
+    orphans = orphans_of(project, state, digests, scope_of(request))
     said = state.answers() if state else {}
     answers = Answers({probe.name: probe for probe in wavefile.probes}, said, request.clock)
     environ = dict(request.environ)
@@ -178,6 +157,8 @@ def missing_of(project: Project, facts: Facts, wanted: Iterable[int]) -> tuple[P
     """Every missing source of these steps; a step whose inputs cannot be read is left to be judged alone."""
     problems: list[Problem] = []
     for number in sorted(wanted):
+        if project.wavefile.steps[number].unread:
+            continue  # what it reads is not known yet
         with contextlib.suppress(WavebuildError):
             problems += missing_sources(project.graph, facts, (number,))
     return tuple(problems)
@@ -188,7 +169,7 @@ def scope_of(request: Request) -> str:
     return json.dumps(sorted(request.overrides)) if request.overrides else ""
 
 
-def _orphans(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:
+def orphans_of(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:
     """Members recorded in this scope, of steps that are no more, that no step's outputs cover.
 
     What stands there with other bytes is somebody's new file.
@@ -242,7 +223,7 @@ def attempts_of_others(layout: Layout) -> list[Attempt]:
 @contextlib.contextmanager
 def holding(request: Request) -> Iterator[tuple[Project, State]]:
     """A deed outside a build: the project loaded, held and repaired."""
-    project = load(request)
+    project = load(request, present=True)
     layout = layout_of_project(project)
     refuse_inside_itself(layout, dict(request.environ))
     prepare(layout)

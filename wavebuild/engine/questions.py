@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from wavebuild.engine.changes import Changes
+from wavebuild.engine.lists import grown, made_content, settled_lists
 from wavebuild.engine.project import (
     Project,
     attempts_of_others,
@@ -36,7 +37,7 @@ from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unasked, Unclai
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
-from wavebuild.plan.foresee import UNSETTLED, foresee
+from wavebuild.plan.foresee import SETTLED, UNSETTLED, foresee
 from wavebuild.run.asking import Asker
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import log_path
@@ -46,18 +47,21 @@ from wavebuild.store.state import State
 
 def plan(request: Request) -> Plan:
     """What a build would do, nothing changed and no command started."""
-    project = load(request)
-    selection = select_steps(request, project)
-    view = _look(request, project, selection)
+    view = _look(request)
+    project = view.project
     return make_plan(
-        project.graph, selection.wanted, view.foreseen, durations_of(project, view.state), jobs_of(request, project)
+        project.graph,
+        view.selection.wanted,
+        view.foreseen,
+        durations_of(project, view.state),
+        jobs_of(request, project),
     )
 
 
 def question(request: Request, strict: bool = False) -> bool:
     """Whether anything wanted is stale or may be; ``always`` steps count only if ``strict``."""
-    project = load(request)
-    view = _look(request, project, select_steps(request, project))
+    view = _look(request)
+    project = view.project
     lazy = set() if strict else {n for n, step in enumerate(project.wavefile.steps) if step.always}
     for number, foreseen in view.foreseen.items():
         if foreseen.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD) or number in lazy:
@@ -73,9 +77,8 @@ def question(request: Request, strict: bool = False) -> bool:
 
 def status(request: Request) -> tuple[StatusLine, ...]:
     """One line for every wanted step: its verdict now, and how it last ran."""
-    project = load(request)
-    selection = select_steps(request, project)
-    view = _look(request, project, selection)
+    view = _look(request)
+    project, selection = view.project, view.selection
     last = view.state.last_results() if view.state else {}
     lines = []
     for number in sequence(project, selection.wanted):
@@ -99,9 +102,8 @@ def status(request: Request) -> tuple[StatusLine, ...]:
 
 def explain(request: Request, subject: str) -> Explanation:
     """Why a step, or the step that makes a path, is stale: the chain of causes to the root."""
-    project = load(request)
-    selection = select_steps(replace(request, targets=(subject,), only=False), project)
-    view = _look(request, project, selection)
+    view = _look(replace(request, targets=(subject,), only=False))
+    project, selection = view.project, view.selection
     named = [number for number in sequence(project, selection.wanted) if number in selection.named]
     others = attempts_of_others(layout_of_project(project))
     facts, _ = facts_of(project, view.state, request, [*open_attempts(view.state), *others])
@@ -176,7 +178,7 @@ class _Chain:
 
 def logs(request: Request, step: str) -> tuple[LogFile, ...]:
     """The logs of a step that are still kept, newest first."""
-    project = load(request)
+    project = load(request, present=True)
     _require_step(project, step)
     state = state_to_read(project)
     if state is None:
@@ -198,7 +200,7 @@ def check(request: Request) -> tuple[Problem, ...]:
     ``request.commands``: words that mean a command where a step is not named in full.
     """
     try:
-        project = load(request)
+        project = load(request, present=True)
         state = state_to_read(project)
         facts, _ = facts_of(project, state, request)
         missing = missing_of(project, facts, range(len(project.wavefile.steps)))
@@ -213,11 +215,34 @@ def check(request: Request) -> tuple[Problem, ...]:
 class _View:
     """What a question sees: nothing is locked, nothing written."""
 
+    project: Project
+    selection: Selection
     foreseen: dict[int, Foreseen]
     state: State | None
 
 
-def _look(request: Request, project: Project, selection: Selection) -> _View:
+def _look(request: Request) -> _View:
+    """What is wanted, as it is now; lists whose makers have nothing to do are read."""
+    project = load(request)
+    while True:
+        view = _look_at(request, project, select_steps(request, project))
+        settled = {number for number, foreseen in view.foreseen.items() if foreseen.word in SETTLED}
+        lists = settled_lists(project, view.selection.wanted, settled.__contains__)
+        if not lists:
+            return view
+        facts, _ = _facts_to_read(request, project, view.state)
+        contents = {one: made_content(facts, one) for one in lists}
+        if view.state is not None:
+            view.state.close()
+        project = grown(request, project, contents)
+
+
+def _facts_to_read(request: Request, project: Project, state: State | None) -> tuple[Facts, tuple[str, ...]]:
+    others = attempts_of_others(layout_of_project(project))
+    return facts_of(project, state, request, [*open_attempts(state), *others])
+
+
+def _look_at(request: Request, project: Project, selection: Selection) -> _View:
     """What is wanted, as it is now; what a running or killed build has half done is seen as before it began."""
     lock = layout_of_project(project).lock
     held = is_held(lock)
@@ -233,7 +258,7 @@ def _look(request: Request, project: Project, selection: Selection) -> _View:
     for number in running & foreseen.keys():
         reasons = tuple(reason for reason in foreseen[number].reasons if not isinstance(reason, _OF_THE_MOMENT))
         foreseen[number] = Foreseen(PlanWord.RUN, reasons)
-    return _View(foreseen, state)
+    return _View(project, selection, foreseen, state)
 
 
 def _discovered_makers(project: Project, selection: Selection, state: State | None) -> dict[int, set[int]]:
@@ -254,8 +279,7 @@ _OF_THE_MOMENT = (OutputEdited, OutputMissing, Unclaimed, Upstream)
 
 def _standings(request: Request, project: Project, selection: Selection, state: State | None) -> dict[int, Standing]:
     """Where every wanted step stands; as in a build, what cannot be read stops its readers alone."""
-    others = attempts_of_others(layout_of_project(project))
-    facts, _ = facts_of(project, state, request, [*open_attempts(state), *others])
+    facts, _ = _facts_to_read(request, project, state)
     refuse(missing_of(project, facts, selection.wanted))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
@@ -263,6 +287,8 @@ def _standings(request: Request, project: Project, selection: Selection, state: 
     found: dict[int, Standing] = {}
     with Asker(facts, invocation_of(request, project)) as asker:
         for number in sequence(project, selection.wanted):
+            if project.wavefile.steps[number].unread:
+                continue  # what it reads is not known yet
             traces = state.traces(key(project.wavefile.steps[number])) if state else ()
 
             def stands(number: int = number, traces: Sequence[Trace] = traces) -> Standing:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
-from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
+from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph.cycles import loops, order, reverse
+from wavebuild.graph.names import Names
 from wavebuild.graph.overlaps import overlaps
 from wavebuild.graph.owners import Output, Owners
 
@@ -34,6 +35,7 @@ class Graph:
     downstream: tuple[tuple[int, ...], ...]
     wave: tuple[int, ...]  # depth from 1
     owners: Owners
+    names: Names
 
     def owner(self, path: str) -> int | None:
         """The step whose output covers this path, relative to the root."""
@@ -50,25 +52,25 @@ def reads(step: Step) -> tuple[Artifact, ...]:
 def link(wavefile: Wavefile) -> Graph:
     """The graph of a Wavefile; raises with every overlap, cycle and unknown name at once."""
     steps = wavefile.steps
-    number = {step.name: k for k, step in enumerate(steps)}
+    names = Names(steps)
     owners = Owners(steps, wavefile.root)
-    found = tuple(_makers(step, number, owners) for step in steps)
-    direct = [_direct(k, step, found[k], number) for k, step in enumerate(steps)]
+    found = tuple(_makers(step, names, owners) for step in steps)
+    direct = [_direct(k, step, found[k], names, owners) for k, step in enumerate(steps)]
     downstream = reverse(direct)
     ordered = order(direct, downstream)
-    problems = [*_unknown_names(steps, number), *overlaps(steps, owners), *_mistaken_folders(steps, owners)]
+    problems = [*_unknown_names(steps, names), *overlaps(steps, owners), *_mistaken_folders(steps, owners)]
     problems += _own_loops(steps, found)
     if len(ordered) < len(steps):
         behind = set(range(len(steps))).difference(ordered)
-        problems += [_loop_problem(loop, steps, found, number) for loop in loops(direct, behind)]
+        problems += [_loop_problem(loop, steps, found, names) for loop in loops(direct, behind)]
     if problems:
         raise WavebuildError(tuple(problems))
-    return _graph(wavefile, number, owners, found, direct, ordered)
+    return _graph(wavefile, names, owners, found, direct, ordered)
 
 
 def _graph(
     wavefile: Wavefile,
-    number: Mapping[str, int],
+    names: Names,
     owners: Owners,
     found: tuple[Makers, ...],
     direct: Sequence[tuple[int, ...]],
@@ -83,34 +85,35 @@ def _graph(
     joined = [() if step.is_group else upstream[k] for k, step in enumerate(steps)]
     return Graph(
         wavefile=wavefile,
-        number=number,
+        number=names.number,
         makers=makers,
         data_upstream=tuple(_union(of_step) for of_step in makers),
         upstream=upstream,
         downstream=tuple(map(tuple, reverse(joined))),
         wave=_waves(steps, upstream, ordered),
         owners=owners,
+        names=names,
     )
 
 
 # Edges
 
 
-def _makers(step: Step, number: Mapping[str, int], owners: Owners) -> Makers:
-    return tuple(_makers_of(artifact, number, owners) for artifact in reads(step))
+def _makers(step: Step, names: Names, owners: Owners) -> Makers:
+    return tuple(_makers_of(artifact, names, owners) for artifact in reads(step))
 
 
-def _makers_of(artifact: Artifact, number: Mapping[str, int], owners: Owners) -> tuple[int, ...]:
+def _makers_of(artifact: Artifact, names: Names, owners: Owners) -> tuple[int, ...]:
     if artifact.kind is Kind.STEP:
-        known = number.get(artifact.path)
-        return () if known is None else (known,)
+        return names.find(artifact.path)
     return () if artifact.kind is Kind.ENV else owners.makers(artifact)
 
 
-def _direct(number_of_step: int, step: Step, makers: Makers, number: Mapping[str, int]) -> tuple[int, ...]:
+def _direct(number: int, step: Step, makers: Makers, names: Names, owners: Owners) -> tuple[int, ...]:
     """What a step waits for, groups as groups; its own outputs among what it reads are not members."""
-    needed = tuple(number[name] for name, _ in step.needs if name in number)
-    return _without(_union((*makers, needed)), number_of_step)
+    needed = tuple(k for name, _ in step.needs for k in names.find(name))
+    awaited = tuple(owners.makers(artifact) for artifact in step.awaits)
+    return _without(_union((*makers, needed, *awaited)), number)
 
 
 def _union(sets: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -155,19 +158,19 @@ def _waves(steps: Sequence[Step], upstream: Sequence[tuple[int, ...]], ordered: 
 # What forbids a graph
 
 
-def _unknown_names(steps: Sequence[Step], number: Mapping[str, int]) -> Iterator[Problem]:
+def _unknown_names(steps: Sequence[Step], names: Names) -> Iterator[Problem]:
     for step in steps:
         for name, place in step.needs:
-            if name not in number:
-                yield _unknown(f"step '{step.name}' needs '{name}', but there is no such step", name, place, number)
+            if name not in names.number and not names.find(name):
+                yield _unknown(f"step '{step.name}' needs '{name}', but there is no such step", name, place, names)
         for artifact in reads(step):
-            if artifact.kind is Kind.STEP and artifact.path not in number:
+            if artifact.kind is Kind.STEP and not names.find(artifact.path):
                 message = f"step '{step.name}' reads {artifact.text}, but there is no such step"
-                yield _unknown(message, artifact.path, artifact.place, number)
+                yield _unknown(message, artifact.path, artifact.place, names)
 
 
-def _unknown(message: str, name: str, place: Place, number: Mapping[str, int]) -> Problem:
-    return Problem("unknown-step", message, place, did_you_mean(name, number))
+def _unknown(message: str, name: str, place: Place, names: Names) -> Problem:
+    return Problem("unknown-step", message, place, names.remedy(name))
 
 
 def _mistaken_folders(steps: Sequence[Step], owners: Owners) -> Iterator[Problem]:
@@ -203,6 +206,8 @@ def _mistaken(step: Step, artifact: Artifact, output: Output, owner: str) -> Pro
 def _own_loops(steps: Sequence[Step], found: Sequence[Makers]) -> Iterator[Problem]:
     """Steps that wait for themselves."""
     for k, step in enumerate(steps):
+        if step.expands:
+            continue  # one instance may read what another makes: that is seen when they are known
         for name, place in step.needs:
             if name == step.name:
                 yield _own_loop(f"step '{name}' needs itself", place)
@@ -226,11 +231,9 @@ def _own_loop(message: str, place: Place) -> Problem:
     return Problem("cycle", message, place, "A step reads what other steps made before it: remove this line.")
 
 
-def _loop_problem(
-    loop: Sequence[int], steps: Sequence[Step], found: Sequence[Makers], number: Mapping[str, int]
-) -> Problem:
+def _loop_problem(loop: Sequence[int], steps: Sequence[Step], found: Sequence[Makers], names: Names) -> Problem:
     pairs = zip(loop, [*loop[1:], loop[0]], strict=True)
-    links = [_link(steps[k], steps[before], found[k], number) for k, before in pairs]
+    links = [_link(steps[k], steps[before], found[k], names) for k, before in pairs]
     told = ", ".join(f"{text} ({place})" for text, place in links)
     return Problem(
         "cycle",
@@ -241,11 +244,14 @@ def _loop_problem(
     )
 
 
-def _link(step: Step, before: Step, makers: Makers, number: Mapping[str, int]) -> tuple[str, Place]:
+def _link(step: Step, before: Step, makers: Makers, names: Names) -> tuple[str, Place]:
     """Why a step waits for another, and where that is written."""
     for artifact, found in zip(reads(step), makers, strict=True):
-        if number[before.name] in found:
+        if names.number[before.name] in found:
             of = "" if artifact.kind is Kind.STEP else f" of '{before.name}'"
             return f"'{step.name}' reads {artifact.text}{of}", artifact.place
-    place = next(place for name, place in step.needs if name == before.name)
-    return f"'{step.name}' needs '{before.name}'", place
+    for name, place in step.needs:
+        if names.number[before.name] in names.find(name):
+            return f"'{step.name}' needs '{name}'", place
+    lists = ", ".join(artifact.path for artifact in step.awaits)
+    return f"'{step.name}' is repeated by {lists} of '{before.name}'", step.place

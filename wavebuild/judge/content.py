@@ -7,12 +7,9 @@ where the content is not what it is said to be.
 from __future__ import annotations
 
 import ast
-import csv
 import hashlib
-import io
 import json
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -20,6 +17,7 @@ from urllib.parse import quote
 
 from wavebuild.declare import read_data
 from wavebuild.declare.model import Artifact, Json
+from wavebuild.declare.tables import read_table
 from wavebuild.errors import Place, mistake
 
 SHOWN = 60
@@ -82,7 +80,7 @@ def rows_digest(data: bytes, artifact: Artifact) -> str:
 
 def rows_text(data: bytes, artifact: Artifact) -> str:
     """The sorted multiset of the chosen rows, column → text, and the column names."""
-    header, rows = _table(data, artifact.path, artifact.delimiter)
+    header, rows = read_table(data, artifact.path, artifact.delimiter)
     wanted = artifact.rows or ()
     for column in (*(artifact.columns or ()), *(name for name, _ in wanted)):
         if column not in header:
@@ -97,28 +95,6 @@ def rows_text(data: bytes, artifact: Artifact) -> str:
     conditions = [(header.index(column), value) for column, value in wanted]
     chosen = sorted([row[at] for at in taken] for row in rows if all(row[at] == value for at, value in conditions))
     return json.dumps([[header[at] for at in taken], chosen])
-
-
-def _table(data: bytes, path: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise mistake("not-utf-8", f"{path} is not UTF-8 at byte {error.start}", Place(path)) from None
-    csv.field_size_limit(sys.maxsize)  # a cell may hold a whole document
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        table = [row for row in reader if row]
-    except csv.Error as error:
-        raise mistake("bad-csv", f"{path} is not a table: {error}", Place(path, reader.line_num, 1)) from None
-    if not table:
-        return [], []
-    header, rows = table[0], table[1:]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise mistake(
-                "bad-csv", f"{path}: row {number} has {len(row)} fields, the header has {len(header)}", Place(path)
-            )
-    return header, rows
 
 
 def sqlite_digest(path: str, shown: str) -> str:

@@ -6,7 +6,7 @@ It does not know what was recorded, but for the names of members it is asked abo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -91,6 +91,19 @@ class Facts:
         self._made = made
         self.elsewhere = elsewhere
         self.assumed = assumed
+
+    def relink(self, graph: Graph, orphans: frozenset[str]) -> None:
+        """The graph has grown: instances or inputs are known that were not before."""
+        self.graph = graph
+        self._orphans = orphans
+
+    def members_of(self, artifact: Artifact) -> list[str]:
+        """The members of a glob that no step reads: neither orphans nor what merely stands among a step's outputs."""
+
+        def other(path: str) -> bool:
+            return path in self._orphans or self._stands_by(path)
+
+        return self._standing(members, artifact, other)
 
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
@@ -281,6 +294,8 @@ class Facts:
         """Whether a step cannot do without it; of what is no file the step itself, or an answer, tells."""
         if artifact.optional or artifact.kind in (Kind.ENV, Kind.PROBE):
             return False
+        if artifact.kind is Kind.LIST:
+            return not os.path.lexists(self.digests.absolute(artifact.path))
         return not self._there(found)
 
     def _there(self, found: Sequence[Reading]) -> bool:
@@ -297,11 +312,7 @@ class Facts:
             case Kind.PROBE:
                 return [Reading(artifact.text, artifact.text, "probe", artifact=artifact)]
             case Kind.STEP:
-                maker = self.graph.wavefile.steps[self.graph.number[artifact.path]]
-                made = self._made()
-                placed = maker.frozen or isinstance(maker.action, Manual)
-                found = [m for m in self.outputs(maker) if (placed or m in made) and not m.endswith("/")]
-                return [output_reading(maker, member) for member in found]
+                return [reading for maker in self._named(artifact.path) for reading in self._owned(maker)]
             case Kind.FILE:
                 if artifact.keys:
                     return [
@@ -317,10 +328,26 @@ class Facts:
                     return self._stands_by(path)
 
                 return [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
-            case Kind.MEM | Kind.LIST:
+            case Kind.LIST:
+                return []  # what its lines name stands beside it
+            case Kind.MEM:
                 raise NotImplementedError(artifact.kind)
             case _:
                 assert_never(artifact.kind)
+
+    def _named(self, name: str) -> Iterator[Step]:
+        """The steps of a name, with its members in place of a group."""
+        for number in self.graph.names.find(name):
+            step = self.graph.wavefile.steps[number]
+            for one in self.graph.upstream[number] if step.is_group else (number,):
+                yield self.graph.wavefile.steps[one]
+
+    def _owned(self, maker: Step) -> list[Reading]:
+        """The file members that a step owns."""
+        made = self._made()
+        placed = maker.frozen or isinstance(maker.action, Manual)
+        found = [m for m in self.outputs(maker) if (placed or m in made) and not m.endswith("/")]
+        return [output_reading(maker, member) for member in found]
 
     def _stands_by(self, path: str) -> bool:
         """Whether a file is covered by a step's glob output but was made by no step: it is nobody's member."""

@@ -39,6 +39,7 @@ from wavebuild.plan.order import waves
 
 UNSETTLED = (PlanWord.RUN, PlanWord.MAYBE, PlanWord.RESTORE, PlanWord.EXPANDS)
 STOPPED = (PlanWord.WAITING, PlanWord.BLOCKED)
+SETTLED = tuple(word for word in PlanWord if word not in UNSETTLED + STOPPED)
 
 
 def foresee(
@@ -54,9 +55,24 @@ def foresee(
     found: dict[int, Foreseen] = {}
     for layer in waves(graph, wanted):
         for number in layer:
+            if graph.wavefile.steps[number].unread:
+                found[number] = _awaiting(graph, number, found)
+                continue
             makers = sorted({*graph.data_upstream[number], *discovered.get(number, ())})
             found[number] = _foreseen(graph, number, stands(number), found, makers)
     return found
+
+
+def _awaiting(graph: Graph, number: int, found: Mapping[int, Foreseen]) -> Foreseen:
+    """A step whose instances, or some of whose inputs, are not known before others have settled."""
+    steps = graph.wavefile.steps
+    before = [up for up in graph.upstream[number] if up in found]
+    stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
+    if stopped:
+        return Foreseen(PlanWord.BLOCKED, (), stopped)
+    makers = [up for artifact in steps[number].unread for up in graph.owners.makers(artifact) if up in found]
+    after = tuple(dict.fromkeys(steps[up].name for up in makers))
+    return Foreseen(PlanWord.EXPANDS if steps[number].expands else PlanWord.MAYBE, (Upstream(after),), after)
 
 
 def _foreseen(

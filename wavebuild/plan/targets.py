@@ -120,8 +120,10 @@ def _resolve(graph: Graph, word: str, folder: str) -> _Found:
     kind, colon, label = word.partition(":")
     if colon and kind in ("step", "tag", "phase"):
         return _by_label(graph, kind, label)
-    if word in graph.number:
-        return _Found(frozenset((graph.number[word],)))
+    if word in graph.number or "@" in word:
+        called = graph.names.find(word)
+        if called:
+            return _Found(frozenset(called))
     named = _by_label(graph, "step", word) if _WILD.search(word) else _NOTHING
     if named.steps:
         return named
@@ -135,6 +137,8 @@ def _resolve(graph: Graph, word: str, folder: str) -> _Found:
 def _by_label(graph: Graph, kind: str, label: str) -> _Found:
     """The steps of a name, a tag or a phase; what is written with ``*`` or ``?`` leaves out ``on_demand``."""
     steps = graph.wavefile.steps
+    if kind == "step" and not _WILD.search(label):
+        return _Found(frozenset(graph.names.find(label)))
     if not _WILD.search(label):
         return _Found(frozenset(k for k, step in enumerate(steps) if label in _labels(step, kind)))
     expression = re.compile("".join(_as_expression(character) for character in label), re.DOTALL)
@@ -204,6 +208,8 @@ def _unknown(
 ) -> Problem:
     message = reason or f"'{word}' is not a step, an output or a title of this Wavefile"
     remedy = did_you_mean(word.strip("+"), _known(graph, folder, commands))
+    if "@" in word:
+        remedy = graph.names.remedy(word.strip("+")) or remedy
     return Problem("unknown-target", message, place, remedy)
 
 

@@ -84,6 +84,17 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsFound:
+    """A list that a step made was read: there are more steps than were known at the start."""
+
+    run: str
+    at: float
+    repeated: tuple[str, ...]  # the steps whose instances are known now
+    steps: int  # how many steps this build looks at now
+    waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
+
+
+@dataclass(frozen=True, slots=True)
 class StepRetried:
     run: str
     at: float
@@ -121,4 +132,4 @@ class Noticed:
     message: str
 
 
-Event = BuildStarted | WaveStarted | StepStarted | StepRetried | StepSettled | BuildSettled | Noticed
+Event = BuildStarted | WaveStarted | StepsFound | StepStarted | StepRetried | StepSettled | BuildSettled | Noticed

@@ -115,6 +115,11 @@ class Rebuilder:
         self._root = invocation.root
         self._safe_folders: set[str] = set()
 
+    def relink(self, graph: Graph, forced: frozenset[int]) -> None:
+        """The graph has grown; steps have kept their numbers."""
+        self._graph = graph
+        self._invocation = replace(self._invocation, forced=forced)
+
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         """Judges a step whose upstream has settled: how it ended without running, or what is to be done for it."""
         step = self._graph.wavefile.steps[number]

@@ -64,8 +64,21 @@ class Course:
     run: str
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The graph and the course once more is known; ``refused``: step → why its list is of no use."""
+
+    graph: Graph
+    course: Course
+    refused: Mapping[int, str]
+
+
 class Scheduler:
-    """Works through the wanted steps; ``interrupts`` tells how often the person asked to stop."""
+    """Works through the wanted steps; ``interrupts`` tells how often the person asked to stop.
+
+    ``grow`` is asked, when steps have settled, what is known now of steps whose instances or inputs
+    were not known; it gives None while there is nothing new. Numbers of steps stay what they were.
+    """
 
     def __init__(
         self,
@@ -75,13 +88,16 @@ class Scheduler:
         executor: Executor,
         tell: Callable[[Event], None],
         interrupts: Callable[[], int],
+        grow: Callable[[Mapping[int, Settled]], Growth | None] = lambda settled: None,
     ) -> None:
         self._graph = graph
-        self._course = course
+        self.course = course
         self._judge = judge
         self._executor = executor
         self._tell = tell
         self._interrupts = interrupts
+        self._grow = grow
+        self._has_lists = self._may_grow = any(graph.wavefile.steps[number].unread for number in course.wanted)
         self._heard = 0
         self._waiting_for = {n: sum(1 for up in graph.upstream[n] if up in course.wanted) for n in course.wanted}
         self._wave_of = {number: at for at, wave in enumerate(course.waves) for number in wave}
@@ -100,10 +116,10 @@ class Scheduler:
     def run(self) -> dict[int, Settled]:
         """Every wanted step settled, by number."""
         self._start_wave()
-        for number in sorted(self._course.wanted):
+        for number in sorted(self.course.wanted):
             if not self._waiting_for[number]:
                 self._reach(number)
-        while len(self.settled) < len(self._course.wanted):
+        while len(self.settled) < len(self.course.wanted):
             self._listen()
             self._advance()
             self._listen()  # what came meanwhile has woken whoever looked for ends, and wakes nobody again
@@ -116,6 +132,8 @@ class Scheduler:
     def _advance(self) -> None:
         """Considers and starts what can be now; whatever comes first is considered before another starts."""
         while not self._stopped and self._interrupts() <= self._heard:
+            if self._may_grow and not self._to_consider and self._take_growth():
+                continue
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due[0][:2])
             if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
@@ -143,7 +161,7 @@ class Scheduler:
             case Settled():
                 self._settle(number, found)
             case Due() | Asks():
-                heapq.heappush(self._due, (self._course.first[number], number, found))
+                heapq.heappush(self._due, (self.course.first[number], number, found))
             case Behind(other=other):
                 self._behind.setdefault(other, []).append(number)
             case _:
@@ -151,7 +169,7 @@ class Scheduler:
 
     def _free_those_behind(self, number: int) -> None:
         for other in self._behind.pop(number, ()):
-            heapq.heappush(self._to_consider, (self._course.first[other], other))
+            heapq.heappush(self._to_consider, (self.course.first[other], other))
 
     def _culprits(self, number: int) -> tuple[str, ...]:
         """The upstream steps that stop this one: all that must hold before it does not."""
@@ -234,13 +252,47 @@ class Scheduler:
             case _:
                 assert_never(after)
 
+    # More becomes known
+
+    def _take_growth(self) -> bool:
+        """Goes on with the larger graph, if more is known of it than before."""
+        growth = self._grow(self.settled)
+        if growth is None:
+            self._may_grow = False  # until another step has settled
+            return False
+        open_wave = self._open_wave
+        self._graph, self.course = growth.graph, growth.course
+        steps = self._graph.wavefile.steps
+        self._has_lists = any(steps[number].unread for number in self.course.wanted)
+        self._wave_of = {number: at for at, wave in enumerate(self.course.waves) for number in wave}
+        self._left_in_wave = [sum(1 for number in wave if number not in self.settled) for wave in self.course.waves]
+        self._open_wave = next((at for at, left in enumerate(self._left_in_wave) if left), len(self._left_in_wave) - 1)
+        if self._open_wave > open_wave:
+            self._start_wave()
+        in_hand = {*self._running, *(entry[1] for entry in self._due), *(entry[1] for entry in self._later)}
+        in_hand |= {number for behind in self._behind.values() for number in behind}
+        self._to_consider, self._held_back = [], []
+        open_steps = [number for number in sorted(self.course.wanted) if number not in self.settled]
+        self._waiting_for = {
+            number: sum(1 for up in self._graph.upstream[number] if up in self.course.wanted and up not in self.settled)
+            for number in open_steps
+        }
+        for number in open_steps:
+            if not self._waiting_for[number] and number not in in_hand:
+                self._reach(number)
+        for number, why in growth.refused.items():
+            settled = Settled(steps[number].name, Outcome.FAILED, self._graph.wave[number], failure="list", detail=why)
+            self._settle(number, settled)
+        return True
+
     # How a step settles, and whom that concerns
 
     def _settle(self, number: int, settled: Settled) -> None:
         self.settled[number] = settled
         self._free_those_behind(number)
-        self._tell(StepSettled(self._course.run, time.time(), settled))
-        if settled.outcome is Outcome.FAILED and not self._course.keep_going:
+        self._may_grow = self._has_lists
+        self._tell(StepSettled(self.course.run, time.time(), settled))
+        if settled.outcome is Outcome.FAILED and not self.course.keep_going:
             self._stopped = True
         for down in self._graph.downstream[number]:
             if down in self._waiting_for:
@@ -249,15 +301,17 @@ class Scheduler:
                     self._reach(down)
         at = self._wave_of[number]
         self._left_in_wave[at] -= 1
-        if self._course.schedule == "barrier" and at == self._open_wave and not self._left_in_wave[at]:
+        if self.course.schedule == "barrier" and at == self._open_wave and not self._left_in_wave[at]:
             self._next_wave()
 
     def _reach(self, number: int) -> None:
         """All upstream of a step has settled."""
-        if self._course.schedule == "barrier" and self._wave_of[number] > self._open_wave:
+        if self._graph.wavefile.steps[number].unread and not self._culprits(number):
+            return  # what its lists say is taken in with the next growth
+        if self.course.schedule == "barrier" and self._wave_of[number] > self._open_wave:
             self._held_back.append(number)
         else:
-            heapq.heappush(self._to_consider, (self._course.first[number], number))
+            heapq.heappush(self._to_consider, (self.course.first[number], number))
 
     def _next_wave(self) -> None:
         if self._open_wave == len(self._left_in_wave) - 1:
@@ -270,8 +324,8 @@ class Scheduler:
             self._reach(number)
 
     def _start_wave(self) -> None:
-        if self._course.schedule == "barrier" and self._course.waves and not self._stopped:
-            self._tell(WaveStarted(self._course.run, time.time(), self._open_wave + 1))
+        if self.course.schedule == "barrier" and self.course.waves and not self._stopped:
+            self._tell(WaveStarted(self.course.run, time.time(), self._open_wave + 1))
 
     def _block(self, number: int, culprits: tuple[str, ...]) -> None:
         step = self._graph.wavefile.steps[number]
@@ -281,7 +335,7 @@ class Scheduler:
 
     def _leave_the_rest(self) -> None:
         """Nothing runs and nothing more will: what has not settled is blocked or was not started."""
-        for wave in self._course.waves:
+        for wave in self.course.waves:
             for number in wave:
                 if number in self.settled:
                     continue
@@ -290,7 +344,7 @@ class Scheduler:
                 step = self._graph.wavefile.steps[number]
                 settled = Settled(step.name, outcome, self._graph.wave[number], blocked_by=culprits)
                 self.settled[number] = settled
-                self._tell(StepSettled(self._course.run, time.time(), settled))
+                self._tell(StepSettled(self.course.run, time.time(), settled))
 
     # Interruption
 
@@ -311,18 +365,18 @@ class Scheduler:
     # Slots and resources
 
     def _slots_free(self) -> int:
-        return self._course.jobs - sum(taken.get("cpus", 1) for taken in self._running.values())
+        return self.course.jobs - sum(taken.get("cpus", 1) for taken in self._running.values())
 
     def _resources(self, step: Step) -> dict[str, int]:
         wanted = dict(step.resources)
-        wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self._course.jobs))
+        wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self.course.jobs))
         return wanted
 
     def _are_there(self, wanted: Mapping[str, int], reserved: set[str]) -> bool:
         """Whether the named resources are free, and no step that comes first waits for them."""
         return all(
             name == "cpus"
-            or (name not in reserved and self._used.get(name, 0) + amount <= self._course.capacities.get(name, 1))
+            or (name not in reserved and self._used.get(name, 0) + amount <= self.course.capacities.get(name, 1))
             for name, amount in wanted.items()
         )
 

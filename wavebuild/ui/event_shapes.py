@@ -53,6 +53,7 @@ _EVENTS: dict[str, dict[str, Shape]] = {
         "waves": {"type": "array", "items": _NAMES},
     },
     "wave_started": {"wave": _WHOLE},
+    "steps_found": {"repeated": _NAMES, "steps": _WHOLE, "waves": {"type": "array", "items": _NAMES}},
     "step_started": {
         "step": _TEXT,
         "wave": _WHOLE,

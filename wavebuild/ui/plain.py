@@ -21,6 +21,7 @@ from wavebuild.run.events import (
     Settled,
     StepRetried,
     StepSettled,
+    StepsFound,
     StepStarted,
     WaveStarted,
 )
@@ -57,7 +58,7 @@ def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list
             return _end(before, after, event.settled, manner)
         case Noticed():
             return [] if manner.quiet else [escaped(event.message)]
-        case BuildStarted() | WaveStarted() | BuildSettled():
+        case BuildStarted() | StepsFound() | WaveStarted() | BuildSettled():
             return []
         case _:
             assert_never(event)

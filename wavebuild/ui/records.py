@@ -27,6 +27,7 @@ from wavebuild.run.events import (
     Settled,
     StepRetried,
     StepSettled,
+    StepsFound,
     StepStarted,
     WaveStarted,
 )
@@ -282,6 +283,8 @@ def _event_name(event: Event) -> str:
             return "build_started"
         case WaveStarted():
             return "wave_started"
+        case StepsFound():
+            return "steps_found"
         case StepStarted():
             return "step_started"
         case StepRetried():
@@ -303,6 +306,9 @@ def _event_facts(event: Event) -> Record:
             return {"jobs": event.jobs, "schedule": event.schedule, "steps": event.steps, "waves": waves}
         case WaveStarted():
             return {"wave": event.wave}
+        case StepsFound():
+            now: list[Json] = [names(wave) for wave in event.waves]
+            return {"repeated": names(event.repeated), "steps": event.steps, "waves": now}
         case StepStarted():
             return _start_facts(event)
         case StepRetried():

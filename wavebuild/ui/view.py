@@ -19,6 +19,7 @@ from wavebuild.run.events import (
     Settled,
     StepRetried,
     StepSettled,
+    StepsFound,
     StepStarted,
     WaveStarted,
 )
@@ -102,6 +103,8 @@ def seen(picture: Picture, event: Event) -> Picture:
                 waves=event.waves,
                 notices=picture.notices,  # a repair is told before the build starts
             )
+        case StepsFound():
+            return replace(picture, at=event.at, steps=event.steps, waves=event.waves)
         case WaveStarted():
             return replace(picture, at=event.at)
         case StepStarted():

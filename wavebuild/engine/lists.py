@@ -1,0 +1,151 @@
+"""A project as far as its lists are known: those that sources say at once, those that steps make when they settled.
+
+It does not know when that is, nor what becomes of the new steps. Steps keep their numbers; new ones come last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from wavebuild import disk
+from wavebuild.declare import load as load_wavefile
+from wavebuild.declare.contents import Contents, Known
+from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
+from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
+from wavebuild.engine.values import Request
+from wavebuild.errors import Place, Problem, WavebuildError, mistake
+from wavebuild.graph import Graph, Owners, covers, link, may_be_one
+from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts
+from wavebuild.judge.members import Folders, members
+from wavebuild.store.freezes import frozen_names
+from wavebuild.store.layout import Layout
+
+LARGEST = 1 << 28
+"""Bytes of a file that says which steps or inputs there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Wavefile, loaded and linked.
+
+    ``assumed``: what the person wants taken for granted in this build; ``known``: the contents of
+    its lists; ``folders``: where some of them were sought.
+    """
+
+    wavefile: Wavefile
+    graph: Graph
+    assumed: Assumed = NOTHING_ASSUMED
+    known: Known = field(default_factory=dict)
+    folders: Folders | None = None
+
+
+def loaded(request: Request, path: str, present: bool) -> Project:
+    """The Wavefile at a path, with what the sources it names say; ``present``: lists that steps make as they stand."""
+    known: dict[Artifact, bytes | tuple[str, ...] | None] = {}
+    wavefile = _load(request, path, known)
+    folders = Folders(wavefile.root, wavefile.settings.ignore)
+    while unread := _unread(wavefile):
+        owners = Owners(wavefile.steps, wavefile.root)
+        contents = {one: _content(folders, one) for one in unread if present or not owners.makers(one)}
+        sources = {one: held for one, held in contents.items() if held is not None or not owners.makers(one)}
+        if not sources:
+            break
+        known |= sources
+        wavefile = _load(request, path, known)
+    return _linked(request, wavefile, known, folders)
+
+
+def settled_lists(project: Project, wanted: Collection[int], has_settled: Callable[[int], bool]) -> list[Artifact]:
+    """What wanted steps wait for and whoever makes it has settled well, or is not wanted itself."""
+    steps, makers = project.wavefile.steps, project.graph.owners.makers
+    unread = dict.fromkeys(one for number in sorted(wanted) if steps[number].unread for one in steps[number].unread)
+    return [one for one in unread if all(n not in wanted or has_settled(n) for n in makers(one))]
+
+
+def grown(request: Request, project: Project, contents: Known) -> Project:
+    """The project with these lists read as well. Raises WavebuildError for what they should not say."""
+    known = {**project.known, **contents}
+    path = os.path.join(project.wavefile.root, project.wavefile.file)
+    wavefile = _in_order(_load(request, path, known), project.wavefile)
+    _refuse_other_outputs(project, wavefile)
+    return _linked(request, wavefile, known, project.folders)
+
+
+def made_content(facts: Facts, artifact: Artifact) -> bytes | tuple[str, ...] | None:
+    """What a list that a step made says now."""
+    if artifact.kind is Kind.GLOB:
+        return tuple(facts.members_of(artifact))
+    return _bytes(facts.digests.absolute(artifact.path), artifact)
+
+
+def _content(folders: Folders, artifact: Artifact) -> bytes | tuple[str, ...] | None:
+    """The bytes of a file, None where nothing is; the members of a glob. Raises WavebuildError."""
+    if artifact.kind is Kind.GLOB:
+        return tuple(members(folders, artifact))
+    return _bytes(os.path.join(folders.root, artifact.path), artifact)
+
+
+def _bytes(path: str, artifact: Artifact) -> bytes | None:
+    try:
+        return disk.read_regular(path, LARGEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise mistake("unreadable", f"cannot read {artifact.path}: {error.strerror}", Place(artifact.path)) from None
+
+
+def _load(request: Request, path: str, known: Known) -> Wavefile:
+    wavefile = load_wavefile(path, request.overrides, dict(request.environ), contents=Contents(known))
+    freezes = Layout(wavefile.root, wavefile.file).frozen
+    names = frozen_names(freezes)
+    return replace(with_frozen(wavefile, names), files=(*wavefile.files, freezes)) if names else wavefile
+
+
+def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders | None) -> Project:
+    graph, assumed = link(wavefile), assumed_of(request, wavefile.root)
+    refuse_unknown(graph, assumed)
+    if owners := owners_of(graph, assumed.unchanged):
+        wavefile = with_frozen(wavefile, owners)
+        graph = link(wavefile)
+    return Project(wavefile, graph, assumed, known, folders)
+
+
+def _unread(wavefile: Wavefile) -> list[Artifact]:
+    return list(dict.fromkeys(one for step in wavefile.steps if step.unread for one in step.unread))
+
+
+def _in_order(wavefile: Wavefile, before: Wavefile) -> Wavefile:
+    """The same steps, those known before in their former places."""
+    by_name = {step.name: step for step in wavefile.steps}
+    known = [by_name.pop(step.name) for step in before.steps]
+    return replace(wavefile, steps=(*known, *by_name.values()))
+
+
+def _refuse_other_outputs(project: Project, wavefile: Wavefile) -> None:
+    """What an instance makes lies in what was known of it from the start: others have relied on that."""
+    number, before = project.graph.number, project.wavefile.steps
+    new: Iterable[Step] = wavefile.steps[len(before) :]
+    problems = [problem for step in new if step.base in number for problem in _strays(step, before[number[step.base]])]
+    if problems:
+        raise WavebuildError(tuple(problems))
+
+
+def _strays(step: Step, pattern: Step) -> Iterable[Problem]:
+    for output in step.outputs:
+        if not any(_lies_in(output, one) for one in pattern.outputs):
+            message = f"step '{step.name}' makes {output.text}, which is not of the kind {_texts(pattern)}"
+            remedy = "a value of a list made in the build stands for one name: it holds no '/' and no leading dot"
+            yield Problem("bad-value", message, output.place, remedy)
+
+
+def _lies_in(output: Artifact, pattern: Artifact) -> bool:
+    if output == pattern or not output.covers_files:
+        return output == pattern or may_be_one(output, pattern)
+    some_path = f"{output.path}/x" if output.kind is Kind.DIRECTORY else output.path.replace("*", "x")
+    return covers(replace(pattern, exclude=()), some_path) or (pattern.kind, pattern.path) == (output.kind, output.path)
+
+
+def _texts(step: Step) -> str:
+    return ", ".join(output.text for output in step.outputs) or "none"
