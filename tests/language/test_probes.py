@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import StepStarted
+from wavebuild.run.events import Outcome, StepStarted
 
 SOURCE = """
 probes:
@@ -512,3 +512,19 @@ def test_a_touch_asks_for_what_it_records(shop: Workshop) -> None:
     assert shop.build().ran == []
     shop.put("table-sales", "13\n")
     assert shop.build().ran == ["report"]
+
+
+def test_what_a_probe_complains_of_is_the_log_of_the_reader_that_fails_by_it(shop: Workshop) -> None:
+    """And of nobody else: an owner that runs as its table is gone keeps its own log clean."""
+    shop.wavefile(OWNED % "" + "  other: {inputs: 'probe:rows@nowhere', outputs: other, run: 'touch other'}\n")
+    shop.put("sales.csv", "12\n")
+    shop.build(keep_going=True)
+    (shop.root / "table-sales").unlink()
+
+    built = shop.build(keep_going=True)
+
+    assert built.outcomes == {"load": "succeeded", "report": "kept", "other": "failed"}
+    assert built.steps["load"].log is None
+    assert "table-nowhere: No such file" in shop.read(built.steps["other"].log or "")
+    assert [line.last_outcome for line in shop.status() if line.step == "other"] == [Outcome.FAILED]
+    assert not list(shop.root.glob(".wavebuild/logs/*/*~*")), "nothing is left beside the logs"

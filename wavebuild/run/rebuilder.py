@@ -187,14 +187,22 @@ class Rebuilder:
         answer = self._said(asking, ended)
         if ended.failure == "interrupted":
             return self._settled(step, Outcome.INTERRUPTED, failure="interrupted")
-        failure = self._facts.hear(asking, answer)
-        if failure:
+        if failure := self._facts.hear(asking, answer):
             return self._unanswered(step, ended, failure)
+        disk.remove(self._beside_log(ended.id, "trouble"))
         self._learn()
         return self.consider(ended.id)
 
     def _unanswered(self, step: Step, ended: Ended, detail: str) -> Settled:
+        """A step that fails as what it must know is not to be had; what the command complained of is its log."""
+        trouble = self._beside_log(ended.id, "trouble")
+        if os.path.exists(trouble):
+            disk.move(trouble, os.path.join(self._root, log_path(self._invocation.run, step.name, 1)))
         log = self._log_of(step, 1)
+        began, seconds = self._invocation.clock() - ended.seconds, ended.seconds
+        failed = Outcome.FAILED.value
+        result = Result(step.name, self._invocation.run, failed, began, seconds, 1, ended.exit_code, "probe", log)
+        self._records.fail(key(step), "", result, ())
         return self._settled(
             step,
             Outcome.FAILED,
@@ -207,17 +215,19 @@ class Rebuilder:
         )
 
     def _said(self, asking: Asking, ended: Ended) -> Said:
-        return said(asking, ended, self._answer_path(ended.id), secrets_of(self._graph.wavefile, self._invocation))
+        output = self._beside_log(ended.id, "answer")
+        return said(asking, ended, output, secrets_of(self._graph.wavefile, self._invocation))
 
-    def _asking_job(self, number: int, asking: Asking, attempt: int) -> Job:
+    def _asking_job(self, number: int, asking: Asking, log: str) -> Job:
         step = self._graph.wavefile.steps[number].name
         if asking.reading.how == "run":
             self._facts.digests.about_to_ask(asking.reading)
-        log = os.path.join(self._root, log_path(self._invocation.run, step, attempt))
-        return asking_job(self._invocation, number, step, asking, log, self._answer_path(number))
+        return asking_job(self._invocation, number, step, asking, log, self._beside_log(number, "answer"))
 
-    def _answer_path(self, number: int) -> str:
-        return os.path.join(self._root, ".wavebuild", "asked", str(number))
+    def _beside_log(self, number: int, what: str) -> str:
+        """A file of this run alone, gone when it ends."""
+        step = self._graph.wavefile.steps[number].name
+        return os.path.join(self._root, log_path(self._invocation.run, step, 1).removesuffix(".log") + f"~{what}")
 
     def _learn(self) -> None:
         self._records.learn(self._facts.digests.take_learned())
@@ -279,7 +289,7 @@ class Rebuilder:
 
     def _begin_asking(self, step: Step, due: Asks) -> Job | Settled:
         try:
-            job = self._asking_job(due.number, due.asking, 1)
+            job = self._asking_job(due.number, due.asking, self._beside_log(due.number, "trouble"))
         except (OSError, WavebuildError) as error:
             self._asked_for.pop(memo_name(due.asking.reading), None)
             return self._settled(step, Outcome.FAILED, failure="probe", detail=_said(error))
@@ -406,7 +416,8 @@ class Rebuilder:
             if life.asks is None:
                 life.asks = list(self._asks_after(step, life))
             if life.asks:
-                job = self._asking_job(life.due.number, life.asks[0], life.tries)
+                log = os.path.join(self._root, log_path(self._invocation.run, step.name, life.tries))
+                job = self._asking_job(life.due.number, life.asks[0], log)
                 life.command = shown(job, self._root)
                 return job
             settled = self._succeeded(step, life)
