@@ -31,7 +31,7 @@ from wavebuild.declare.forms import (
     Unread,
     Whole,
 )
-from wavebuild.declare.model import OnEdit, Schedule
+from wavebuild.declare.model import Freshness, OnEdit, Schedule
 from wavebuild.declare.shapes import Shape
 
 STEP_NAME = Label(
@@ -57,6 +57,7 @@ _ON_ERROR: dict[str, Literal["fail", "changed", "unchanged"]] = {
     "unchanged": "unchanged",
 }
 _COMPARE: dict[str, Literal["value", "exists"]] = {"value": "value", "exists": "exists"}
+_FRESHNESS: dict[str, Freshness] = {"hash": "hash", "mtime": "mtime"}
 _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 # --- the whole file
@@ -178,6 +179,7 @@ ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
 MAX_AGE = Key("max_age", AgeForm(), "stale once the last success began longer ago, or before today or Monday")
 MIN_AGE = Key("min_age", AgeForm(), "held back, though stale, until the last success began so long ago")
+FRESHNESS = Key("freshness", Choice(_FRESHNESS), "how files it reads are compared: by content, or by when they changed")
 FROZEN = Key("frozen", Flag(), "never run: what stands is its result")
 ON_EDIT = Key("on_edit", Choice(_ON_EDIT), "what to do with an output that was edited by hand")
 DEPFILE = Key("depfile", Label("a path"), "a list of what it has read, as compilers write it; its entries are inputs")
@@ -216,6 +218,7 @@ STEP = Section(
         MAX_AGE,
         MIN_AGE,
         FROZEN,
+        FRESHNESS,
         ON_EDIT,
         ESTIMATE,
         DEPFILE,
@@ -237,7 +240,6 @@ STEP = Section(
         "console",
         "sandbox",
         "cache",
-        "freshness",
     ),
     synonyms=(
         *(("cmd", "run"), ("command", "run"), ("commands", "run"), ("script", "run"), ("shell_command", "run")),

@@ -185,6 +185,7 @@ class _Reader:
             always=get(schema.ALWAYS) or False,
             max_age=get(schema.MAX_AGE),
             min_age=get(schema.MIN_AGE),
+            freshness=get(schema.FRESHNESS) or "hash",
             frozen=(get(schema.FROZEN) or False) and not self._is_group,
             on_edit=get(schema.ON_EDIT) or "overwrite",
             estimate=get(schema.ESTIMATE),

@@ -157,6 +157,18 @@ class Digests:
             del self._memo[name]
             self._readings.pop(name, None)
 
+    def restamped(self, path: str) -> None:
+        """We ourselves gave the file at this path other times: what was seen of its bytes still holds."""
+        seen = self._memo.get(path)
+        reading = Reading(path, path)
+        others = [name for name in self._names.get(path, ()) if name != path]
+        now = self._stamp(reading)
+        if others or seen is None or seen.stamp[:3] != now[:3]:
+            self.forget(path)
+            return
+        self.learned.pop(path, None)
+        self._memo[path], self._readings[path] = Seen(now, seen.digest, sure=False), reading
+
     def moved(self, readings: Iterable[Reading]) -> tuple[str, ...]:
         """The members whose stamps are no longer those of when they were read in this build."""
         found = []
@@ -234,7 +246,7 @@ class Digests:
             after = self._stamp(reading)
             if after == now:
                 sure = trusted(now, started)
-                if digest is not None and digest != UNASKED and reading.how != "stat" and sure:
+                if digest is not None and digest != UNASKED and reading.how not in ("stat", "mtime") and sure:
                     self.learned[name] = (now, digest)
                 return Seen(now, digest, sure)
             now = after
@@ -267,6 +279,8 @@ class Digests:
         match reading.how:
             case "stat":
                 return f"stat:{status.st_size}:{status.st_mtime_ns}"
+            case "mtime":
+                return f"mtime:{status.st_mtime_ns}"
             case "sqlite":
                 return content.sqlite_digest(path, reading.path)
             case "run":

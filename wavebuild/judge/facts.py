@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import assert_never
 
+from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph import Graph, covers, reads
@@ -121,6 +122,8 @@ class Facts:
         missing: list[Artifact] = []
         for artifact in step.inputs:
             found = self._readings(step, artifact)
+            if is_by_time(step):
+                found = [Reading(r.member, r.path, "mtime") if r.how in ("bytes", "made") else r for r in found]
             if self._is_missing(artifact, found):
                 missing.append(artifact)
             there = [
@@ -177,6 +180,8 @@ class Facts:
             zone=self.graph.wavefile.settings.timezone,
             clock=clock,
             forced=forced,
+            latest_input=self._latest(read) if is_by_time(step) else None,
+            oldest_output=self._oldest(step) if is_by_time(step) else None,
             taken_as_changed=self.assumed.changed,
             taken_as_unchanged=self.assumed.unchanged,
             discovered={member: self._digest_if_readable(reading) for member, reading in discovered.items()},
@@ -192,6 +197,23 @@ class Facts:
             return self.digests.see(reading).digest or ABSENT
         except WavebuildError:
             return ABSENT
+
+    def _latest(self, read: Read) -> int | None:
+        """When the latest file that a step reads was written, in ns."""
+        files = (reading.path for reading in read.action if reading.of_file and reading.how != "folder")
+        return max((when for path in files if (when := self._written(path)) is not None), default=None)
+
+    def _oldest(self, step: Step) -> int | None:
+        """When the oldest file at a step's outputs was written; None if one that has to be there is not."""
+        members = [member for member in self.outputs(step) if not member.endswith("/")]
+        files = (artifact for artifact in step.outputs if artifact.covers_files and not artifact.optional)
+        if not all(any(covers(artifact, member) for member in members) for artifact in files):
+            return None
+        return min((when for member in members if (when := self._written(member)) is not None), default=None)
+
+    def _written(self, path: str) -> int | None:
+        status = disk.look_through(self.digests.absolute(path))
+        return status.st_mtime_ns if status is not None else None
 
     def output_digest(self, step: Step, member: str) -> str | None:
         """The digest of what stands at an output member; None if nothing does, UNASKED if that must be asked."""
@@ -415,6 +437,13 @@ class Facts:
             return self.graph.owner(reading.path)
         owners = self.graph.owners.makers(reading.artifact) if reading.artifact is not None else ()
         return owners[0] if owners else None
+
+
+def is_by_time(step: Step) -> bool:
+    """Whether the files it reads are compared by when they were written: with its outputs, so it needs some."""
+    if step.freshness != "mtime" or isinstance(step.action, Manual):
+        return False
+    return any(artifact.covers_files for artifact in step.outputs)
 
 
 def output_reading(step: Step, member: str) -> Reading:

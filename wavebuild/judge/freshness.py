@@ -32,6 +32,9 @@ from wavebuild.judge.reasons import (
 )
 from wavebuild.judge.trace import ABSENT, Trace
 
+WRITTEN = "mtime:"
+"""How the digest of a file begins that is compared by when it was written, in ns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Now:
@@ -53,6 +56,8 @@ class Now:
     zone: str | None = None  # the time zone that days are counted in; None: the system's
     clock: float = 0.0
     forced: bool = False
+    latest_input: int | None = None  # with `freshness: mtime`: when the latest file it reads was written, in ns
+    oldest_output: int | None = None  # and the oldest that it made; None: an output is not there
     taken_as_changed: tuple[str, ...] = ()  # paths of which the person said so, for this build
     taken_as_unchanged: tuple[str, ...] = ()
     discovered: Mapping[str, str] = field(default_factory=dict)  # of all members that a kept trace discovered
@@ -103,6 +108,8 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
             gate_only = trace
     if undecided is not None:
         return undecided
+    if not traces and not any(_standing(now)) and _stands_later(now):
+        return Fresh(None)
     nearest = nearest_trace(now, traces)
     found = tuple(reasons(now, nearest)) if nearest else (*_standing(now), NeverRan())
     return Stale(found, gate_only)
@@ -138,6 +145,9 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
     for part, was, value in _changes(trace.action, now.action):
         yield ActionChanged(part, was or "", value or "")
     for member, was, value in _changes(trace.inputs, now.inputs):
+        by_time = was is not None and value is not None and value.startswith(WRITTEN)
+        if by_time and not is_later(int(str(value).removeprefix(WRITTEN)), now.oldest_output):
+            continue
         if not is_of(member, now.taken_as_unchanged):
             yield _input_reason(member, was, value, now.makers.get(member))
     for member, was in trace.discovered.items():
@@ -174,6 +184,21 @@ def _standing(now: Now) -> Iterator[Reason]:
     for member in now.inputs if now.taken_as_changed else ():
         if is_of(member, now.taken_as_changed):
             yield TakenAsChanged(member)
+
+
+def is_later(written: int, oldest_output: int | None) -> bool:
+    """`freshness: mtime`: what was written later than the oldest output counts as changed.
+
+    The one place where times are compared. That a file is as the last success read it is known besides.
+    """
+    return oldest_output is None or written > oldest_output
+
+
+def _stands_later(now: Now) -> bool:
+    """`freshness: mtime`, and no trace: outputs no older than what they are made from are fresh."""
+    if now.oldest_output is None or now.max_age is not None:  # nobody knows when what made them began
+        return False
+    return now.latest_input is None or not is_later(now.latest_input, now.oldest_output)
 
 
 def is_of(member: str, paths: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from wavebuild.judge.ages import held_until
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge, unasked
 from wavebuild.judge.members import made_members
-from wavebuild.judge.reasons import OutputEdited, OutputMissing, Reason, Unclaimed
+from wavebuild.judge.reasons import NeverRan, OutputEdited, OutputMissing, Reason, Unclaimed
 from wavebuild.judge.trace import Made, Trace
 
 
@@ -112,6 +112,8 @@ def stand(
     if isinstance(step.action, Manual):
         return _manual(facts, step, now, traces)
     verdict = judge(now, traces)
+    if verdict == Fresh(None):
+        return _found_fresh(facts, step, now, known)
     unclaimed = _unclaimed(facts, step, known)
     if unclaimed and not forced:
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
@@ -135,6 +137,17 @@ def stand(
             return Unsure(now, members) if until is None else Held(until, ())
         case _:
             assert_never(verdict)
+
+
+def _found_fresh(facts: Facts, step: Step, now: Now, known: Mapping[str, Made]) -> Standing:
+    """`freshness: mtime`, and nothing on record: what stands is the result, and a person's until it is remade."""
+    outputs = {member: facts.output_digest(step, member) for member in facts.outputs(step)}
+    placed, by_hand = replace(now, outputs=outputs), tuple(member for member in outputs if member not in known)
+    if unknown := unasked(placed):
+        return Unsure(placed, unknown)
+    if step.checks:
+        return Rechecks(placed, (NeverRan(),), None, by_hand)
+    return Keeps(placed, by_hand)
 
 
 def _both(first: Sequence[Reason], second: Sequence[Reason]) -> tuple[Reason, ...]:

@@ -92,7 +92,7 @@ def _foreseen(
             return Foreseen(PlanWord.FROZEN)
         case Held(until, reasons) if not stopped and (reasons or unsettled):
             return Foreseen(PlanWord.HELD, (HeldBack(until), *reasons))
-        case Keeps(adopt, reasons=reasons) if adopt is not None and not stopped:
+        case Keeps(reasons=reasons) if reasons and not stopped:  # taken as it stands, whatever is remade before it
             return Foreseen(PlanWord.FRESH, reasons)
         case Keeps() | Held():
             verdict: Verdict = Fresh(None)

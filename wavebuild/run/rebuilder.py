@@ -438,6 +438,7 @@ class Rebuilder:
                     reading = output_reading(step, path)
                     if reading.how == "run" and not self._only_stands_by(life, path):
                         self._facts.digests.forget(path)
+                        self._keep_times(step, life, path)
                         yield self._facts.asking(reading, Why.MADE)
 
     def _answered_after(self, life: _Life, ended: Ended) -> Ended | None:
@@ -539,10 +540,25 @@ class Rebuilder:
                 reading = output_reading(step, path)
                 if reading.how != "run":  # else it has been asked since it was made
                     self._facts.digests.forget(path.rstrip("/"))
+                    self._keep_times(step, life, path)
                 digest = self._facts.digests.see(reading).digest
                 if digest is not None:
                     outputs[path] = digest
         return outputs | self._facts.things(step)
+
+    def _keep_times(self, step: Step, life: _Life, path: str) -> None:
+        """A member remade with the same bytes keeps its former times: who goes by them sees no change."""
+        there = life.attempt.aside.get(path)
+        if there is None or path.endswith("/"):
+            return
+        reading, former = output_reading(step, path), os.path.join(self._root, there)
+        if reading.how == "made":
+            same = self._facts.digests.see(reading).digest == life.due.now.outputs.get(path)
+        else:
+            same = disk.same_bytes(self._facts.digests.absolute(path), former)
+        if same:
+            disk.take_times(self._facts.digests.absolute(path), former)
+            self._facts.digests.restamped(path)
 
     def _refuse_outside(self, path: str) -> None:
         absolute = self._facts.digests.absolute(path.rstrip("/"))
