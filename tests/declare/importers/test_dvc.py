@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.folders import written
 from wavebuild.declare import load
-from wavebuild.declare.importers import Imported, dvc, writing
+from wavebuild.declare.importers import Foreign, Imported, dvc, writing
 from wavebuild.declare.model import Run, Step
 from wavebuild.errors import WavebuildError
 
@@ -25,7 +25,10 @@ class Repository:
 
     def imported(self, text: str) -> Imported:
         self.put("dvc.yaml", text)
-        return dvc.imported(str(self.root / "dvc.yaml"))
+        return dvc.imported(self.foreign("dvc.yaml"))
+
+    def foreign(self, path: str, root: str = "") -> Foreign:
+        return Foreign(str(self.root / path), path, str((self.root / root if root else self.root / path).parent))
 
     def steps(self, text: str) -> dict[str, Step]:
         """The steps of the Wavefile, read back."""
@@ -414,7 +417,23 @@ def test_a_bad_file_is_refused_with_its_place(repo: Repository, text: str, line:
     assert f"dvc.yaml:{line}:" in refusal or not line
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """The refusal names the file."""
-    with pytest.raises(WavebuildError, match=r"dvc\.yaml: cannot read it: No such file"):
-        dvc.imported(str(tmp_path / "dvc.yaml"))
+def test_the_wavefile_may_stand_in_a_folder_above(repo: Repository) -> None:
+    """Then every path has the folder of dvc.yaml before it, and commands still run where DVC runs them."""
+    repo.put("sub/deep/params.yaml", "lr: 1\nout: made.txt\n")
+    repo.put(
+        "sub/deep/dvc.yaml",
+        """
+stages:
+  a: {cmd: sh a.sh, deps: [a.sh], params: [lr], outs: ['${out}']}
+  b: {wdir: .., cmd: sh b.sh, deps: [deep/made.txt], outs: [b.txt]}
+""",
+    )
+
+    found = dvc.imported(repo.foreign("sub/deep/dvc.yaml", "sub/Wavefile"))
+    repo.put("sub/Wavefile", writing.written(found.document))
+    steps = {step.name: step for step in load(str(repo.root / "sub/Wavefile")).steps}
+
+    assert (steps["a"].cwd, steps["b"].cwd) == ("deep", "")
+    assert artifacts(steps["a"]) == (["deep/a.sh", "deep/params.yaml#lr"], ["deep/made.txt"])
+    assert artifacts(steps["b"]) == (["deep/made.txt"], ["b.txt"])
+    assert {problem.place.file for problem in found.left if problem.place} == {"sub/deep/dvc.yaml"}

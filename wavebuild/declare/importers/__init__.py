@@ -48,9 +48,7 @@ def imported(foreign: Foreign) -> Imported:
     if name == "dvc.yaml":
         from wavebuild.declare.importers import dvc
 
-        if foreign.root != os.path.dirname(foreign.path):
-            raise mistake("bad-output", "the Wavefile of a dvc.yaml lies beside it", Place(foreign.shown))
-        return dvc.imported(foreign.path)
+        return dvc.imported(foreign)
     if name.endswith((".yaml", ".yml")) and _has_stages(foreign):
         raise mistake("not-yet", "a pipeline with `stages:` is not of this version yet", Place(foreign.shown))
     remedy = "known are dvc.yaml, build.ninja, and other names that end in .ninja"

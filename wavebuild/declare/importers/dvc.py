@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from wavebuild import disk
 from wavebuild.declare import syntax, wavefile
-from wavebuild.declare.importers import Imported, writing
+from wavebuild.declare.importers import Foreign, Imported, writing
 from wavebuild.declare.importers.dvc_paths import Path, Shapes, data_at, literally, lock_entries
 from wavebuild.declare.importers.dvc_stages import Definition, Output, Parameters, Project, Stage, read_project
 from wavebuild.declare.importers.dvc_vars import read_values
@@ -20,7 +20,7 @@ from wavebuild.declare.importers.writing import Noted, Writable
 from wavebuild.declare.model import Json
 from wavebuild.declare.model import Step as ReadStep
 from wavebuild.declare.source import Problems, Unreadable, word
-from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.errors import Place, WavebuildError
 
 _SHELL_SIGNS = re.compile(r"[;|&$`(]")
 _SET_BY_DVC = re.compile(r"\bDVC_(?:ROOT|STAGE)\b")
@@ -34,27 +34,23 @@ _GUESSES = (
 _SHELL = "as DVC runs commands: nothing stops in the middle of a line"
 
 
-def imported(path: str) -> Imported:
+def imported(foreign: Foreign) -> Imported:
     """The Wavefile that builds what a dvc.yaml builds. Raises WavebuildError with every problem of that file."""
-    root = os.path.dirname(os.path.abspath(path))
-    project = _project(path, root)
+    project = _project(foreign)
     shapes = _shapes(project)
     writer = _Writer(project, shapes)
-    repeated = frozenset(definition.name for definition in project.definitions if writer.follows(definition))
-    live = _faithful(writer, repeated)
+    followed = frozenset(definition.name for definition in project.definitions if writer.follows(definition))
+    live = _faithful(writer, followed)
     document = writer.document(live)
     writer.leave_what_is_fixed(live)
-    return Imported(document, project.listed(), (os.path.abspath(path),))
+    return Imported(document, project.listed(), (foreign.path,))
 
 
-def _project(path: str, root: str) -> Project:
-    try:
-        content = disk.read_regular(path, syntax.MAX_BYTES)
-    except OSError as error:
-        raise mistake("unreadable", f"cannot read it: {error.strerror}", Place(path)) from None
-    text = syntax.decoded(content, path)
-    problems = Problems(path, text)
-    project = Project(root, problems)
+def _project(foreign: Foreign) -> Project:
+    text = syntax.decoded(disk.read_regular(foreign.path, syntax.MAX_BYTES), foreign.shown)
+    problems = Problems(foreign.shown, text)
+    folder = os.path.relpath(os.path.dirname(foreign.path), foreign.root)
+    project = Project(foreign.root, "" if folder == "." else folder, problems)
     try:
         value = syntax.parse(text, problems)
     except Unreadable:
@@ -63,7 +59,7 @@ def _project(path: str, root: str) -> Project:
         if value is None:
             problems.add("empty", None, "the file is empty")
         else:
-            project = read_project(value, root, problems)
+            read_project(value, project)
     problems.raise_if_any()
     return project
 
@@ -71,7 +67,7 @@ def _project(path: str, root: str) -> Project:
 def _shapes(project: Project) -> Shapes:
     stages = [stage for definition in project.definitions for stage in definition.stages]
     shapes = Shapes(project.root, "\n".join(text.now for stage in stages for text in stage.commands))
-    lock = data_at(os.path.join(project.root, "dvc.lock"))
+    lock = data_at(os.path.join(project.root, project.folder, "dvc.lock"))
     for stage in stages:
         known = dict(lock_entries(lock, stage.name))
         shapes.learn_lock((path, known[written]) for written, path in stage.locked if written in known)

@@ -15,7 +15,7 @@ from wavebuild.declare import values
 from wavebuild.declare.importers.dvc_paths import Path, is_address, placed
 from wavebuild.declare.importers.dvc_vars import DEFAULT, Source, Vars, templated
 from wavebuild.declare.importers.interpolation import Filled, Named, Names, Spreading, as_text
-from wavebuild.declare.importers.writing import Writable
+from wavebuild.declare.importers.writing import Writable, literal
 from wavebuild.declare.model import Json
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
 from wavebuild.declare.syntax import Broken, Scalar, Series, Table, Value
@@ -89,14 +89,14 @@ class Definition:
 
 @dataclass(slots=True)
 class Project:
-    """A dvc.yaml as read. ``left``: what it says that no Wavefile says."""
+    """A dvc.yaml as read. ``left``: what it says that no Wavefile says; ``folder``: where it lies, from the root."""
 
     root: str
+    folder: str
     problems: Problems
     definitions: list[Definition] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     left: dict[tuple[str, Place], Problem] = field(default_factory=dict)
-    files: list[str] = field(default_factory=list)
 
     def leave(self, spot: Spot, message: str, remedy: str = "") -> None:
         place = self.problems.place(spot)
@@ -111,27 +111,26 @@ class Project:
         return tuple(problem for (_, _), problem in sorted(self.left.items(), key=lambda one: one[0][1]))
 
 
-def read_project(value: Value, root: str, problems: Problems) -> Project:
-    """What a dvc.yaml says; problems are recorded."""
-    project = Project(root, problems)
+def read_project(value: Value, project: Project) -> None:
+    """Reads what a dvc.yaml says into the project; problems are recorded."""
+    problems, folder = project.problems, project.folder
     if not isinstance(value, Table):
         problems.add("bad-dvc", value, "a dvc.yaml is a mapping with 'stages'")
-        return project
+        return
     _leave_the_rest(value, project)
     stages = value.entries.get("stages")
     if stages is None or not isinstance(stages.value, Table) or not stages.value.entries:
         problems.add("bad-dvc", stages.key if stages else value, "there are no stages to import")
-        return project
-    known = Vars(root, problems)
-    known.take_default()
-    known.take(value.entries["vars"].value if "vars" in value.entries else None)
-    reader = _Reader(project, known, _spreading(root))
+        return
+    known = Vars(project.root, problems)
+    known.take_default(folder)
+    known.take(value.entries["vars"].value if "vars" in value.entries else None, folder)
+    reader = _Reader(project, known, _spreading(os.path.join(project.root, folder)))
     for key, body in stages.value.entries.values():
         definition = reader.definition(key, body)
         if definition is not None:
             project.definitions.append(definition)
     project.sources = [*known.sources, *reader.more]
-    return project
 
 
 def _leave_the_rest(top: Table, project: Project) -> None:
@@ -379,10 +378,12 @@ class _Reader:
         )
 
     def _folder(self, value: Value | None, names: Names) -> Filled | None:
+        base = self._project.folder
+        own = Filled(base, literal(base)) if base else None
         if value is None:
-            return None
+            return own
         text = self._text(value, names)
-        found = placed(text, None, _scalar(value))
+        found = placed(text, own, _scalar(value))
         if found.now == ".":
             return None
         if found.now.startswith(("../", "/")) or found.now == "..":
