@@ -1,0 +1,229 @@
+"""The shipped examples, each built in a copy, edited, and built again: what runs is what their pages say.
+
+It does not know what their programs compute, but for the few facts that it looks up in the results.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_examples import built_in
+from tests.support.command import REPOSITORY
+from tests.support.workshop import Built, Workshop
+
+pytestmark = pytest.mark.xdist_group("use-cases")
+
+
+class Shelf:
+    """Each example built once from nothing, and a copy of it with its state for every test that asks."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.first: dict[str, set[str]] = {}  # example → the steps that its first build ran
+
+    def copy(self, example: str, shop: Workshop) -> Workshop:
+        folder = self.home / example
+        if example not in self.first:
+            ignored = shutil.ignore_patterns(".wavebuild", "__pycache__", *built_in(example))
+            shutil.copytree(REPOSITORY / "examples" / example, folder, ignore=ignored)
+            done = shop.build(jobs=2, directory=str(folder))
+            assert done.code == 0, done.steps
+            self.first[example] = succeeded(done)
+        shutil.copytree(folder, shop.root, dirs_exist_ok=True, symlinks=True)
+        assert built(shop) == set()  # another folder, other inodes, and still fresh
+        return shop
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return Workshop(tmp_path, monkeypatch)
+
+
+def built(shop: Workshop, *targets: str) -> set[str]:
+    """The steps that ran in a build that ended well."""
+    done = shop.build(*targets, jobs=2)
+    assert done.code == 0, done.steps
+    return succeeded(done)
+
+
+def succeeded(done: Built) -> set[str]:
+    return {name for name, outcome in done.outcomes.items() if outcome == "succeeded"}
+
+
+def replaced(shop: Workshop, path: str, old: str, new: str) -> None:
+    text = shop.read(path)
+    assert old in text, f"{path} does not hold {old!r}"
+    shop.put(path, text.replace(old, new, 1))
+
+
+def test_the_examples_build_from_nothing(shelf: Shelf, shop: Workshop) -> None:
+    """A copy of each is built by one bare build, every step of it."""
+    steps = {}
+    for example in ("medallion", "grid", "site"):
+        shelf.copy(example, Workshop(shop.home, shop.monkeypatch))
+        shutil.rmtree(shop.root)
+        steps[example] = len(shelf.first[example])
+
+    assert steps == {"medallion": 7, "grid": 7, "site": 7}
+
+
+# medallion: a step for each table of a schema
+
+
+@pytest.fixture
+def medallion(shelf: Shelf, shop: Workshop) -> Workshop:
+    return shelf.copy("medallion", shop)
+
+
+def test_a_row_of_one_table_concerns_that_table_alone(medallion: Workshop) -> None:
+    """The other instances read other rows of the same file."""
+    replaced(medallion, "schema.csv", "bookings,year,year,no", "bookings,month,number,no")
+
+    assert built(medallion) == {"bronze@bookings", "silver@bookings", "catalog"}
+    assert "month" in medallion.read("silver/bookings.csv")
+
+
+def test_order_and_quoting_of_the_schema_do_not_count(medallion: Workshop) -> None:
+    """A table is the multiset of its rows; the order within the file is nobody's input."""
+    header, *rows = medallion.read("schema.csv").splitlines()
+    quoted = [
+        ",".join(f'"{cell}"' for cell in row.split(",")) for row in sorted(rows, key=lambda row: row.split(",")[0])
+    ]
+
+    medallion.put("schema.csv", "\n".join([header, *quoted]))
+
+    assert built(medallion) == set()
+
+
+def test_a_table_more_is_two_steps_more(medallion: Workshop) -> None:
+    """The expansion follows the file, and the catalog reads the new table."""
+    medallion.put("schema.csv", medallion.read("schema.csv") + "guests,guest_id,key,yes\nguests,name,text,yes\n")
+
+    assert built(medallion) == {"bronze@guests", "silver@guests", "catalog"}
+    assert "| guests | 2 |" in medallion.read("catalog.md")
+
+
+def test_a_table_less_leaves_orphans_that_nothing_reads(medallion: Workshop) -> None:
+    """What was made of it is reported; the catalog is made without it."""
+    rows = medallion.read("schema.csv").splitlines(keepends=True)
+    medallion.put("schema.csv", "".join(row for row in rows if not row.startswith("bookings,")))
+
+    done = medallion.build(jobs=2)
+
+    assert (done.code, succeeded(done)) == (0, {"catalog"})
+    assert "bookings" not in medallion.read("catalog.md")
+    assert (medallion.root / "silver/bookings.csv").exists()
+
+
+def test_a_program_that_others_import_concerns_them_all(medallion: Workshop) -> None:
+    """`code` follows imports: a comment is no change, another function is; the same rows end it."""
+    medallion.put("programs/schema.py", medallion.read("programs/schema.py") + "\n# a comment\n")
+    assert built(medallion) == set()
+
+    medallion.put("programs/schema.py", medallion.read("programs/schema.py") + "\nUNUSED = 1\n")
+    tables = ("hosts", "properties", "bookings")
+    assert built(medallion) == {f"{layer}@{table}" for layer in ("bronze", "silver") for table in tables}
+
+
+# grid: models over a grid of parameters
+
+
+@pytest.fixture
+def grid(shelf: Shelf, shop: Workshop) -> Workshop:
+    return shelf.copy("grid", shop)
+
+
+def board(shop: Workshop) -> list[tuple[str, str]]:
+    with (shop.root / "leaderboard.csv").open(newline="") as file:
+        return sorted((row["lr"], row["seed"]) for row in csv.DictReader(file))
+
+
+def test_the_grid_is_the_product_without_what_is_excluded(grid: Workshop) -> None:
+    """Six combinations but one, and the best of them found."""
+    assert board(grid) == [("0.01", "1"), ("0.01", "2"), ("0.1", "1"), ("0.1", "2"), ("1.0", "1")]
+    assert json.loads(grid.read("best.json"))["accuracy"] > 0.8
+
+
+def test_a_value_more_trains_its_models_alone(grid: Workshop) -> None:
+    """The other models are kept, and the table has all."""
+    replaced(grid, "params.yaml", "lr: [0.01, 0.1, 1.0]", "lr: [0.01, 0.1, 0.3, 1.0]  # one more")
+
+    assert built(grid) == {"train@lr=0.3@seed=1", "train@lr=0.3@seed=2", "leaderboard"}
+    assert ("0.3", "2") in board(grid)
+
+
+def test_a_value_less_leaves_the_table(grid: Workshop) -> None:
+    """The models of a seed that is gone are orphans: the glob of the table does not find them."""
+    replaced(grid, "params.yaml", "seed: [1, 2]", "seed: [1]")
+
+    assert built(grid) == {"leaderboard"}
+    assert board(grid) == [("0.01", "1"), ("0.1", "1"), ("1.0", "1")]
+
+
+def test_each_step_follows_its_own_parameters(grid: Workshop) -> None:
+    """Epochs concern the training, noise the data, a comment nobody."""
+    replaced(grid, "params.yaml", "epochs: 30", "epochs: 30  # enough")
+    assert built(grid) == set()
+
+    replaced(grid, "params.yaml", "epochs: 30", "epochs: 3")
+    trained = built(grid)
+    assert len(trained - {"leaderboard"}) == 5
+    assert "data" not in trained
+
+    replaced(grid, "params.yaml", "noise: 0.25", "noise: 0.5")
+    assert "data" in built(grid)
+
+
+def test_a_part_of_the_grid_can_be_named(grid: Workshop) -> None:
+    """Any subset of the values selects: here the models of one learning rate, whatever their seed."""
+    replaced(grid, "params.yaml", "epochs: 30", "epochs: 4")
+
+    assert built(grid, "train@lr=0.1") == {"train@lr=0.1@seed=1", "train@lr=0.1@seed=2"}
+
+
+# site: thumbnails, pages, an index, a deployment on demand
+
+
+@pytest.fixture
+def website(shelf: Shelf, shop: Workshop) -> Workshop:
+    return shelf.copy("site", shop)
+
+
+def test_a_new_photo_and_a_new_text_are_found(website: Workshop) -> None:
+    """Each is a step more, in any folder below `pages`."""
+    shutil.copy(website.root / "photos/moon.pgm", website.root / "photos/sun.pgm")
+    website.put("pages/trips/by sea.txt", "By sea\n\nIt was calm.\n")
+
+    assert built(website) == {"thumbnail@sun", "page@trips%2Fby%20sea", "index", "links"}
+    assert '<a href="trips/by sea.html">By sea</a>' in website.read("public/index.html")
+
+
+def test_a_photo_less_leaves_the_index(website: Workshop) -> None:
+    """Its thumbnail is an orphan: neither the index nor the check sees it."""
+    (website.root / "photos/moon.pgm").unlink()
+
+    assert built(website) == {"index", "links"}
+    assert "moon" not in website.read("public/index.html")
+
+
+def test_the_site_is_deployed_only_when_that_is_asked_for(website: Workshop) -> None:
+    """A bare build leaves it alone; named, it builds what it needs first."""
+    assert not (website.root / "deployed").exists()
+
+    replaced(website, "pages/welcome.txt", "Welcome", "Hello & welcome")
+    assert built(website, "deploy") == {"page@welcome", "index", "links", "deploy"}
+    assert "Hello &amp; welcome" in website.read("deployed/index.html")
+
+    replaced(website, "pages/welcome.txt", "Hello", "Again hello")
+    assert "deploy" not in built(website)
+    assert "Again" not in website.read("deployed/index.html")
