@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes
@@ -124,7 +125,9 @@ def understood(source: str) -> Expression:
     sandbox = _sandbox()
     try:
         tree = Parser(sandbox, source, state="variable").parse_expression()
-        compiled = sandbox.compile_expression(source, undefined_to_none=False)
+        compiled: Callable[..., Any] = sandbox.compile_expression(source, undefined_to_none=False)
+        if isinstance(tree, nodes.Name):
+            compiled = itemgetter(tree.name)  # most expressions are one name: a tenth of the time
     except TemplateSyntaxError as error:
         raise _unknown_word(error, source) or _syntax_error(_sentence(error), source) from None
     except TooLarge as error:

@@ -74,18 +74,14 @@ def _repeated(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
         unread = (*found.unread, *pattern.unread)
         return [replace(pattern, expands=True, awaits=(*found.awaits, *pattern.awaits), unread=unread)]
     instances = _instances(name, value, around, found)
-    return [_standing_for(pattern, instances), *(_behind(found, step) for step in instances)]
-
-
-def _behind(found: Repetition, step: Step) -> Step:
-    return replace(step, awaits=(*found.awaits, *step.awaits)) if found.awaits else step
+    return [_standing_for(pattern, instances), *instances]
 
 
 def _pattern(name: Scalar, value: Value, around: Surroundings, variables: Sequence[str]) -> Step | None:
     """The step with ``*`` for every variable: what its instances read and make lies in what it does."""
     scope = around.variables
     unknown = Scope(scope.values, scope.own, scope.broken.union(variables), wild=frozenset(variables))
-    return read_step(name, value, replace(around, variables=unknown))
+    return read_step(name, value, around, unknown)
 
 
 def _instances(name: Scalar, value: Value, around: Surroundings, found: Repetition) -> list[Step]:
@@ -97,10 +93,11 @@ def _instances(name: Scalar, value: Value, around: Surroundings, found: Repetiti
         if full.text in instances:
             around.reading.refuse("duplicate-key", name, f"foreach makes two instances called {word(full.text)}")
             break
-        step = read_step(full, value, replace(around, variables=around.variables.beside(assignment)))
+        values = tuple((variable, label(one)) for variable, one in assignment.items())
+        part = _Part(name.text, values, found.awaits)
+        step = read_step(full, value, around, around.variables.beside(assignment), part)
         if step is not None:
-            shown_values = tuple((variable, label(one)) for variable, one in assignment.items())
-            instances[full.text] = replace(step, base=name.text, instance=shown_values)
+            instances[full.text] = step
         if len(around.reading.problems) > before:
             break
     return list(instances.values())
@@ -121,9 +118,27 @@ def _standing_for(pattern: Step, instances: Sequence[Step]) -> Step:
     )
 
 
-def read_step(name: Scalar, value: Value, around: Surroundings) -> Step | None:
-    """The step, or ``None`` when it is no mapping at all; what is wrong in it is recorded."""
-    reading = around.reading.within(_scope(name.text, around))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Which instance of a repeated step a step is, and the lists that say so."""
+
+    base: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+    awaits: tuple[Artifact, ...] = ()
+
+
+_WHOLE = _Part()
+
+
+def read_step(
+    name: Scalar, value: Value, around: Surroundings, variables: Scope | None = None, part: _Part = _WHOLE
+) -> Step | None:
+    """The step, or ``None`` when it is no mapping at all; what is wrong in it is recorded.
+
+    ``variables``: those of an instance, if it is one.
+    """
+    variables = variables or around.variables
+    reading = around.reading.within(_scope(name.text, around, variables))
     if isinstance(value, Scalar) and value.is_null:
         reading.refuse("no-action", name, f"the step {word(name.text)} is empty", "give it run, call, manual or checks")
         return None
@@ -131,31 +146,33 @@ def read_step(name: Scalar, value: Value, around: Surroundings) -> Step | None:
         fields = Fields.of(schema.STEP, value, reading, around.defaults)
     except Unreadable:
         return None
-    return _Reader(name, fields, around).step()
+    return _Reader(name, fields, around, variables, part).step()
 
 
-def _scope(name: str, around: Surroundings) -> Scope:
+def _scope(name: str, around: Surroundings, variables: Scope) -> Scope:
     """The names of a step's texts, its commands apart: variables, and what is known of the step itself."""
-    return around.variables.beside({"step": name, "root": around.reading.root})
+    return variables.beside({"step": name, "root": around.reading.root})
 
 
 class _Reader:
     """Reads the parts of one step; one after another, as the later ones use the earlier."""
 
-    def __init__(self, name: Scalar, fields: Fields, around: Surroundings) -> None:
+    def __init__(self, name: Scalar, fields: Fields, around: Surroundings, variables: Scope, part: _Part) -> None:
         self._name = name
         self._around = around
+        self._variables = variables
+        self._part = part
         self._lists: dict[Artifact, None] = {}
         self._fields = fields
         self._action = self._action_key()
         self._patterns = fields.reading
-        scope = fields.reading.scope or around.variables
+        scope = fields.reading.scope or variables
         self._reading = fields.reading.within(_without_stars(scope))
         self._with = self._template_values()
         if self._with:
             scope = self._beside_with(scope)
             self._patterns, self._reading = fields.reading.within(scope), fields.reading.within(_without_stars(scope))
-        self._fields = replace(fields, reading=self._reading)
+        self._fields = fields.within(self._reading)
 
     def step(self) -> Step:
         get = self._fields.get
@@ -191,7 +208,9 @@ class _Reader:
             estimate=get(schema.ESTIMATE),
             depfile=self._depfile(),
             scratch=get(schema.SCRATCH) or False,
-            awaits=tuple(self._lists),
+            base=self._part.base,
+            instance=self._part.values,
+            awaits=(*self._part.awaits, *self._lists),
             unread=tuple(file for file in self._lists if file not in self._around.contents.known),
         )
         if self._fields.sound:
@@ -287,7 +306,7 @@ class _Reader:
     def _may_be_called(self, name: str, spot: Spot) -> bool:
         if name in RESERVED:
             self._fields.reading.refuse("name-clash", spot, f"'{name}' is a name of the language", "choose another")
-        elif name in self._around.variables.values or name in self._around.variables.broken:
+        elif name in self._variables.values or name in self._variables.broken:
             self._fields.reading.refuse("name-clash", spot, f"'{name}' is already one of the vars", "choose another")
         else:
             return True
@@ -307,7 +326,7 @@ class _Reader:
             "inputs": [artifact.name for artifact in inputs if artifact.name],
             "outputs": [artifact.name for artifact in outputs if artifact.name],
         }
-        scope = self._beside_with(self._around.variables)
+        scope = self._beside_with(self._variables)
         commands = Scope(scope.values, scope.own, scope.broken, HOLES, named)  # without stars: no pattern
         return self._reading.within(self._reading.scope, commands)
 
@@ -425,7 +444,7 @@ class _Reader:
 
     def _env(self) -> tuple[tuple[str, str], ...]:
         # Without step and root: the environment is in the fingerprint, and neither name nor place of a step is.
-        reading = self._reading.within(self._beside_with(self._around.variables))
+        reading = self._reading.within(self._beside_with(self._variables))
         return tuple(sorted({**(self._around.env or {}), **self._merged(schema.STEP_ENV, reading)}.items()))
 
     def _merged(self, key: Key[dict[str, str]], reading: Reading) -> dict[str, str]:
