@@ -12,7 +12,7 @@ from wavebuild.judge.asking import NOT_THERE, THERE, UNKNOWN, Answer, Answers, S
 from wavebuild.judge.digest import UNASKED
 
 HERE = Place("Wavefile", 1, 1)
-ROWS = Probe("rows", HERE, Text(("count ", Hole("arg"))), ttl=60.0)
+ROWS = Probe("rows", HERE, Text(("count ", Hole("arg"))), ttl=60.0, takes_argument=True)
 SALES = Artifact(Kind.PROBE, "rows", HERE, argument="sales")
 EXIT, TIMEOUT = Said("", "exit", "it ended with 1"), Said("", "timeout", "it hangs")
 
@@ -168,3 +168,11 @@ def test_a_probe_that_is_not_declared_is_refused() -> None:
     """Names may come late, from lists made in the build."""
     with pytest.raises(WavebuildError, match="no probe is called 'row'"):
         answers().digest(replace(SALES, path="row"))
+
+
+def test_an_argument_that_is_too_much_or_too_little_is_refused() -> None:
+    """As when it stands in the Wavefile."""
+    with pytest.raises(WavebuildError, match="needs an argument"):
+        answers().digest(replace(SALES, argument=""))
+    with pytest.raises(WavebuildError, match="takes no argument"):
+        answers(replace(ROWS, takes_argument=False)).digest(SALES)

@@ -528,3 +528,60 @@ def test_what_a_probe_complains_of_is_the_log_of_the_reader_that_fails_by_it(sho
     assert "table-nowhere: No such file" in shop.read(built.steps["other"].log or "")
     assert [line.last_outcome for line in shop.status() if line.step == "other"] == [Outcome.FAILED]
     assert not list(shop.root.glob(".wavebuild/logs/*/*~*")), "nothing is left beside the logs"
+
+
+class TestInListsMadeInTheBuild:
+    """Probes are named by instances and by lists like any artifact."""
+
+    LISTED = """
+probes:
+  rows: {run: "cat table-{{ arg }}"}
+steps:
+  find: {inputs: wanted, outputs: list.txt, run: "note find; sed s/^/probe:/ wanted > list.txt"}
+  use: {inputs: {list: list.txt}, outputs: used, run: "note use; touch used"}
+  load: {foreach: {t: [a, b]}, inputs: "{{ t }}.csv", outputs: "probe:rows@{{ t }}",
+    run: "note load-{{ t }}; cp {{ inputs }} table-{{ t }}"}
+"""
+
+    def test_an_owner_of_a_listed_probe_is_waited_for(self, shop: Workshop) -> None:
+        """The edge is known when the list is; what it does not name does not count."""
+        shop.wavefile(self.LISTED)
+        shop.write(wanted="rows@b\n", a__csv="1\n", b__csv="1\n")
+        first = shop.build(jobs=2)
+        assert sorted(first.ran) == ["find", "load-a", "load-b", "use"]
+        assert first.ran[-1] == "use"
+        assert shop.build().ran == []
+        shop.put("a.csv", "2\n")
+        assert shop.build().ran == ["load-a"]
+        shop.put("b.csv", "2\n")
+        assert shop.build().ran == ["load-b", "use"]
+
+    @pytest.mark.parametrize(
+        ("line", "message"), [("row@b", "no probe is called 'row'"), ("rows", "the probe 'rows' needs an argument")]
+    )
+    def test_a_line_that_names_a_probe_badly_fails_its_reader(self, shop: Workshop, line: str, message: str) -> None:
+        """Nothing else."""
+        shop.wavefile(self.LISTED)
+        shop.write(wanted=line + "\n", a__csv="1\n", b__csv="1\n")
+
+        built = shop.build(keep_going=True)
+
+        assert (built.outcomes["use"], built.outcomes["load@a"]) == ("failed", "succeeded")
+        assert message in built.steps["use"].detail
+
+    def test_a_probe_whose_name_comes_from_a_made_list_is_looked_at_then(self, shop: Workshop) -> None:
+        """Until then it may be any."""
+        shop.wavefile(
+            "probes: {p: {run: 'echo 1'}}\n"
+            "steps:\n"
+            "  names: {inputs: wanted, outputs: names.csv, run: 'cp wanted names.csv'}\n"
+            "  use: {foreach: {n: {path: names.csv, column: n}}, inputs: 'probe:{{ n }}', outputs: 'u-{{ n }}',"
+            " run: 'touch u-{{ n }}'}\n"
+        )
+        shop.put("wanted", "n\np\nq\n")
+        bad = shop.build(keep_going=True)
+        assert bad.outcomes == {"names": "succeeded", "use": "failed"}
+        assert "no probe is called 'q'" in bad.steps["use"].detail
+        shop.put("wanted", "n\np\n")
+
+        assert shop.build().outcomes["use@p"] == "succeeded"

@@ -263,6 +263,7 @@ class Probe:
     on_error: Literal["fail", "changed", "unchanged"] = "fail"
     compare: Literal["value", "exists"] = "value"
     folder: str = ""  # where it runs, relative to the root
+    takes_argument: bool = False  # its command asks for what stands behind the ``@``
     env: tuple[tuple[str, str], ...] = ()  # of the Wavefile it stands in, sorted by name
     shell: ShellName | tuple[str, ...] = "auto"
 

@@ -69,14 +69,10 @@ def _probe(
         on_error=fields.get(schema.ON_ERROR) or "fail",
         compare=fields.get(schema.COMPARE) or "value",
         folder=folder,
+        takes_argument=any("arg" in _names(part) for part in command.parts if isinstance(part, Hole)),
         env=env,
         shell=shell,
     )
-
-
-def takes_argument(probe: Probe) -> bool:
-    """Whether its command asks for what stands behind the ``@``."""
-    return any("arg" in _names(part) for part in probe.command.parts if isinstance(part, Hole))
 
 
 def _names(hole: Hole) -> frozenset[str]:
@@ -90,25 +86,30 @@ def check_probes(steps: Iterable[Step], probes: Sequence[Probe], known: Iterable
 
     ``known``: the names that are declared, also where something else is wrong with them.
     """
-    taking = {probe.name: takes_argument(probe) for probe in probes}
+    sound = {probe.name: probe for probe in probes}
     names = set(known)
     for step in steps:
         for artifact in _named(step):
+            if step.expands and "*" in artifact.path:
+                continue  # its instances are looked at when they are known
             if artifact.path not in names:
                 message, near = f"no probe is called {word(artifact.path)}", did_you_mean(artifact.path, names)
                 reading.refuse("unknown-probe", artifact.place, message, near or "declare it: probes: {NAME: {run: …}}")
-            elif artifact.path in taking and taking[artifact.path] != bool(artifact.argument):
-                _refuse_argument(artifact, reading)
+            elif artifact.path in sound and (wrong := misused(sound[artifact.path], artifact)):
+                reading.refuse("probe-argument", artifact.place, *wrong)
 
 
-def _refuse_argument(artifact: Artifact, reading: Reading) -> None:
+def misused(probe: Probe, artifact: Artifact) -> tuple[str, str] | None:
+    """What is wrong, and the remedy, where a probe is named without the argument that it takes, or the reverse."""
+    if probe.takes_argument == bool(artifact.argument):
+        return None
     if artifact.argument:
         message = f"the probe {word(artifact.path)} takes no argument: its command has no {{{{ arg }}}}"
         remedy = f"write probe:{artifact.path}"
     else:
         message = f"the probe {word(artifact.path)} needs an argument: its command uses {{{{ arg }}}}"
         remedy = f"write probe:{artifact.path}@ARGUMENT"
-    reading.refuse("probe-argument", artifact.place, message, remedy)
+    return message, remedy
 
 
 def _named(step: Step) -> Iterator[Artifact]:

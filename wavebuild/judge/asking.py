@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wavebuild.declare.model import Artifact, Probe, ShellName, Text
+from wavebuild.declare.probes import misused
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.judge.digest import UNASKED, Reading
 
@@ -77,11 +78,13 @@ class Answers:
         self._learned: dict[str, Answer] = {}
 
     def probe(self, artifact: Artifact) -> Probe:
-        """The declared probe of an artifact. Raises WavebuildError if there is none."""
+        """The declared probe of an artifact. Raises WavebuildError if there is none, or it takes no such argument."""
         probe = self._probes.get(artifact.path)
         if probe is None:
             near = did_you_mean(artifact.path, self._probes)
             raise mistake("unknown-probe", f"no probe is called {artifact.path!r}", artifact.place, near)
+        if wrong := misused(probe, artifact):
+            raise mistake("probe-argument", wrong[0], artifact.place, wrong[1])
         return probe
 
     def digest(self, artifact: Artifact) -> str | None:

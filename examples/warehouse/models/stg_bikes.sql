@@ -1,0 +1,3 @@
+-- One row a bike.
+select cast(bike_id as integer) as bike, model, bought
+from ref('bikes')
