@@ -30,10 +30,34 @@ def test_the_steps_of_the_tour_that_run_on_demand_build_too(site: Site) -> None:
     """What the tour calls on_demand is built when it is named, once a person has placed the licence."""
     site.write("Wavefile", (REPOSITORY / "Wavefile.example").read_text(encoding="utf-8"))
     site.write("licence.txt", "granted\nby the town hall\n")
+    site.write("almanac.txt", "rain\n")
 
-    site.build("clock", "stall")
+    site.build("clock", "stall", "almanac")
 
     assert site.read("stall/plate.txt") == "granted\n"
+    assert site.read("almanac.txt") == "rain\n"
+
+
+def test_the_repeated_steps_of_the_tour_follow_what_is_written(site: Site) -> None:
+    """A letter is answered, a fruit more is an instance more, and what was edited by hand is adopted."""
+    tour = (REPOSITORY / "Wavefile.example").read_text(encoding="utf-8")
+    site.write("Wavefile", tour)
+    site.build("-j2")
+
+    site.write("letters/ann.txt", "When are you open?\n")
+    site.write("slogan.txt", "Fresh every hour\n")
+    site.write(
+        "Wavefile", tour.replace("      pumpkin,large,9,round\n", "      pumpkin,large,9,round\n      fig,small,2,\n")
+    )
+    outcomes = {name: step["outcome"] for name, step in site.build("-j2", "--json").steps.items()}
+
+    assert site.read("answers/ann.txt") == "Dear ann\n"
+    assert site.read("slogan.txt") == "Fresh every hour\n"
+    assert {name: outcomes[name] for name in ("tag@fig", "tag@plum", "shelf@fruit=fig@size=small")} == {
+        "tag@fig": "succeeded",
+        "tag@plum": "kept",
+        "shelf@fruit=fig@size=small": "succeeded",
+    }
 
 
 def test_a_name_of_one_file_is_a_text_and_any_other_name_a_list(site: Site) -> None:
