@@ -360,7 +360,10 @@ class _Reader:
         for source in own.sources:
             if isinstance(source.written, str) and source not in self.more:
                 self.more.append(source)
-        names = Names(own.named(), self._problems, self._names.spreading).beside(more)
+        # What a stage gives itself is not among the vars of the Wavefile.
+        values = {name: Named(value, name) for name, value in own.values.items()}
+        kept = {name: named for name, named in self._names.known.items() if named.value == own.values[name]}
+        names = Names({**values, **kept}, self._problems, self._names.spreading).beside(more)
         return names, {key: templated(value) for key, value in own.inline.items()}
 
     def _commands(self, value: Value, names: Names) -> tuple[Filled, ...]:

@@ -50,7 +50,9 @@ class Vars:
         return Vars(self.root, self.problems, dict(self.values), [], dict(self.files))
 
     def named(self) -> dict[str, Named]:
-        return {name: Named(value, name) for name, value in self.values.items()}
+        elsewhere = frozenset().union(*(source.names for source in self.sources if isinstance(source.written, str)))
+        own = self.inline.keys() - elsewhere
+        return {name: Named(value, name, own=name in own) for name, value in self.values.items()}
 
     def take_default(self, folder: str = "") -> None:
         if os.path.isfile(os.path.join(self.root, folder, DEFAULT)):

@@ -28,12 +28,14 @@ _METHODS = frozenset(dir(dict))
 class Named:
     """A value that `${…}` may ask for; ``live``: the expression that gives it in a Wavefile, if one does.
 
-    ``parts``: expressions of the values right below it, where each has one of its own.
+    ``parts``: expressions of the values right below it, where each has one of its own. ``own``: a Wavefile has it
+    among its own `vars`, so that commands take it as it is.
     """
 
     value: Json
     live: str | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Names:
         now, expression = as_text(value), self.expression(keys)
         if expression is None:
             return now, None
-        return now, f"{{{{ {expression}{_cast(value)}{' | raw' if command else ''} }}}}"
+        verbatim = " | raw" if command and not self.known[keys[0]].own else ""
+        return now, f"{{{{ {expression}{_cast(value)}{verbatim} }}}}"
 
     def _spread(self, keys: Sequence[str], mapping: dict[str, Json]) -> tuple[str, str | None]:
         """A mapping in a command: each key an option, as `--key value`."""
