@@ -17,7 +17,8 @@ from wavebuild.judge.reasons import InputChanged, NeverRan, Upstream
 from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
 from wavebuild.run.events import Outcome
 from wavebuild.ui.answers import check_lines, clean_lines, explain_lines, list_lines, plan_lines, status_lines
-from wavebuild.ui.drawing import drawn, sketch
+from wavebuild.ui.drawing import drawn
+from wavebuild.ui.sketch import sketch
 from wavebuild.ui.style import Style
 from wavebuild.ui.tables import columns, table, wrapped
 

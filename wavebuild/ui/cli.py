@@ -205,7 +205,9 @@ def explain(
 @app.command()
 def graph(
     ctx: typer.Context,
-    form: Annotated[Literal["text", "mermaid", "dot", "json"], typer.Option("--format", help="How to draw.")] = "text",
+    form: Annotated[
+        Literal["text", "mermaid", "dot", "json", "svg"], typer.Option("--format", help="How to draw.")
+    ] = "text",
     upstream: Annotated[
         list[str] | None, typer.Option("--upstream", metavar="STEP", help="Only what STEP needs.")
     ] = None,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
+from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, is_command, meant
 from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
@@ -184,20 +184,26 @@ def graph(
     show: Show,
     bare: str | None,
 ) -> int:
-    from wavebuild.ui.drawing import drawn, sketch
+    from wavebuild.ui.drawing import drawn
+    from wavebuild.ui.sketch import sketch
 
-    whole = caller.engine().load(request_of(caller, where, ())).graph
+    request = request_of(caller, where, ())
+    whole = caller.engine().load(request).graph
     _refuse_shadowed(bare, whole)
-    upstream, downstream = ([_number(whole, name) for name in side] for side in part)
+    upstream, downstream = (_steps_of(whole, side, request) for side in part)
     style = _stdout_style(caller, show)
     _answer_text(caller, drawn(sketch(whole, upstream, downstream), form, style), style)
     return 0
 
 
-def _number(graph: Graph, name: str) -> int:
-    if name not in graph.number:
-        raise mistake("unknown-step", f"there is no step {name!r}", remedy=did_you_mean(name, graph.number))
-    return graph.number[name]
+def _steps_of(graph: Graph, words: Sequence[str], request: Request) -> list[int]:
+    """The steps that targets speak of; none for no words."""
+    from wavebuild.plan.targets import select
+
+    if not words:
+        return []
+    folder = os.path.relpath(request.directory, graph.wavefile.root)
+    return sorted(select(graph, words, "" if folder == "." else folder, only=True).named)
 
 
 def list_steps(caller: Caller, where: Where, show: Show, bare: str | None) -> int:

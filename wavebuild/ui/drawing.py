@@ -1,95 +1,23 @@
-"""How the pipeline hangs together, drawn: text, Mermaid, Graphviz, JSON.
+"""How the pipeline hangs together, drawn: text, Mermaid, Graphviz, JSON, SVG.
 
 It does not know on which screen or page the drawing ends; it works on a small picture of boxes and arrows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Literal, assert_never
 
 from wavebuild.declare.model import Json
-from wavebuild.graph import Graph, reads
 from wavebuild.ui import words
 from wavebuild.ui.escapes import escaped
 from wavebuild.ui.records import Record, names, written
+from wavebuild.ui.sketch import Box, Sketch
 from wavebuild.ui.style import Style
 from wavebuild.ui.tables import columns, hanging, wrapped
 
-Format = Literal["text", "mermaid", "dot", "json"]
+Format = Literal["text", "mermaid", "dot", "json", "svg"]
 BOXES = 20  # beyond this many steps a drawing of boxes is a wall, and each step gets a line
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    name: str
-    title: str | None
-    wave: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrow:
-    start: str
-    end: str
-    artifacts: tuple[str, ...]  # what the end reads of the start; empty: it only needs it
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    boxes: tuple[Box, ...]  # in file order
-    arrows: tuple[Arrow, ...]
-
-    def by_wave(self) -> list[tuple[int, list[Box]]]:
-        waves: dict[int, list[Box]] = {}
-        for box in self.boxes:
-            waves.setdefault(box.wave, []).append(box)
-        return sorted(waves.items(), key=lambda each: each[0])
-
-    def before(self) -> dict[str, str]:
-        """Per step, the names of the steps that it follows, as shown."""
-        found: dict[str, list[str]] = {}
-        for arrow in self.arrows:
-            found.setdefault(arrow.end, []).append(escaped(arrow.start))
-        return {end: ", ".join(starts) for end, starts in found.items()}
-
-
-def sketch(graph: Graph, upstream: Sequence[int] = (), downstream: Sequence[int] = ()) -> Sketch:
-    """The whole graph, or what lies upstream of some steps, downstream of others, or both."""
-    steps = graph.wavefile.steps
-    # A group stands for its members: the arrows already go to and from them.
-    shown = [at for at in _around(graph, upstream, downstream) if not steps[at].is_group]
-    boxes = tuple(Box(steps[at].name, steps[at].title, graph.wave[at]) for at in shown)
-    kept = set(shown)
-    arrows = tuple(arrow for at in shown for arrow in _arrows(graph, at, kept))
-    return Sketch(boxes, arrows)
-
-
-def _around(graph: Graph, upstream: Sequence[int], downstream: Sequence[int]) -> list[int]:
-    if not upstream and not downstream:
-        return list(range(len(graph.wavefile.steps)))
-    found = _reached(upstream, lambda at: graph.upstream[at]) | _reached(downstream, lambda at: graph.downstream[at])
-    return sorted(found)
-
-
-def _reached(start: Iterable[int], following: Callable[[int], Iterable[int]]) -> set[int]:
-    found = set(start)
-    open_ends = list(found)
-    while open_ends:
-        new = [each for each in following(open_ends.pop()) if each not in found]
-        found.update(new)
-        open_ends += new
-    return found
-
-
-def _arrows(graph: Graph, at: int, kept: Collection[int]) -> list[Arrow]:
-    steps = graph.wavefile.steps
-    carried: dict[int, list[str]] = {maker: [] for maker in graph.upstream[at] if maker in kept}
-    for artifact, makers in zip(reads(steps[at]), graph.makers[at], strict=True):
-        for maker in makers:
-            if maker in carried and artifact.text not in carried[maker]:
-                carried[maker].append(artifact.text)
-    return [Arrow(steps[maker].name, steps[at].name, tuple(texts)) for maker, texts in carried.items()]
 
 
 def drawn(picture: Sketch, form: Format, style: Style) -> list[str]:
@@ -102,6 +30,10 @@ def drawn(picture: Sketch, form: Format, style: Style) -> list[str]:
             return dot_lines(picture)
         case "json":
             return [written(graph_record(picture))]
+        case "svg":
+            from wavebuild.ui.svg import svg_lines
+
+            return svg_lines(picture)
         case _:
             assert_never(form)
 
