@@ -274,6 +274,18 @@ class FakeEngine:
         self._note("touch", request)
         return request.targets
 
+    def clean_orphans(self, request: Request, dry: bool) -> Cleaned:
+        self._note("clean orphans, dry" if dry else "clean orphans", request)
+        return Cleaned(self.removable, (), "" if dry else ".wavebuild/displaced/r")
+
+    def clean_state(self, request: Request, dry: bool) -> Cleaned:
+        self._note("clean state, dry" if dry else "clean state", request)
+        return Cleaned(self.removable, ())
+
+    def orphans(self, request: Request) -> tuple[str, ...]:
+        self._note("orphans", request)
+        return ()
+
     def freeze(self, request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         self._note("freeze", request)
         return tuple(subjects)

@@ -172,7 +172,8 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("-l 2", "-l is not of this version yet"),
         ("--no-cache app", "--no-cache is not of this version yet"),
         ("--timeline t.json", "--timeline is not of this version yet"),
-        ("clean --orphans", "--orphans is not of this version yet"),
+        ("clean --orphans --state", "exclude each other"),
+        ("clean --orphans app", "go with no step"),
         ("check --race", "--race is not of this version yet"),
     ],
 )

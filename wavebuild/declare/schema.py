@@ -58,6 +58,7 @@ _ON_ERROR: dict[str, Literal["fail", "changed", "unchanged"]] = {
 }
 _COMPARE: dict[str, Literal["value", "exists"]] = {"value": "value", "exists": "exists"}
 _FRESHNESS: dict[str, Freshness] = {"hash": "hash", "mtime": "mtime"}
+_ORPHANS: dict[str, Literal["report", "remove"]] = {"report": "report", "remove": "remove"}
 _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 # --- the whole file
@@ -121,6 +122,7 @@ DEFAULT_SHELL = Key("shell", Shell(), "the shell of every step that does not say
 IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of an artifact")
 LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
 TIMEZONE = Key("timezone", TimeZone(), "where days and weeks begin, for max_age and min_age; the system's if not given")
+ORPHANS = Key("orphans", Choice(_ORPHANS), "what becomes of outputs of steps that are no more: named, or moved away")
 SETTINGS_KEYS = Section(
     "settings",
     (
@@ -131,12 +133,12 @@ SETTINGS_KEYS = Section(
         IGNORE,
         LOG_KEEP,
         TIMEZONE,
+        ORPHANS,
     ),
     later=(
         "executor",
         "cache",
         "lock",
-        "orphans",
         "clean_env",
         "outside",
         "quiet",

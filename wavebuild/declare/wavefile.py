@@ -155,6 +155,7 @@ def _settings(fields: Fields) -> tuple[Settings, ShellName | tuple[str, ...] | N
         ignore=given.get(schema.IGNORE) or usual.ignore,
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
         timezone=given.get(schema.TIMEZONE),
+        orphans=given.get(schema.ORPHANS) or usual.orphans,
     )
     return settings, given.get(schema.DEFAULT_SHELL)
 

@@ -47,6 +47,8 @@ __all__ = [
     "build",
     "check",
     "clean",
+    "clean_orphans",
+    "clean_state",
     "convert",
     "explain",
     "forget",
@@ -55,6 +57,7 @@ __all__ = [
     "init",
     "load",
     "logs",
+    "orphans",
     "plan",
     "question",
     "show",
@@ -194,6 +197,27 @@ def clean(request: Request, dry: bool) -> Cleaned:
     from wavebuild.engine import hands
 
     return hands.clean(request, dry)
+
+
+def clean_orphans(request: Request, dry: bool) -> Cleaned:
+    """Moves away, untouched, what steps made that are no more."""
+    from wavebuild.engine import hands
+
+    return hands.clean_orphans(request, dry)
+
+
+def clean_state(request: Request, dry: bool) -> Cleaned:
+    """Drops what is remembered of the project under this Wavefile."""
+    from wavebuild.engine import hands
+
+    return hands.clean_state(request, dry)
+
+
+def orphans(request: Request) -> tuple[str, ...]:
+    """The standing outputs of steps that are no more."""
+    from wavebuild.engine import questions
+
+    return questions.orphans(request)
 
 
 def convert(request: Request, file: str, output: str | None = None) -> Conversion:

@@ -15,6 +15,7 @@ from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown, made_content, settled_lists
 from wavebuild.engine.project import (
     Project,
@@ -22,6 +23,7 @@ from wavebuild.engine.project import (
     facts_of,
     forced_steps,
     jobs_of,
+    layout_of_project,
     load,
     missing_of,
     named_digests,
@@ -145,7 +147,9 @@ def _build(
         project, orphans = growing.project, growing.orphans
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
-        if code == 0 and not orphans:
+        if code == 0 and orphans and settings.orphans == "remove":
+            orphans = _without_orphans(project, state, run, orphans, tell)
+        elif code == 0 and not orphans:
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
         state.learn(facts.digests.take_learned())
@@ -157,6 +161,18 @@ def _build(
         return BuildResult(run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps))
     finally:
         state.close()
+
+
+def _without_orphans(
+    project: Project, state: State, run: str, orphans: tuple[str, ...], tell: Callable[[Event], None]
+) -> tuple[str, ...]:
+    """Moves away what no step makes any more, as `settings.orphans: remove` says; what stays."""
+    going = removable(project, state, orphans)
+    if going:
+        settled.forget(layout_of_project(project).settled)
+        there = displace(project.wavefile.root, state, run, going)
+        tell(Noticed(run, time.time(), f"{len(going)} former output(s) that no step makes any more are now in {there}"))
+    return tuple(orphan for orphan in orphans if orphan not in going)
 
 
 class Growing:

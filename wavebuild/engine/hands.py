@@ -10,15 +10,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from wavebuild import disk
+from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step
-from wavebuild.engine.idle import run_identity
+from wavebuild.engine import questions
+from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
+from wavebuild.engine.leftovers import displace
 from wavebuild.engine.project import (
     Project,
     facts_of,
     holding,
     invocation_of,
     load,
+    open_repaired,
+    scope_of,
     select_steps,
     sequence,
     state_to_read,
@@ -30,6 +34,7 @@ from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
 from wavebuild.run.asking import Asker
+from wavebuild.store.lock import take
 from wavebuild.store.state import State
 
 
@@ -102,6 +107,36 @@ def clean(request: Request, dry: bool) -> Cleaned:
             disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
         state.forget_members(found.removed)
         return found
+
+
+def clean_orphans(request: Request, dry: bool) -> Cleaned:
+    """Moves what steps made that are no more, as they made it, to the displaced files. ``dry``: only says which."""
+    if dry:
+        return Cleaned(questions.orphans(request), ())
+    with holding(request) as (project, state):
+        _, found = facts_of(project, state, request)
+        into = displace(project.wavefile.root, state, run_identity(request.clock()), found) if found else ""
+        return Cleaned(found, (), into)
+
+
+def clean_state(request: Request, dry: bool) -> Cleaned:
+    """Drops traces, results and all else that is remembered under this Wavefile; no output is touched."""
+    layout = layout_of(declare.find(request.directory, request.file))
+    refuse_inside_itself(layout, dict(request.environ))
+    there = tuple(path for path in layout.remembered() if os.path.lexists(path))
+    shown = tuple(os.path.relpath(path, layout.root) for path in there)
+    if dry or not there:
+        return Cleaned(shown, ())
+    lock = take(layout.lock, request.command_line, request.wait, lambda: False)
+    assert lock is not None
+    try:
+        # What a killed build has moved aside comes back first: nobody would know of it afterwards.
+        open_repaired(layout, load(request), [], scope_of(request)).close()
+        for path in there:
+            disk.remove(path)
+        return Cleaned(shown, ())
+    finally:
+        lock.release()
 
 
 def _sorted_out(request: Request, project: Project, state: State) -> Cleaned:

@@ -100,6 +100,17 @@ def status(request: Request) -> tuple[StatusLine, ...]:
     return tuple(lines)
 
 
+def orphans(request: Request) -> tuple[str, ...]:
+    """The standing outputs of steps that are no more."""
+    project = load(request, present=True)
+    state = state_to_read(project)
+    try:
+        return _facts_to_read(request, project, state)[1]
+    finally:
+        if state is not None:
+            state.close()
+
+
 def explain(request: Request, subject: str) -> Explanation:
     """Why a step, or the step that makes a path, is stale: the chain of causes to the root."""
     view = _look(replace(request, targets=(subject,), only=False))

@@ -127,6 +127,7 @@ class Conversion:
 class Cleaned:
     removed: tuple[str, ...]  # members removed, or that would be
     kept: tuple[tuple[str, str], ...]  # member, why it stays
+    into: str = ""  # where what was removed is now, relative to the root; "" where it is gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ class Layout:
     def contents(self) -> str:
         return f"{self.home}/state/{self._name}.contents"
 
+    def remembered(self) -> tuple[str, ...]:
+        """All files that hold what is remembered under this Wavefile."""
+        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.contents)
+
     @property
     def lock(self) -> str:
         return f"{self.home}/lock"

@@ -258,7 +258,7 @@ def problem_lines(problem: Problem) -> list[str]:
 
 def clean_lines(cleaned: Cleaned, done: bool) -> list[str]:
     """What goes, what stays and why."""
-    word = "removed" if done else "would remove"
+    word = f"moved to {cleaned.into}:" if cleaned.into else "removed" if done else "would remove"
     out = [f"{word} {escaped(member)}" for member in cleaned.removed]
     out += [f"kept {escaped(member)}: {escaped(why)}" for member, why in cleaned.kept]
     return out or ["nothing to remove"]

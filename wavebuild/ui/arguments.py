@@ -54,7 +54,7 @@ LATER_VALUED = frozenset(
 )
 LATER = LATER_VALUED | {
     *("--no-cache", "--audit", "--paranoid", "--no-watcher", "--daemon"),
-    *("--orphans", "--state", "--race", "--allow-outside"),
+    *("--race", "--allow-outside"),
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -60,6 +60,8 @@ class Show:
     touch: bool = False
     strict: bool = False
     yes: bool = False
+    orphans: bool = False
+    state: bool = False
     verbose: bool = False
     quiet: bool = False
     explain: bool = False

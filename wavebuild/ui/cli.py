@@ -379,6 +379,8 @@ def forget(
 def clean(
     ctx: typer.Context,
     steps: Annotated[list[str] | None, typer.Argument(metavar="[STEPS]...", show_default=False)] = None,
+    orphans: Annotated[bool, typer.Option("--orphans", help="What steps made that are no more.")] = False,
+    state: Annotated[bool, typer.Option("--state", help="What is remembered; no output.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -390,7 +392,7 @@ def clean(
 ) -> int:
     """Remove outputs; never what a person placed."""
     where = Where(directories or (), file, overrides or ())
-    show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color)
+    show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color, orphans=orphans, state=state)
     return commands.clean(ctx.obj, steps or [], where, show, _bare(ctx))
 
 

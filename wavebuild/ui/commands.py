@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -17,7 +17,7 @@ from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
 
 if TYPE_CHECKING:
-    from wavebuild.engine import BuildResult, Explanation, LogFile, Request
+    from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request
     from wavebuild.graph import Graph
     from wavebuild.run.events import Event
     from wavebuild.ui.drawing import Format
@@ -84,12 +84,21 @@ def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
         return []
     out = []
     if result.orphans:
-        left = words.counted(len(result.orphans), "former output")
-        out.append(f"{left} that no step makes any more: {words.listed(result.orphans)}")
+        out += orphan_lines(result.orphans)
     if result.nothing_to_do:
         return [*out, words.nothing_to_do(result.fresh, result.seconds)]
     counted = words.counts_line(counts(result)) or "nothing ran"
     return [*out, f"{counted} ({words.duration(result.seconds)})"]
+
+
+def orphan_lines(orphans: Sequence[str]) -> list[str]:
+    """What no step makes any more, and how it goes; nothing if there is none."""
+    from wavebuild.ui import words
+
+    if not orphans:
+        return []
+    left = words.counted(len(orphans), "former output")
+    return [f"{left} that no step makes any more (wavebuild clean --orphans): {words.listed(orphans)}"]
 
 
 def _touch(caller: Caller, request: Request, show: Show) -> int:
@@ -133,16 +142,17 @@ def status(
 
     request = request_of(caller, where, words, how)
     _refuse_ambiguous(caller, request, bare)
+    orphans = caller.engine().orphans(request)
     lines = caller.engine().status(request)
     if show.json:
         from wavebuild.ui.records import status_record
 
-        _answer_record(caller, status_record(lines))
+        _answer_record(caller, status_record(lines, orphans))
     else:
         from wavebuild.ui.answers import status_lines
 
         style = _stdout_style(caller, show)
-        _answer_text(caller, status_lines(lines, style), style)
+        _answer_text(caller, [*status_lines(lines, style), *orphan_lines(orphans)], style)
     settled = (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD)
     return 1 if exit_code and any(line.word not in settled for line in lines) else 0
 
@@ -420,21 +430,34 @@ def clean(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: 
 
     request = request_of(caller, where, words)
     _refuse_ambiguous(caller, request, bare)
-    foreseen = caller.engine().clean(request, dry=True)
+    deed = _cleaning(caller, request, show)
+    foreseen = deed(request, True)
     asks = bool(foreseen.removed) and not show.dry_run and not show.yes
     if asks and not caller.interactive:
         raise mistake("not-asked", "clean asks before it removes, and there is nobody to ask", remedy="add --yes or -n")
     if asks:
         caller.say(clean_lines(foreseen, done=False))
+        if show.state:
+            caller.say(["every step will run next, and files at its outputs will be in its way: see `wavebuild -t`"])
         if not caller.asks(f"remove {len(foreseen.removed)}?"):
             return 1
     done = bool(foreseen.removed) and not show.dry_run
-    cleaned = caller.engine().clean(request, dry=False) if done else foreseen
+    cleaned = deed(request, False) if done else foreseen
     if show.json:
         _answer_record(caller, clean_record(cleaned, done))
     else:
         _answer_text(caller, clean_lines(cleaned, done), _stdout_style(caller, show))
     return 0
+
+
+def _cleaning(caller: Caller, request: Request, show: Show) -> Callable[[Request, bool], Cleaned]:
+    """What is to be cleaned: outputs, orphans, or the state."""
+    if show.orphans and show.state:
+        raise mistake("flags", "--orphans and --state exclude each other")
+    if (show.orphans or show.state) and request.targets:
+        raise mistake("flags", "--orphans and --state are of the whole project: they go with no step")
+    engine = caller.engine()
+    return engine.clean_orphans if show.orphans else engine.clean_state if show.state else engine.clean
 
 
 def import_file(caller: Caller, words: Sequence[str], output: str | None, where: Where, show: Show) -> int:

@@ -170,8 +170,8 @@ def settled_record(settled: Settled) -> Record:
 # status, list, explain, check, clean
 
 
-def status_record(status: Sequence[StatusLine]) -> Record:
-    return {"steps": [_status_step(each) for each in status]}
+def status_record(status: Sequence[StatusLine], orphans: Sequence[str] = ()) -> Record:
+    return {"steps": [_status_step(each) for each in status], "orphans": names(orphans)}
 
 
 def _status_step(line: StatusLine) -> Record:
@@ -263,6 +263,7 @@ def clean_record(cleaned: Cleaned, done: bool) -> Record:
     return {
         "done": done,
         "removed": names(cleaned.removed),
+        "into": cleaned.into or None,
         "kept": [{"path": member, "why": why} for member, why in cleaned.kept],
     }
 
