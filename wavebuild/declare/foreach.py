@@ -61,6 +61,7 @@ def read_repetition(fields: Fields, contents: Contents, taken: Mapping[str, obje
     """
     entry = fields.entry(schema.FOREACH)
     assert entry is not None
+    may_be_empty = fields.get(schema.ALLOW_EMPTY) or False
     reader = _Reader(fields.reading, contents, taken)
     try:
         assignments = _distinct(reader.union(entry.value))
@@ -71,7 +72,7 @@ def read_repetition(fields: Fields, contents: Contents, taken: Mapping[str, obje
     except Unreadable:
         return None
     found = reader.found
-    if not assignments and not found.unread and not fields.get(schema.ALLOW_EMPTY):
+    if not assignments and not found.unread and not may_be_empty:
         message = "foreach has no values, so the step would have no instances"
         fields.reading.refuse("empty-list", entry.key, message, "if that is as it should be: allow_empty: true")
         return None

@@ -212,6 +212,7 @@ def check(request: Request) -> tuple[Problem, ...]:
     """
     try:
         project = load(request, present=True)
+        select_steps(replace(request, targets=()), project)  # `targets` that name nothing are a mistake of the file
         state = state_to_read(project)
         facts, _ = facts_of(project, state, request)
         missing = missing_of(project, facts, range(len(project.wavefile.steps)))
