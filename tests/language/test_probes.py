@@ -435,6 +435,59 @@ class TestAnOwner:
         assert shop.build().outcomes["space"] == "waiting"
 
 
+class TestAHandThatChangesTheThing:
+    """``on_edit`` and ``accept``, as for files."""
+
+    @pytest.fixture
+    def edited(self, shop: Workshop) -> Workshop:
+        shop.wavefile((OWNED % "").replace('run: "note load', 'on_edit: fail, run: "note load'))
+        shop.put("sales.csv", "12\n")
+        shop.build()
+        shop.put("table-sales", "99\n")
+        return shop
+
+    @pytest.mark.parametrize("stale", [False, True])
+    def test_on_edit_fail_stops_with_the_ways_out(self, edited: Workshop, stale: bool) -> None:
+        """Also where the step is stale for another reason: then its probe is asked before it runs."""
+        if stale:
+            edited.put("sales.csv", "13\n")
+
+        built = edited.build()
+
+        assert (built.outcomes, built.ran) == ({"load": "failed", "report": "blocked"}, [])
+        assert built.steps["load"].failure == "edited"
+        assert "wavebuild accept probe:rows@sales" in built.steps["load"].detail
+        assert edited.read("table-sales") == "99\n"
+
+    @pytest.mark.parametrize("subject", ["probe:rows@sales", "load"])
+    def test_accept_takes_the_thing_as_it_is(self, edited: Workshop, subject: str) -> None:
+        """Its readers run, once; made anew it is only when the step is stale again and a person says so."""
+        assert edited.accept(subject) == ("probe:rows@sales: accepted as made by load",)
+        assert edited.build().ran == ["report"]
+        assert edited.build().ran == []
+        edited.put("sales.csv", "13\n")
+        assert edited.build().outcomes["load"] == "failed"
+
+        assert edited.build("load", force=True, only=True).ran == ["load"]
+        assert edited.read("table-sales") == "13\n"
+
+    def test_on_edit_adopt_takes_it_without_a_word(self, edited: Workshop) -> None:
+        """But not where it is gone: then it is made again, and the page of before is right again."""
+        edited.wavefile(edited.read("Wavefile").replace("on_edit: fail", "on_edit: adopt"))
+        assert edited.build().ran == ["report"]
+        assert edited.read("table-sales") == "99\n"
+        (edited.root / "table-sales").unlink()
+
+        assert edited.build().ran == ["load"]
+
+    def test_nothing_can_be_accepted_that_gives_no_answer(self, edited: Workshop) -> None:
+        """The reason is said."""
+        (edited.root / "table-sales").unlink()
+
+        with pytest.raises(WavebuildError, match="probe:rows@sales ended with exit code 1"):
+            edited.accept("load")
+
+
 class TestWhatIsRefused:
     """Before anything runs, all at once, with place and remedy."""
 

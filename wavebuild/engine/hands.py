@@ -171,6 +171,9 @@ def _subject(request: Request, project: Project, subject: str) -> tuple[int, str
     """The step that is meant, and the member of it if a path is."""
     if subject in project.graph.number:
         return project.graph.number[subject], None
+    for number, step in enumerate(project.wavefile.steps):
+        if any(not artifact.covers_files and artifact.text == subject for artifact in step.outputs):
+            return number, subject
     path = os.path.relpath(os.path.join(request.directory, subject), project.wavefile.root)
     if subject.endswith("/"):
         inside = [n for n, step in enumerate(project.wavefile.steps) if any(a.path == path for a in step.file_outputs)]
@@ -190,10 +193,10 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
     if step.is_group:
         raise mistake("nothing-to-accept", f"{step.name!r} is a group: name one of its steps", step.place)
     known, traces = state.made(), state.traces(key(step))
-    asker.know_outputs(number)
+    asker.know_outputs(number, things=path is None or path in facts.things(step))
     if not traces or isinstance(step.action, Manual) or path is None:
         asker.know_inputs(number)
-    outputs = stands(facts, step)
+    outputs = stands(facts, step) | facts.things(step)
     if path is not None and not any(_is_meant(path, member) for member in outputs):
         raise mistake("missing-output", f"{path} is not there", step.place)
     began = time.time()

@@ -12,6 +12,7 @@ from typing import assert_never
 from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.graph import covers
 from wavebuild.judge.ages import held_until
+from wavebuild.judge.digest import UNASKED
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge, unasked
 from wavebuild.judge.members import made_members
@@ -189,7 +190,7 @@ def _adopted(
     files = {member: facts.output_digest(step, member) for member in facts.outputs(step) if member in known}
     outputs = files | facts.things(step)
     why = _both(edited.reasons, reasons)
-    if _missing(step, outputs):
+    if _missing(step, outputs) or any(not a.covers_files and a.text not in outputs for a in step.outputs):
         return Stops("edited", edited.stops, why)
     placed = replace(now, outputs=outputs)
     if step.checks:
@@ -254,6 +255,13 @@ def _edited(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping[st
             continue
         found.append(member)
         if made.by_hand or facts.how_compared(step, member) != "sqlite" or digest != made.digest:
+            stops.append(member)
+            reasons.append(OutputEdited(member, made.digest, digest))
+    for member, digest in facts.things(step).items():
+        made = known.get(member)
+        if made is None or digest == UNASKED:
+            continue
+        if made.by_hand or digest not in (made.digest, *(trace.outputs.get(member) for trace in traces)):
             stops.append(member)
             reasons.append(OutputEdited(member, made.digest, digest))
     return _Edited(tuple(found), tuple(stops), tuple(reasons))

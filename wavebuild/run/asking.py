@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
@@ -21,6 +21,7 @@ from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import UNASKED, Reading
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import unasked
+from wavebuild.judge.reasons import Forced
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, shell_command, shell_start
@@ -37,8 +38,9 @@ def to_be_asked(step: Step, read: Read, standing: Standing) -> tuple[Reading, Wh
     match standing:
         case Keeps(adopt=now) if now is not None:
             members = unasked(now)
-        case Runs(now=now):
-            members = unasked(replace(now, outputs={}))
+        case Runs(now=now, reasons=reasons):
+            edit_matters = step.on_edit != "overwrite" and Forced() not in reasons
+            members = unasked(now if edit_matters else replace(now, outputs={}))
         case Rechecks(now=now, of=of):
             members = unasked(now, of)
         case Unsure(members=members):
@@ -164,13 +166,14 @@ class Asker:
         read = self._facts.read(number)
         self._know(number, (*read.action, *read.gate), Why.READER)
 
-    def know_outputs(self, number: int) -> None:
-        """Asks for what a record of the step's outputs holds. Raises WavebuildError for what gives no answer."""
-        self._know(number, tuple(self._outputs(self._facts.graph.wavefile.steps[number])), Why.MADE)
+    def know_outputs(self, number: int, things: bool = True) -> None:
+        """Asks for what a record of the step's outputs holds. Raises WavebuildError for what gives no answer.
 
-    def _outputs(self, step: Step) -> Iterator[Reading]:
-        for member in (*self._facts.outputs(step), *self._facts.things(step)):
-            yield output_reading(step, member)
+        ``things``: of what is no file, too.
+        """
+        step = self._facts.graph.wavefile.steps[number]
+        members = [*self._facts.outputs(step), *(self._facts.things(step) if things else ())]
+        self._know(number, [output_reading(step, member) for member in members], Why.MADE)
 
     def _know(self, number: int, readings: Collection[Reading], why: Why) -> None:
         step = self._facts.graph.wavefile.steps[number]

@@ -723,7 +723,8 @@ def _ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
             f"  let the step run again:  wavebuild unfreeze {step}\n"
             f"  or take `frozen: true` out of the Wavefile, or -o out of the command"
         )
-    anew = f"make it anew:           wavebuild -B --only {step}  (yours is kept in {transaction.DISPLACED})"
+    kept = "" if all(path.startswith("probe:") for path in paths) else f"(yours is kept in {transaction.DISPLACED})"
+    anew = f"make it anew:           wavebuild -B --only {step}  {kept}"
     if accepted:
         return (
             f"{shown}{rest} was made by hand and accepted; now the step is stale again, and would overwrite it."
