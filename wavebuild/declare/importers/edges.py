@@ -28,6 +28,7 @@ class Work:
     edge: Edge
     outputs: tuple[str, ...]
     name: str = ""
+    alias: str = ""  # the phony name it goes by
     words: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     always: bool = False
@@ -157,7 +158,7 @@ class Edges:
         if self._ground.is_there(path):
             return False
         if _is_of_cmake(path):
-            return not _speaks_of(edge, "/".join(path.split("/")[-2:]))
+            return not _speaks_of(edge, path[path.rindex("CMakeFiles/") :])
         file = posixpath.basename(path)
         if file.startswith("meson-internal__"):
             return True
@@ -170,7 +171,7 @@ class Edges:
         for path in self._phony:
             work = self._only_word(path)
             if work is not None and not work.name:
-                work.name = names.give(path)
+                work.name, work.alias = names.give(path), path
                 self._aliases[path] = work
         for path in self._standing_for_steps():
             self.groups[path] = self._aliases[path].name if path in self._aliases else names.give(path)
@@ -271,7 +272,8 @@ class Edges:
 
 def _is_of_cmake(path: str) -> bool:
     """Whether a path is the kind by which CMake calls its targets that make no file."""
-    return posixpath.basename(posixpath.dirname(path)) == "CMakeFiles"
+    *folders, file = path.split("/")
+    return folders[-1:] == ["CMakeFiles"] or ("CMakeFiles" in folders and file.endswith(".util"))
 
 
 def _speaks_of(edge: Edge, path: str) -> bool:

@@ -96,6 +96,8 @@ class _Document:
         self._tell_odd_variables(work)
         step: dict[str, Writable] = {}
         title = " ".join(work.edge.value("description").split())
+        if work.alias != work.name:
+            title = work.alias or title  # what people type goes before what they read
         if title and title.isprintable() and is_writable(title):
             step["title"] = literal(title)
         if inputs := list(self._inputs(work, reads)):
