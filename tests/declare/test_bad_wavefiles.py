@@ -165,9 +165,9 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "vars: {a: \"{{ ''.__class__.__mro__ }}\"}\n" + STEP, "template-error", "1:15", "unsafe"),
     "inputs in a path": (STEP + "    outputs: 'x/{{ inputs }}'\n", "template-place", "4:20", "in commands only"),
     "the step in env": (STEP + "    env: {A: '{{ step }}'}\n", "template-place", "4:18", "$WAVEBUILD_STEP"),
-    "env outside vars": (STEP + "    title: '{{ env.HOME }}'\n", "template-place", "4:16", "in vars only"),
+    "env outside vars": (STEP + "    title: '{{ env.HOME }}'\n", "template-place", "4:16", "in vars and when only"),
     "a template in settings": ("settings: {shell: '{{ x }}'}\n" + STEP, "template-place", "1:19", "not filled in here"),
-    "a name to come": (STEP + "    title: '{{ profile }}'\n", "not-yet", "4:16", "not of this version yet"),
+    "a name to come": (STEP + "    title: '{{ mem }}'\n", "not-yet", "4:16", "not of this version yet"),
 }  # fmt: skip
 
 
@@ -215,10 +215,6 @@ def test_a_value_of_a_later_version_is_refused(line: str, tmp_path: Path) -> Non
     problem = only(refused(tmp_path, f"{STEP}    {line}\n"))
 
     assert problem.code == "not-yet"
-
-
-def test_vars_as_a_list_of_files_are_refused_as_not_yet(tmp_path: Path) -> None:
-    assert only(refused(tmp_path, "vars: [a.yaml]\n" + STEP)).code == "not-yet"
 
 
 def test_all_problems_come_at_once_sorted_by_place(tmp_path: Path) -> None:

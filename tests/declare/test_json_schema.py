@@ -30,6 +30,9 @@ EXAMPLES = sorted([*REPOSITORY.glob("examples/**/Wavefile*"), REPOSITORY / "Wave
 FENCES = [fence for page in pages() for fence in fences(page) if fence.is_wavefile]
 
 AROUND = {
+    "include": "include: [{%s}]\nsteps: {a: {run: make}}",
+    "profile": "profiles: {default: {%s}, other: {%s}}\nsteps: {a: {run: make}}",
+    "category": "categories: {c: {%s}}\nsteps: {other: {run: make}, a: {category: c}}",
     "settings": "settings: {%s}\nsteps: {a: {run: make}}",
     "step": "steps:\n  other: {run: make}\n  a: {%s}",
     "artifact": "steps: {a: {inputs: {%s}, run: make}}",
@@ -142,11 +145,13 @@ def whole(part: str, line: str) -> str:
         lines.append("columns: {v: c}")
     if part == "files" and not line.startswith("glob:"):
         lines.append("glob: 'a/{v}'")
-    if part in ("step", "check", "probe") and not line.startswith(("run:", "call:", "manual:", "checks:")):
+    if part == "include" and not line.startswith("path:"):
+        lines.append("path: a/Wavefile")
+    if part in ("step", "check", "probe", "category") and not line.startswith(("run:", "call:", "manual:", "checks:")):
         lines.append("run: make")
     if line.startswith("manual:"):
         lines.append("outputs: m.csv")
-    return AROUND[part] % ", ".join(lines) + "\n"
+    return AROUND[part].replace("%s", ", ".join(lines)) + "\n"
 
 
 @pytest.mark.parametrize("part", [part for part, _ in sections()], ids=lambda part: part or "top")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavebuild.declare.paths import Normal, PathProblem, folder, matches, normal, refuse_as_output
+from wavebuild.declare.paths import Home, Normal, PathProblem, folder, matches, normal, refuse_as_output
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from wavebuild.declare.paths import Normal, PathProblem, folder, matches, normal
     ],
 )
 def test_every_spelling_of_a_path_becomes_one(text: str, path: str) -> None:
-    assert normal(text, "/r").path == path
+    assert normal(text, Home("/r")).path == path
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_every_spelling_of_a_path_becomes_one(text: str, path: str) -> None:
     ],
 )
 def test_a_slash_at_the_end_makes_a_directory_and_a_wildcard_a_glob(text: str, expected: Normal) -> None:
-    assert normal(text, "/r") == expected
+    assert normal(text, Home("/r")) == expected
 
 
 @given(st.text("ab./", min_size=1, max_size=12))
 def test_a_normal_path_is_its_own_normal_form(text: str) -> None:
     try:
-        path = normal(text, "/r").path
+        path = normal(text, Home("/r")).path
     except PathProblem:
         return
-    assert normal(path, "/r").path == path
+    assert normal(path, Home("/r")).path == path
     assert not path.endswith("/")
     assert "." not in path.split("/")
 
@@ -65,8 +65,8 @@ def test_a_normal_path_is_its_own_normal_form(text: str) -> None:
 @given(st.text("ab.*?/", min_size=1, max_size=10), st.text("ab./", min_size=1, max_size=10))
 def test_an_output_never_leaves_the_root(text: str, wavefile: str) -> None:
     try:
-        found = normal(text, "/r")
-        refuse_as_output(found, wavefile)
+        found = normal(text, Home("/r"))
+        refuse_as_output(found, Home("/r", wavefiles=frozenset((wavefile,))))
     except PathProblem:
         return
     assert not found.path.startswith(("/", "../"))
@@ -102,4 +102,4 @@ def test_within_one_part_a_glob_is_that_of_the_standard_library(pattern: str, na
     ("text", "path"), [(".", ""), ("./", ""), ("a/", "a"), ("/r", ""), ("/r/a", "a"), ("a/..", "")]
 )
 def test_a_folder_to_work_in_is_relative_to_the_root(text: str, path: str) -> None:
-    assert folder(text, "/r") == path
+    assert folder(text, Home("/r")) == path

@@ -27,6 +27,8 @@ REFERENCE = REPOSITORY / "docs" / "reference"
 PAGE = REFERENCE / "wavefile.md"
 SECTIONS: dict[str, Section] = {
     "Top level": schema.WAVEFILE,
+    "Keys of an include": schema.INCLUDED,
+    "Keys of a profile": schema.PROFILE,
     "Settings": schema.SETTINGS_KEYS,
     "Keys of a step": schema.STEP,
     "Keys of an artifact": ARTIFACT,
@@ -50,6 +52,8 @@ def test_the_example_of_a_key_is_taken_by_the_loader(heading: str, key: str, exa
     """The last column can be copied."""
     file = tmp_path / "Wavefile"
     file.write_text(surrounded(heading, key, example))
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "Wavefile").write_text("steps: {package: {run: make}}\n")
 
     wavefile = load(str(file), environ={"HOME": "/home/me"})
 
@@ -62,6 +66,10 @@ def surrounded(heading: str, key: str, example: str) -> str:
     if heading == "Top level":
         return example + "\n" if key == "steps" else f"{example}\nsteps: {{report: {{run: make}}}}\n"
     other = "  other: {run: make}\n"
+    if heading == "Keys of an include":
+        return f"include: [{example}]\nsteps: {{report: {{run: make}}}}\n"
+    if heading == "Keys of a profile":
+        return f"profiles: {{default: {example}}}\nsteps: {{report: {{run: make}}}}\n"
     if heading == "Settings":
         return f"settings: {{{example}}}\nsteps:\n{other}"
     if heading == "Keys of an artifact":
@@ -75,6 +83,8 @@ def surrounded(heading: str, key: str, example: str) -> str:
     if heading == "Keys of `retries`":
         return f"steps:\n  s: {{retries: {example}, run: make}}\n"
     more = {"run": "", "call": "", "manual": "outputs: a.csv"}.get(key, "run: make")
+    if key == "category":
+        return f"categories: {{slow: {{run: make}}}}\nsteps:\n  s: {{{example}}}\n"
     return f"steps:\n{other}  s: {{{', '.join(part for part in (example, more) if part)}}}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ def test_a_whole_wavefile_of_a_page_is_taken(fence: Fence, tmp_path: Path) -> No
     """What a reader copies from a page loads and links; no page shows a key that does not exist."""
     file = tmp_path / "Wavefile"
     file.write_text(fence.text, encoding="utf-8")
+    for included in re.findall(r"([\w/]+)/Wavefile", fence.text):
+        (tmp_path / included).mkdir(parents=True)
+        (tmp_path / included / "Wavefile").write_text("steps: {package: {outputs: package.tar, run: make}}\n")
 
     graph = link(load(str(file)))
 

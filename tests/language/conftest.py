@@ -1,4 +1,4 @@
-"""A place to build in for every case of the language."""
+"""A place to build in for every test of behaviour."""
 
 from __future__ import annotations
 

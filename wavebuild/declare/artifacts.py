@@ -164,9 +164,9 @@ class Artifacts:
 
     def _file(self, text: str, spot: Value, reading: Reading) -> Artifact:
         wild = reading.scope is not None and bool(reading.scope.wild)
-        found = paths.normal(_as_pattern(text) if wild else text, reading.root)
+        found = paths.normal(_as_pattern(text) if wild else text, reading.home)
         if self.role == "output" and not (wild and found.is_glob):
-            paths.refuse_as_output(found, reading.wavefile)
+            paths.refuse_as_output(found, reading.home)
         kind = Kind.GLOB if found.is_glob else Kind.DIRECTORY if found.is_directory else Kind.FILE
         return Artifact(kind, found.path, reading.problems.place(spot))
 
@@ -206,7 +206,7 @@ class Artifacts:
         path = fields.get(LIST)
         if path is None:
             raise Unreadable
-        found = paths.normal(path, reading.root)
+        found = paths.normal(path, reading.home)
         wild = reading.scope is not None and bool(reading.scope.wild)
         if found.is_directory or (found.is_glob and not wild):
             raise reading.refuse("bad-artifact", spot, f"a list is one file, not {word(path)}")
@@ -275,7 +275,7 @@ class Artifacts:
     def _globs(self, fields: Fields, reading: Reading) -> Iterator[str]:
         for pattern, place in fields.placed(EXCLUDE):
             try:
-                yield paths.normal(pattern, reading.root).path
+                yield paths.normal(pattern, reading.home).path
             except paths.PathProblem as problem:
                 reading.refuse("bad-path", place, problem.message, problem.remedy)
 

@@ -19,16 +19,20 @@ from wavebuild.errors import Place, WavebuildError, mistake
 DataKind = Literal["yaml", "json", "toml"]
 
 
-def read_data(data: bytes, file: str, kind: DataKind) -> Json:
-    """The value of a data file; ``file`` is how messages call it. Raises WavebuildError."""
+def read_data(data: bytes, file: str, kind: DataKind, as_written: bool = False) -> Json:
+    """The value of a data file; ``file`` is how messages call it. Raises WavebuildError.
+
+    ``as_written``: its numbers remember how they are written.
+    """
     text = syntax.decoded(data, file)
     match kind:
         case "yaml":
-            return _yaml(text, file)
+            value = _yaml(text, file)
         case "json" | "toml":
-            return _other(text, file, kind)
+            value = _other(text, file, kind, as_written)
         case _:
             assert_never(kind)
+    return value if as_written else values.bare(value)
 
 
 def _yaml(text: str, file: str) -> Json:
@@ -36,18 +40,19 @@ def _yaml(text: str, file: str) -> Json:
     value: Json = None
     try:
         parsed = syntax.parse(text, problems)
-        value = None if parsed is None else values.bare(Free().read(parsed, Reading(problems, templates=False)))
+        value = None if parsed is None else Free().read(parsed, Reading(problems, templates=False))
     except Unreadable:
         pass
     problems.raise_if_any()
     return value
 
 
-def _other(text: str, file: str, kind: Literal["json", "toml"]) -> Json:
+def _other(text: str, file: str, kind: Literal["json", "toml"], as_written: bool) -> Json:
     try:
         if kind == "toml":
-            return _without_dates(tomllib.loads(text))
-        value: Json = json.loads(text)
+            return _without_dates(tomllib.loads(text, parse_float=values.core if as_written else float))
+        numbers = values.core if as_written else None
+        value: Json = json.loads(text, parse_int=numbers, parse_float=numbers)
         return value
     except json.JSONDecodeError as error:
         raise _unreadable(file, "JSON", error.msg, error.lineno, error.colno) from None

@@ -119,11 +119,15 @@ class Fields:
         entry = self.entry(key)
         return entry.key if entry else None
 
+    def own(self, key: Key[T], reading: Reading | None = None) -> T | None:
+        """The value of a key that is given here itself; ``None`` too when it is wrong, and that is recorded."""
+        return self.get(key, reading) if self.entry(key) else None
+
     def get(self, key: Key[T], reading: Reading | None = None) -> T | None:
         """The value of a key, here or in the fallback; ``None`` too when it is wrong, and that is recorded."""
         entry = self.entries.get(key.name)
         if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
-            return self.fallback.get(key, reading or self.reading) if self.fallback is not None else None
+            return self.fallback.get(key, self._there(reading)) if self.fallback is not None else None
         try:
             return key.form.read(entry.value, reading or self.reading)
         except Unreadable:
@@ -133,12 +137,27 @@ class Fields:
         """The items of a list with their places."""
         entry = self.entry(key)
         if entry is None:
-            return self.fallback.placed(key, reading or self.reading) if self.fallback is not None else []
+            return self.fallback.placed(key, self._there(reading)) if self.fallback is not None else []
         assert isinstance(key.form, Many)
         try:
             return key.form.placed(entry.value, reading or self.reading)
         except Unreadable:
             return []
+
+    def layers(self, reading: Reading) -> list[tuple[Fields, Reading]]:
+        """This mapping and what it falls back on, the farthest first, each with the reading as it is there."""
+        found = [(self, reading)]
+        while (below := found[-1][0].fallback) is not None:
+            found.append((below, found[-1][1].there(below.reading)))
+        return found[::-1]
+
+    def where(self, key: Key[object], reading: Reading) -> tuple[Fields, Reading] | None:
+        """Where a key is given: here or in the nearest fallback, with the reading as it is there."""
+        return next((layer for layer in reversed(self.layers(reading)) if layer[0].entry(key)), None)
+
+    def _there(self, reading: Reading | None) -> Reading:
+        assert self.fallback is not None
+        return (reading or self.reading).there(self.fallback.reading)
 
 
 def _remedy(section: Section, name: str, table: Table) -> str:

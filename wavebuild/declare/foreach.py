@@ -287,23 +287,23 @@ class _Reader:
         for name in names:
             self._variable(Scalar(name, '"', spot.line, spot.column))
         try:
-            pattern = paths.normal(_as_glob(text), self._reading.root)
+            pattern = paths.normal(_as_glob(text), self._reading.home)
             exclude = tuple(
-                paths.normal(one, self._reading.root).path for one in fields.get(schema.SOURCE_EXCLUDE) or ()
+                paths.normal(one, self._reading.home).path for one in fields.get(schema.SOURCE_EXCLUDE) or ()
             )
         except paths.PathProblem as problem:
             raise self._refuse("bad-path", spot, problem.message, problem.remedy) from None
         glob = awaited(Kind.GLOB, pattern.path, exclude)
         if not self._is_known(glob):
             return []
-        expression = _as_expression(paths.normal(_PLACEHOLDER.sub(_marked, text), self._reading.root).path)
+        expression = _as_expression(paths.normal(_PLACEHOLDER.sub(_marked, text), self._reading.home).path)
         found = (expression.fullmatch(path) for path in self._contents.members(glob))
         return [match.groupdict() for match in found if match]
 
     def _awaited(self, path: str, spot: Spot) -> Artifact | None:
         """The file at a path, if its content is known."""
         try:
-            normal = paths.normal(path, self._reading.root)
+            normal = paths.normal(path, self._reading.home)
         except paths.PathProblem as problem:
             raise self._refuse("bad-path", spot, problem.message, problem.remedy) from None
         if normal.is_glob or normal.is_directory:

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar, assert_never
 
 from wavebuild.declare import shapes, values
 from wavebuild.declare.model import Age, Argument, Calendar, Json, Range, ShellName, Text
+from wavebuild.declare.paths import NO_HOME, Home
 from wavebuild.declare.repair import quoted
 from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
@@ -41,18 +42,25 @@ def not_yet(what: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a form needs to read a value: where problems go, the names that templates may use, where paths begin."""
+    """What a form needs to read a value: where problems go, where paths begin, the names that templates may use."""
 
     problems: Problems
-    root: str = "/"
-    wavefile: str = "Wavefile"  # its name in the root: no output may cover it
+    home: Home = NO_HOME
     scope: Scope | None = None  # None: no templates here
     commands: Scope | None = None  # for texts that a step runs; None: the same
     templates: bool = True  # False: a data file, where {{ is nothing special
 
     def within(self, scope: Scope | None, commands: Scope | None = None) -> Reading:
         """The same with other names; made by hand, for ``replace`` is slow and this is done for every step."""
-        return Reading(self.problems, self.root, self.wavefile, scope, commands, self.templates)
+        return Reading(self.problems, self.home, scope, commands, self.templates)
+
+    def there(self, other: Reading) -> Reading:
+        """This reading as it is in another file: problems, paths and variables are that file's."""
+        if other.problems is self.problems:
+            return self
+        scope = self.scope and other.scope and self.scope.over(other.scope)
+        commands = self.commands and other.scope and self.commands.over(other.scope)
+        return Reading(other.problems, other.home, scope, commands, self.templates)
 
     def refuse(self, code: str, spot: Spot, message: str, remedy: str = "") -> Unreadable:
         return self.problems.add(code, spot, message, remedy)
@@ -68,7 +76,7 @@ class Reading:
     def text(self, value: Value) -> Scalar:
         """The value as one text."""
         if isinstance(value, Scalar):
-            if not _is_open(value):
+            if not self.templates or not _is_open(value):
                 return value
             text, scope = value.text, self._scope(value)
             return Scalar(self.guarded(value, lambda: text_of(text, scope)), '"', value.line, value.column)
@@ -222,6 +230,25 @@ class Whole:
     def schema(self, templates: bool) -> Shape:
         number: Shape = {"type": "integer", "minimum": self.minimum}
         return shapes.filled(shapes.either(number, {"type": "string", "pattern": "^[0-9]{1,9}$"}), templates)
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction:
+    """A number from 0 to 1."""
+
+    def read(self, value: Value, reading: Reading) -> float:
+        text = reading.text(value).text
+        if not re.fullmatch(r"-?[0-9]{0,9}(\.[0-9]{1,18})?", text) or not text.strip("-"):
+            raise reading.refuse("wrong-type", value, f"expected a number from 0 to 1, found {word(text)}")
+        if not 0 <= float(text) <= 1:
+            raise reading.refuse("out-of-range", value, f"expected a number from 0 to 1, found {text}")
+        return float(text)
+
+    def schema(self, templates: bool) -> Shape:
+        number: Shape = {"type": "number", "minimum": 0, "maximum": 1}
+        return shapes.filled(
+            shapes.either(number, {"type": "string", "pattern": r"^([0-9]+|[0-9]*\.[0-9]+)$"}), templates
+        )
 
 
 @dataclass(frozen=True, slots=True)

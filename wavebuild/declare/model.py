@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wavebuild.errors import Place
+from wavebuild.errors import Place, Problem
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -219,6 +219,7 @@ class Step:
     frozen: bool = False
     freshness: Freshness = "hash"
     folder: str = ""  # of the Wavefile it stands in, relative to the root; "" = the root
+    prefix: str = ""  # what the include of that file puts before its name, with the dot
     base: str = ""  # of an instance: the name of the step as declared; else ""
     instance: tuple[tuple[str, str], ...] = ()  # of an instance: variable → value as shown, in the order declared
     awaits: tuple[Artifact, ...] = ()  # FILEs and GLOBs that say which instances, or which listed inputs, there are
@@ -249,6 +250,7 @@ class Settings:
     orphans: Literal["report", "remove"] = "report"
     outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in
     timezone: str | None = None  # None: the system's
+    state: str | None = None  # absolute folder of the state's database; None: in .wavebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,5 +284,7 @@ class Wavefile:
     files: tuple[str, ...] = field(default=())  # absolute paths of every file read to load it
     env_read: tuple[tuple[str, str | None], ...] = ()  # caller's variables its templates read, with their values
     profile: str = "default"
+    absent: tuple[tuple[str, Place], ...] = ()  # steps that do not exist, as their `when` is false, and where it stands
+    notes: tuple[Problem, ...] = ()  # what is worth a warning, and stops nothing
     probes: tuple[Probe, ...] = ()
     mem: tuple[tuple[str, str], ...] = ()  # initial shared memory: key → JSON

@@ -26,6 +26,24 @@ class PathProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """Where the paths of a file begin: the root, and the file's own folder in it."""
+
+    root: str = "/"  # absolute
+    folder: str = ""  # relative to the root; "" = the root
+    wavefiles: frozenset[str] = frozenset(("Wavefile",))  # of the root, relative to it: no output may cover one
+    outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in
+
+    @property
+    def path(self) -> str:
+        """The file's own folder, absolute: the root as its steps see it."""
+        return f"{self.root.rstrip('/')}/{self.folder}" if self.folder else self.root
+
+
+NO_HOME = Home()
+
+
+@dataclass(frozen=True, slots=True)
 class Normal:
     """A path relative to the root in its one spelling; ``is_directory``: it ended in ``/``."""
 
@@ -34,21 +52,38 @@ class Normal:
     is_glob: bool
 
 
-def normal(text: str, root: str) -> Normal:
+def normal(text: str, home: Home) -> Normal:
     _refuse_odd_text(text)
     is_directory = text.endswith(("/", "/.", "/..")) or text in (".", "..")
     is_glob = any(sign in text for sign in "*?[")
     if is_glob:
         _refuse_odd_glob(text)
-    # `//x` is x from the top root, which is this root as long as there is one Wavefile.
-    from_top = text.startswith("//") and not text.startswith("///")
-    path = posixpath.normpath(text[2:] or "." if from_top else text)
-    if path.startswith("/"):
-        path = _inside(path, root)
+    path = _from_root(text, home)
+    if home.outside and outside(path):
+        path = _in_allowed_folder(path, home)
     _refuse_long(path)
-    if set(path.split("/")) <= {"", ".", ".."}:
+    if set(path.split("/")) <= {"", ".", ".."} or (home.folder and _holds(path, home.folder)):
         raise PathProblem(f"{word(text)} holds the whole root", "name the folders in it, or a glob like **/*.py")
     return Normal(path, is_directory, is_glob)
+
+
+def _from_root(text: str, home: Home) -> str:
+    """A path or glob relative to the root, or out of it; `//x` is x of the root, whatever file speaks of it."""
+    if text.startswith("/"):
+        if text.startswith("//") and not text.startswith("///"):
+            return posixpath.normpath(text[2:] or ".")
+        return _inside(posixpath.normpath(text), home.root)
+    return posixpath.normpath(f"{home.folder}/{text}" if home.folder else text)
+
+
+def _in_allowed_folder(path: str, home: Home) -> str:
+    """One spelling for what lies in a folder that outputs may be in: the absolute one."""
+    absolute = posixpath.normpath(posixpath.join(home.root, path))
+    return absolute if any(_holds(folder, absolute) for folder in home.outside) else path
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def outside(path: str) -> bool:
@@ -56,21 +91,24 @@ def outside(path: str) -> bool:
     return path == ".." or path.startswith(("../", "/"))
 
 
-def refuse_as_output(found: Normal, wavefile: str) -> None:
+def refuse_as_output(found: Normal, home: Home) -> None:
     """An output lies in the root, and is none of the files that say or record what is built."""
-    if outside(found.path):
-        raise PathProblem(
-            f"the output {word(found.path)} lies outside the root", "outputs lie in the Wavefile's folder"
-        )
+    if outside(found.path) and not any(_holds(folder, found.path) for folder in home.outside):
+        remedy = "outputs lie in the Wavefile's folder, or in one of settings.outside"
+        raise PathProblem(f"the output {word(found.path)} lies outside the root", remedy)
     parts = found.path.split("/")
     for protected in _PROTECTED:
         if protected in parts:
             raise PathProblem(f"no output may lie in {protected}/", "choose another folder")
-    if parts[-1] in WAVEFILE_NAMES or found.path == wavefile:
+    if parts[-1] in WAVEFILE_NAMES or found.path in home.wavefiles:
         raise PathProblem("a Wavefile cannot be an output", "choose another name")
-    if found.is_glob and matches(found.path, wavefile):
-        message = f"the output {word(found.path)} covers the Wavefile itself"
+    if found.is_glob and (covered := next((file for file in home.wavefiles if matches(found.path, file)), None)):
+        which = "the Wavefile itself" if "/" not in covered else f"the Wavefile {covered}"
+        message = f"the output {word(found.path)} covers {which}"
         raise PathProblem(message, "put the outputs in a folder of their own, like build/*")
+    if found.is_directory and (held := next((file for file in home.wavefiles if _holds(found.path, file)), None)):
+        message = f"the output {word(found.path + '/')} holds the Wavefile {held}"
+        raise PathProblem(message, "put the outputs in a folder of their own, like build/")
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -102,7 +140,8 @@ def _inside(path: str, root: str) -> str:
     """An absolute path as a relative one where it lies in the root."""
     if path == root:
         return "."
-    return path[len(root) + 1 :] if path.startswith(root.rstrip("/") + "/") else path
+    above = root.rstrip("/") + "/"
+    return path[len(above) :] if path.startswith(above) else path
 
 
 def _refuse_odd_text(text: str) -> None:
@@ -149,10 +188,20 @@ def _refuse_open_bracket(part: str) -> None:
         start = part.find("[", end + 1)
 
 
-def folder(text: str, root: str) -> str:
+def file_inside(text: str, home: Home) -> str:
+    """A file in the root, relative to it."""
+    _refuse_odd_text(text)
+    path = _from_root(text, home)
+    _refuse_long(path)
+    if outside(path) or path == ".":
+        raise PathProblem(f"{word(text)} is no file in the root", "name a file in the folder of the first Wavefile")
+    return path
+
+
+def folder(text: str, home: Home) -> str:
     """A folder in the root, relative to it; empty for the root itself."""
     _refuse_odd_text(text)
-    path = _inside(posixpath.normpath(text), root)
+    path = _from_root(text, home)
     _refuse_long(path)
     if outside(path):
         raise PathProblem(f"the folder {word(text)} lies outside the root", "name a folder in the Wavefile's folder")

@@ -5,7 +5,7 @@ It does not know when a probe is asked, nor what it answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wavebuild.declare import schema
 from wavebuild.declare.fields import Fields
@@ -14,7 +14,10 @@ from wavebuild.declare.model import Artifact, Hole, Kind, Probe, ShellName, Step
 from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Scalar, Table, Value
 from wavebuild.declare.templates import Scope
-from wavebuild.errors import did_you_mean
+from wavebuild.errors import Place, did_you_mean
+
+Refuse = Callable[[str, Place, str, str], object]
+"""Records a problem: its code, place, message and remedy."""
 
 HOLES = frozenset(("arg", "root", "python"))
 
@@ -81,7 +84,7 @@ def _names(hole: Hole) -> frozenset[str]:
     return understood(hole.source).names
 
 
-def check_probes(steps: Iterable[Step], probes: Sequence[Probe], known: Iterable[str], reading: Reading) -> None:
+def check_probes(steps: Iterable[Step], probes: Sequence[Probe], known: Iterable[str], refuse: Refuse) -> None:
     """Every probe that a step names is declared, with an argument if it asks for one and else without.
 
     ``known``: the names that are declared, also where something else is wrong with them.
@@ -94,9 +97,9 @@ def check_probes(steps: Iterable[Step], probes: Sequence[Probe], known: Iterable
                 continue  # its instances are looked at when they are known
             if artifact.path not in names:
                 message, near = f"no probe is called {word(artifact.path)}", did_you_mean(artifact.path, names)
-                reading.refuse("unknown-probe", artifact.place, message, near or "declare it: probes: {NAME: {run: …}}")
+                refuse("unknown-probe", artifact.place, message, near or "declare it: probes: {NAME: {run: …}}")
             elif artifact.path in sound and (wrong := misused(sound[artifact.path], artifact)):
-                reading.refuse("probe-argument", artifact.place, *wrong)
+                refuse("probe-argument", artifact.place, *wrong)
 
 
 def misused(probe: Probe, artifact: Artifact) -> tuple[str, str] | None:

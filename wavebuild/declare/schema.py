@@ -6,7 +6,7 @@ It does not know how the values become steps.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from wavebuild.declare import shapes
 from wavebuild.declare.artifacts import ARTIFACT, Artifacts
@@ -20,6 +20,7 @@ from wavebuild.declare.forms import (
     Duration,
     DurationRange,
     Flag,
+    Fraction,
     Free,
     Given,
     Label,
@@ -50,6 +51,8 @@ ENV_NAME = Label(
 RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 PROBE_NAME = Label("the name of a probe", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 TARGET = Label("a target")
+PROFILE_NAME = Label("the name of a profile", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
+CATEGORY_NAME = Label("the name of a category")
 _ON_EDIT: dict[str, OnEdit] = {"overwrite": "overwrite", "fail": "fail", "adopt": "adopt"}
 _ON_ERROR: dict[str, Literal["fail", "changed", "unchanged"]] = {
     "fail": "fail",
@@ -65,21 +68,38 @@ _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 VERSION = Key("wavefile", Prose(), "the version of the language: 1")
 NAME = Key("name", Label("a name"), "what the pipeline is called")
+INCLUDE = Key(
+    "include",
+    Unread(lambda _: shapes.listed(shapes.either(shapes.text(templates=False), shapes.ref("include")))),
+    "other Wavefiles whose steps belong to this one: paths, or {path, as: PREFIX}",
+)
 VARS = Key(
     "vars",
-    Unread(lambda _: shapes.mapping({}, VARIABLE_NAME.schema(False))),
-    "values for templates; --set NAME=VALUE overrides one",
+    Unread(lambda _: _variables()),
+    "values for templates, or a list of such and of files; --set NAME=VALUE overrides one",
 )
 ENV = Key("env", Names(Prose(may_be_empty=True), ENV_NAME), "environment variables set for every step", templates=True)
+SECRETS = Key("secrets", Many(ENV_NAME), "variables of the caller that are passed on and never recorded or shown")
 SETTINGS = Key(
     "settings", Unread(lambda _: shapes.ref("settings")), "how this project builds unless a flag says otherwise"
 )
 CAPACITIES = Key("resources", Names(Whole(1), RESOURCE_NAME), "how much there is of what steps share; 1 if not listed")
+CATEGORIES = Key(
+    "categories",
+    Unread(lambda _: shapes.mapping(shapes.ref("category"), CATEGORY_NAME.schema(False))),
+    "by name: keys for every step of the category, and its threshold",
+)
+THRESHOLDS = Key("thresholds", Names(Fraction(), CATEGORY_NAME), "by category, and `default`: the score that is enough")
 DEFAULTS = Key("defaults", Unread(lambda _: shapes.ref("step")), "keys for every step that does not give them itself")
 PROBES = Key(
     "probes",
     Unread(lambda _: shapes.mapping(shapes.ref("probe"), PROBE_NAME.schema(False))),
     "by name: how an external thing is asked, read as probe:NAME or probe:NAME@ARGUMENT",
+)
+PROFILES = Key(
+    "profiles",
+    Unread(lambda _: shapes.mapping(shapes.ref("profile"), PROFILE_NAME.schema(False))),
+    "by name: what is different under --profile NAME",
 )
 TARGETS = Key("targets", Many(TARGET), "what is built when nothing is named")
 STEPS = Key("steps", Unread(lambda _: shapes.mapping(shapes.ref("step"), STEP_NAME.schema(False))), "the steps by name")
@@ -88,30 +108,37 @@ WAVEFILE = Section(
     (
         VERSION,
         NAME,
+        INCLUDE,
         VARS,
         ENV,
+        SECRETS,
         SETTINGS,
         CAPACITIES,
+        CATEGORIES,
+        THRESHOLDS,
         DEFAULTS,
         PROBES,
         TARGETS,
+        PROFILES,
         STEPS,
     ),
     later=(
-        "include",
         "mem",
-        "secrets",
         "agents",
         "advisors",
-        "categories",
-        "thresholds",
-        "profiles",
     ),
     synonyms=(("version", "wavefile"), ("stages", "steps"), ("jobs", "steps"), ("tasks", "steps"), ("rules", "steps")),
     free="x-",
     home="steps",
-    needed=("steps",),
+    needed=("steps", "include"),
 )
+
+INCLUDED_PATH = Key("path", Label("the path of a Wavefile"), "the Wavefile, relative to the folder of this one")
+PREFIX = Key("as", STEP_NAME, "what stands before the names of its steps: PREFIX.step")
+INCLUDED = Section("an include", (INCLUDED_PATH, PREFIX), needed=("path",))
+
+# A profile lays these over those of the file.
+PROFILE = Section("a profile", (VARS, ENV, SETTINGS, CAPACITIES, THRESHOLDS, TARGETS))
 
 # --- settings
 
@@ -123,6 +150,10 @@ IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of 
 LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
 TIMEZONE = Key("timezone", TimeZone(), "where days and weeks begin, for max_age and min_age; the system's if not given")
 ORPHANS = Key("orphans", Choice(_ORPHANS), "what becomes of outputs of steps that are no more: named, or moved away")
+EXECUTOR = Key("executor", Choice({"processes": "processes"}), "where steps run: processes of this machine")
+LOCK = Key("lock", Label("a path"), "a file to commit, of fingerprints and digests: a clone knows by it what is fresh")
+OUTSIDE = Key("outside", Many(Label("a folder")), "folders out of the root that outputs may lie in, if the user agrees")
+STATE = Key("state", Label("a folder"), "where the database of the state lies, if not in .wavebuild")
 SETTINGS_KEYS = Section(
     "settings",
     (
@@ -132,17 +163,17 @@ SETTINGS_KEYS = Section(
         DEFAULT_SHELL,
         IGNORE,
         LOG_KEEP,
+        EXECUTOR,
         TIMEZONE,
         ORPHANS,
     ),
     later=(
-        "executor",
         "cache",
         "lock",
-        "clean_env",
         "outside",
-        "quiet",
         "state",
+        "clean_env",
+        "quiet",
     ),
 )
 
@@ -150,6 +181,9 @@ SETTINGS_KEYS = Section(
 
 TITLE = Key("title", Label("a title"), "what people read")
 PHASE = Key("phase", Label("a phase"), "groups the plan")
+CATEGORY = Key("category", CATEGORY_NAME, "one of categories: what the step takes from it")
+WHEN = Key("when", Flag(), "false: the step does not exist; a template over vars, profile and env")
+STEP_SECRETS = Key("secrets", Many(ENV_NAME), "variables of the caller that the step gets, never recorded or shown")
 TAGS = Key("tags", Many(Label("a tag")), "select steps: tag:NAME")
 INPUTS = Key("inputs", Artifacts("input"), "what the step reads")
 OUTPUTS = Key("outputs", Artifacts("output"), "what the step makes, and it alone")
@@ -199,7 +233,9 @@ STEP = Section(
     (
         TITLE,
         PHASE,
+        CATEGORY,
         TAGS,
+        WHEN,
         INPUTS,
         OUTPUTS,
         NEEDS,
@@ -210,6 +246,7 @@ STEP = Section(
         CHECKS,
         CODE,
         STEP_ENV,
+        STEP_SECRETS,
         CWD,
         SHELL,
         TIMEOUT,
@@ -230,14 +267,11 @@ STEP = Section(
         ALLOW_EMPTY,
     ),
     later=(
-        "category",
         "updates",
-        "when",
         "agent",
         "prompt",
         "review",
         "threshold",
-        "secrets",
         "limits",
         "console",
         "sandbox",
@@ -250,7 +284,21 @@ STEP = Section(
     ),
     templates=True,
 )
-GROUP_KEYS = (TITLE, PHASE, TAGS, NEEDS, ON_DEMAND)
+ACTIONS: tuple[Key[Any], ...] = (RUN, CALL, MANUAL)
+GROUP_KEYS = (TITLE, PHASE, CATEGORY, TAGS, WHEN, NEEDS, ON_DEMAND)
+THRESHOLD = Key("threshold", Fraction(), "the score that is enough for steps of this category")
+OF_CATEGORY = Section(
+    "a category",
+    (*(key for key in STEP.keys if key not in (CATEGORY, FOREACH, WITHOUT, ALLOW_EMPTY)), THRESHOLD),
+    later=tuple(name for name in STEP.later if name != THRESHOLD.name),
+    synonyms=STEP.synonyms,
+    templates=True,
+)
+
+
+def _variables() -> Shape:
+    one = shapes.mapping({}, VARIABLE_NAME.schema(False))
+    return shapes.either(one, shapes.array(shapes.either(one, shapes.text(templates=False))))
 
 
 def _listed_checks() -> Shape:
@@ -307,7 +355,10 @@ PROBE = Section("a probe", (PROBE_RUN, TIMEOUT, TTL, ON_ERROR, COMPARE), needed=
 # --- the whole, for editors
 
 PARTS: dict[str, Section] = {
+    "include": INCLUDED,
+    "profile": PROFILE,
     "settings": SETTINGS_KEYS,
+    "category": OF_CATEGORY,
     "step": STEP,
     "artifact": ARTIFACT,
     "retries": RETRY,

@@ -33,6 +33,7 @@ class Problems:
 
     def __init__(self, file: str, text: str = "") -> None:
         self.file = file
+        self.text = text
         self._lines = _BREAKS.split(text)
         self._found: dict[tuple[str, Place | None, str], Problem] = {}
 
@@ -81,10 +82,13 @@ class Problems:
     def __len__(self) -> int:
         return len(self._found)
 
+    def found(self) -> list[Problem]:
+        """The problems by their places."""
+        return sorted(self._found.values(), key=lambda problem: problem.place or Place(self.file))
+
     def raise_if_any(self) -> None:
         if self._found:
-            ordered = sorted(self._found.values(), key=lambda problem: problem.place or Place(self.file))
-            raise WavebuildError(tuple(ordered))
+            raise WavebuildError(tuple(self.found()))
 
 
 def word(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from wavebuild.declare import paths, schema
 from wavebuild.declare.artifacts import listed
+from wavebuild.declare.categories import NO_CATEGORIES, Categories
 from wavebuild.declare.contents import Contents, awaited
 from wavebuild.declare.fields import Fields, Key
 from wavebuild.declare.foreach import Repetition, instance_name, label, read_repetition
@@ -32,16 +33,16 @@ from wavebuild.declare.model import (
 from wavebuild.declare.source import Spot, Unreadable, word
 from wavebuild.declare.syntax import Scalar, Series, Table, Value
 from wavebuild.declare.templates import HOLES, RESERVED, Scope
-from wavebuild.errors import WavebuildError
+from wavebuild.declare.variables import CallerEnv
+from wavebuild.errors import Place, WavebuildError, did_you_mean
 
-_ACTIONS: tuple[Key[object], ...] = (schema.RUN, schema.CALL, schema.MANUAL)
 _GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
 _NO_RETRIES = Retries()
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the rest of the Wavefile says about every step."""
+    """What the rest of the Wavefile says about every step of one of its files."""
 
     reading: Reading
     variables: Scope
@@ -49,6 +50,10 @@ class Surroundings:
     env: Mapping[str, str] | None = None
     shell: ShellName | tuple[str, ...] | None = None
     capacities: Mapping[str, int] | None = None
+    categories: Categories = NO_CATEGORIES
+    secrets: tuple[str, ...] = ()
+    caller: CallerEnv = field(default_factory=lambda: CallerEnv({}))
+    prefix: str = ""  # before the names of the file's steps
     contents: Contents = field(default_factory=Contents)
 
 
@@ -108,13 +113,14 @@ def _standing_for(pattern: Step, instances: Sequence[Step]) -> Step:
     return Step(
         name=pattern.name,
         place=pattern.place,
-        needs=tuple((step.name, pattern.place) for step in instances),
+        needs=tuple((step.name.removeprefix(step.prefix), pattern.place) for step in instances),
         title=pattern.title,
         phase=pattern.phase,
         tags=pattern.tags,
         on_demand=pattern.on_demand,
         category=pattern.category,
         folder=pattern.folder,
+        prefix=pattern.prefix,
     )
 
 
@@ -146,19 +152,74 @@ def read_step(
         fields = Fields.of(schema.STEP, value, reading, around.defaults)
     except Unreadable:
         return None
-    return _Reader(name, fields, around, variables, part).step()
+    category = _category(fields, around)
+    if category is not None and category in around.categories.keys:
+        fields = replace(fields, fallback=around.categories.keys[category])
+    return _Reader(name, fields, around, variables, part, category).step()
+
+
+def absence(value: Value, around: Surroundings) -> Place | None:
+    """Where the ``when`` stands that keeps a step from existing; None if it exists, or that cannot be said."""
+    has_when = isinstance(value, Table) and schema.WHEN.name in value.entries
+    if not has_when and around.defaults is None and not around.categories.keys:
+        return None
+    if not isinstance(value, Table):
+        return None
+    scope = around.variables
+    known = Scope({**scope.values, "env": around.caller}, scope.own, scope.broken)
+    reading = around.reading.within(known)
+    # Unknown keys are said of when the step is read.
+    fields = Fields(value.entries, reading, fallback=around.defaults)
+    category = _category_named(fields)
+    if category is not None and category in around.categories.keys:
+        fields = replace(fields, fallback=around.categories.keys[category])
+    found = fields.where(schema.WHEN, reading)
+    if found is None:
+        return None
+    layer, there = found
+    told = there.scope or scope
+    there = there.within(Scope({**told.values, "env": around.caller}, told.own, told.broken))
+    if layer.own(schema.WHEN, there) is not False:
+        return None
+    spot = layer.spot(schema.WHEN)
+    assert spot is not None
+    return there.problems.place(spot)
+
+
+def _category_named(fields: Fields) -> str | None:
+    return fields.get(schema.CATEGORY) if fields.has(schema.CATEGORY) else None
+
+
+def _category(fields: Fields, around: Surroundings) -> str | None:
+    category = _category_named(fields)
+    if category is None or category in around.categories.keys:
+        return category
+    known = around.categories.keys
+    remedy = did_you_mean(category, known) or f"declare it: categories: {{{category}: {{}}}}"
+    if (found := fields.where(schema.CATEGORY, fields.reading)) and (entry := found[0].entry(schema.CATEGORY)):
+        found[1].refuse("unknown-category", entry.value, f"no category is called {word(category)}", remedy)
+    return None
 
 
 def _scope(name: str, around: Surroundings, variables: Scope) -> Scope:
     """The names of a step's texts, its commands apart: variables, and what is known of the step itself."""
-    return variables.beside({"step": name, "root": around.reading.root})
+    return variables.beside({"step": name, "root": around.reading.home.path})
 
 
 class _Reader:
     """Reads the parts of one step; one after another, as the later ones use the earlier."""
 
-    def __init__(self, name: Scalar, fields: Fields, around: Surroundings, variables: Scope, part: _Part) -> None:
+    def __init__(
+        self,
+        name: Scalar,
+        fields: Fields,
+        around: Surroundings,
+        variables: Scope,
+        part: _Part,
+        category: str | None,
+    ) -> None:
         self._name = name
+        self._category = category
         self._around = around
         self._variables = variables
         self._part = part
@@ -181,7 +242,7 @@ class _Reader:
         outputs = get(schema.OUTPUTS, patterns) or ()
         self._commands = self._command_reading(inputs, outputs)
         step = Step(
-            name=self._name.text,
+            name=self._around.prefix + self._name.text,
             place=self._reading.problems.place(self._name),
             inputs=inputs,
             outputs=outputs,
@@ -208,7 +269,12 @@ class _Reader:
             estimate=get(schema.ESTIMATE),
             depfile=self._depfile(),
             scratch=get(schema.SCRATCH) or False,
-            base=self._part.base,
+            category=self._category,
+            threshold=self._around.categories.threshold(self._category),
+            secrets=self._secrets(),
+            folder=self._reading.home.folder,
+            prefix=self._around.prefix,
+            base=self._part.base and self._around.prefix + self._part.base,
             instance=self._part.values,
             awaits=(*self._part.awaits, *self._lists),
             unread=tuple(file for file in self._lists if file not in self._around.contents.known),
@@ -222,15 +288,20 @@ class _Reader:
 
     def _action_key(self) -> Key[object] | None:
         """The one action: the step's own, else that of the defaults."""
-        own = [key for key in _ACTIONS if self._fields.entry(key)]
+        own = [key for key in schema.ACTIONS if self._fields.entry(key)]
         if len(own) > 1:
             names = ", ".join(key.name for key in own)
             spot = self._fields.spot(own[1])
             assert spot is not None
             self._fields.reading.refuse("two-actions", spot, f"a step has one action, this one has {names}", "keep one")
-        if own or self._fields.fallback is None:
-            return own[0] if own else None
-        return next((key for key in _ACTIONS if self._fields.fallback.entry(key)), None)
+        if own:
+            return own[0]
+        below = self._fields.fallback
+        while below is not None:
+            if found := next((key for key in schema.ACTIONS if below.entry(key)), None):
+                return found
+            below = below.fallback
+        return None
 
     @property
     def _is_group(self) -> bool:
@@ -290,24 +361,24 @@ class _Reader:
         if self._action is schema.CALL:
             return {}
         values: dict[str, Json] = {}
-        for fields in (self._fields.fallback, self._fields):
-            entry = fields.entry(schema.WITH) if fields else None
+        for fields, reading in self._fields.layers(self._patterns):
+            entry = fields.entry(schema.WITH)
             if entry is None:
                 continue
             try:
-                placed = schema.TEMPLATE_VALUES.placed(entry.value, self._patterns)
+                placed = schema.TEMPLATE_VALUES.placed(entry.value, reading)
             except Unreadable:
                 continue
             for name, (value, spot) in placed.items():
-                if self._may_be_called(name, spot):
+                if self._may_be_called(name, spot, reading):
                     values[name] = value
         return values
 
-    def _may_be_called(self, name: str, spot: Spot) -> bool:
+    def _may_be_called(self, name: str, spot: Spot, reading: Reading) -> bool:
         if name in RESERVED:
-            self._fields.reading.refuse("name-clash", spot, f"'{name}' is a name of the language", "choose another")
+            reading.refuse("name-clash", spot, f"'{name}' is a name of the language", "choose another")
         elif name in self._variables.values or name in self._variables.broken:
-            self._fields.reading.refuse("name-clash", spot, f"'{name}' is already one of the vars", "choose another")
+            reading.refuse("name-clash", spot, f"'{name}' is already one of the vars", "choose another")
         else:
             return True
         return False
@@ -361,36 +432,38 @@ class _Reader:
 
     def _arguments(self, fields: Fields, merged: bool) -> tuple[tuple[str, Argument], ...]:
         found: dict[str, Argument] = {}
-        for level in (fields.fallback if merged else None, fields):
-            entry = level.entry(schema.ARGUMENTS) if level else None
+        for level, reading in fields.layers(self._commands) if merged else [(fields, fields.reading)]:
+            entry = level.entry(schema.ARGUMENTS)
             if entry is None:
                 continue
             try:
-                placed = schema.CALL_ARGUMENTS.placed(entry.value, self._commands)
+                placed = schema.CALL_ARGUMENTS.placed(entry.value, reading)
             except Unreadable:
                 continue
             for name, (argument, spot) in placed.items():
                 if name in _GIVEN_TO_CALLS or keyword.iskeyword(name):
                     message = f"'{name}' cannot be an argument in with"
-                    self._refuse("name-clash", spot, message, "a function with this parameter is given it by wavebuild")
+                    remedy = "a function with this parameter is given it by wavebuild"
+                    reading.refuse("name-clash", spot, message, remedy)
                 found[name] = argument
         return tuple(sorted(found.items()))
 
     def _checks(self) -> tuple[Check, ...]:
-        value = self._fields.get(schema.CHECKS)
-        if value is None:
+        found = self._fields.where(schema.CHECKS, self._commands)
+        value = found and found[0].own(schema.CHECKS, found[1])
+        if found is None or value is None:
             return ()
         items = value.items if isinstance(value, Series) else (value,)
-        return tuple(check for item in items for check in self._check(item))
+        return tuple(check for item in items for check in self._check(item, found[1]))
 
-    def _check(self, item: Value) -> list[Check]:
+    def _check(self, item: Value, reading: Reading) -> list[Check]:
         try:
             if not isinstance(item, Table):
-                return [Check(Run((Command().read(item, self._commands),)))]
-            fields = Fields.of(schema.CHECK, item, self._commands)
+                return [Check(Run((Command().read(item, reading),)))]
+            fields = Fields.of(schema.CHECK, item, reading)
         except Unreadable:
             return []
-        inputs = self._with_listed(fields.get(schema.CHECK_INPUTS, self._patterns) or ())
+        inputs = self._with_listed(fields.get(schema.CHECK_INPUTS, self._patterns.there(reading)) or ())
         action = self._check_action(fields, item)
         if action is None and self._patterns.scope is not None and self._patterns.scope.wild:
             action = Run(())
@@ -400,23 +473,29 @@ class _Reader:
         has_run, has_call = fields.has(schema.RUN), fields.has(schema.CALL)
         if has_run == has_call:
             if fields.sound:
-                self._refuse("two-actions" if has_run else "no-action", item, "a check has one of run and call")
+                fields.reading.refuse(
+                    "two-actions" if has_run else "no-action", item, "a check has one of run and call"
+                )
             return None
         if has_call:
             return self._call(fields, merged=False)
         if spot := fields.spot(schema.ARGUMENTS):
-            self._refuse("no-action", spot, "'with' holds the arguments of a call", "write the values into the command")
+            fields.reading.refuse(
+                "no-action", spot, "'with' holds the arguments of a call", "write the values into the command"
+            )
         scripts = fields.get(schema.RUN)
         return Run(scripts) if scripts else None
 
     # --- the rest
 
     def _added_up(self, key: Key[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
-        """Artifacts of the defaults, then the step's own; a group takes none from the defaults."""
-        own = self._fields.get(key, self._patterns) if self._fields.entry(key) else ()
-        fallback = self._fields.fallback
-        common = fallback.get(key, self._patterns) if fallback is not None and not self._is_group else ()
-        return (*(common or ()), *(own or ()))
+        """Artifacts of the defaults, then the category's, then the step's own; a group takes none but its own."""
+        if self._is_group:
+            return self._fields.own(key, self._patterns) or ()
+        found: tuple[Artifact, ...] = ()
+        for fields, reading in self._fields.layers(self._patterns):
+            found += fields.own(key, reading) or ()
+        return found
 
     def _with_listed(self, artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
         """The inputs, those among them that the lines of a file name, as far as that is known yet."""
@@ -445,65 +524,77 @@ class _Reader:
     def _env(self) -> tuple[tuple[str, str], ...]:
         # Without step and root: the environment is in the fingerprint, and neither name nor place of a step is.
         reading = self._reading.within(self._beside_with(self._variables))
-        return tuple(sorted({**(self._around.env or {}), **self._merged(schema.STEP_ENV, reading)}.items()))
+        found = dict(self._around.env or {})
+        for fields, there in self._fields.layers(reading):
+            found |= fields.own(schema.STEP_ENV, there) or {}
+        return tuple(sorted(found.items()))
 
-    def _merged(self, key: Key[dict[str, str]], reading: Reading) -> dict[str, str]:
-        own = self._fields.get(key, reading) if self._fields.entry(key) else None
-        fallback = self._fields.fallback
-        common = fallback.get(key, reading) if fallback is not None else None
-        return {**(common or {}), **(own or {})}
+    def _secrets(self) -> tuple[str, ...]:
+        """The names of the file's secrets, and of the step's own."""
+        if not self._around.secrets and not self._fields.has(schema.STEP_SECRETS):
+            return ()
+        found = dict.fromkeys(self._around.secrets)
+        for fields, reading in self._fields.layers(self._reading):
+            found |= dict.fromkeys(fields.own(schema.STEP_SECRETS, reading) or ())
+        return tuple(found)
 
     def _cwd(self) -> str:
-        text, spot = self._fields.get(schema.CWD), self._fields.spot(schema.CWD) or self._name
+        found = self._fields.where(schema.CWD, self._reading)
+        if found is None:
+            return self._reading.home.folder
+        fields, reading = found
+        text, spot = fields.own(schema.CWD, reading), fields.spot(schema.CWD) or self._name
         if text is None:
             return ""
         try:
-            found = paths.folder(text, self._reading.root)
+            return paths.folder(text, reading.home)
         except paths.PathProblem as problem:
-            self._refuse("bad-path", spot, problem.message, problem.remedy)
+            reading.refuse("bad-path", spot, problem.message, problem.remedy)
             return ""
-        return found
 
     def _depfile(self) -> str | None:
-        text, spot = self._fields.get(schema.DEPFILE), self._fields.spot(schema.DEPFILE) or self._name
-        if text is None:
+        where = self._fields.where(schema.DEPFILE, self._reading)
+        text = where and where[0].own(schema.DEPFILE, where[1])
+        if where is None or text is None:
             return None
+        reading, spot = where[1], where[0].spot(schema.DEPFILE) or self._name
         try:
-            found = paths.normal(text, self._reading.root)
+            found = paths.normal(text, reading.home)
             if found.is_directory:
                 raise paths.PathProblem(
                     f"the depfile {word(text)} is a folder", "name the file that the command writes"
                 )
-            paths.refuse_as_output(found, self._reading.wavefile)
+            paths.refuse_as_output(found, reading.home)
         except paths.PathProblem as problem:
-            self._refuse("bad-path", spot, problem.message, problem.remedy)
+            reading.refuse("bad-path", spot, problem.message, problem.remedy)
             return None
         return found.path
 
     def _retries(self) -> Retries:
-        value = self._fields.get(schema.RETRIES)
-        if value is None:
+        found = self._fields.where(schema.RETRIES, self._reading)
+        value = found and found[0].own(schema.RETRIES, found[1])
+        if found is None or value is None:
             return _NO_RETRIES
+        reading = found[1]
         try:
-            value = self._reading.filled(value)
+            value = reading.filled(value)
             if not isinstance(value, Table):
-                return Retries(Whole(0).read(value, self._reading))
-            fields = Fields.of(schema.RETRY, value, self._reading)
+                return Retries(Whole(0).read(value, reading))
+            fields = Fields.of(schema.RETRY, value, reading)
         except Unreadable:
             return _NO_RETRIES
         times = fields.get(schema.TIMES)
         if not fields.has(schema.TIMES) and fields.sound:
-            self._refuse("missing-key", value, "retries need 'times'", "write retries: {times: 3, delay: 10s}")
+            reading.refuse("missing-key", value, "retries need 'times'", "write retries: {times: 3, delay: 10s}")
         causes = tuple(cause if cause == "timeout" else int(cause) for cause in fields.get(schema.ON) or ())
         if any(isinstance(cause, int) and cause > 255 for cause in causes):
-            self._refuse("out-of-range", fields.spot(schema.ON) or value, "an exit code is at most 255")
+            reading.refuse("out-of-range", fields.spot(schema.ON) or value, "an exit code is at most 255")
         return Retries(times or 0, fields.get(schema.DELAY) or 0.0, causes)
 
     def _resources(self) -> tuple[tuple[str, int], ...]:
         found: dict[str, tuple[int, Spot]] = {}
-        for fields in (self._fields.fallback, self._fields):
-            if fields and fields.entry(schema.RESOURCES):
-                found |= fields.get(schema.RESOURCES, self._reading) or {}
+        for fields, reading in self._fields.layers(self._reading):
+            found |= fields.own(schema.RESOURCES, reading) or {}
         for name, (number, spot) in found.items():
             there = (self._around.capacities or {}).get(name, 1)
             if number > there and name != "cpus":

@@ -45,6 +45,19 @@ class Scope:
         known: Mapping[str, object] = ChainMap(values, self.values)  # type: ignore[arg-type]
         return Scope(known, self.own - values.keys(), self.broken, self.holes, self.named, self.wild)
 
+    def over(self, variables: Scope) -> Scope:
+        """The names of a step over the variables of another file: a text means what it says where it is written."""
+        values = _over(self.values, variables.values)
+        own = variables.own - (values.keys() - variables.values.keys())
+        return Scope(values, own, variables.broken | self.broken, self.holes, self.named, self.wild)
+
+
+def _over(values: Mapping[str, object], variables: Mapping[str, object]) -> Mapping[str, object]:
+    if not isinstance(values, ChainMap):
+        return variables
+    *own, last = values.maps
+    return ChainMap(*own, _over(last, variables))  # type: ignore[arg-type]
+
 
 class AlreadySaid(Exception):
     """An expression uses a name whose value is wrong; the problem is recorded there."""
@@ -187,7 +200,7 @@ def _unknown_name(name: str, expression: Expression, scope: Scope) -> Expression
         remedy = "in env, a command can read $WAVEBUILD_STEP and $WAVEBUILD_ROOT" if name in ("step", "root") else ""
         return ExpressionError("template-place", message, expression.source, remedy)
     if name == "env":
-        message = "'env', the caller's variables, is known in vars only"
+        message = "'env', the caller's variables, is known in vars and when only"
         remedy = "give it a name there: vars: {x: '{{ env.X }}'}"
         return ExpressionError("template-place", message, expression.source, remedy)
     if name in RESERVED:

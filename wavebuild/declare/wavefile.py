@@ -6,70 +6,60 @@ It does not know how the steps are joined, nor whether their files exist.
 from __future__ import annotations
 
 import gc
-import os.path
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from wavebuild import disk
-from wavebuild.declare import paths, schema, steps, syntax, variables
+from wavebuild.declare import categories, chapters, nested, schema, steps, variables
+from wavebuild.declare.chapters import Book, Chapter
 from wavebuild.declare.contents import Contents
 from wavebuild.declare.fields import Fields
 from wavebuild.declare.forms import Reading
-from wavebuild.declare.model import Kind, Probe, Settings, ShellName, Step, Wavefile
+from wavebuild.declare.model import Artifact, Check, Kind, Probe, Step, Wavefile
+from wavebuild.declare.paths import Home
 from wavebuild.declare.probes import check_probes, read_probes
-from wavebuild.declare.source import Problems, Unreadable, word
+from wavebuild.declare.profiles import Profile, chosen_profile
+from wavebuild.declare.settings import Chosen, read_settings
+from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Scalar, Table, Value
 from wavebuild.declare.templates import Scope
-from wavebuild.errors import Place, did_you_mean, mistake
+from wavebuild.declare.variables import CallerEnv, Overrides
+from wavebuild.errors import Place, Problem, did_you_mean
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+LONGEST_NAME = 100
 
 
 def load(
     path: str,
     overrides: Sequence[tuple[str, str]] = (),
     environ: Mapping[str, str] = _NOTHING,
+    profile: str | None = None,
     contents: Contents | None = None,
 ) -> Wavefile:
     """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place.
 
     ``contents``: what is known of the files by which steps are repeated and inputs listed.
     """
-    return loaded(path, _content(path, os.path.basename(path)), overrides, environ, contents)
+    return loaded(path, None, overrides, environ, profile, contents)
 
 
 def loaded(
     path: str,
-    content: bytes,
+    content: bytes | None,
     overrides: Sequence[tuple[str, str]] = (),
     environ: Mapping[str, str] = _NOTHING,
+    profile: str | None = None,
     contents: Contents | None = None,
 ) -> Wavefile:
-    """The Wavefile of a content that would stand at an absolute path. Raises WavebuildError like `load`."""
-    root, file = os.path.split(path)
-    text = syntax.decoded(content, file)
-    problems = Problems(file, text)
+    """Like `load`; with a content, that of a Wavefile that would stand at this path."""
     with _without_garbage_collection():
-        try:
-            value = syntax.parse(text, problems)
-        except Unreadable:
-            problems.raise_if_any()
-            raise
-        if value is None:
-            raise mistake("empty", "the Wavefile is empty", Place(file), "give it steps: {NAME: {run: COMMAND}}")
-        reading = Reading(problems, root=root, wavefile=file)
-        wavefile = _wavefile(path, value, overrides, environ, reading, contents or Contents())
-    problems.raise_if_any()
+        book = chapters.read(path, content)
+        wavefile = _wavefile(book, overrides, CallerEnv(environ), profile, contents or Contents())
+    book.raise_if_any()
     assert wavefile is not None
     return wavefile
-
-
-def _content(path: str, file: str) -> bytes:
-    try:
-        return disk.read_regular(path, syntax.MAX_BYTES)
-    except OSError as error:
-        raise mistake("unreadable", f"cannot read the Wavefile: {error.strerror}", Place(file)) from None
 
 
 @contextmanager
@@ -85,49 +75,296 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _wavefile(
-    path: str,
-    value: Value,
-    overrides: Sequence[tuple[str, str]],
-    environ: Mapping[str, str],
-    reading: Reading,
-    contents: Contents,
+    book: Book, overrides: Sequence[tuple[str, str]], env: CallerEnv, wanted: str | None, contents: Contents
 ) -> Wavefile | None:
+    home = Home(book.root, "", frozenset(chapter.file for chapter in book.chapters))
+    read = {chapter.file: fields for chapter in book.chapters if (fields := _fields(chapter, home)) is not None}
+    first = book.chapters[0]
+    top = read.get(first.file)
+    if top is None:
+        return None
+    profile = chosen_profile(top, wanted)
+    chosen = read_settings(top, profile.fields, env, top.reading)
+    if chosen.settings.outside:
+        read = {file: _allowing(fields, chosen.settings.outside) for file, fields in read.items()}
+    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents)
+    return assembly.wavefile()
+
+
+def _fields(chapter: Chapter, home: Home) -> Fields | None:
+    reading = Reading(chapter.problems, replace(home, folder=chapter.folder) if chapter.folder else home)
     try:
-        fields = Fields.of(schema.WAVEFILE, value, reading)
+        return Fields.of(schema.WAVEFILE, chapter.value, reading)
     except Unreadable:
         return None
-    _check_version(fields)
-    written = fields.entry(schema.VARS)
-    known = variables.evaluate(written.value if written else None, overrides, environ, reading)
-    scope = Scope(known.values, known.own, known.broken)
-    settings, shell = _settings(fields)
-    env = fields.get(schema.ENV, reading.within(scope))
-    probes = read_probes(fields.get(schema.PROBES), reading.within(scope), env, shell)
-    capacities = _capacities(fields)
-    around = steps.Surroundings(
-        reading,
-        scope,
-        defaults=_defaults(fields),
-        env=env,
-        shell=shell,
-        capacities=capacities,
-        contents=contents,
-    )
-    found = _steps(fields, around)
-    _check_step_names(found, fields)
-    _check_probes(found, probes, fields)
-    return Wavefile(
-        root=reading.root,
-        file=reading.wavefile,
-        steps=tuple(found),
-        name=fields.get(schema.NAME),
-        settings=settings,
-        resources=tuple(sorted(capacities.items())),
-        targets=tuple(fields.placed(schema.TARGETS)),
-        files=(path,),
-        env_read=known.env_read,
-        probes=probes,
-    )
+
+
+def _allowing(fields: Fields, outside: tuple[str, ...]) -> Fields:
+    reading = fields.reading
+    return replace(fields, reading=Reading(reading.problems, replace(reading.home, outside=outside)))
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """The parts of a Wavefile while they are put together; ``read``: the keys of every file, by its name."""
+
+    book: Book
+    read: Mapping[str, Fields]
+    profile: Profile
+    chosen: Chosen
+    env: CallerEnv
+    overrides: Overrides
+    contents: Contents
+
+    def wavefile(self) -> Wavefile:
+        files = list(self.book.files)
+        capacities = self._capacities()
+        around: dict[str, steps.Surroundings] = {}
+        asked = _Probes(self.book)
+        for chapter in self._chapters():
+            outer = around.get(chapter.outer.file) if chapter.outer else None
+            around[chapter.file] = self._surroundings(chapter, outer, capacities, files)
+            asked.take(chapter, self.read[chapter.file], around[chapter.file])
+        self.overrides.refuse_unknown(self._top.reading.problems)
+        found, absent = self._steps(around, asked)
+        asked.check(found)
+        self._refuse_secrets_in_templates(found, list(around.values()))
+        settings = self.chosen.settings
+        nested.refuse_claims(found, self.book)
+        return Wavefile(
+            root=self.book.root,
+            file=self.book.chapters[0].file,
+            steps=tuple(found),
+            name=self._top.get(schema.NAME),
+            settings=settings,
+            resources=tuple(sorted(capacities.items())),
+            targets=self._targets(),
+            files=tuple(dict.fromkeys(files)),
+            env_read=tuple(sorted(self.env.read.items())),
+            profile=self.profile.name,
+            absent=tuple(absent.items()),
+            probes=tuple(asked.probes),
+            notes=tuple(self._notes()),
+        )
+
+    @property
+    def _top(self) -> Fields:
+        return self.read[self.book.chapters[0].file]
+
+    def _chapters(self) -> Iterator[Chapter]:
+        """Those that can be read at all."""
+        return (chapter for chapter in self.book.chapters if chapter.file in self.read)
+
+    # --- what the steps of a file see
+
+    def _surroundings(
+        self, chapter: Chapter, outer: steps.Surroundings | None, capacities: Mapping[str, int], files: list[str]
+    ) -> steps.Surroundings:
+        fields = self.read[chapter.file]
+        _check_version(fields)
+        layers = self._layers(fields)
+        scope = self._variables(layers, outer, files)
+        reading = fields.reading.within(scope)
+        defaults = _defaults(fields, reading, outer.defaults if outer else None)
+        found = categories.read_categories(layers, reading, defaults, outer.categories if outer else None)
+        secrets = fields.get(schema.SECRETS) or ()
+        return steps.Surroundings(
+            fields.reading,
+            scope,
+            defaults=defaults,
+            env=_environment(layers, reading, outer),
+            shell=self.chosen.shell,
+            capacities=capacities,
+            categories=found,
+            secrets=tuple(dict.fromkeys((*(outer.secrets if outer else ()), *secrets))),
+            caller=self.env,
+            prefix=chapter.prefix,
+            contents=self.contents,
+        )
+
+    def _layers(self, fields: Fields) -> tuple[Fields, ...]:
+        """The keys of a file, and over those of the first one the profile's."""
+        over = self.profile.fields
+        return (fields, over) if fields is self._top and over is not None else (fields,)
+
+    def _variables(self, layers: Sequence[Fields], outer: steps.Surroundings | None, files: list[str]) -> Scope:
+        names = outer.variables if outer else Scope({"profile": self.profile.name}, frozenset(("profile",)))
+        reading = layers[0].reading
+        given = [(entry.value, reading) for layer in layers if (entry := layer.entry(schema.VARS))]
+        return variables.evaluate(variables.written(given, files), self.overrides, self.env, names, reading)
+
+    def _capacities(self) -> dict[str, int]:
+        """What there is of each resource: one space, where the files around win."""
+        found: dict[str, int] = {}
+        for chapter in reversed(list(self._chapters())):
+            for layer in self._layers(self.read[chapter.file]):
+                found |= _capacities(layer)
+        return found
+
+    def _targets(self) -> tuple[tuple[str, Place], ...]:
+        given = [layer for layer in self._layers(self._top) if layer.entry(schema.TARGETS)]
+        return tuple(given[-1].placed(schema.TARGETS)) if given else ()
+
+    # --- the steps
+
+    def _steps(self, around: Mapping[str, steps.Surroundings], asked: _Probes) -> tuple[list[Step], dict[str, Place]]:
+        """The steps of all files, those of an included file first; and those that do not exist."""
+        known: dict[str, Place] = {}
+        found: list[tuple[Chapter, list[Step]]] = []
+        absent: dict[str, Place] = {}
+        for chapter in self._inner_first():
+            there = around[chapter.file]
+            of_file: list[Step] = []
+            for name, body in self._bodies(chapter):
+                self._note_name(name, chapter, known)
+                named = _named(name, body, there)
+                missing = steps.absence(body, there)
+                if missing is not None:
+                    absent[chapter.prefix + name.text] = missing
+                else:
+                    of_file += named
+            found.append((chapter, of_file))
+        resolved = [self._resolved(step, chapter, known, absent, asked) for chapter, all_of in found for step in all_of]
+        return resolved, absent
+
+    def _inner_first(self) -> list[Chapter]:
+        """The files, each behind those that it includes."""
+        inner: dict[str, list[Chapter]] = {}
+        for chapter in self._chapters():
+            inner.setdefault(chapter.outer.file if chapter.outer else "", []).append(chapter)
+
+        def of(chapter: Chapter) -> Iterator[Chapter]:
+            for one in inner.get(chapter.file, ()):
+                yield from of(one)
+            yield chapter
+
+        return [chapter for first in inner.get("", ()) for chapter in of(first)]
+
+    def _bodies(self, chapter: Chapter) -> list[tuple[Scalar, Value]]:
+        fields = self.read[chapter.file]
+        value = fields.get(schema.STEPS)
+        entry = fields.entry(schema.STEPS)
+        if entry is None or (isinstance(value, Table) and not value.entries):
+            # Where something is misread, the steps may be just that.
+            if not len(chapter.problems) and not fields.entry(schema.INCLUDE):
+                spot = fields.entries["steps"].key if "steps" in fields.entries else None
+                chapter.problems.add("no-steps", spot, "there are no steps", "steps: {NAME: {run: COMMAND}}")
+            return []
+        if not isinstance(value, Table):
+            if value is not None:
+                wanted = "a mapping from names to steps"
+                fields.reading.unexpected(value, wanted, "steps:\n  NAME:\n    run: COMMAND")
+            return []
+        return [(entry.key, entry.value) for entry in value.entries.values()]
+
+    def _note_name(self, name: Scalar, chapter: Chapter, known: dict[str, Place]) -> None:
+        whole = chapter.prefix + name.text
+        place = chapter.problems.place(name)
+        before = known.setdefault(whole, place)
+        if before is not place:
+            message = f"the step {word(whole)} exists already, at {before}"
+            chapter.problems.add("duplicate-step", name, message, "include one of them with `as: PREFIX`", (before,))
+        elif len(whole) > LONGEST_NAME and chapter.prefix:
+            message = f"the name {word(whole)} has more than {LONGEST_NAME} signs"
+            chapter.problems.add("bad-text", name, message, "choose a shorter prefix")
+
+    def _resolved(
+        self, step: Step, chapter: Chapter, known: Mapping[str, Place], absent: Mapping[str, Place], asked: _Probes
+    ) -> Step:
+        """The step with whole names where it speaks of others: looked for in its own file first, then around it."""
+
+        def whole(name: str, place: Place) -> str:
+            base, at, instance = name.partition("@")
+            found = next((prefix + base for prefix in chapter.prefixes if prefix + base in known), None)
+            if found is None and self.book.whole:
+                remedy = did_you_mean(name, _names_seen(chapter, known))
+                self.book.refuse("unknown-step", place, f"no step is called {word(name)}", remedy)
+            elif found is not None and found in absent:
+                message = f"the step {word(found)} does not exist here: its `when` at {absent[found]} is false"
+                self.book.refuse("absent-step", place, message, "give this step the same `when`", (absent[found],))
+            return (found or base) + at + instance
+
+        def of(artifact: Artifact) -> Artifact:
+            if artifact.kind is Kind.STEP:
+                return replace(artifact, path=whole(artifact.path, artifact.place))
+            if artifact.kind is Kind.PROBE:
+                return replace(artifact, path=asked.whole(artifact.path, chapter))
+            return artifact
+
+        def all_of(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+            if all(artifact.kind not in (Kind.STEP, Kind.PROBE) for artifact in artifacts):
+                return artifacts
+            return tuple(map(of, artifacts))
+
+        inputs, outputs = all_of(step.inputs), all_of(step.outputs)
+        needs = tuple((whole(name, place), place) for name, place in step.needs)
+        checks = tuple(Check(check.action, all_of(check.inputs)) for check in step.checks)
+        if (inputs, outputs, needs, checks) == (step.inputs, step.outputs, step.needs, step.checks):
+            return step
+        return replace(step, inputs=inputs, outputs=outputs, needs=needs, checks=checks)
+
+    # --- what is said besides
+
+    def _refuse_secrets_in_templates(self, found: Sequence[Step], around: Sequence[steps.Surroundings]) -> None:
+        secrets = {name for there in around for name in there.secrets} | {
+            name for step in found for name in step.secrets
+        }
+        for name in sorted(secrets & self.env.read.keys()):
+            message = f"a template reads the secret {word(name)}, which would put it into fingerprints and traces"
+            remedy = f"a command reads it as ${name}"
+            self._top.reading.problems.add("secret-in-template", None, message, remedy)
+
+    def _notes(self) -> Iterator[Problem]:
+        """What an included file says that counts only when it is built by itself."""
+        for chapter in self._chapters():
+            for key in (schema.SETTINGS, schema.PROFILES, schema.TARGETS) if chapter.outer else ():
+                if spot := self.read[chapter.file].spot(key):
+                    message = f"'{key.name}' of an included file is ignored"
+                    place, line = chapter.problems.place(spot), chapter.problems.line(spot.line)
+                    yield Problem("ignored-key", message, place, "it counts in the first file", line, (), "warning")
+
+
+class _Probes:
+    """The probes of all files, under whole names, as the steps are."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._names: dict[str, Place] = {}  # also of those with which something is wrong
+        self.probes: list[Probe] = []
+
+    def take(self, chapter: Chapter, fields: Fields, around: steps.Surroundings) -> None:
+        """Reads those of a file."""
+        value = fields.get(schema.PROBES)
+        if isinstance(value, Table):
+            for key, _ in value.entries.values():
+                self._note(key, chapter)
+        reading = fields.reading.within(around.variables)
+        for probe in read_probes(value, reading, around.env, around.shell, chapter.folder):
+            self.probes.append(replace(probe, name=chapter.prefix + probe.name) if chapter.prefix else probe)
+
+    def _note(self, name: Scalar, chapter: Chapter) -> None:
+        place = chapter.problems.place(name)
+        before = self._names.setdefault(chapter.prefix + name.text, place)
+        if before is not place:
+            message = f"the probe {word(chapter.prefix + name.text)} exists already, at {before}"
+            chapter.problems.add("duplicate-probe", name, message, "include one of them with `as: PREFIX`", (before,))
+
+    def whole(self, name: str, chapter: Chapter) -> str:
+        """The whole name of a probe that a file speaks of."""
+        return next((prefix + name for prefix in chapter.prefixes if prefix + name in self._names), name)
+
+    def check(self, found: Sequence[Step]) -> None:
+        """Says which probes do not exist, or are named wrongly."""
+        check_probes(found, self.probes, self._names, self._book.refuse)
+
+
+def _names_seen(chapter: Chapter, known: Mapping[str, Place]) -> Iterator[str]:
+    """The names of steps as this file may write them."""
+    for name in known:
+        for prefix in chapter.prefixes:
+            if prefix and name.startswith(prefix):
+                yield name[len(prefix) :]
+        yield name
 
 
 def _check_version(fields: Fields) -> None:
@@ -136,36 +373,6 @@ def _check_version(fields: Fields) -> None:
     if version is not None and version != "1" and entry:
         message = f"this wavebuild reads version 1 of the language, not {word(version)}"
         fields.reading.refuse("bad-version", entry.value, message, "write wavefile: 1, or leave it out")
-
-
-def _settings(fields: Fields) -> tuple[Settings, ShellName | tuple[str, ...] | None]:
-    value = fields.get(schema.SETTINGS)
-    if value is None:
-        return Settings(), None
-    try:
-        given = Fields.of(schema.SETTINGS_KEYS, value, fields.reading)
-    except Unreadable:
-        return Settings(), None
-    _check_ignored(given)
-    usual = Settings()
-    settings = Settings(
-        jobs=given.get(schema.JOBS),
-        schedule=given.get(schema.SCHEDULE) or usual.schedule,
-        keep_going=given.get(schema.KEEP_GOING) or usual.keep_going,
-        ignore=given.get(schema.IGNORE) or usual.ignore,
-        log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
-        timezone=given.get(schema.TIMEZONE),
-        orphans=given.get(schema.ORPHANS) or usual.orphans,
-    )
-    return settings, given.get(schema.DEFAULT_SHELL)
-
-
-def _check_ignored(given: Fields) -> None:
-    for pattern, place in given.placed(schema.IGNORE):
-        try:
-            paths.check_glob(pattern)
-        except paths.PathProblem as problem:
-            given.reading.refuse("bad-path", place, problem.message, problem.remedy)
 
 
 def _capacities(fields: Fields) -> dict[str, int]:
@@ -177,58 +384,29 @@ def _capacities(fields: Fields) -> dict[str, int]:
     return capacities
 
 
-def _defaults(fields: Fields) -> Fields | None:
+def _environment(layers: Sequence[Fields], reading: Reading, outer: steps.Surroundings | None) -> Mapping[str, str]:
+    found = dict(outer.env or {}) if outer else {}
+    for layer in layers:
+        found |= layer.get(schema.ENV, reading) or {}
+    return found
+
+
+def _defaults(fields: Fields, reading: Reading, outer: Fields | None) -> Fields | None:
     value = fields.get(schema.DEFAULTS)
     if value is None:
-        return None
+        return outer
     try:
-        given = Fields.of(schema.STEP, value, fields.reading)
+        given = Fields.of(schema.STEP, value, reading, outer)
     except Unreadable:
-        return None
+        return outer
     for key in (schema.FOREACH, schema.WITHOUT):
         if (misplaced := given.spot(key)) is not None:
             given.reading.refuse("bad-key", misplaced, f"'{key.name}' belongs to one step", "move it there")
-    actions = [key for key in (schema.RUN, schema.CALL, schema.MANUAL) if given.entry(key)]
-    if len(actions) > 1 and (spot := given.spot(actions[1])):
-        given.reading.refuse("two-actions", spot, "a step has one action, the defaults have several", "keep one")
+    categories.refuse_several_actions(given, "the defaults have several")
     return given
-
-
-def _steps(fields: Fields, around: steps.Surroundings) -> list[Step]:
-    value = fields.get(schema.STEPS)
-    entry = fields.entry(schema.STEPS)
-    if entry is None or (isinstance(value, Table) and not value.entries):
-        if not len(fields.reading.problems):  # else the steps may be what was misread
-            spot = fields.entries["steps"].key if "steps" in fields.entries else None
-            fields.reading.problems.add("no-steps", spot, "there are no steps", "steps: {NAME: {run: COMMAND}}")
-        return []
-    if not isinstance(value, Table):
-        if value is not None:
-            fields.reading.unexpected(value, "a mapping from names to steps", "steps:\n  NAME:\n    run: COMMAND")
-        return []
-    return [step for name, body in value.entries.values() for step in _named(name, body, around)]
 
 
 def _named(name: Scalar, body: Value, around: steps.Surroundings) -> list[Step]:
     with suppress(Unreadable):
         schema.STEP_NAME.read(name, around.reading)
     return steps.read_steps(name, body, around)
-
-
-def _check_probes(found: Sequence[Step], probes: Sequence[Probe], fields: Fields) -> None:
-    value = fields.get(schema.PROBES)
-    check_probes(found, probes, value.entries if isinstance(value, Table) else (), fields.reading)
-
-
-def _check_step_names(found: Sequence[Step], fields: Fields) -> None:
-    """Every step that is spoken of exists."""
-    value = fields.get(schema.STEPS)
-    known = value.entries.keys() if isinstance(value, Table) else frozenset()
-    for step in found:
-        spoken = [*step.needs]
-        for artifacts in (step.inputs, *(check.inputs for check in step.checks)):
-            spoken += [(artifact.path, artifact.place) for artifact in artifacts if artifact.kind is Kind.STEP]
-        for name, place in spoken:
-            if name.partition("@")[0] not in known:
-                remedy = did_you_mean(name, known)
-                fields.reading.refuse("unknown-step", place, f"no step is called {word(name)}", remedy)

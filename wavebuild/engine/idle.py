@@ -51,11 +51,12 @@ def layout_of(path: str) -> Layout:
 def question_asked(request: Request, layout: Layout) -> str:
     """What must be the same for an earlier answer to be this one's."""
     folder = os.path.relpath(request.directory, layout.root)
-    return json.dumps([__version__, sys.version, layout.root, folder, request.targets, request.only, request.overrides])
+    asked = (request.targets, request.only, request.overrides, request.profile)
+    return json.dumps([__version__, sys.version, layout.root, folder, *asked])
 
 
 def refuse_inside_itself(layout: Layout, environ: Mapping[str, str]) -> None:
-    if environ.get("WAVEBUILD_ROOT") == layout.root:
+    if layout.root in (environ.get("WAVEBUILD_ROOT"), environ.get("WAVEBUILD_TOP")):
         step = environ.get("WAVEBUILD_STEP", "?")
         raise mistake(
             "inside-itself",

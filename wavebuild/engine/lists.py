@@ -97,7 +97,7 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
 
 
 def _load(request: Request, path: str, known: Known) -> Wavefile:
-    wavefile = load_wavefile(path, request.overrides, dict(request.environ), contents=Contents(known))
+    wavefile = load_wavefile(path, request.overrides, dict(request.environ), request.profile, Contents(known))
     freezes = Layout(wavefile.root, wavefile.file).frozen
     names = frozen_names(freezes)
     return replace(with_frozen(wavefile, names), files=(*wavefile.files, freezes)) if names else wavefile

@@ -166,7 +166,9 @@ def missing_of(project: Project, facts: Facts, wanted: Iterable[int]) -> tuple[P
 
 def scope_of(request: Request) -> str:
     """Under what values the steps are what they are: others have outputs of their own."""
-    return json.dumps(sorted(request.overrides)) if request.overrides else ""
+    profile = [request.profile] if request.profile not in (None, "default") else []
+    given = [*profile, *sorted(request.overrides)]
+    return json.dumps(given) if given else ""
 
 
 def orphans_of(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:

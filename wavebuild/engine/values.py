@@ -28,6 +28,7 @@ class Request:
     file: str | None = None  # -f
     targets: tuple[str, ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()  # --set NAME=VALUE
+    profile: str | None = None  # --profile
     environ: tuple[tuple[str, str], ...] = ()  # the caller's environment
     jobs: int | None = None  # None: not said; 0 or "-j" alone arrive as the number of cores
     schedule: Schedule | None = None

@@ -138,7 +138,7 @@ class Facts:
             if not os.path.lexists(self.digests.absolute(artifact.path)):
                 missing.append(artifact)
             else:
-                readings += self._closure(artifact.path, step.cwd)
+                readings += self._closure(artifact.path, _bases(step))
         gate: list[Reading] = []
         for check in step.checks:
             for artifact in check.inputs:
@@ -149,7 +149,7 @@ class Facts:
                 gate += () if own else found
             if isinstance(check.action, Call):
                 for artifact in self._module(check.action, step):
-                    gate += self._closure(artifact.path, step.cwd)
+                    gate += self._closure(artifact.path, _bases(step))
         missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         unique = tuple(sorted(set(files), key=os.fsencode))
         return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
@@ -397,7 +397,7 @@ class Facts:
 
     def _module(self, call: Call, step: Step) -> list[Artifact]:
         """The file of a called module where it lies inside the root: its code is an input without being named."""
-        for base in _bases(step.cwd):
+        for base in _bases(step):
             files = [os.path.normpath(file) for file in import_files(call.module, "", (base,))]
             for file in files:
                 self.folders.note(os.path.dirname(file))
@@ -406,7 +406,7 @@ class Facts:
                 return [Artifact(Kind.FILE, file, step.place) for file in there]
         return []
 
-    def _closure(self, top: str, cwd: str) -> list[Reading]:
+    def _closure(self, top: str, bases: Sequence[str]) -> list[Reading]:
         """A program and every file inside the root that it imports, directly or not."""
         todo, found = [top], {top: None}
         while todo:
@@ -414,7 +414,7 @@ class Facts:
             imports = self.digests.see(Reading(file, file, "imports")).digest or ""
             folder = os.path.dirname(file)
             for name in imports.split("\n"):
-                for path in import_files(name, file, (folder, os.path.dirname(top), *_bases(cwd))) if name else ():
+                for path in import_files(name, file, (folder, os.path.dirname(top), *bases)) if name else ():
                     path = os.path.normpath(path)
                     self.folders.note(os.path.dirname(path))
                     if path not in found and os.path.isfile(self.digests.absolute(path)):
@@ -485,8 +485,9 @@ def _makers_of(graph: Graph, artifact: Artifact, number: int) -> bool:
     return graph.owner(artifact.path) is not None
 
 
-def _bases(cwd: str) -> tuple[str, ...]:
-    return (cwd, "") if cwd else ("",)
+def _bases(step: Step) -> tuple[str, ...]:
+    """Where a step's modules are looked for: its working folder, and the folder of its Wavefile."""
+    return tuple(dict.fromkeys((step.cwd, step.folder)))
 
 
 def _unique(readings: Iterable[Reading]) -> tuple[Reading, ...]:

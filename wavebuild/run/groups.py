@@ -6,7 +6,8 @@ again by processes that are nobody's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 
 from wavebuild import disk
 from wavebuild.run.worker import start_time
@@ -49,7 +50,13 @@ def is_left_by_a_step(process: int, noted: Noted, root: str) -> bool:
     starts = {leader: start_time(leader) for leader in leaders}
     if any(start != "0" and start in noted[leader] for leader, start in starts.items()):
         return True
-    return "0" in starts.values() and f"WAVEBUILD_ROOT={root}".encode() in _environ(process)
+    return "0" in starts.values() and root in roots_of(_environ(process))
+
+
+def roots_of(environ: Iterable[bytes]) -> list[str]:
+    """The root that a step's environment names; of a step of an included file its own folder, and the first root."""
+    named = (entry.partition(b"=") for entry in environ)
+    return [os.fsdecode(value) for name, _, value in named if name in (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP")]
 
 
 def _status(process: int) -> list[bytes]:

@@ -103,4 +103,4 @@ class Interrupt:
 
 def tells_of_the_attempt(name: str) -> bool:
     """Whether a variable is about one attempt at one step, and not about the step's environment."""
-    return name.startswith("WAVEBUILD_") and name != "WAVEBUILD_ROOT"
+    return name.startswith("WAVEBUILD_") and name not in ("WAVEBUILD_ROOT", "WAVEBUILD_TOP")

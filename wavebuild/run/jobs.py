@@ -92,7 +92,8 @@ def _commands(
             return [shell_command(start, render(script, names), log) for script in scripts]
         case Call(module, function, arguments):
             given = {name: _filled(value, names) for name, value in arguments}
-            folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), root)))
+            own = _own_root(root, this.step)
+            folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), own)))
             inputs, outputs = tuple(names["inputs"]), tuple(names["outputs"])
             return [PythonCall(module, function, json.dumps(given), inputs, outputs, folders, root)]
         case _:
@@ -137,7 +138,13 @@ def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
     inputs = Paths(map(here, read.files), _by_name(step.inputs, read.named, here))
     made = [(a.name, (a.path,) if a.covers_files else ()) for a in step.outputs if a.name]
     outputs = Paths((here(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, here))
-    return {"inputs": inputs, "outputs": outputs, "python": sys.executable, "root": invocation.root, "step": step.name}
+    own = {"root": _own_root(invocation.root, step), "step": step.name.removeprefix(step.prefix)}
+    return {"inputs": inputs, "outputs": outputs, "python": sys.executable, **own}
+
+
+def _own_root(root: str, step: Step) -> str:
+    """The folder of the Wavefile that the step stands in."""
+    return os.path.join(root, step.folder) if step.folder else root
 
 
 def _by_name(
@@ -163,9 +170,11 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         "WAVEBUILD_STEP": this.step.name,
         "WAVEBUILD_RUN": invocation.run,
         "WAVEBUILD_ATTEMPT": str(this.attempt),
-        "WAVEBUILD_ROOT": invocation.root,
+        "WAVEBUILD_ROOT": _own_root(invocation.root, this.step),
         "WAVEBUILD_SEED": str(seed),
     }
+    if this.step.folder:
+        told["WAVEBUILD_TOP"] = invocation.root
     if this.number in invocation.forced:
         told["WAVEBUILD_FULL"] = "1"
     if this.scratch:
@@ -174,12 +183,17 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
 
 
 def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
-    """What the step reads and makes, and which of its inputs changed, a path relative to the root on each line."""
+    """What the step reads and makes, and which of its inputs changed, a path relative to its root on each line."""
+    folder = this.step.folder
+
+    def here(path: str) -> str:
+        return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
+
     changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
     return (
-        ("WAVEBUILD_INPUTS", _lines(this.read.files)),
-        ("WAVEBUILD_OUTPUTS", _lines([artifact.path for artifact in this.step.file_outputs])),
-        ("WAVEBUILD_CHANGED", _lines(changed)),
+        ("WAVEBUILD_INPUTS", _lines(list(map(here, this.read.files)))),
+        ("WAVEBUILD_OUTPUTS", _lines([here(artifact.path) for artifact in this.step.file_outputs])),
+        ("WAVEBUILD_CHANGED", _lines(list(map(here, changed)))),
     )
 
 

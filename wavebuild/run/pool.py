@@ -162,7 +162,8 @@ class Pool:
         # Until the worker has said what it does with them, the terminal's signals wait.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
-            with _without_main(), _known_by(dict(job.env).get("WAVEBUILD_ROOT", "")):
+            told = dict(job.env)
+            with _without_main(), _known_by(told.get("WAVEBUILD_TOP", told.get("WAVEBUILD_ROOT", ""))):
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -36,10 +36,10 @@ LATER_COMMANDS = (
     *("watch", "report"),
     *("cache", "mem", "doctor"),
 )
-ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set"})
+ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile"})
 VALUED = frozenset(
     {
-        *("-C", "-f", "--file", "--pipeline", "--set", "-W", "-o", "-j", "--jobs", "--max-workers"),
+        *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
         *("--attempt", "--run", "--last"),
     }
@@ -48,7 +48,7 @@ TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 """Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
-        *("-l", "--profile", "--mem", "--output", "--timeline", "--report", "--cache"),
+        *("-l", "--mem", "--output", "--timeline", "--report", "--cache"),
         *("--executor", "--confirm-over", "--on-change", "--exec", "--twice"),
     }
 )

@@ -31,6 +31,7 @@ class Where:
     directories: Sequence[str] = ()
     file: str | None = None
     overrides: Sequence[str] = ()
+    profile: str | None = None
     ask: bool = False
 
 
@@ -91,6 +92,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         file=where.file,
         targets=targets,
         overrides=(*settings(where.overrides), *settled),
+        profile=where.profile or caller.environ.get("WAVEBUILD_PROFILE") or None,
         environ=tuple(sorted(caller.environ.items())),
         jobs=_jobs(caller, how),
         schedule=_schedule(caller, how),

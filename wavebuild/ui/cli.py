@@ -22,6 +22,7 @@ BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may ha
 Directories = Annotated[list[str] | None, typer.Option("-C", metavar="DIR", help="As if started in DIR.")]
 File = Annotated[str | None, typer.Option("-f", "--file", "--pipeline", metavar="FILE", help="The Wavefile to use.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a value of vars.")]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Build with this profile.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Color = Annotated[Literal["auto", "always", "never"], typer.Option("--color", help="When to use colours.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
@@ -108,6 +109,7 @@ def build(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     yes: Yes = False,
     color: Color = "auto",
 ) -> int:
@@ -115,7 +117,7 @@ def build(
     return commands.build(
         ctx.obj,
         targets or [],
-        Where(directories or (), file, overrides or (), ask),
+        Where(directories or (), file, overrides or (), profile, ask),
         How(
             jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
         ),
@@ -149,11 +151,12 @@ def plan(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What will run: waves, reasons, times, critical path."""
-    where = Where(directories or (), file, overrides or (), ask)
+    where = Where(directories or (), file, overrides or (), profile, ask)
     how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
     return commands.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
@@ -172,11 +175,12 @@ def status(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What ran: a line a step, its verdict and its last run."""
-    where = Where(directories or (), file, overrides or (), ask)
+    where = Where(directories or (), file, overrides or (), profile, ask)
     show = Show(verbose=verbose, json=as_json, color=color)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
@@ -193,11 +197,12 @@ def explain(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Why a step is what it is: the chain of causes to the root."""
-    where = Where(directories or (), file, overrides or (), ask)
+    where = Where(directories or (), file, overrides or (), profile, ask)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 
@@ -218,11 +223,12 @@ def graph(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """How the pipeline hangs together."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     part = (upstream or [], downstream or [])
     return commands.graph(
         ctx.obj, where, "json" if as_json else form, part, Show(verbose=verbose, color=color), _bare(ctx)
@@ -236,11 +242,12 @@ def list_steps(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What there is: each step, what it reads, produces and depends on."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.list_steps(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
@@ -252,11 +259,12 @@ def init(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """A starting Wavefile that builds as it stands; never overwrites."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     show = Show(verbose=verbose, json=as_json, color=color)
     return commands.init(ctx.obj, words or [], where, show, _bare(ctx))
 
@@ -269,11 +277,12 @@ def show(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """One step fully expanded: every key and its origin, inputs, outputs, commands."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
 
 
@@ -286,11 +295,12 @@ def history(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Past runs, or how one step ended in them."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     show = Show(verbose=verbose, json=as_json, color=color)
     return commands.history(ctx.obj, step or [], where, last, show, _bare(ctx))
 
@@ -306,11 +316,12 @@ def log(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """The latest log of a step."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     wanted = WantedLog(attempt, run_id, follow, path)
     return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
 
@@ -322,11 +333,12 @@ def accept(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Take files as they are now for the results of their steps."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
 
 
@@ -337,11 +349,12 @@ def freeze(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Never run these steps: what stands is their result."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.freeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -352,11 +365,12 @@ def unfreeze(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Run these steps again when they must."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.unfreeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -367,11 +381,12 @@ def forget(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Drop what is remembered of these steps; no file is touched, and they run next."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.forget(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -387,11 +402,12 @@ def clean(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Remove outputs; never what a person placed."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color, orphans=orphans, state=state)
     return commands.clean(ctx.obj, steps or [], where, show, _bare(ctx))
 
@@ -403,11 +419,12 @@ def check(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Load the Wavefile and look for mistakes, without running anything."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
@@ -418,11 +435,12 @@ def schema(
     directories: Directories = None,
     file: File = None,
     overrides: Overrides = None,
+    profile: Profile = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """The JSON Schema of the Wavefile, for editors."""
-    where = Where(directories or (), file, overrides or ())
+    where = Where(directories or (), file, overrides or (), profile)
     return commands.schema(ctx.obj, where, events, _bare(ctx))
 
 

@@ -48,7 +48,8 @@ def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
     began = time.monotonic()
     asked = plain_build(argv)
     if asked is None or any(
-        name in environ for name in ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING")
+        name in environ
+        for name in ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE")
     ):
         return None
     from wavebuild.declare.find import find

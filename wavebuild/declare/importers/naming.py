@@ -89,7 +89,7 @@ def spelled(placed: str, is_folder: bool, root: str) -> str:
     text = f"./{text}" if text.startswith(_FORMS) else text
     if is_folder:
         text += "/" if text == placed else "/**"
-    paths.normal(text, root)
+    paths.normal(text, paths.Home(root))
     return text
 
 

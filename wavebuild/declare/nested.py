@@ -1,0 +1,55 @@
+"""Roots inside the root: folders with a Wavefile of their own, whose files nobody else's steps may claim.
+
+It does not know what is written in those Wavefiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wavebuild import disk
+from wavebuild.declare import paths
+from wavebuild.declare.chapters import Book
+from wavebuild.declare.model import Artifact, Kind, Step
+from wavebuild.declare.source import word
+
+
+def refuse_claims(steps: Iterable[Step], book: Book) -> None:
+    """Records every output that lies in a root of its own, where the step does not stand in that root."""
+    roots: dict[str, str] = {"": ""}
+    for step in steps:
+        for artifact in step.outputs:
+            folder = _folder(artifact)
+            inner = roots.get(folder)
+            if inner is None:
+                inner = _root_of(folder, book.root, roots)
+            if inner and step.folder != inner and not step.folder.startswith(inner + "/"):
+                message = f"the output {word(artifact.text)} lies in {inner}/, a root with a Wavefile of its own"
+                remedy = f"let a step of {inner}/Wavefile make it, and include that file"
+                book.refuse("nested-root", artifact.place, message, remedy)
+
+
+def _folder(artifact: Artifact) -> str:
+    """The deepest folder that surely holds the output."""
+    if artifact.kind is Kind.DIRECTORY:
+        return artifact.path
+    folder = artifact.path.rpartition("/")[0]
+    if artifact.kind is Kind.GLOB:
+        while any(sign in folder for sign in "*?["):
+            folder = folder.rpartition("/")[0]
+    return folder
+
+
+def _root_of(folder: str, top: str, roots: dict[str, str]) -> str:
+    """The innermost root that a folder lies in, "" for the first; what was found is kept in ``roots``."""
+    if folder in roots:
+        return roots[folder]
+    if paths.outside(folder):
+        return ""
+    above = _root_of(folder.rpartition("/")[0], top, roots)
+    absolute = f"{top}/{folder}"
+    found = above
+    if disk.look(absolute) is not None and any(disk.look(f"{absolute}/{name}") for name in paths.WAVEFILE_NAMES):
+        found = folder
+    roots[folder] = found
+    return found

@@ -1,0 +1,145 @@
+"""How a project builds unless a flag says otherwise: `settings` of the file, over them the profile's, over them the
+caller's `WAVEBUILD_…`.
+
+It does not know what is done with them.
+"""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+
+from wavebuild.declare import paths, schema
+from wavebuild.declare.fields import Fields, Key
+from wavebuild.declare.forms import Reading
+from wavebuild.declare.model import Settings, ShellName
+from wavebuild.declare.source import Problems, Spot, Unreadable, word
+from wavebuild.declare.syntax import Entry, Scalar
+from wavebuild.declare.variables import CallerEnv
+
+# Those that the command line reads for itself, as flags have a say in them, are not among them.
+_FROM_CALLER: tuple[Key[object], ...] = (
+    schema.DEFAULT_SHELL,
+    schema.EXECUTOR,
+    schema.LOCK,
+    schema.LOG_KEEP,
+    schema.ORPHANS,
+    schema.TIMEZONE,
+)
+_STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The settings, and the shell of steps that name none."""
+
+    settings: Settings
+    shell: ShellName | tuple[str, ...] | None
+
+
+def read_settings(file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading) -> Chosen:
+    """The settings as they hold for this call. What is wrong with them is recorded."""
+    given = _layer(profile, reading, _layer(file, reading, None))
+    given = _from_caller(env, reading, given)
+    usual = Settings()
+    settings = Settings(
+        jobs=given.get(schema.JOBS),
+        schedule=given.get(schema.SCHEDULE) or usual.schedule,
+        keep_going=given.get(schema.KEEP_GOING) or usual.keep_going,
+        ignore=_ignored(given),
+        log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
+        lock=_lock(given),
+        orphans=given.get(schema.ORPHANS) or usual.orphans,
+        outside=_outside(given),
+        timezone=given.get(schema.TIMEZONE),
+        state=_state(given, env),
+    )
+    given.get(schema.EXECUTOR)  # there is one: what is written is checked, and that is all
+    return Chosen(settings, given.get(schema.DEFAULT_SHELL))
+
+
+def check_settings(fields: Fields) -> None:
+    """Says what is wrong with the settings of a profile that is not chosen."""
+    given = _layer(fields, fields.reading, None)
+    for key in schema.SETTINGS_KEYS.keys:
+        given.get(key)
+
+
+def _layer(of: Fields | None, reading: Reading, below: Fields | None) -> Fields:
+    nothing = below or Fields({}, reading)
+    value = of.get(schema.SETTINGS) if of is not None else None
+    if value is None:
+        return nothing
+    try:
+        return Fields.of(schema.SETTINGS_KEYS, value, reading, below)
+    except Unreadable:
+        return nothing
+
+
+def _from_caller(env: CallerEnv, reading: Reading, below: Fields) -> Fields:
+    """The settings that the caller's environment gives, as if they were written."""
+    found: dict[str, Entry] = {}
+    for key in _FROM_CALLER:
+        name = f"WAVEBUILD_{key.name.upper()}"
+        text = env.get(name)
+        if not text:
+            continue
+        problems = Problems(name)
+        spot = Scalar(text, '"', 0, 0)
+        try:
+            key.form.read(spot, Reading(problems))
+        except Unreadable:
+            for problem in problems.found():
+                reading.problems.record(problem)
+            continue
+        found[key.name] = Entry(spot, spot)
+    return Fields(found, reading, fallback=below) if found else below
+
+
+def _ignored(given: Fields) -> tuple[str, ...]:
+    found = given.placed(schema.IGNORE)
+    for pattern, place in found:
+        try:
+            paths.check_glob(pattern)
+        except paths.PathProblem as problem:
+            given.reading.refuse("bad-path", place, problem.message, problem.remedy)
+    return tuple(pattern for pattern, _ in found)
+
+
+def _lock(given: Fields) -> str | None:
+    text = given.get(schema.LOCK)
+    if text is None:
+        return None
+    try:
+        return paths.file_inside(text, given.reading.home)
+    except paths.PathProblem as problem:
+        given.reading.refuse("bad-path", _spot(given, schema.LOCK), problem.message, problem.remedy)
+        return None
+
+
+def _outside(given: Fields) -> tuple[str, ...]:
+    root = given.reading.home.root
+    found = []
+    for text, place in given.placed(schema.OUTSIDE):
+        folder = os.path.normpath(os.path.join(root, os.path.expanduser(text)))
+        if f"{root}/".startswith(f"{folder.rstrip('/')}/"):
+            message = f"the folder {word(text)} holds the root itself"
+            given.reading.refuse("bad-path", place, message, "name a folder beside the root, and nothing above it")
+            continue
+        found.append(folder)
+    return tuple(found)
+
+
+def _state(given: Fields, env: CallerEnv) -> str | None:
+    text = env.get(_STATE_VARIABLE) or given.get(schema.STATE)
+    return os.path.normpath(os.path.join(given.reading.home.root, os.path.expanduser(text))) if text else None
+
+
+def _spot(given: Fields, key: Key[object]) -> Spot:
+    """Where a setting is written, in whatever layer."""
+    layer: Fields | None = given
+    while layer is not None:
+        if (entry := layer.entry(key)) is not None:
+            return entry.value
+        layer = layer.fallback
+    raise AssertionError(key.name)
