@@ -17,6 +17,8 @@ REPAIRS = {
     "{inputs: *foo, run: x}": '{inputs: "*foo", run: x}',
     "{run: {{ x }}, title: b}": '{run: "{{ x }}", title: b}',
     "{run: {{ x }} y, title: b}": '{run: "{{ x }} y", title: b}',
+    "{inputs: raw/{{ x }}.csv, run: x}": '{inputs: "raw/{{ x }}.csv", run: x}',
+    "{inputs: [a, raw/{{ x }}], run: x}": '{inputs: [a, "raw/{{ x }}"], run: x}',
     "{title: b, run: @echo hi}": '{title: b, run: "@echo hi"}',
     "{run: [ -f x ] && y, title: b}": '{run: "[ -f x ] && y", title: b}',
     "{run: !grep x, title: b}": '{run: "!grep x", title: b}',

@@ -33,7 +33,9 @@ def repaired(line: str, column: int, readable: Callable[[str], bool]) -> str | N
     if parts == [_Part(start, end)] and not found["head"].strip() and ": " in found["value"]:
         return None  # a key that is not understood: the value is not all of it
     there = [part for part in parts if part.start < column <= part.end]
-    for chosen in (there, [part for part in parts if part in there or _is_misread(line[part.start : part.end])]):
+    listed = parts != [_Part(start, end)]
+    misread = [part for part in parts if part in there or _is_misread(line[part.start : part.end], listed)]
+    for chosen in (there, misread):
         candidate = _with_quotes(line, chosen)
         if candidate != line and readable(candidate[: len(candidate) - len(found["tail"])].strip()):
             return candidate
@@ -56,13 +58,18 @@ def _with_quotes(line: str, parts: list[_Part]) -> str:
 
 
 def _lacks_quotes(text: str) -> bool:
-    if not text.startswith(_MISREAD) and ": " not in text and " {{" not in text:
+    if not text.startswith(_MISREAD) and ": " not in text and "{{" not in text:
         return False
     return not _never_closed(text) and not _is_whole(text, "\"'") and _is_balanced(text)
 
 
-def _is_misread(text: str) -> bool:
-    """Whether YAML cannot take it as its author meant it; a lone ``*name`` may be an alias."""
+def _is_misread(text: str, listed: bool) -> bool:
+    """Whether YAML cannot take it as its author meant it; a lone ``*name`` may be an alias.
+
+    ``listed``: it stands in brackets, where a ``{`` has its own meaning also within a text.
+    """
+    if listed and "{{" in text:
+        return True
     return text.startswith(("{{", "@", "!", "[", "{", "%", "`")) or re.match(r"\*[^\w]|\*\w+[^\w-]", text) is not None
 
 
