@@ -180,10 +180,15 @@ class Edges:
             work.name = work.name or names.give((*work.outputs, *sorted(work.words))[0])
 
     def _only_word(self, path: str) -> Work | None:
-        """The step without files that a phony is the name of, such as `test` of CMake."""
+        """The step without files that a phony is the name of, such as `test` of CMake; it reads all else behind it."""
         behind = self.behind(path)
-        work = self._makers.get(behind[0]) if len(behind) == 1 else None
-        return work if work is not None and not work.outputs and not self._phony[path].order_only else None
+        works = [self._makers[other] for other in behind if other in self._makers]
+        found = next((work for work in works if not work.outputs), None)
+        if found is None:
+            return None
+        edge = found.edge
+        read = self.placed((*edge.inputs, *edge.implicit_inputs, *edge.order_only))
+        return found if found.words.union(read).issuperset(behind) else None
 
     def behind(self, path: str) -> tuple[str, ...]:
         """What a phony stands for."""
