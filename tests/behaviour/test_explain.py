@@ -200,6 +200,19 @@ class TestWhatChanged:
 
         assert changes(shop, "s") == (Lines((Line(1, "true", "true true"),)), Lines((Line(1, "1", "2"),)))
 
+    def test_of_a_probe_what_it_said(self, shop: Workshop):
+        """A file of the probe's name is another thing."""
+        shop.wavefile("probes: {p: {run: 'cat table'}}\nsteps: {s: {inputs: 'probe:p', outputs: o, run: 'echo x > o'}}")
+        shop.put("probe:p", "one\n")
+        shop.put("table", "12\n")
+        assert shop.build().code == 0
+        shop.put("table", "13\n")
+
+        (cause,) = engine.explain(shop.request(ask=True), "s").chain
+        assert cause.changes == (Keys((KeyChange("", "12", "13"),)),)
+        (cause,) = engine.explain(shop.request(), "s").chain
+        assert (cause.word.name, cause.changes) == ("MAYBE", (None,))
+
     def test_an_edit_that_is_not_yet_built_and_edited_again_is_told_against_the_last_success(self, chain: Workshop):
         """What was read in between does not count."""
         chain.put("src/a.csv", "id,name\n1,ann\n2,rob\n")
@@ -230,6 +243,31 @@ class TestWhatChanged:
 
 
 class TestSecrets:
+    @pytest.mark.parametrize("where", ["top", "step"])
+    def test_what_holds_a_secret_is_neither_kept_nor_told(self, where: str, shop: Workshop):
+        """Whether the file's or the step's: the sizes are all that is said."""
+        top, key = ("secrets: [TOKEN]", "") if where == "top" else ("", "secrets: [TOKEN], ")
+        shop.setenv(TOKEN="s3cret-of-mine")
+        shop.wavefile(f"{top}\nsteps: {{s: {{{key}inputs: conf.yaml, outputs: o, run: 'echo x > o'}}}}")
+        shop.put("conf.yaml", "token: s3cret-of-mine\nn: 1\n")
+        shop.settle()
+        shop.put("conf.yaml", "token: s3cret-of-mine\nn: 22\n")
+
+        assert changes(shop, "s") == (Size(27, 28),)
+        assert b"s3cret-of-mine" not in state_bytes(shop)
+
+    def test_what_became_a_secret_later_is_not_told(self, shop: Workshop):
+        """Though it was kept before."""
+        text = "steps: {s: {KEY inputs: conf.yaml, outputs: o, run: 'echo x > o'}}"
+        shop.setenv(TOKEN="s3cret-of-mine")
+        shop.wavefile(text.replace("KEY ", ""))
+        shop.put("conf.yaml", "token: s3cret-of-mine\n")
+        shop.settle()
+        shop.wavefile(text.replace("KEY", "secrets: [TOKEN],"))
+        shop.put("conf.yaml", "token: none\n")
+
+        assert changes(shop, "s") == (Size(22, 12),)
+
     def test_a_variable_of_the_caller_is_told_by_its_digest_alone(self, shop: Workshop):
         """Its value is kept nowhere."""
         shop.setenv(TOKEN="first-value")

@@ -27,6 +27,9 @@ _FORMS: dict[str, Form] = {
 }
 """The first word of a digest → what its content is."""
 
+_OF_FILES = ("bytes", "made", "json", "yaml", "csv", "rows", "key", "python")
+"""How a content is read that a file has; of other things only what was kept is known."""
+
 
 @dataclass(slots=True)
 class Changes:
@@ -80,6 +83,8 @@ class Changes:
 
     def _present(self, reading: Reading, digest: str) -> Content | None:
         """What is there now, if it has this digest; else what was kept of it."""
+        if reading.how not in _OF_FILES:
+            return self._former(digest)
         found: dict[str, Content] = {}
         hidden = secret_bytes(self.secrets)
 
