@@ -118,6 +118,18 @@ class TestByACommand:
         assert built.ran == []
         assert digest == "sqlite" or (shop.root / "d/out").read_bytes() != before
 
+    def test_a_build_with_nothing_to_do_ends_at_the_first_look(self, shop: Workshop) -> None:
+        """The stamps vouch for what the command said; one that moves is seen."""
+        shop.wavefile(MADE)
+        older(shop.put("src", "one\nrest\n"))
+        shop.build()
+        shop.build()
+        assert list(shop.root.glob(".wavebuild/state/*.settled"))
+        shop.put("out.txt", "two\n")
+
+        assert shop.stale()
+        assert shop.build().ran == ["make"]
+
     def test_every_member_of_a_directory_is_asked_for(self, shop: Workshop) -> None:
         """Names of any kind are quoted; empty folders have nothing to ask."""
         shop.wavefile(

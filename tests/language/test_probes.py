@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -269,6 +270,39 @@ class TestASource:
         assert shop.read("a").split() == ["f", "a", "f", "a"]
 
 
+class TestOfAGate:
+    """A probe that only a check reads."""
+
+    WAVEFILE = """
+probes: {limit: {run: cat limit}}
+steps:
+  a: {inputs: src, outputs: a, run: "note a; cp src a", checks: {run: "note check", inputs: "probe:limit"}}
+"""
+
+    def test_another_answer_judges_the_outputs_again(self, shop: Workshop) -> None:
+        """The action does not run."""
+        shop.wavefile(self.WAVEFILE)
+        shop.write(src="1", limit="5\n")
+        assert shop.build().ran == ["a", "check"]
+        assert shop.build().ran == []
+        shop.put("limit", "6\n")
+
+        assert shop.plan() == {"a": "MAYBE"}
+        assert shop.plan(ask=True) == {"a": "RECHECK"}
+        built = shop.build()
+
+        assert (built.ran, built.outcomes) == (["check"], {"a": "kept"})
+        assert shop.build().ran == []
+
+    def test_one_that_gives_no_answer_fails_the_step_before_anything_runs(self, shop: Workshop) -> None:
+        """Though the action itself does not read it."""
+        shop.wavefile(self.WAVEFILE)
+        shop.write(src="1")
+
+        assert shop.build().ran == []
+        assert shop.build().steps["a"].detail == "probe:limit ended with exit code 1"
+
+
 class TestAnOwner:
     """A step that makes the thing."""
 
@@ -405,6 +439,25 @@ class TestAnOwner:
         built = shop.build()
 
         assert (built.outcomes, built.ran) == ({"a": "succeeded"}, ["a", "a"])
+
+    def test_a_reader_alone_asks_for_itself(self, shop: Workshop) -> None:
+        """With `--only` the owner is not judged; what there is counts."""
+        shop.wavefile(OWNED % "")
+        shop.put("sales.csv", "12\n")
+        shop.build()
+        shop.put("table-sales", "99\n")
+
+        assert shop.build("report", only=True).ran == ["report"]
+
+    def test_a_killed_run_leaves_no_old_answer_behind(self, shop: Workshop) -> None:
+        """The void is on record before the action can do harm: a rerun is judged by what is there."""
+        shop.wavefile((OWNED % ", ttl: 1h").replace('table-sales"', 'table-sales; kill -9 $PPID"'))
+        shop.put("sales.csv", "12\n")
+        assert shop.build().outcomes["load"] == "failed"
+        state = sqlite3.connect(f"file:{shop.root}/.wavebuild/state/Wavefile.db?mode=ro", uri=True)
+
+        assert state.execute("select member, digest, asked from probes").fetchall() == [("probe:rows@sales", None, 0.0)]
+        state.close()
 
     def test_two_owners_of_one_thing_are_refused(self, shop: Workshop) -> None:
         """With both places."""
