@@ -130,6 +130,18 @@ class TestByACommand:
         assert shop.stale()
         assert shop.build().ran == ["make"]
 
+    def test_it_means_the_same_in_a_file_that_is_included(self, shop: Workshop) -> None:
+        """It runs in the folder of its own Wavefile, and the path is as seen from there."""
+        inner = (
+            "steps: {a: {inputs: {path: f, digest: {run: 'echo $PWD {{ path }} >> said; cat {{ path }}'}}, run: ls}}\n"
+        )
+        shop.put("sub/Wavefile", inner)
+        shop.put("sub/f", "1")
+        shop.wavefile("include: sub/Wavefile\nsteps: {b: {run: ls}}\n")
+
+        assert shop.build("a").code == 0
+        assert shop.read("sub/said") == f"{shop.root}/sub f\n"
+
     def test_every_member_of_a_directory_is_asked_for(self, shop: Workshop) -> None:
         """Names of any kind are quoted; empty folders have nothing to ask."""
         shop.wavefile(

@@ -636,6 +636,30 @@ def test_what_a_probe_complains_of_is_the_log_of_the_reader_that_fails_by_it(sho
     assert not list(shop.root.glob(".wavebuild/logs/*/*~*")), "nothing is left beside the logs"
 
 
+class TestInAnIncludedFile:
+    """Its probes are its own; it sees those of the file around it where it lacks a name."""
+
+    def test_each_file_asks_its_own_probe_of_one_name(self, shop: Workshop) -> None:
+        """In its own folder, with its own environment; what it lacks is that of the file around it."""
+        shop.put(
+            "sub/Wavefile",
+            "env: {WHO: sub}\nprobes: {p: {run: 'echo $WHO $PWD'}}\n"
+            "steps: {b: {inputs: ['probe:p', 'probe:outer'], outputs: b, run: touch b}}\n",
+        )
+        shop.wavefile(
+            "include: {path: sub/Wavefile, as: s}\nenv: {WHO: top}\n"
+            "probes: {p: {run: 'echo $WHO $PWD'}, outer: {run: 'echo $WHO $PWD'}}\n"
+            "steps: {a: {inputs: ['probe:p', sub/b], outputs: a, run: touch a}}\n"
+        )
+        shop.build()
+        state = sqlite3.connect(f"file:{shop.root}/.wavebuild/state/Wavefile.db?mode=ro", uri=True)
+        said = {digest for (digest,) in state.execute("select digest from probes")}
+        state.close()
+
+        assert said == {f"=sub {shop.root}/sub", f"=top {shop.root}"}
+        assert shop.build().result.nothing_to_do
+
+
 class TestInListsMadeInTheBuild:
     """Probes are named by instances and by lists like any artifact."""
 

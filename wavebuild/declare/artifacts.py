@@ -190,6 +190,7 @@ class Artifacts:
             exclude=tuple(self._globs(fields, reading)),
             digest=digest,
             command=command,
+            folder=reading.home.folder if command is not None else "",
             in_place=fields.get(IN_PLACE) or False,
         )
         self._refuse_unfit(artifact, fields, reading)
@@ -219,6 +220,7 @@ class Artifacts:
             exclude=tuple(self._globs(fields, reading)),
             digest=digest,
             command=command,
+            folder=reading.home.folder if command is not None else "",
         )
 
     def _checked(self, artifact: Artifact, spot: Value, reading: Reading) -> Artifact:

@@ -72,6 +72,7 @@ class Artifact:
     exclude: tuple[str, ...] = ()  # globs, relative to the root like the path
     digest: Digest = Digest.BYTES
     command: Text | None = None  # of Digest.RUN; its hole is ``path``
+    folder: str = ""  # where that runs, relative to the root
     in_place: bool = False  # output: edited rather than remade
     argument: str = ""  # of a probe
 

@@ -362,7 +362,7 @@ def how_read(artifact: Artifact) -> tuple[str, str]:
         return "bytes", ""
     if artifact.digest is Digest.RUN:
         assert artifact.command is not None
-        return "run", _shown(artifact.command)
+        return "run", _shown(artifact.command) + (f" in {artifact.folder}" if artifact.folder else "")
     return artifact.digest.value, artifact.delimiter if artifact.digest is Digest.CSV else ""
 
 

@@ -235,8 +235,8 @@ class Facts:
                 reading, why, probe.command, holes, probe.folder, probe.timeout, probe.env, probe.shell
             )  # fmt: skip
         assert artifact.command is not None
-        path = os.path.relpath(self.digests.absolute(reading.path), self.digests.root)
-        return Asking(reading, why, artifact.command, (("path", path),), "")
+        path = os.path.relpath(self.digests.absolute(reading.path), self.digests.absolute(artifact.folder))
+        return Asking(reading, why, artifact.command, (("path", path),), artifact.folder)
 
     def hear(self, asking: Asking, said: Said) -> str:
         """Takes what came of asking; why whoever asked fails, "" if the value is known now."""
