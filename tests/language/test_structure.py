@@ -500,3 +500,87 @@ def test_when_may_stand_in_a_category(shop: Workshop) -> None:
 
     assert shop.build().ran == ["b"]
     assert shop.build(profile="ci", force=True).ran == ["a", "b"]
+
+
+# --- secrets
+
+
+SECRET = "hunter2-and-more"
+
+
+@pytest.fixture
+def secretive(shop: Workshop) -> Workshop:
+    shop.setenv(TOKEN=SECRET, PLAIN="plain")
+    shop.wavefile(
+        """
+        secrets: [TOKEN]
+        steps:
+          use:
+            outputs: use.txt
+            run: |
+              note use
+              printf 'begin %s' "${TOKEN%more}"; sleep 0.02; echo "more end"
+              echo "$TOKEN $PLAIN" >&2
+              echo ${#TOKEN} > use.txt
+              test ! -e stop
+        """
+    )
+    return shop
+
+
+def all_that_is_kept(shop: Workshop) -> bytes:
+    return b"".join(path.read_bytes() for path in shop.root.rglob(".wavebuild/**/*") if path.is_file())
+
+
+def test_a_secret_reaches_the_step_and_no_record_of_it(secretive: Workshop) -> None:
+    """The log shows *** also where the value was printed in two pieces; another value makes nothing stale."""
+    built = secretive.build()
+
+    assert secretive.read("use.txt") == f"{len(SECRET)}\n"
+    log = built.steps["use"].log
+    assert log is not None
+    assert secretive.read(log) == "begin *** end\n*** plain\n"
+    assert SECRET.encode() not in all_that_is_kept(secretive)
+    secretive.setenv(TOKEN="other")
+    assert secretive.build().ran == []
+
+
+def test_a_failure_shows_no_secret_either(secretive: Workshop) -> None:
+    """The digest of a failure is made of the log."""
+    secretive.put("stop", "")
+
+    built = secretive.build()
+
+    assert built.code == 1
+    assert SECRET not in repr(built.result) + repr(built.events)
+    assert SECRET.encode() not in all_that_is_kept(secretive)
+
+
+def test_a_call_prints_no_secret(shop: Workshop) -> None:
+    """Neither while it is imported nor when it is called."""
+    shop.setenv(TOKEN=SECRET)
+    printing = 'print("{}", os.environ["TOKEN"])'
+    shop.put("tool.py", f"import os\n{printing.format('import')}\ndef go():\n    {printing.format('call')}\n")
+    shop.wavefile("steps: {use: {call: 'tool:go', secrets: TOKEN}}\n")
+
+    log = shop.build().steps["use"].log
+
+    assert log is not None
+    assert shop.read(log) == "import ***\ncall ***\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("secrets: [T]\nsteps: {x: {run: make, env: {T: a}}}", "secret-told"),
+        ("secrets: [T]\nenv: {T: a}\nsteps: {x: {run: make}}", "secret-told"),
+        ("steps: {x: {run: make, secrets: [T], inputs: env:T}}", "secret-told"),
+        ("secrets: [T]\nvars: {t: \"{{ env.T | default('') }}\"}\nsteps: {x: {run: make}}", "secret-in-template"),
+        ("secrets: ['a=b']\nsteps: {x: {run: make}}", "bad-text"),
+    ],
+)
+def test_a_secret_that_would_be_recorded_is_refused(shop: Workshop, text: str, code: str) -> None:
+    """In env, as an input, in a template: there its value would be in fingerprints and traces."""
+    shop.wavefile(text + "\n")
+
+    assert only(refused(shop)).code == code

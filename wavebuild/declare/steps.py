@@ -241,6 +241,7 @@ class _Reader:
         inputs = self._with_listed(self._added_up(schema.INPUTS))
         outputs = get(schema.OUTPUTS, patterns) or ()
         self._commands = self._command_reading(inputs, outputs)
+        checks, env = self._checks(), self._env()
         step = Step(
             name=self._around.prefix + self._name.text,
             place=self._reading.problems.place(self._name),
@@ -248,12 +249,12 @@ class _Reader:
             outputs=outputs,
             needs=tuple(self._fields.placed(schema.NEEDS, patterns)),
             action=self._read_action(),
-            checks=self._checks(),
+            checks=checks,
             code=self._added_up(schema.CODE),
             title=get(schema.TITLE, patterns),
             phase=get(schema.PHASE, patterns),
             tags=get(schema.TAGS, patterns) or (),
-            env=self._env(),
+            env=env,
             cwd=self._cwd(),
             shell=get(schema.SHELL) or self._around.shell or "auto",
             timeout=get(schema.TIMEOUT),
@@ -271,7 +272,7 @@ class _Reader:
             scratch=get(schema.SCRATCH) or False,
             category=self._category,
             threshold=self._around.categories.threshold(self._category),
-            secrets=self._secrets(),
+            secrets=self._secrets(env, inputs, checks),
             folder=self._reading.home.folder,
             prefix=self._around.prefix,
             base=self._part.base and self._around.prefix + self._part.base,
@@ -529,14 +530,31 @@ class _Reader:
             found |= fields.own(schema.STEP_ENV, there) or {}
         return tuple(sorted(found.items()))
 
-    def _secrets(self) -> tuple[str, ...]:
+    def _secrets(
+        self, env: tuple[tuple[str, str], ...], inputs: tuple[Artifact, ...], checks: tuple[Check, ...]
+    ) -> tuple[str, ...]:
         """The names of the file's secrets, and of the step's own."""
         if not self._around.secrets and not self._fields.has(schema.STEP_SECRETS):
             return ()
         found = dict.fromkeys(self._around.secrets)
         for fields, reading in self._fields.layers(self._reading):
             found |= dict.fromkeys(fields.own(schema.STEP_SECRETS, reading) or ())
+        self._refuse_told_secrets(found, env, (*inputs, *(one for check in checks for one in check.inputs)))
         return tuple(found)
+
+    def _refuse_told_secrets(
+        self, secrets: Mapping[str, object], env: tuple[tuple[str, str], ...], tracked: tuple[Artifact, ...]
+    ) -> None:
+        """A value that is set or tracked is in fingerprints and traces."""
+        spot = self._fields.spot(schema.STEP_SECRETS) or self._fields.spot(schema.STEP_ENV) or self._name
+        for name, _ in env:
+            if name in secrets:
+                message = f"{word(name)} is a secret and is set in env, which is in the fingerprint"
+                self._refuse("secret-told", spot, message, "leave it out of env: the caller's value is passed on")
+        for artifact in tracked:
+            if artifact.kind is Kind.ENV and artifact.path in secrets:
+                message = f"{word(artifact.path)} is a secret, and an input would put it into the trace"
+                self._refuse("secret-told", artifact.place, message, "remove it from the inputs")
 
     def _cwd(self) -> str:
         found = self._fields.where(schema.CWD, self._reading)

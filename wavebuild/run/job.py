@@ -52,6 +52,7 @@ class Job:
     timeout: float | None
     lists: tuple[tuple[str, bytes], ...] = ()  # variable → what the file that it names holds
     cold: bool = False  # its calls import for themselves
+    secrets: tuple[str, ...] = ()  # texts that its log must not show
 
     @property
     def warmth(self) -> Warmth | None:
@@ -63,7 +64,8 @@ class Job:
             (command.module, command.folders, command.root) if isinstance(command, PythonCall) else None
             for command in self.commands
         }
-        same = found.pop() if len(found) == 1 and not self.cold else None
+        # What is said while a module is imported would not be masked: those who have secrets import for themselves.
+        same = found.pop() if len(found) == 1 and not self.cold and not self.secrets else None
         if same is None:
             return None
         return Warmth(*same, self.cwd, tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0])))

@@ -67,7 +67,9 @@ def job_of(invocation: Invocation, this: Try) -> Job:
         command for action in _actions(this) for command in _commands(invocation, this, action, names, log)
     )
     cwd = os.path.join(root, step.cwd) if step.cwd else root
-    return Job(this.number, commands, cwd, _env(invocation, this), log, step.timeout, _lists(this))
+    secrets = tuple(value for name in step.secrets if (value := invocation.environ.get(name)))
+    env, lists = _env(invocation, this), _lists(this)
+    return Job(this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets)
 
 
 def _actions(this: Try) -> list[Run | Call]:

@@ -22,6 +22,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
+from wavebuild.run.masking import MaskedLog
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
@@ -110,6 +111,7 @@ class Hands:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
+        self._masked: MaskedLog | None = None  # of a job with secrets
         self.worn_out = False
 
     def next_message(self, timeout: float | None) -> object:
@@ -128,26 +130,32 @@ class Hands:
         if self._spool is None:
             self._spool = Spool(os.path.dirname(job.log))
         self._spool.begin(job.log)
+        if job.secrets:
+            self._masked = MaskedLog(job.secrets, self._spool.handle)
         try:
             return self._do(job, started, until, self._spool)
         finally:
+            if self._masked is not None:
+                self._masked.close()
+                self._masked = None
             self._spool.end()
 
     def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
         leftovers = 0
         env = dict(job.env) | {name: self._list_file(name, text) for name, text in job.lists}
         ended = Ended(job.id)
+        log = spool.handle if self._masked is None else self._masked.handle
         for number, command in enumerate(job.commands):
             try:
                 if isinstance(command, PythonCall):
                     os.chdir(job.cwd)
-                    refused = self._warm_up(job, spool.handle) if number == 0 else None
+                    refused = self._warm_up(job, log) if number == 0 else None
                     if refused is not None:
                         self.worn_out = True
                         return refused
-                    process = self._fork(command, env, spool.handle)
+                    process = self._fork(command, env, log)
                 else:
-                    process = self._spawn(command, job, env, spool.handle)
+                    process = self._spawn(command, job, env, log)
             except OSError as error:
                 ended = Ended(
                     job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
@@ -339,9 +347,13 @@ class Hands:
             poll = select.poll()
             poll.register(watched, select.POLLIN)
             poll.register(self._parent.fileno(), select.POLLIN)
+            if self._masked is not None:
+                poll.register(self._masked.source, select.POLLIN)
             poll.poll(None if timeout is None else timeout * 1000 + 1)
         else:
             select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
+        if self._masked is not None:
+            self._masked.pump()
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
 
