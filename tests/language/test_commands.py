@@ -16,8 +16,13 @@ from wavebuild import engine
 from wavebuild.declare import schema
 from wavebuild.engine import History, Portrait
 from wavebuild.errors import WavebuildError
+from wavebuild.graph import Graph
 from wavebuild.plan.model import PlanWord
 from wavebuild.run.events import Outcome
+from wavebuild.ui.answers import list_lines
+from wavebuild.ui.drawing import Format, drawn
+from wavebuild.ui.sketch import sketch
+from wavebuild.ui.style import Style
 
 PROJECT = """
 env: {LEVEL: low}
@@ -300,3 +305,153 @@ class TestInit:
     def test_where_it_cannot_be_written_the_reason_is_said(self, shop: Workshop):
         with pytest.raises(WavebuildError, match="there is no folder"):
             engine.init(shop.request(file="no/such/Wavefile"))
+
+
+REPEATED = """
+steps:
+  list: {outputs: names.txt, run: note list; echo x > names.txt}
+  copy:
+    title: "Copy {{ v }}"
+    foreach: {v: [a, b, c]}
+    inputs: [names.txt, "src/{{ v }}.txt"]
+    outputs: "out/{{ v }}.txt"
+    run: note copy; cp src/{{ v }}.txt {{ outputs }}
+  sum: {inputs: out/*.txt, outputs: sum.txt, run: "cat {{ inputs }} > sum.txt"}
+  one: {inputs: out/a.txt, run: note one}
+"""
+
+
+@pytest.fixture
+def repeated(shop: Workshop) -> Workshop:
+    shop.wavefile(REPEATED)
+    for name in "abc":
+        shop.put(f"src/{name}.txt", name)
+    return shop
+
+
+class TestRepeatedSteps:
+    def graph(self, shop: Workshop) -> Graph:
+        return engine.load(shop.request()).graph
+
+    def test_the_list_has_one_row_for_all_instances(self, repeated: Workshop):
+        """Whoever depends on all of them depends on the step; on one of them, on that one."""
+        rows = [line.split() for line in list_lines(self.graph(repeated), Style(width=200)) if not line.startswith(" ")]
+
+        assert [row[0] for row in rows[2:]] == ["list", "copy", "3", "sum", "one"]
+        assert rows[3][-1] == "list"
+        assert rows[5][-1] == "copy"
+        assert rows[6][-1] == "copy@a"
+
+    def test_each_instance_has_its_row_when_it_is_wanted(self, repeated: Workshop):
+        rows = list_lines(self.graph(repeated), Style(width=200), instances=True)
+
+        assert [row.split()[0] for row in rows[2:] if not row.startswith(" ")] == [
+            *("list", "copy@a", "copy@b", "copy@c", "sum", "one")
+        ]
+
+    def test_many_artifacts_of_a_repeated_step_are_cut_short_and_of_no_other(self, shop: Workshop):
+        shop.wavefile(
+            "steps:\n  a: {foreach: {v: [1, 2, 3, 4, 5, 6, 7, 8]}, outputs: 'o/{{ v }}', run: make}\n"
+            "  b: {inputs: [o/1, o/2, o/3, o/4, o/5, o/6, o/7, o/8], run: make}\n"
+        )
+
+        text = "\n".join(list_lines(self.graph(shop), Style(width=200)))
+
+        assert "and 3 more" in text
+        assert text.count("o/8") == 1
+
+    def test_a_drawing_has_one_box_for_all_instances(self, repeated: Workshop):
+        """Its arrows are joined; an instance alone in a part of the graph is shown as itself."""
+        graph = self.graph(repeated)
+        whole, part = sketch(graph), sketch(graph, upstream=[graph.number["one"]])
+
+        assert [(box.name, box.instances) for box in whole.boxes] == [("list", 1), ("copy", 3), ("sum", 1), ("one", 1)]
+        assert [(arrow.start, arrow.end) for arrow in whole.arrows] == [
+            ("list", "copy"),
+            ("copy", "sum"),
+            ("copy", "one"),
+        ]
+        assert [box.name for box in part.boxes] == ["list", "copy@a", "one"]
+        assert len(sketch(graph, instances=True).boxes) == 6
+
+    @pytest.mark.parametrize("form", ["text", "mermaid", "dot", "svg"])
+    def test_every_drawing_says_how_many_they_are(self, repeated: Workshop, form: Format):
+        assert "3 instances" in "\n".join(drawn(sketch(self.graph(repeated)), form, Style(width=80)))
+
+    def test_a_repeated_step_is_shown_as_it_is_written_an_instance_with_its_values(self, repeated: Workshop):
+        """A part of the values that fits one instance shows that one."""
+        whole, one = portrait(repeated, "copy"), portrait(repeated, "copy@b")
+
+        assert whole.instances == ("copy@a", "copy@b", "copy@c")
+        assert said(whole, "outputs") == ("out/{{ v }}.txt", ["step 8"])
+        assert said(whole, "run")[0] == "note copy; cp src/{{ v }}.txt {{ outputs }}"
+        assert (one.instances, one.group) == ((), False)
+        assert said(one, "title") == ("Copy b", ["step 5"])
+        assert one.commands == ("note copy; cp src/b.txt out/b.txt",)
+        assert [(each.text, each.others) for each in one.makes] == [("out/b.txt", ("sum",))]
+
+    def test_several_instances_are_not_one_step(self, repeated: Workshop):
+        with pytest.raises(WavebuildError, match="is 3 instances"):
+            engine.show(repeated.request(), "copy@*")
+        with pytest.raises(WavebuildError, match="no step 'copy@z'"):
+            engine.show(repeated.request(), "copy@z")
+
+    def test_the_history_of_a_repeated_step_is_that_of_its_instances(self, repeated: Workshop):
+        repeated.build()
+
+        found = engine.history(repeated.request(), "copy", 20).results
+
+        assert sorted(result.step for result in found) == ["copy@a", "copy@b", "copy@c"]
+        assert [result.step for result in engine.history(repeated.request(), "copy@b", 20).results] == ["copy@b"]
+
+
+class TestIncludedFiles:
+    @pytest.fixture
+    def included(self, shop: Workshop) -> Workshop:
+        shop.wavefile(
+            "include: [{path: part/Wavefile, as: p}]\n"
+            "env: {A: outer, B: outer}\n"
+            "categories: {slow: {timeout: 10m}}\n"
+            "profiles: {debug: {env: {B: debug}}}\n"
+            "steps:\n"
+            "  top: {category: slow, run: note top}\n"
+        )
+        shop.put(
+            "part/Wavefile",
+            "settings: {jobs: 2}\n"
+            "env: {A: inner}\n"
+            "defaults: {retries: 2}\n"
+            "steps:\n"
+            "  s: {category: slow, outputs: x.txt, run: note s; echo > x.txt; cat y.txt}\n",
+        )
+        shop.put("part/y.txt", "")
+        return shop
+
+    def test_origins_lead_into_the_file_that_says_it(self, included: Workshop):
+        """Its own file first, then the one around it; a category that it lacks is that of the outer file."""
+        found = portrait(included, "p.s")
+
+        assert found.place.file == "part/Wavefile"
+        assert [
+            str(layer.place).rpartition(":")[0] for layer in next(e for e in found.said if e.key == "env").layers
+        ] == [
+            "part/Wavefile:2",
+            "Wavefile:2",
+        ]
+        assert said(found, "retries")[1] == ["defaults 3"]
+        assert said(found, "timeout") == (600.0, ["category slow 3"])
+
+    def test_a_profile_is_an_origin(self, included: Workshop):
+        found = engine.show(included.request(profile="debug"), "top")
+
+        assert said(found, "env") == ({"A": "outer", "B": "debug"}, ["profile debug 4", "file 2"])
+
+    def test_check_tells_what_is_ignored_and_what_a_command_there_names(self, included: Workshop):
+        """Paths of an included file are those of its folder."""
+        found = engine.check(included.request(commands=("plan",)))
+
+        assert [(each.code, each.severity, str(each.place).split(":")[0]) for each in found] == [
+            ("ignored-key", "warning", "part/Wavefile"),
+            ("undeclared-file", "warning", "part/Wavefile"),
+        ]
+        assert "part/y.txt" in found[1].message

@@ -185,6 +185,7 @@ def a_portrait() -> Portrait:
         step="b",
         place=HERE,
         group=False,
+        instances=(),
         said=said,
         reads=(
             Shown("a.txt", ("a",), ("a.txt",), True),
@@ -314,9 +315,9 @@ class FakeEngine:
         self._note(f"history {step} {most}", request)
         return a_history(step)
 
-    def show(self, request: Request, step: str) -> Portrait | tuple[str, ...]:
+    def show(self, request: Request, step: str) -> Portrait:
         self._note(f"show {step}", request)
-        return a_portrait() if step == "b" else (f"{step}@x", f"{step}@y")
+        return a_portrait()
 
     def convert(self, request: Request, file: str, output: str | None = None) -> Conversion:
         self._note(f"convert {file} {output}", request)

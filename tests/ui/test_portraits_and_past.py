@@ -15,7 +15,7 @@ from tests.ui.samples import NOON, a_history, a_portrait, called
 from wavebuild.engine import History
 from wavebuild.errors import Problem
 from wavebuild.ui.past import history_lines
-from wavebuild.ui.portraits import instances_lines, portrait_lines
+from wavebuild.ui.portraits import portrait_lines, portrait_record
 from wavebuild.ui.style import Style
 from wavebuild.ui.tables import columns
 
@@ -64,7 +64,7 @@ def test_portrait_and_history_fit_the_width(width: int) -> None:
         *portrait_lines(replace(a_portrait(), commands=(), checks=()), Style(width=width)),
         *history_lines(a_history(), Style(width=width)),
         *history_lines(a_history("b"), Style(width=width)),
-        *instances_lines("s", ["s@x", "s@" + "y" * 60], Style(width=width)),
+        *portrait_lines(replace(a_portrait(), commands=(), checks=(), instances=("s@x",) * 9), Style(width=width)),
     ]
 
     assert max(columns(line) for line in lines) <= width
@@ -121,12 +121,16 @@ def test_the_json_of_the_history_has_the_words_of_the_manual() -> None:
     assert results["results"][0]["failure"] == "exit"
 
 
-def test_the_instances_of_a_step_are_named() -> None:
-    """A step that stands for several is not one step; they are listed instead."""
-    text, record = called("show", "s"), called("show", "s", "--json")
+def test_the_instances_of_a_repeated_step_are_named() -> None:
+    """Many are cut short in the text, and all in the JSON."""
+    many = replace(a_portrait(), group=True, instances=tuple(f"b@{n}" for n in range(30)))
 
-    assert "s@x" in text.out
-    assert json.loads(record.out) == {"step": "s", "instances": ["s@x", "s@y"]}
+    text = "\n".join(portrait_lines(many, Style(width=80)))
+
+    assert text.startswith("repeated step b")
+    assert "30 instances  b@0, b@1" in text
+    assert "and 10 more" in text
+    assert len(portrait_record(many)["instances"]) == 30  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("line", ["show", "show a b", "history a b", "history -n 0"])

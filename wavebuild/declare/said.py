@@ -1,4 +1,4 @@
-"""What holds for every key of a step, and where that is written: in the step, its category, the defaults, the file.
+"""What holds for every key of a step, and where that is written: step, category, defaults, profile or file.
 
 It does not know the other steps; the texts are read again for it, as the model keeps no origins.
 """
@@ -42,7 +42,7 @@ _ACTIONS = {"run": Run, "call": Call, "manual": Manual}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place that a key's value comes from: ``step``, ``category NAME``, ``defaults``, ``file``."""
+    """One place that a key's value comes from: ``step``, ``category X``, ``defaults``, ``profile X``, ``file``."""
 
     name: str
     place: Place
@@ -60,25 +60,29 @@ class Said:
 def said(wavefile: Wavefile, step: Step) -> tuple[Said, ...]:
     """Every key of the language, in its order; what the load has used up is shown as it is written."""
     layers = _layers(wavefile, step)
-    return tuple(_said(key.name, step, layers) for key in schema.STEP.keys)
+    # What stands for the instances of a repeated step has no values of its own: they depend on the variables.
+    repeated = any(other.base == step.name for other in wavefile.steps)
+    return tuple(_said(key.name, step, layers, repeated) for key in schema.STEP.keys)
 
 
-def _said(key: str, step: Step, layers: list[_Layer]) -> Said:
-    if key in _ACTIONS and not isinstance(step.action, _ACTIONS[key]):
+def _said(key: str, step: Step, layers: list[_Layer], repeated: bool) -> Said:
+    if key in _ACTIONS and not repeated and not isinstance(step.action, _ACTIONS[key]):
         return Said(key, None, ())
     found = [(layer, entry) for layer in layers if (entry := _given(layer, key))]
     merges = key in _ADD_UP or all(isinstance(entry.value, Table) for _, entry in found)
     from_layers = found if merges else found[:1]
     written = [Layer(layer.name, Place(layer.file, entry.key.line, entry.key.column)) for layer, entry in from_layers]
-    return Said(key, _value(key, step, [entry.value for _, entry in from_layers]), tuple(written))
+    values_written = [_as_written(entry.value) for _, entry in from_layers]
+    return Said(key, _merged(values_written) if repeated else _value(key, step, values_written), tuple(written))
 
 
-def _value(key: str, step: Step, written: list[Value]) -> Json:
+def _value(key: str, step: Step, written: list[Json]) -> Json:
     if key == "with" and isinstance(step.action, Call):
         return {name: _argument(value) for name, value in step.action.arguments}
-    if key in _EFFECTIVE:
-        return _EFFECTIVE[key](step)
-    shown = [_as_written(value) for value in written]
+    return _EFFECTIVE[key](step) if key in _EFFECTIVE else _merged(written)
+
+
+def _merged(shown: list[Json]) -> Json:
     if len(shown) > 1:  # mappings, merged by key
         return {name: value for each in reversed(shown) if isinstance(each, dict) for name, value in each.items()}
     return shown[0] if shown else None
@@ -108,16 +112,19 @@ def _given(layer: _Layer, key: str) -> Entry | None:
 
 
 def _layers(wavefile: Wavefile, step: Step) -> list[_Layer]:
-    """The step, its category, the defaults, the file; of an included step those of its own file first."""
+    """From the nearest to the furthest; of an included step what its own file says comes before the first one's."""
     named = dict.fromkeys((step.place.file, wavefile.file))
     files = [(file, text) for file in named if (text := _text(wavefile, file))]
     found: list[_Layer] = []
     for file, top in files[:1]:
         found += [_Layer("step", file, table) for table in _steps_at(top, step.place)]
+    categories = [(file, t) for file, top in files for t in _inner(top, "categories", step.category or "")]
+    found += [_Layer(f"category {step.category}", file, table) for file, table in categories[:1]]
+    found += [_Layer("defaults", file, table) for file, top in files for table in _inner(top, "defaults")]
     for file, top in files:
-        found += [_Layer(f"category {step.category}", file, t) for t in _inner(top, "categories", step.category or "")]
-    for file, top in files[:1]:
-        found += [_Layer("defaults", file, table) for table in _inner(top, "defaults")]
+        if file == wavefile.file:
+            profile = _inner(top, "profiles", wavefile.profile)
+            found += [_Layer(f"profile {wavefile.profile}", file, table, paths=True) for table in profile]
         found.append(_Layer("file", file, top, paths=True))
     return found
 

@@ -143,8 +143,8 @@ def history(request: Request, step: str | None, most: int) -> History:
     return past.history(request, step, most)
 
 
-def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
-    """One step fully expanded; the names of its instances where it has several."""
+def show(request: Request, step: str) -> Portrait:
+    """One step fully expanded."""
     from wavebuild.engine import portrait
 
     return portrait.show(request, step)

@@ -13,7 +13,7 @@ from wavebuild.declare.said import said
 from wavebuild.engine import questions
 from wavebuild.engine.project import Project, facts_of, load, state_to_read
 from wavebuild.engine.values import Portrait, Request, Shown, StatusLine
-from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
+from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.graph import reads
 from wavebuild.graph.owners import Owners
 from wavebuild.judge.facts import Facts, Read
@@ -21,12 +21,10 @@ from wavebuild.judge.members import made_members
 from wavebuild.run.jobs import Invocation, foreseen
 
 
-def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
-    """The portrait of a step; the names of its instances where it has several."""
+def show(request: Request, step: str) -> Portrait:
+    """The portrait of a step, of an instance, or of a step that is repeated."""
     project = load(request)
     number = _number(project, step)
-    if isinstance(number, tuple):
-        return number
     one = project.wavefile.steps[number]
     state = state_to_read(project)
     try:
@@ -37,6 +35,7 @@ def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
             step=one.name,
             place=one.place,
             group=one.is_group,
+            instances=tuple(each.name for each in project.wavefile.steps if each.base == one.name),
             said=said(project.wavefile, one),
             reads=tuple(_reads(project, facts, number)),
             makes=tuple(_makes(project, facts, number)),
@@ -52,16 +51,18 @@ def show(request: Request, step: str) -> Portrait | tuple[str, ...]:
             state.close()
 
 
-def _number(project: Project, name: str) -> int | tuple[str, ...]:
+def _number(project: Project, name: str) -> int:
+    """The step of a name, or the one instance that a part of its values selects."""
     number = project.graph.number
     if name in number:
         return number[name]
-    instances = [step.name for step in project.wavefile.steps if step.base == name]
-    if len(instances) == 1:
-        return number[instances[0]]
-    if not instances:
-        raise mistake("unknown-step", f"there is no step {name!r}", remedy=did_you_mean(name, number))
-    return tuple(instances)
+    found = project.graph.names.find(name)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise mistake("unknown-step", f"there is no step {name!r}", remedy=project.graph.names.remedy(name))
+    names = ", ".join(project.wavefile.steps[one].name for one in found[:6]) + (" …" if len(found) > 6 else "")
+    raise mistake("one-subject", f"{name!r} is {len(found)} instances", remedy=f"show one of them: {names}")
 
 
 def _names(project: Project, numbers: tuple[int, ...]) -> tuple[str, ...]:

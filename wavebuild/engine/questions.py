@@ -6,7 +6,7 @@ It does not know how an answer is shown.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wavebuild.engine.changes import Changes
@@ -29,7 +29,7 @@ from wavebuild.engine.project import (
     state_to_read,
 )
 from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Request, StatusLine
-from wavebuild.errors import Problem, WavebuildError, did_you_mean, mistake
+from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
@@ -220,7 +220,11 @@ def check(request: Request) -> tuple[Problem, ...]:
         return error.problems
     named = {mention.path for mention in mentions(project.graph)}
     files = {path for path in named if os.path.isfile(os.path.join(project.wavefile.root, path))}
-    return (*missing, *warnings(project.graph, files, request.commands))
+    return (*missing, *_by_place((*project.wavefile.notes, *warnings(project.graph, files, request.commands))))
+
+
+def _by_place(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: problem.place or Place(""))
 
 
 @dataclass(frozen=True, slots=True)

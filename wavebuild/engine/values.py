@@ -187,6 +187,7 @@ class Portrait:
     step: str
     place: Place
     group: bool
+    instances: tuple[str, ...]  # of a repeated step
     said: tuple[Said, ...]
     reads: tuple[Shown, ...]
     makes: tuple[Shown, ...]

@@ -5,7 +5,8 @@ It does not know how an answer was found; a value comes in, lines go out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from types import MappingProxyType
 
@@ -35,6 +36,7 @@ _COLOURS: dict[PlanWord, Colour] = {
 }
 
 NARROWEST_FACTS = 24  # columns; where fewer are left, what is said of a step goes below its name
+LISTED = 6  # artifacts of a repeated step in one cell of the list
 SHOWN = 0.05  # seconds; less than this reads as 0 s, which says nothing
 
 _NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
@@ -150,27 +152,63 @@ def verdict_colour(word: PlanWord) -> Colour:
 # list
 
 
-def list_lines(graph: Graph, style: Style) -> list[str]:
-    """The table of the pipeline: what each step reads and produces, and on which steps it depends."""
-    return table(
-        ("Step", "Title", "Reads", "Produces", "Depends on"), [_list_row(graph, at) for at in _all(graph)], style.width
-    )
+def list_lines(graph: Graph, style: Style, instances: bool = False) -> list[str]:
+    """The table of the pipeline: what each step reads and produces, and on which steps it depends.
 
-
-def _all(graph: Graph) -> range:
-    return range(len(graph.wavefile.steps))
-
-
-def _list_row(graph: Graph, at: int) -> tuple[str, ...]:
+    A repeated step is one row, unless its ``instances`` are wanted.
+    """
     steps = graph.wavefile.steps
-    step = steps[at]
-    return (
-        escaped(step.name),
-        escaped(step.title or ""),
-        "\n".join(escaped(each.text) for each in step.inputs),
-        "\n".join(escaped(each.text) for each in step.outputs),
-        ", ".join(escaped(steps[maker].name) for maker in graph.upstream[at]),
+    of_base: dict[str, list[int]] = {}
+    for at, step in enumerate(steps):
+        if step.base:
+            of_base.setdefault(step.base, []).append(at)
+    rows = []
+    for at, step in enumerate(steps):
+        if step.name in of_base and not instances:
+            rows.append(_repeated_row(graph, at, of_base))
+        elif step.name not in of_base and (instances or not step.base):
+            rows.append(_list_row(graph, (at,), escaped(step.name), step.title or "", {} if instances else of_base))
+    return table(("Step", "Title", "Reads", "Produces", "Depends on"), rows, style.width)
+
+
+def _repeated_row(graph: Graph, at: int, of_base: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    step = graph.wavefile.steps[at]
+    members = of_base[step.name]
+    return _list_row(
+        graph, members, f"{escaped(step.name)}\n{words.counted(len(members), 'instance')}", step.title or "", of_base
     )
+
+
+def _list_row(
+    graph: Graph, members: Sequence[int], name: str, title: str, together: Mapping[str, Sequence[int]]
+) -> tuple[str, ...]:
+    steps = graph.wavefile.steps
+    if any(steps[at].expands for at in members):
+        name += "\nexpands"
+    most = LISTED if len(members) > 1 else sys.maxsize
+    return (
+        name,
+        escaped(title),
+        _some((artifact.text for at in members for artifact in steps[at].inputs), most),
+        _some((artifact.text for at in members for artifact in steps[at].outputs), most),
+        ", ".join(map(escaped, _makers(graph, members, together))),
+    )
+
+
+def _some(texts: Iterable[str], most: int) -> str:
+    """Each text once; the many of a repeated step are cut short."""
+    every = list(dict.fromkeys(texts))
+    if len(every) <= most:
+        return "\n".join(map(escaped, every))
+    return "\n".join([*map(escaped, every[: most - 1]), f"and {len(every) - most + 1} more"])
+
+
+def _makers(graph: Graph, members: Sequence[int], together: Mapping[str, Sequence[int]]) -> Iterable[str]:
+    """The steps before these, all instances of one as the one that is repeated."""
+    steps = graph.wavefile.steps
+    before = dict.fromkeys(maker for at in members for maker in graph.upstream[at] if maker not in members)
+    whole = {base for base, every in together.items() if all(at in before for at in every)}
+    return dict.fromkeys(steps[at].base if steps[at].base in whole else steps[at].name for at in before)
 
 
 # explain

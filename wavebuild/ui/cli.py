@@ -33,6 +33,7 @@ Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGETS]...", sho
 Ask = Annotated[bool, typer.Option("--ask", help="Run probes where the answer depends on them.")]
 Subjects = Annotated[list[str], typer.Argument(metavar="PATH|STEP...", show_default=False)]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
+Instances = Annotated[bool, typer.Option("--instances", help="Each instance of a repeated step by itself.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -219,6 +220,7 @@ def graph(
     downstream: Annotated[
         list[str] | None, typer.Option("--downstream", metavar="STEP", help="Only what depends on STEP.")
     ] = None,
+    instances: Instances = False,
     as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
     directories: Directories = None,
     file: File = None,
@@ -231,13 +233,14 @@ def graph(
     where = Where(directories or (), file, overrides or (), profile)
     part = (upstream or [], downstream or [])
     return commands.graph(
-        ctx.obj, where, "json" if as_json else form, part, Show(verbose=verbose, color=color), _bare(ctx)
+        ctx.obj, where, "json" if as_json else form, part, instances, Show(verbose=verbose, color=color), _bare(ctx)
     )
 
 
 @app.command(name="list")
 def list_steps(
     ctx: typer.Context,
+    instances: Instances = False,
     as_json: AsJson = False,
     directories: Directories = None,
     file: File = None,
@@ -248,7 +251,7 @@ def list_steps(
 ) -> int:
     """What there is: each step, what it reads, produces and depends on."""
     where = Where(directories or (), file, overrides or (), profile)
-    return commands.list_steps(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+    return commands.list_steps(ctx.obj, where, instances, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
 @app.command()

@@ -191,6 +191,7 @@ def graph(
     where: Where,
     form: Format,
     part: tuple[Sequence[str], Sequence[str]],
+    instances: bool,
     show: Show,
     bare: str | None,
 ) -> int:
@@ -202,7 +203,7 @@ def graph(
     _refuse_shadowed(bare, whole)
     upstream, downstream = (_steps_of(whole, side, request) for side in part)
     style = _stdout_style(caller, show)
-    _answer_text(caller, drawn(sketch(whole, upstream, downstream), form, style), style)
+    _answer_text(caller, drawn(sketch(whole, upstream, downstream, instances or form == "json"), form, style), style)
     return 0
 
 
@@ -216,7 +217,7 @@ def _steps_of(graph: Graph, words: Sequence[str], request: Request) -> list[int]
     return sorted(select(graph, words, "" if folder == "." else folder, only=True).named)
 
 
-def list_steps(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
+def list_steps(caller: Caller, where: Where, instances: bool, show: Show, bare: str | None) -> int:
     whole = caller.engine().load(request_of(caller, where, ())).graph
     _refuse_shadowed(bare, whole)
     if show.json:
@@ -227,24 +228,19 @@ def list_steps(caller: Caller, where: Where, show: Show, bare: str | None) -> in
         from wavebuild.ui.answers import list_lines
 
         style = _stdout_style(caller, show)
-        _answer_text(caller, list_lines(whole, style), style)
+        _answer_text(caller, list_lines(whole, style, instances), style)
     return 0
 
 
 def show(caller: Caller, words: Sequence[str], where: Where, show: Show) -> int:
-    from wavebuild.ui.portraits import instances_lines, portrait_lines, portrait_record
+    from wavebuild.ui.portraits import portrait_lines, portrait_record
 
     request = request_of(caller, where, words)
-    step = _the_one(request.targets, "show needs one STEP")
-    found = caller.engine().show(request, step)
+    found = caller.engine().show(request, _the_one(request.targets, "show needs one STEP"))
     if show.json:
-        instances: Record = {"step": step, "instances": list(found)} if isinstance(found, tuple) else {}
-        _answer_record(caller, instances if isinstance(found, tuple) else portrait_record(found))
-        return 0
-    style = _stdout_style(caller, show)
-    if isinstance(found, tuple):
-        _answer_text(caller, instances_lines(step, found, style), style)
+        _answer_record(caller, portrait_record(found))
     else:
+        style = _stdout_style(caller, show)
         _answer_text(caller, portrait_lines(found, style, show.verbose), style)
     return 0
 

@@ -49,7 +49,7 @@ def text_lines(picture: Sketch, style: Style) -> list[str]:
     before = picture.before()
     out: list[str] = []
     for wave, members in picture.by_wave():
-        title = f"wave {wave} · {words.group_words(len(members))}"
+        title = f"wave {wave} · {words.group_words(sum(box.instances for box in members))}"
         out += [style.paint(title, "bold"), *block(before, members, style.width)]
     return out
 
@@ -58,7 +58,8 @@ def _lined(before: Mapping[str, str], members: Sequence[Box], width: int) -> lis
     out: list[str] = []
     for box in members:
         follows = before.get(box.name, "")
-        lead = f"  {escaped(box.name)}" + (" ← " if follows else "")
+        many = f" ({box.instances} instances)" if box.instances > 1 else ""
+        lead = f"  {escaped(box.name)}{many}" + (" ← " if follows else "")
         out += hanging(lead, follows, width) if follows else [lead]
     return out
 
@@ -78,8 +79,8 @@ def _boxed(before: Mapping[str, str], members: Sequence[Box], width: int) -> lis
 def _box(box: Box, follows: str, width: int) -> list[str]:
     inner = min(width - 6, 34)
     lines = wrapped(escaped(box.name), inner)
-    if box.title:
-        lines += wrapped(escaped(box.title), inner)
+    for line in box.lines:
+        lines += wrapped(escaped(line), inner)
     if follows:
         lines += hanging("← ", follows, inner)
     room = max(columns(line) for line in lines)
@@ -114,7 +115,7 @@ def mermaid_lines(picture: Sketch) -> list[str]:
 
 
 def _label(box: Box) -> list[str]:
-    return [escaped(text) for text in (box.name, box.title) if text]
+    return [escaped(text) for text in (box.name, *box.lines)]
 
 
 def _mermaid(box: Box) -> str:
@@ -129,7 +130,7 @@ def dot_lines(picture: Sketch) -> list[str]:
         shown = " ".join(f"{_quoted(box.name)} [label={_quoted(*_label(box))}];" for box in members)
         out.append(f"  {{ rank=same; {shown} }}")
     for arrow in picture.arrows:
-        look = f" [tooltip={_quoted(escaped(', '.join(arrow.artifacts)))}]" if arrow.artifacts else " [style=dashed]"
+        look = f" [tooltip={_quoted(words.listed(arrow.artifacts))}]" if arrow.artifacts else " [style=dashed]"
         out.append(f"  {_quoted(arrow.start)} -> {_quoted(arrow.end)}{look};")
     return [*out, "}"]
 

@@ -23,14 +23,9 @@ _TABLED = ("inputs", "outputs", "run", "call", "checks")
 MEMBERS = 5  # of one artifact; more are counted, and all are in --json
 
 
-def instances_lines(step: str, instances: Sequence[str], style: Style) -> list[str]:
-    out = [f"{escaped(step)} has {words.counted(len(instances), 'instance')}; show one of them:"]
-    return out + [line for name in instances for line in hanging("  ", escaped(name), style.width)]
-
-
 def portrait_lines(portrait: Portrait, style: Style, everything: bool = False) -> list[str]:
     """What it is and how it stands, what is said of it and where, then what it reads, makes and runs."""
-    kind = "group" if portrait.group else "step"
+    kind = "repeated step" if portrait.instances else "group" if portrait.group else "step"
     out = [style.paint(f"{kind} {escaped(portrait.step)}", "bold") + f"  {escaped(str(portrait.place))}"]
     out += _standing(portrait, style)
     out += _said(portrait.said, style, everything)
@@ -39,6 +34,9 @@ def portrait_lines(portrait: Portrait, style: Style, everything: bool = False) -
     out += _commands("command", portrait.commands)
     out += _commands("check", portrait.checks)
     out += [""]
+    if portrait.instances:
+        many = f"{words.counted(len(portrait.instances), 'instance')}  "
+        return out + hanging(many, words.listed(portrait.instances, 20), style.width)
     out += hanging("after   ", _list(portrait.upstream), style.width)
     return out + hanging("before  ", _list(portrait.downstream), style.width)
 
@@ -185,6 +183,7 @@ def portrait_record(portrait: Portrait) -> Record:
         "file": portrait.place.file,
         "line": portrait.place.line,
         "group": portrait.group,
+        "instances": names(portrait.instances),
         "keys": {each.key: _said_record(each) for each in portrait.said},
         "reads": [_shown_record(each, "owners") for each in portrait.reads],
         "produces": [_shown_record(each, "readers") for each in portrait.makes],

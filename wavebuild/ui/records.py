@@ -199,6 +199,10 @@ def _listed_step(graph: Graph, at: int) -> Record:
     step = graph.wavefile.steps[at]
     return {
         "name": step.name,
+        "base": step.base or None,
+        "instance": dict(step.instance) if step.base else None,
+        "expands": step.expands,
+        "group": step.is_group,
         "title": step.title,
         "phase": step.phase,
         "tags": names(step.tags),

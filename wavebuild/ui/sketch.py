@@ -5,9 +5,11 @@ It does not know how it is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from wavebuild.declare.model import Step
 from wavebuild.graph import Graph, reads
 from wavebuild.ui.escapes import escaped
 
@@ -17,6 +19,13 @@ class Box:
     name: str
     title: str | None
     wave: int
+    instances: int = 1  # how many of a repeated step it stands for
+
+    @property
+    def lines(self) -> list[str]:
+        """What is written in the box below its name."""
+        titles = [self.title] if self.title else []
+        return titles + ([f"{self.instances} instances"] if self.instances > 1 else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +54,42 @@ class Sketch:
         return {end: ", ".join(starts) for end, starts in found.items()}
 
 
-def sketch(graph: Graph, upstream: Sequence[int] = (), downstream: Sequence[int] = ()) -> Sketch:
-    """The whole graph, or what lies upstream of some steps, downstream of others, or both."""
+def sketch(
+    graph: Graph, upstream: Sequence[int] = (), downstream: Sequence[int] = (), instances: bool = False
+) -> Sketch:
+    """The whole graph, or what lies upstream of some steps, downstream of others, or both.
+
+    A repeated step is one box, in the wave of its first instance, unless its ``instances`` are wanted.
+    """
     steps = graph.wavefile.steps
     # A group stands for its members: the arrows already go to and from them.
     shown = [at for at in _around(graph, upstream, downstream) if not steps[at].is_group]
-    boxes = tuple(Box(steps[at].name, steps[at].title, graph.wave[at]) for at in shown)
-    kept = set(shown)
-    arrows = tuple(arrow for at in shown for arrow in _arrows(graph, at, kept))
-    return Sketch(boxes, arrows)
+    count = Counter(steps[at].base for at in shown)
+    label = {at: _label(steps[at], not instances and count[steps[at].base] > 1) for at in shown}
+    boxes: dict[str, Box] = {}
+    for at in shown:
+        one = boxes.get(label[at])
+        if one is not None:
+            boxes[label[at]] = replace(one, wave=min(one.wave, graph.wave[at]), instances=one.instances + 1)
+        else:
+            title = steps[graph.number.get(label[at], at)].title
+            boxes[label[at]] = Box(label[at], title, graph.wave[at])
+    return Sketch(tuple(boxes.values()), tuple(_joined(graph, shown, label)))
+
+
+def _label(step: Step, together: bool) -> str:
+    return step.base if together and step.base else step.name
+
+
+def _joined(graph: Graph, shown: Sequence[int], label: Mapping[int, str]) -> Iterator[Arrow]:
+    """The arrows between boxes, those of many instances as one."""
+    carried: dict[tuple[str, str], dict[str, None]] = {}
+    for at in shown:
+        for maker, texts in _arrows(graph, at, label).items():
+            if label[maker] != label[at]:
+                carried.setdefault((label[maker], label[at]), {}).update(dict.fromkeys(texts))
+    for (start, end), artifacts in carried.items():
+        yield Arrow(start, end, tuple(artifacts))
 
 
 def _around(graph: Graph, upstream: Sequence[int], downstream: Sequence[int]) -> list[int]:
@@ -73,11 +109,12 @@ def _reached(start: Iterable[int], following: Callable[[int], Iterable[int]]) ->
     return found
 
 
-def _arrows(graph: Graph, at: int, kept: Collection[int]) -> list[Arrow]:
+def _arrows(graph: Graph, at: int, kept: Container[int]) -> dict[int, list[str]]:
+    """What a step reads of each other one; nothing of those that it only needs."""
     steps = graph.wavefile.steps
     carried: dict[int, list[str]] = {maker: [] for maker in graph.upstream[at] if maker in kept}
     for artifact, makers in zip(reads(steps[at]), graph.makers[at], strict=True):
         for maker in makers:
             if maker in carried and artifact.text not in carried[maker]:
                 carried[maker].append(artifact.text)
-    return [Arrow(steps[maker].name, steps[at].name, tuple(texts)) for maker, texts in carried.items()]
+    return carried

@@ -234,7 +234,7 @@ def _stack(layout: _Layout, items: Sequence[_Item], wanted: Sequence[float]) -> 
 def _lines(box: Box) -> list[tuple[str, str]]:
     """The lines of a box, each with its class."""
     lines = [("name", line) for line in wrapped(escaped(box.name), NAME_WIDTH)]
-    return lines + [("title", line) for line in (wrapped(escaped(box.title), TITLE_WIDTH) if box.title else ())]
+    return lines + [("title", line) for text in box.lines for line in wrapped(escaped(text), TITLE_WIDTH)]
 
 
 def _size(box: Box) -> tuple[float, float]:
