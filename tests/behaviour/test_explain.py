@@ -95,6 +95,16 @@ class TestTheChain:
 
         assert last is not None
         assert (last.outcome, last.reasons) == (None, ())
+        chain.put("src/a.csv", "id,name\n1,zoe\n")
+        assert changes(chain, "a") == (Rows((), (), (Row("1", "changed", (Cell("name", "ann", "zoe"),)),)),)
+
+    def test_what_was_accepted_is_what_an_edit_is_compared_with(self, chain: Workshop):
+        """Not what the step had made."""
+        chain.put("a.out", "mine\n")
+        chain.accept("a.out")
+        chain.put("a.out", "mine\nagain\n")
+
+        assert changes(chain, "a") == (Lines((Line(2, None, "again"),)),)
 
     def test_it_changes_nothing_and_the_plan_agrees(self, chain: Workshop):
         """A question."""

@@ -17,6 +17,7 @@ from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.leftovers import displace
 from wavebuild.engine.project import (
     Project,
+    contents_of,
     facts_of,
     holding,
     invocation_of,
@@ -42,7 +43,8 @@ def touch(request: Request) -> tuple[str, ...]:
     """Takes the present outputs of the named steps as their results; the steps touched."""
     with holding(request) as (project, state):
         selection = select_steps(request, project)
-        facts, _ = facts_of(project, state, request)
+        contents = contents_of(request, project, state)
+        facts, _ = facts_of(project, state, request, keep=contents.keep)
         numbers = [
             n for n in sequence(project, selection.wanted) if n in selection.named and _may_touch(request, project, n)
         ]
@@ -65,13 +67,15 @@ def touch(request: Request) -> tuple[str, ...]:
         for number, trace in traces:
             step = project.wavefile.steps[number]
             state.record(key(step), trace, placed=isinstance(step.action, Manual))
+        contents.write()
         return tuple(project.wavefile.steps[number].name for number in numbers)
 
 
 def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
     """Takes edited members, or all that stands in a step's way, as its result; a line for each."""
     with holding(request) as (project, state):
-        facts, _ = facts_of(project, state, request)
+        contents = contents_of(request, project, state)
+        facts, _ = facts_of(project, state, request, keep=contents.keep)
         said: list[str] = []
         with Asker(facts, invocation_of(request, project)) as asker:
             for subject in subjects:
@@ -80,6 +84,7 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         state.flush()
+        contents.write()
         return tuple(said)
 
 

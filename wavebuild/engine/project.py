@@ -29,6 +29,7 @@ from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
 from wavebuild.store import settled
+from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout, unwritable
 from wavebuild.store.lock import is_held, take
 from wavebuild.store.state import State, open_journal, open_state, read_state
@@ -127,6 +128,13 @@ def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
     """The caller's variables that some step declares as secret, with their values."""
     environ = dict(request.environ)
     return {name: environ.get(name) for step in project.wavefile.steps for name in step.secrets}
+
+
+def contents_of(request: Request, project: Project, state: State) -> Contents:
+    """Takes the contents that are read, for later explanations."""
+    return Contents(
+        layout_of_project(project).contents, secrets_of(request, project), lambda: named_digests(project, state)
+    )
 
 
 def named_digests(project: Project, state: State) -> frozenset[str]:

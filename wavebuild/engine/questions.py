@@ -116,8 +116,7 @@ def explain(request: Request, subject: str) -> Explanation:
     view = _look(replace(request, targets=(subject,), only=False))
     project, selection = view.project, view.selection
     named = [number for number in sequence(project, selection.wanted) if number in selection.named]
-    others = attempts_of_others(layout_of_project(project))
-    facts, _ = facts_of(project, view.state, request, [*open_attempts(view.state), *others])
+    facts, _ = _facts_to_read(request, project, view.state)
     changes = Changes(facts, layout_of_project(project).contents, secrets_of(request, project))
     chain = _Chain(project, view, changes)
     return Explanation(subject, chain.up_from(named), request.clock())
