@@ -117,6 +117,8 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
 
 def unasked(now: Now, trace: Trace | None = None) -> tuple[str, ...]:
     """The members whose values must be asked for; ``trace``: of the outputs those that it names."""
+    if not any(UNASKED in of.values() for of in (now.inputs, now.gate_inputs, now.outputs)):
+        return ()
     outputs = now.outputs if trace is None else {member: now.outputs.get(member) for member in trace.outputs}
     given: tuple[Mapping[str, str | None], ...] = (now.inputs, now.gate_inputs, outputs)
     return tuple(dict.fromkeys(member for of in given for member, digest in of.items() if digest == UNASKED))

@@ -149,6 +149,13 @@ class Asker:
         asking = self._facts.asking(reading, why)
         if reading.how == "run":
             self._facts.digests.about_to_ask(reading)
+        try:
+            answer = self._said(step, asking)
+        except OSError as error:
+            answer = Said("", "start", f"{reading.member} cannot be asked: {error.strerror}")
+        return self._facts.hear(asking, answer)
+
+    def _said(self, step: Step, asking: Asking) -> Said:
         if self._folder is None or self._pool is None:
             from wavebuild.run.pool import Pool  # most questions ask nothing
 
@@ -158,8 +165,7 @@ class Asker:
         self._pool.submit(asking_job(self._invocation, 0, step.name, asking, log, output))
         while not (ends := self._pool.wait(None)):
             pass
-        secrets = secrets_of(self._facts.graph.wavefile, self._invocation)
-        return self._facts.hear(asking, said(asking, ends[0], output, secrets))
+        return said(asking, ends[0], output, secrets_of(self._facts.graph.wavefile, self._invocation))
 
     def know_inputs(self, number: int) -> None:
         """Asks for what a record of the step's inputs holds. Raises WavebuildError for what gives no answer."""
