@@ -584,3 +584,46 @@ def test_a_secret_that_would_be_recorded_is_refused(shop: Workshop, text: str, c
     shop.wavefile(text + "\n")
 
     assert only(refused(shop)).code == code
+
+
+# --- a root inside a root
+
+
+def test_started_below_the_file_that_includes_it_builds_and_says_so(monorepo: Workshop) -> None:
+    """One build owns each file: the upper root is built, whatever folder the call comes from."""
+    below = str(monorepo.root / "api")
+
+    built = monorepo.build(directory=below)
+
+    assert sorted(built.steps) == ["api.build", "api.pack", "build", "join", "pack"]
+    assert "api/Wavefile is included in" in built.notices
+    assert monorepo.plan(directory=below)["join"] == "FRESH"
+    assert not (monorepo.root / "api/.wavebuild").exists()
+    assert monorepo.build(directory=below).ran == []
+
+
+def test_a_wavefile_further_up_that_does_not_include_it_is_left_alone(shop: Workshop) -> None:
+    """Each root is built by itself; when the upper one begins to include it, that is seen at once."""
+    shop.wavefile("steps: {top: {run: note top}}\n")
+    shop.put("low/Wavefile", "steps: {low: {run: note low}}\n")
+    below = str(shop.root / "low")
+
+    assert shop.settle(directory=below).ran == ["low"]
+    assert shop.build(directory=below).ran == []
+    shop.wavefile("include: [low/Wavefile]\nsteps: {top: {run: note top}}\n")
+    built = shop.build(directory=below)
+
+    assert sorted(built.steps) == ["low", "top"]
+
+
+def test_it_may_be_included_over_a_file_between_them(shop: Workshop) -> None:
+    """Also where the file between has another name."""
+    shop.wavefile("include: [mid/parts.wave]\nsteps: {top: {run: note top}}\n")
+    shop.put("mid/parts.wave", "steps: {mid: {run: note mid}}\n")
+    shop.put("mid/low/Wavefile", "steps: {low: {run: note low}}\n")
+    below = str(shop.root / "mid/low")
+
+    assert sorted(shop.settle(directory=below).steps) == ["low"]
+    shop.put("mid/parts.wave", "include: [low/Wavefile]\nsteps: {mid: {run: note mid}}\n")
+
+    assert sorted(shop.build(directory=below).steps) == ["low", "mid", "top"]

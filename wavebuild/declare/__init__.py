@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 from wavebuild.declare.find import find
 
 if TYPE_CHECKING:
+    from wavebuild.declare.above import governing
     from wavebuild.declare.data import read_data
     from wavebuild.declare.templates import render, render_value
     from wavebuild.declare.values import Paths
     from wavebuild.declare.wavefile import load
 
-__all__ = ["Paths", "find", "load", "read_data", "render", "render_value"]
+__all__ = ["Paths", "find", "governing", "load", "read_data", "render", "render_value"]
 
 # A build with nothing to do asks for `find` alone: YAML and all that reads it come when they are called for.
 # No module may have the name of what it gives: whoever imports it would put it in the function's place.
 _HOMES = {
     "Paths": "values",
+    "governing": "above",
     "load": "wavefile",
     "read_data": "data",
     "render": "templates",

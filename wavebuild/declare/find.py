@@ -6,6 +6,7 @@ It does not know what is written in it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wavebuild import disk
@@ -55,6 +56,20 @@ def nearest(start: str, trusted: frozenset[int]) -> str:
         if above.device != folder.device:
             raise _missing(start, f"the search stopped below {above.path}, which is another file system")
         folder = above
+
+
+def folders_above(start: str) -> Iterator[str]:
+    """The folders above one, as far as its owner's folders and its file system reach."""
+    try:
+        folder = _folder(start)
+        trusted = frozenset((0, os.geteuid(), folder.owner))
+        while (above := _folder(os.path.dirname(folder.path))).path != folder.path:
+            if above.owner not in trusted or above.device != folder.device:
+                return
+            yield above.path
+            folder = above
+    except OSError:
+        return
 
 
 def _folder(path: str) -> _Folder:

@@ -6,6 +6,7 @@ It does not know how steps are judged or ordered: it puts those who do together.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,6 +34,7 @@ from wavebuild.engine.project import (
     scope_of,
     secrets_of,
     select_steps,
+    wavefile_of,
 )
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
@@ -65,7 +67,8 @@ from wavebuild.store.state import State
 def build(request: Request, tell: Callable[[Event], None], began: float) -> BuildResult:
     """One build under the project's lock. ``began``: monotonic seconds."""
     started = time.time()
-    layout = layout_of(declare.find(request.directory, request.file))
+    path = wavefile_of(request)
+    layout = layout_of(path)
     refuse_inside_itself(layout, dict(request.environ))
     asked = question_asked(request, layout)
     project = load(request)
@@ -91,7 +94,7 @@ def _build(
     clock: float,
 ) -> BuildResult:
     run = run_identity(started)
-    notices: list[str] = []
+    notices = _said_of_the_root(request, layout)
     state = open_repaired(layout, project, notices, scope_of(request))
     try:
         graph = project.graph
@@ -258,6 +261,15 @@ class Growing:
         )
         count = sum(map(len, layers))
         self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers)))
+
+
+def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
+    """That another Wavefile is built than the one that is nearest."""
+    nearest = declare.find(request.directory, request.file)
+    upper = os.path.join(layout.root, layout.file)
+    return (
+        [] if nearest == upper else [f"{os.path.relpath(nearest, layout.root)} is included in {upper}: this is built"]
+    )
 
 
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:

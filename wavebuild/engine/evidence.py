@@ -127,6 +127,8 @@ def _is_old(path: str, status: os.stat_result, probed: Collection[str], now: int
 def _links_on_the_way(root: str, paths: Iterable[str]) -> bool:
     real = disk.real(root)
     for folder in {os.path.dirname(path) for path in paths}:
+        if root.startswith(folder.rstrip(os.sep) + os.sep):
+            continue  # were one of these a link that leads elsewhere tomorrow, so would the root itself
         inside = folder == root or folder.startswith(root + os.sep)
         if disk.real(folder) != (real + folder[len(root) :] if inside else folder):
             return True

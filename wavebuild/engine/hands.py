@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from wavebuild import declare, disk
+from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step
 from wavebuild.engine import questions
 from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
@@ -27,6 +27,7 @@ from wavebuild.engine.project import (
     select_steps,
     sequence,
     state_to_read,
+    wavefile_of,
 )
 from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
@@ -126,7 +127,7 @@ def clean_orphans(request: Request, dry: bool) -> Cleaned:
 
 def clean_state(request: Request, dry: bool) -> Cleaned:
     """Drops traces, results and all else that is remembered under this Wavefile; no output is touched."""
-    layout = layout_of(declare.find(request.directory, request.file))
+    layout = layout_of(wavefile_of(request))
     refuse_inside_itself(layout, dict(request.environ))
     there = tuple(path for path in layout.remembered() if os.path.lexists(path))
     shown = tuple(os.path.relpath(path, layout.root) for path in there)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from wavebuild import disk
+from wavebuild.declare import governing
 from wavebuild.declare import load as load_wavefile
 from wavebuild.declare.contents import Contents, Known
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
@@ -100,7 +101,8 @@ def _load(request: Request, path: str, known: Known) -> Wavefile:
     wavefile = load_wavefile(path, request.overrides, dict(request.environ), request.profile, Contents(known))
     freezes = Layout(wavefile.root, wavefile.file).frozen
     names = frozen_names(freezes)
-    return replace(with_frozen(wavefile, names), files=(*wavefile.files, freezes)) if names else wavefile
+    files = wavefile.files if request.file is not None else (*wavefile.files, *governing(path).looked_at)
+    return replace(with_frozen(wavefile, names), files=(*files, freezes) if names else files)
 
 
 def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders | None) -> Project:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 
-from wavebuild.declare.find import find
 from wavebuild.engine.idle import layout_of
-from wavebuild.engine.project import layout_of_project, load
+from wavebuild.engine.project import layout_of_project, load, wavefile_of
 from wavebuild.engine.values import History, PastResult, Request, RunOnRecord
 from wavebuild.errors import WavebuildError, did_you_mean, mistake
 from wavebuild.run.events import Outcome
@@ -41,7 +40,7 @@ def _layout(request: Request) -> Layout:
     try:
         return layout_of_project(load(request))
     except WavebuildError:
-        return layout_of(find(request.directory, request.file))
+        return layout_of(wavefile_of(request))
 
 
 def _runs(state: State | None, most: int, held: bool) -> tuple[RunOnRecord, ...]:

@@ -40,7 +40,13 @@ def load(request: Request, present: bool = False) -> Project:
 
     ``present``: lists that steps make are read as they stand; else they wait for the build.
     """
-    return loaded(request, declare.find(request.directory, request.file), present)
+    return loaded(request, wavefile_of(request), present)
+
+
+def wavefile_of(request: Request) -> str:
+    """The Wavefile that is meant: the one named, else the nearest, or the one further up that includes it."""
+    found = declare.find(request.directory, request.file)
+    return found if request.file is not None else declare.governing(found).path
 
 
 def layout_of_project(project: Project) -> Layout:

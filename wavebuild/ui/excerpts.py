@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from wavebuild import disk
+from wavebuild.declare import governing
 from wavebuild.declare.find import find
 from wavebuild.declare.source import Problems
 from wavebuild.errors import Place, Problem, WavebuildError, with_excerpts
@@ -59,4 +60,5 @@ def root_of(caller: Caller) -> str:
             folders.append(value)
         elif flag in ("-f", "--file", "--pipeline"):
             file = value
-    return os.path.dirname(find(os.path.normpath(os.path.join(*folders)), file))
+    found = find(os.path.normpath(os.path.join(*folders)), file)
+    return os.path.dirname(found if file is not None else governing(found).path)

@@ -1,0 +1,55 @@
+"""The Wavefile further up that includes the one that was found: that one is built, as one build owns each file.
+
+It does not know what is written in any of them, but for `include`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wavebuild import disk
+from wavebuild.declare import chapters, syntax
+from wavebuild.declare.find import folders_above
+from wavebuild.declare.paths import WAVEFILE_NAMES
+from wavebuild.errors import WavebuildError
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """``path``: the Wavefile to build; ``looked_at``: every file on which that depends, there or not."""
+
+    path: str
+    looked_at: tuple[str, ...] = ()
+
+
+def governing(path: str) -> Governing:
+    """The outermost Wavefile that includes this one, directly or not; else this one itself."""
+    looked_at: list[str] = []
+    for candidate in _above(path):
+        looked_at.append(candidate)
+        if disk.look(candidate) is None or not _may_include(candidate):
+            continue
+        try:
+            book = chapters.read(candidate)
+        except WavebuildError:
+            continue  # what cannot be read includes nothing
+        looked_at += book.files
+        if disk.real(path) in book.seen:
+            path = candidate
+    return Governing(path, tuple(dict.fromkeys(looked_at)))
+
+
+def _above(path: str) -> Iterator[str]:
+    for folder in folders_above(os.path.dirname(path)):
+        for name in WAVEFILE_NAMES:
+            yield os.path.join(folder, name)
+
+
+def _may_include(path: str) -> bool:
+    """Whether the word stands in it at all: to parse a large file for nothing takes time."""
+    try:
+        return b"include" in disk.read_regular(path, syntax.MAX_BYTES)
+    except (OSError, WavebuildError):
+        return False
