@@ -166,10 +166,10 @@ SETTINGS_KEYS = Section(
         EXECUTOR,
         TIMEZONE,
         ORPHANS,
+        LOCK,
     ),
     later=(
         "cache",
-        "lock",
         "outside",
         "state",
         "clean_env",

@@ -6,6 +6,7 @@ It does not know what is done with them.
 
 from __future__ import annotations
 
+import glob
 import os.path
 from dataclasses import dataclass
 
@@ -41,14 +42,14 @@ def read_settings(file: Fields, profile: Fields | None, env: CallerEnv, reading:
     """The settings as they hold for this call. What is wrong with them is recorded."""
     given = _layer(profile, reading, _layer(file, reading, None))
     given = _from_caller(env, reading, given)
-    usual = Settings()
+    usual, lock = Settings(), _lock(given)
     settings = Settings(
         jobs=given.get(schema.JOBS),
         schedule=given.get(schema.SCHEDULE) or usual.schedule,
         keep_going=given.get(schema.KEEP_GOING) or usual.keep_going,
-        ignore=_ignored(given),
+        ignore=(*_ignored(given), *((glob.escape(lock),) if lock is not None else ())),
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
-        lock=_lock(given),
+        lock=lock,
         orphans=given.get(schema.ORPHANS) or usual.orphans,
         outside=_outside(given),
         timezone=given.get(schema.TIMEZONE),
@@ -110,11 +111,16 @@ def _lock(given: Fields) -> str | None:
     text = given.get(schema.LOCK)
     if text is None:
         return None
+    spot, home = _spot(given, schema.LOCK), given.reading.home
     try:
-        return paths.file_inside(text, given.reading.home)
+        path = paths.file_inside(text, home)
     except paths.PathProblem as problem:
-        given.reading.refuse("bad-path", _spot(given, schema.LOCK), problem.message, problem.remedy)
+        given.reading.refuse("bad-path", spot, problem.message, problem.remedy)
         return None
+    if text.endswith("/") or path.split("/")[0] in (".git", ".wavebuild") or path in home.wavefiles:
+        given.reading.refuse("bad-path", spot, f"the lock file cannot be {word(text)}", "write lock: wavebuild.lock")
+        return None
+    return path
 
 
 def _outside(given: Fields) -> tuple[str, ...]:

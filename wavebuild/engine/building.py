@@ -18,6 +18,7 @@ from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown, made_content, settled_lists
+from wavebuild.engine.locking import locked_of, write_locked
 from wavebuild.engine.project import (
     Project,
     durations_of,
@@ -110,7 +111,7 @@ def _build(
         layers = waves(graph, selection.wanted)
         count = sum(map(len, layers))
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
-        for notice in notices:
+        for notice in (*notices, *locked_of(project.wavefile).warnings):
             tell(Noticed(run, time.time(), notice))
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
@@ -150,6 +151,8 @@ def _build(
         project, orphans = growing.project, growing.orphans
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
+        if code == 0:
+            _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, state, run, orphans, tell)
         elif code == 0 and not orphans:
@@ -164,6 +167,22 @@ def _build(
         return BuildResult(run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps))
     finally:
         state.close()
+
+
+def _write_lock(
+    request: Request, project: Project, rebuilder: Rebuilder, ran: bool, tell: Callable[[Event], None]
+) -> None:
+    """The lock file after a good build that ran or recorded something, or where it is not there yet."""
+    wavefile, run = project.wavefile, rebuilder.run
+    if wavefile.settings.lock is None or request.unchanged:
+        return
+    recorded = any(trace.run == run for trace in rebuilder.in_force.values())
+    if not (ran or recorded or not os.path.lexists(os.path.join(wavefile.root, wavefile.settings.lock))):
+        return
+    try:
+        write_locked(wavefile, scope_of(request), rebuilder.in_force)
+    except (OSError, WavebuildError) as error:
+        tell(Noticed(run, time.time(), f"{wavefile.settings.lock} cannot be written: {error}"))
 
 
 def _without_orphans(

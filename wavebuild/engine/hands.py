@@ -92,6 +92,7 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
 def forget(request: Request) -> tuple[str, ...]:
     """Drops what is remembered of the named steps, and touches no file: they run next. The steps forgotten."""
     with holding(request) as (project, state):
+        facts_of(project, state, request)  # what a lock file says is to be forgotten, too
         named = select_steps(replace(request, only=True), project).named
         steps = [project.wavefile.steps[number] for number in sequence(project, named) if acts(project, number)]
         for step in steps:

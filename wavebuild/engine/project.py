@@ -16,6 +16,7 @@ from wavebuild.declare.model import Range
 from wavebuild.engine.idle import refuse_inside_itself, run_identity
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
+from wavebuild.engine.locking import assume_locked
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
 from wavebuild.judge.asking import Answers
@@ -32,7 +33,7 @@ from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout, unwritable
 from wavebuild.store.lock import is_held, take
-from wavebuild.store.state import State, open_journal, open_state, read_state
+from wavebuild.store.state import State, nothing_remembered, open_journal, open_state, read_state
 
 
 def load(request: Request, present: bool = False) -> Project:
@@ -127,6 +128,8 @@ def facts_of(
     facts = Facts(
         project.graph, digests, folders, environ, frozenset(orphans), made, elsewhere, project.assumed, answers
     )
+    if state is not None:
+        assume_locked(wavefile, state, facts, scope_of(request))
     return facts, orphans
 
 
@@ -221,7 +224,10 @@ def prepare(layout: Layout) -> None:
 def state_to_read(project: Project) -> State | None:
     """The state for a question: nothing is locked or written; None if there is none yet."""
     layout = layout_of_project(project)
-    return read_state(layout.state, is_held(layout.lock))
+    state = read_state(layout.state, is_held(layout.lock))
+    if state is None and project.wavefile.settings.lock is not None:
+        return nothing_remembered(layout.state)
+    return state
 
 
 def attempts_of_others(layout: Layout) -> list[Attempt]:

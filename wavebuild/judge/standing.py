@@ -6,7 +6,7 @@ It knows no clock and no database; the disk it asks only through ``Facts``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wavebuild.declare.model import Kind, Manual, Step
@@ -15,6 +15,7 @@ from wavebuild.judge.ages import held_until
 from wavebuild.judge.digest import UNASKED
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Fresh, Now, Stale, Undecided, Verdict, judge, unasked
+from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import NeverRan, OutputEdited, OutputMissing, Reason, Unclaimed
 from wavebuild.judge.trace import Made, Trace
@@ -30,6 +31,7 @@ class Keeps:
     adopt: Now | None = None
     by_hand: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    of: Trace | None = field(default=None, compare=False)  # the trace that says it is fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def stand(
     if step.frozen:
         return _frozen(facts, step)
     now = facts.now(number, read, traces, clock, forced)
+    traces = [opened(trace, now) for trace in traces]
     if isinstance(step.action, Manual):
         return _manual(facts, step, now, traces)
     verdict = judge(now, traces)
@@ -120,8 +123,12 @@ def stand(
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
     until = None if forced else _held_until(facts, step, traces, clock)
     match verdict:
-        case Fresh():
-            return Keeps() if until is None else Held(until)
+        case Fresh(trace):
+            if until is not None:
+                return Held(until)
+            if trace is not None and trace.run == LOCKED:
+                return Keeps(replace(now, outputs=trace.outputs), trace.by_hand, of=trace)
+            return Keeps(of=trace)
         case Stale(reasons, gate_only):
             if gate_only is not None and not forced:
                 return Rechecks(now, reasons, gate_only)
@@ -215,7 +222,7 @@ def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Stan
         if last.inputs != now.inputs and last.action == now.action:
             return Waits(renew=True)
         if last.gate == now.gate and last.gate_inputs == now.gate_inputs:
-            return Keeps()
+            return Keeps(replace(now, outputs=stands) if last.run == LOCKED else None, of=last)
     placed = replace(now, outputs=stands)
     return Rechecks(placed, _reasons(judge(now, traces)), None) if step.checks else Keeps(adopt=placed)
 

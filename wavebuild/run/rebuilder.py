@@ -24,6 +24,7 @@ from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import ABSENT, Reading, memo_name
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
+from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import Stamp, stamp
@@ -109,7 +110,9 @@ class Rebuilder:
         self._records = records
         self._invocation = invocation
         self._tell = tell
+        self.run = invocation.run
         self._lives: dict[int, _Life] = {}
+        self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, as far as they were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
@@ -142,9 +145,11 @@ class Rebuilder:
         if wanted := to_be_asked(step, read, standing):
             return self._ask(number, step, *wanted)
         match standing:
-            case Keeps(adopt, by_hand, reasons):
+            case Keeps(adopt, by_hand, reasons, of):
                 if adopt is not None:
-                    self._take(step, self._adopted(step, adopt, clock, by_hand))
+                    self._take(step, self._adopted(step, adopt, clock, by_hand, of))
+                elif of is not None:
+                    self.in_force[key(step)] = of
                 return self._settled(step, Outcome.KEPT, reasons=reasons)
             case Frozen():
                 return self._settled(step, Outcome.KEPT)
@@ -244,10 +249,11 @@ class Rebuilder:
         """Records what a person placed or edited as the result."""
         self._learn()
         self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
+        self.in_force[key(step)] = trace
 
-    def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...]) -> Trace:
+    def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...], of: Trace | None = None) -> Trace:
         outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
-        kept = self._records.traces(key(step))
+        kept = [of] if of is not None else self._records.traces(key(step))
         discovered = {member: now.discovered.get(member, ABSENT) for member in (kept[0].discovered if kept else ())}
         return Trace(
             step.name, self._invocation.run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs),
@@ -494,8 +500,10 @@ class Rebuilder:
         if due.gate_of is not None:
             self._learn()
             gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
-            again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate)
+            here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
+            again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
             self._records.record(key(step), again)
+            self.in_force[key(step)] = again
             return self._settled(step, Outcome.KEPT, life)
         outputs = self._made(step, life)
         moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
@@ -520,6 +528,7 @@ class Rebuilder:
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result)
+        self.in_force[key(step)] = trace
         if attempt.holds_files:
             transaction.conclude(self._root, attempt)
             self._records.close_attempt(attempt.id)
@@ -618,7 +627,9 @@ class Rebuilder:
                 life.notes.append(f"its former outputs could not be put back yet: {_said(error)}")
                 self._lives.pop(life.due.number, None)
                 return self._end_of_failure(step, life, ended, outcome)
-        void = [] if interrupted else [t for t in self._records.traces(key(step)) if same_run(life.due.now, t)]
+        now = life.due.now
+        kept = [opened(trace, now) for trace in self._records.traces(key(step))]
+        void = [] if interrupted else [trace for trace in kept if same_run(now, trace)]
         if life.due.gate_of is not None or life.due.adopt:
             void = []
         self._learn()

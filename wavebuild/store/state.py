@@ -18,6 +18,7 @@ import msgspec
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge.asking import Answer
+from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, Made, Trace
@@ -71,6 +72,8 @@ class State:
         for key, number, data in handle.execute("select key, number, data from traces order by key, number desc"):
             self._traces.setdefault(restored(key), []).append((number, data))
         self._decoded: dict[str, list[Trace]] = {}
+        self._assumed: dict[str, Trace] = {}
+        self._assumed_made: dict[str, Made] = {}
         self._made: dict[str, Made] | None = None
         self._digests: dict[str, tuple[Stamp, str]] | None = None
         self._last: dict[str, Result] | None = None
@@ -81,6 +84,17 @@ class State:
 
     def traces(self, key: str) -> list[Trace]:
         """The kept traces, newest first; damaged ones are as if they had never been."""
+        found = self._here(key)
+        assumed = self._assumed.get(key)
+        return [*found, assumed] if assumed is not None else found
+
+    def assume(self, traces: Mapping[str, Trace], made: Mapping[str, Made]) -> None:
+        """What is known from elsewhere, for as long as this state is open: an older trace of a step, and members."""
+        self._assumed, self._assumed_made = dict(traces), dict(made)
+        self._made = None
+
+    def _here(self, key: str) -> list[Trace]:
+        """The traces of runs made here."""
         found = self._decoded.get(key)
         if found is None:
             found = [trace for _, data in self._traces.get(key, ()) if (trace := _decoded(data))]
@@ -91,7 +105,7 @@ class State:
         """Every member on record as made by a step."""
         if self._made is None:
             rows = self._handle.execute("select path, digest, key, scope, by_hand, raw from made")
-            self._made = {
+            self._made = self._assumed_made | {
                 restored(path): Made(digest, restored(key), scope, bool(by_hand), raw)
                 for path, digest, key, scope, by_hand, raw in rows
             }
@@ -239,6 +253,7 @@ class State:
                 self._write_attempt(attempt, done=True)
             else:
                 self._handle.execute("delete from attempts where id = ?", (attempt.id,))
+        self._assumed.pop(key, None)
         if self._made is not None:
             self._made.update(self._made_by(key, trace))
             for path in gone:
@@ -248,6 +263,9 @@ class State:
         """The end of a run that did not succeed; ``void`` traces keep their bytes known but are never fresh again."""
         with self._writing(f"as step {result.step} ended"):
             self._rewrite(key, {id(trace): msgspec.structs.replace(trace, void=True) for trace in void})
+            for trace in void:
+                if trace.run == LOCKED:  # from now on we know better than elsewhere
+                    self._append_trace(key, msgspec.structs.replace(trace, void=True, run=result.run))
             self._write_result(result)
             self._write_pending()
             self._handle.execute("delete from attempts where id = ?", (attempt,))
@@ -267,8 +285,10 @@ class State:
     def replace_last(self, key: str, trace: Trace) -> None:
         """Puts a trace in the place of the newest one."""
         with self._writing():
-            last = self.traces(key)[0]
-            self._rewrite(key, {id(last): trace})
+            if here := self._here(key):
+                self._rewrite(key, {id(here[0]): trace})
+            else:
+                self._append_trace(key, trace)
             self._handle.executemany("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
         self._made = None
 
@@ -283,7 +303,11 @@ class State:
                 self._traces.pop(key, None)
                 self._decoded.pop(key, None)
             else:
-                self._rewrite(key, {id(trace): _forgotten(trace) for trace in self.traces(key)})
+                here, assumed = self._here(key), self._assumed.get(key)
+                self._rewrite(key, {id(trace): _forgotten(trace) for trace in here})
+                if assumed is not None and not here:
+                    self._append_trace(key, _forgotten(assumed))
+            self._assumed.pop(key, None)
 
     def close_attempt(self, attempt: str) -> None:
         with self._writing():
@@ -337,7 +361,7 @@ class State:
         self._handle.execute("insert into traces values (?, ?, ?)", (storable(key), number, data))
         if len(rows) >= KEPT:
             self._handle.execute("delete from traces where key = ? and number <= ?", (storable(key), number - KEPT))
-        decoded = self.traces(key)
+        decoded = self._here(key)
         rows.insert(0, (number, data))
         decoded.insert(0, trace)
         del rows[KEPT:], decoded[KEPT:]
@@ -345,7 +369,7 @@ class State:
     def _rewrite(self, key: str, changed: Mapping[int, Trace]) -> None:
         if not changed:
             return
-        rows, decoded = self._traces.get(key, []), self.traces(key)
+        rows, decoded = self._traces.get(key, []), self._here(key)
         sound = [row for row in rows if _decoded(row[1])]
         for position, ((number, _), trace) in enumerate(zip(sound, list(decoded), strict=True)):
             if id(trace) in changed:
@@ -429,6 +453,13 @@ def open_state(path: str, notice: list[str], scope: str = "") -> State:
     bad = _set_aside(path)
     notice.append(f"the state was damaged: it is kept as {os.path.basename(bad)}, and an empty one begun")
     return _read_through(State(_open(path), path, scope))
+
+
+def nothing_remembered(path: str) -> State:
+    """The state of a project that was never built, for questions: nothing is written."""
+    handle = sqlite3.connect(":memory:", isolation_level=None)
+    handle.executescript(SCHEMA)
+    return State(handle, path)
 
 
 def read_state(path: str, held: bool) -> State | None:
