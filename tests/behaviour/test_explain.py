@@ -294,9 +294,9 @@ def kept_file(shop: Workshop) -> Path:
 
 
 def state_bytes(shop: Workshop) -> bytes:
-    """All that is kept of one build for the next, but for the evidence of a fresh tree."""
-    files = [path for path in shop.root.glob(".wavebuild/state/*") if path.suffix != ".settled"]
-    assert {".db", ".contents"} <= {path.suffix for path in files}
+    """All that is kept of one build for the next."""
+    files = list(shop.root.glob(".wavebuild/state/*"))
+    assert {".db", ".contents", ".settled"} <= {path.suffix for path in files}
     return b"".join(path.read_bytes() for path in files)
 
 

@@ -46,6 +46,12 @@ def test_another_question_is_not_known(ground: Ground):
     assert ground.known("[other]") is None
 
 
+def test_the_value_of_a_variable_is_not_written_down(ground: Ground):
+    """It may be a secret: a digest of it will do."""
+    assert ground.known() is not None
+    assert b"/home/ada" not in Path(ground.path).read_bytes()
+
+
 @pytest.mark.parametrize("environ", [{"HOME": "/root"}, {"UNSET": ""}])
 def test_a_variable_that_was_read_and_is_other_now(ground: Ground, environ: dict[str, str]):
     """Set to something else, or set at all; variables that nobody read do not count."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from wavebuild import disk
 
-FORMAT = 1
+FORMAT = 2
 Row = tuple[int, int, int, int, int]
 NOTHING: Row = (0, 0, 0, 0, 0)
 
@@ -41,7 +41,7 @@ def save(path: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None
             "order": sys.byteorder,
             "question": settled.question,
             "fresh": settled.fresh,
-            "env": dict(settled.env),
+            "env": {name: _digest(value) for name, value in settled.env.items()},
             "rows": len(rows),
         }
     ).encode()
@@ -64,11 +64,16 @@ def still_settled(path: str, question: str, environ: Mapping[str, str]) -> int |
         return None
     if head["format"] != FORMAT or head["order"] != sys.byteorder or head["question"] != question:
         return None
-    if any(environ.get(name) != value for name, value in head["env"].items()):
+    if any(_digest(environ.get(name)) != digest for name, digest in head["env"].items()):
         return None
     columns = array("q", rest[head_size + names_size :])
     names = os.fsdecode(rest[head_size : head_size + names_size]).split("\0") if head["rows"] else []
     return int(head["fresh"]) if _all_stand(names, columns) else None
+
+
+def _digest(value: str | None) -> str | None:
+    """What is kept of a variable: its value is the caller's own, and may be a secret."""
+    return None if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _all_stand(names: list[str], columns: array[int]) -> bool:
