@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.folders import written
 from tests.support.workshop import Workshop
 from wavebuild import engine
+from wavebuild.engine import Request
 from wavebuild.errors import WavebuildError
 
 OURS = {"Wavefile", ".wavebuild", ".ninja_log", ".ninja_deps"}
@@ -359,3 +362,94 @@ def test_a_path_that_yaml_cannot_hold_is_left_out_with_its_step(shop: Workshop) 
 
     assert [line.split(": ")[0] for line in told] == ["build.ninja:3:1", "build.ninja:4:1"]
     assert (shop.build().ran, shop.build().ran) == (["r"], ["r"])
+
+
+PATHS = (
+    *(
+        "a",
+        "b.o",
+        "c d",
+        "sub/e",
+        "sub",
+        "../up",
+        "/abs/x",
+        "all",
+        "x.json#k",
+        "step:q",
+        "env:P",
+        "[g]*.c",
+        "{{t}}",
+        "é",
+    ),
+    *(
+        "CMakeFiles/u.util",
+        "CMakeFiles/u",
+        "it's",
+        "a:b",
+        "$d",
+        "Wavefile",
+        ".git/x",
+        "build.ninja",
+        "cpus",
+        "- x",
+        "~",
+    ),
+    *("null", "0123", "a//b/../c", "./dot", "x" * 120, "w/" * 30 + "z", "tab\tx", " lead", "mail://x", "folder", "."),
+)
+some = st.lists(st.sampled_from(PATHS), max_size=3)
+variables = st.lists(
+    st.sampled_from(
+        (
+            *(
+                "p = p",
+                "p = cpus",
+                "p = console",
+                "d = {{ x }}",
+                "d = \x01",
+                "df = $out.d",
+                "df = /tmp/q.d",
+                "df = z/x.d",
+            ),
+            *("generator = 1", "dyndep = a", "restat = 1", "deps = msvc"),
+        )
+    ),
+    max_size=3,
+)
+HEAD = (
+    "pool p\n  depth = 2\npool cpus\n  depth = 1\n"
+    "rule r\n  command = echo $in {{ x }} > $out\n  description = $d\n  pool = $p\n"
+    "rule s\n  command = :\n  rspfile = $out.rsp\n  rspfile_content = $in_newline $in\n"
+    "rule d\n  command = touch $out\n  depfile = $df\n  deps = gcc\n"
+)
+
+
+def escaped(paths: list[str]) -> str:
+    return " ".join(path.replace("$", "$$").replace(" ", "$ ").replace(":", "$:") for path in paths)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> str:
+    """Edges between odd paths, each made once; phony names, pools, depfiles."""
+    text = HEAD
+    for made in draw(st.lists(st.sampled_from(PATHS), min_size=1, max_size=6, unique=True)):
+        rule = draw(st.sampled_from(["r", "s", "d", "phony", "phony"]))
+        inputs, implicit, order = (escaped(draw(some)) for _ in range(3))
+        text += f"build {escaped([made])}: {rule} {inputs} | {implicit} || {order}\n"
+        text += "".join(f"  {line}\n" for line in draw(variables))
+    return text
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=manifests())
+def test_whatever_ninja_takes_is_imported_or_refused_for_a_circle(tmp_path: Path, text: str) -> None:
+    """No name, no pool and no depfile makes a Wavefile that does not load; the import has loaded it when it answers."""
+    (tmp_path / "folder").mkdir(exist_ok=True)
+    (tmp_path / "build.ninja").write_text(text)
+
+    refused: set[str] = set()
+    try:
+        done = engine.convert(Request(str(tmp_path)), "build.ninja", "-")
+        assert done.steps
+    except WavebuildError as error:
+        refused = {problem.code for problem in error.problems}
+    assert refused <= {"not-importable", "cycle", "no-steps"}

@@ -117,8 +117,8 @@ class Edges:
             return "its command is no UTF-8", ""
         for path in made:
             try:
-                found = paths.normal(spelled(path, False, self._ground.root), paths.NO_HOME)
-                paths.refuse_as_output(found, paths.NO_HOME)
+                home = paths.Home(self._ground.root)
+                paths.refuse_as_output(paths.normal(spelled(path, False, self._ground.root), home), home)
             except paths.PathProblem as problem:
                 return problem.message, self._wider(path) if paths.outside(path) else problem.remedy
         return None

@@ -40,6 +40,7 @@ class _Document:
         self._edges = edges
         self._ground = ground
         self._losses = losses
+        self._depfiles: dict[str, Work] = {}
 
     def written(self) -> dict[str, Writable]:
         steps: dict[str, Writable] = {}
@@ -109,7 +110,7 @@ class _Document:
         if reads.needs:
             step["needs"] = list(reads.needs)
         step["run"] = self._run(work)
-        if depfile := self._depfile(work):
+        if depfile := self._depfile(work, reads):
             step["depfile"] = depfile
         pool = work.edge.value("pool")
         if pool and self._manifest.pools[pool].depth:
@@ -124,7 +125,7 @@ class _Document:
         for path, may_be_missing in reads.files.items():
             if path in work.outputs:
                 continue
-            is_folder = self._edges.maker(path) is None and self._ground.is_folder(path)
+            is_folder = self._ground.is_folder(path)
             try:
                 if is_folder and self._edges.makes_in(path):
                     raise paths.PathProblem(f"{word(path)} is a folder that steps build in")
@@ -179,7 +180,7 @@ class _Document:
         if folder and folder not in folders_of(work.outputs):
             yield f"mkdir -p {shlex.quote(posixpath.dirname(path))}"
 
-    def _depfile(self, work: Work) -> str | None:
+    def _depfile(self, work: Work, reads: Reads) -> str | None:
         path = work.edge.value("depfile", for_shell=False)
         if not path:
             return None
@@ -188,6 +189,9 @@ class _Document:
             text = spelled(placed, False, self._ground.root)
             if paths.outside(placed) or text.removeprefix("./") != placed:
                 raise paths.PathProblem(f"{word(path)} lies outside the root, or holds a wildcard")
+            owner = self._edges.maker(placed) or self._depfiles.setdefault(placed, work)
+            if placed in reads.files or owner is not work:
+                raise paths.PathProblem(f"{word(path)} is a file of another step, too")
         except paths.PathProblem as problem:
             work.always = True
             message = f"the depfile is not carried over, so the step always runs: {problem.message}"
