@@ -143,6 +143,17 @@ class TestWordsOfACommand:
         assert sorted(named(tmp_path, script)) == sorted(paths)
 
 
+def test_no_script_takes_long(tmp_path: Path) -> None:
+    """Whatever is written, looking at it is a matter of moments."""
+    import time
+
+    began = time.monotonic()
+    for script in ("cat <<a\n" * 10_000, "(a.b;" * 20_000, "./" * 20_000 + "x", "echo " + ">x " * 20_000):
+        named(tmp_path, script)
+
+    assert time.monotonic() - began < 5
+
+
 class TestNames:
     def test_a_step_called_like_a_command_is_told(self, tmp_path: Path):
         (found,) = advised(tmp_path, "steps: {plan: {run: make}, planned: {run: make}}")

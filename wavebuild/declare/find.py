@@ -90,5 +90,5 @@ def _wavefile_in(folder: str, trusted: frozenset[int] | None) -> str | None:
 
 
 def _missing(start: str, why: str = "") -> WavebuildError:
-    remedy = "write a Wavefile, name one with -f FILE, or its folder with -C DIR"
+    remedy = "begin one with wavebuild init, name one with -f FILE, or its folder with -C DIR"
     return mistake("no-wavefile", f"no Wavefile in {start} or above it", remedy=f"{why}\n{remedy}" if why else remedy)

@@ -21,6 +21,7 @@ _STATEMENT = re.compile(r"[;|&\n(){}`]+")
 _REDIRECTED = re.compile(r"[<>]\s*([^\s<>]+)")
 _WORD = re.compile(r"[^\s<>\"'=,:$]+")
 _PATH = re.compile(r"(?:\./|\.\./)*[\w@%+~-][\w@%+.~-]*(?:/[\w@%+.~-]+)*/?")
+LONGEST = 20_000  # characters of a script that are looked at: what is longer was not typed
 _SPEAKS = frozenset(("echo", "printf", ":"))
 _FILLED = "\0"  # in the place of what only the run knows
 
@@ -150,7 +151,7 @@ def _literal(script: Text) -> str:
 
 def _words_of(script: str) -> Iterator[str]:
     """The words of a script, but for comments, here-documents and what is only spoken."""
-    plain = _COMMENT.sub("", _HEREDOC.sub("\n", script))
+    plain = _COMMENT.sub("", _HEREDOC.sub("\n", script[:LONGEST]))
     for statement in _STATEMENT.split(plain):
         first = statement.split(maxsplit=1)[:1]
         spoken = bool(first) and first[0] in _SPEAKS
