@@ -233,8 +233,24 @@ class TestASource:
         (reason,) = [r for r in shop.build().steps["a"].reasons if getattr(r, "member", "")]
         assert (reason.was, reason.now) == ("=sales it's $HOME", "=costs it's $HOME")  # type: ignore[union-attr]
 
+    def test_a_secret_is_neither_kept_nor_logged(self, shop: Workshop) -> None:
+        """An answer that would show it is known by its digest; what a probe complains of is masked."""
+        shop.setenv(TOKEN="s3cr3t-token")
+        shop.wavefile(
+            "secrets: [TOKEN]\nprobes: {p: {run: 'echo $TOKEN; echo with $TOKEN >&2; test ! -e down'}}\n"
+            "steps: {a: {inputs: 'probe:p', outputs: a, run: touch a}}\n"
+        )
+        assert shop.build().code == 0
+        shop.put("down", "")
+
+        failed = shop.build().steps["a"]
+
+        assert failed.tail == ("with ***",)
+        found = [path for path in shop.root.rglob("*") if path.is_file() and b"s3cr3t-token" in path.read_bytes()]
+        assert found == []
+
     def test_a_long_answer_is_known_by_its_digest(self, shop: Workshop) -> None:
-        """And so is one that would show a secret."""
+        """And so is one of several lines."""
         shop.wavefile(SOURCE % "")
         shop.put("table-sales", "x" * 300 + "\n")
         shop.build()

@@ -55,7 +55,9 @@ def to_be_asked(step: Step, read: Read, standing: Standing) -> tuple[Reading, Wh
     return (output_reading(step, members[0]), Why.JUDGED) if members else None
 
 
-def asking_job(invocation: Invocation, number: int, step: str, asking: Asking, log: str, output: str) -> Job:
+def asking_job(
+    invocation: Invocation, number: int, step: str, asking: Asking, log: str, output: str, secrets: Collection[str]
+) -> Job:
     """The job that asks, for a step; what it prints goes to ``output``. Raises OSError, WavebuildError."""
     root = invocation.root
     disk.make_folder(os.path.dirname(output))
@@ -65,7 +67,8 @@ def asking_job(invocation: Invocation, number: int, step: str, asking: Asking, l
     command = shell_command(start, render(asking.command, holes), log, output)
     told = {"PYTHONUNBUFFERED": "1", "WAVEBUILD_ROOT": root, "WAVEBUILD_RUN": invocation.run, "WAVEBUILD_STEP": step}
     env = tuple((told | dict(asking.env)).items())
-    return Job(number, (command,), os.path.join(root, asking.folder).rstrip("/"), env, log, asking.timeout)
+    cwd = os.path.join(root, asking.folder).rstrip("/")
+    return Job(number, (command,), cwd, env, log, asking.timeout, secrets=tuple(sorted(secrets)))
 
 
 def said(asking: Asking, ended: Ended, output: str, secrets: Collection[str]) -> Said:
@@ -162,10 +165,11 @@ class Asker:
             self._folder = tempfile.TemporaryDirectory(prefix="wavebuild-")
             self._pool = Pool(1, os.path.join(self._folder.name, "groups"), self._invocation.environ)
         log, output = (os.path.join(self._folder.name, name) for name in ("log", "answer"))
-        self._pool.submit(asking_job(self._invocation, 0, step.name, asking, log, output))
+        secrets = secrets_of(self._facts.graph.wavefile, self._invocation)
+        self._pool.submit(asking_job(self._invocation, 0, step.name, asking, log, output, secrets))
         while not (ends := self._pool.wait(None)):
             pass
-        return said(asking, ends[0], output, secrets_of(self._facts.graph.wavefile, self._invocation))
+        return said(asking, ends[0], output, secrets)
 
     def know_inputs(self, number: int) -> None:
         """Asks for what a record of the step's inputs holds. Raises WavebuildError for what gives no answer."""

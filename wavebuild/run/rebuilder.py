@@ -114,6 +114,7 @@ class Rebuilder:
         self._lives: dict[int, _Life] = {}
         self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, as far as they were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
+        self._secrets = secrets_of(graph.wavefile, invocation)
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
         self._safe_folders: set[str] = set()
@@ -122,6 +123,7 @@ class Rebuilder:
         """The graph has grown; steps have kept their numbers."""
         self._graph = graph
         self._invocation = replace(self._invocation, forced=forced)
+        self._secrets = secrets_of(graph.wavefile, self._invocation)
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         """Judges a step whose upstream has settled: how it ended without running, or what is to be done for it."""
@@ -221,13 +223,14 @@ class Rebuilder:
 
     def _said(self, asking: Asking, ended: Ended) -> Said:
         output = self._beside_log(ended.id, "answer")
-        return said(asking, ended, output, secrets_of(self._graph.wavefile, self._invocation))
+        return said(asking, ended, output, self._secrets)
 
     def _asking_job(self, number: int, asking: Asking, log: str) -> Job:
         step = self._graph.wavefile.steps[number].name
         if asking.reading.how == "run":
             self._facts.digests.about_to_ask(asking.reading)
-        return asking_job(self._invocation, number, step, asking, log, self._beside_log(number, "answer"))
+        output = self._beside_log(number, "answer")
+        return asking_job(self._invocation, number, step, asking, log, output, self._secrets)
 
     def _beside_log(self, number: int, what: str) -> str:
         """A file of this run alone, gone when it ends."""
