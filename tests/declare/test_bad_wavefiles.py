@@ -167,7 +167,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "the step in env": (STEP + "    env: {A: '{{ step }}'}\n", "template-place", "4:18", "$WAVEBUILD_STEP"),
     "env outside vars": (STEP + "    title: '{{ env.HOME }}'\n", "template-place", "4:16", "in vars and when only"),
     "a template in settings": ("settings: {shell: '{{ x }}'}\n" + STEP, "template-place", "1:19", "not filled in here"),
-    "a name to come": (STEP + "    title: '{{ mem }}'\n", "not-yet", "4:16", "not of this version yet"),
+    "a name to come": (STEP + "    title: '{{ probe }}'\n", "not-yet", "4:16", "not of this version yet"),
 }  # fmt: skip
 
 
@@ -203,18 +203,6 @@ def test_a_key_of_a_later_version_is_refused_as_such(where: str, key: str, tmp_p
 
     assert problem.code == "not-yet"
     assert problem.message == f"'{key}' is part of the language but not of this version yet"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        *("inputs: mem:x",),
-    ],
-)
-def test_a_value_of_a_later_version_is_refused(line: str, tmp_path: Path) -> None:
-    problem = only(refused(tmp_path, f"{STEP}    {line}\n"))
-
-    assert problem.code == "not-yet"
 
 
 def test_all_problems_come_at_once_sorted_by_place(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ class Remembered:
     def __init__(self) -> None:
         self.open: dict[str, Attempt] = {}
         self.results: list[Result] = []
+        self.written: dict[str, tuple[str, str]] = {}  # of the shared memory
         self.learned: dict[str, tuple[Stamp, str]] = {}
         self.answers: dict[str, Answer] = {}
         self._traces: dict[str, list[Trace]] = {}
@@ -41,7 +42,15 @@ class Remembered:
     def begin(self, attempt: Attempt) -> None:
         self.open[attempt.id] = attempt
 
-    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
+    def succeed(
+        self,
+        key: str,
+        trace: Trace,
+        attempt: Attempt,
+        result: Result,
+        memory: Mapping[str, tuple[str, str]] = {},
+    ) -> None:
+        self.written |= memory
         former = self._traces.get(key, ())
         for path in former[0].outputs if former else ():
             if path not in trace.outputs:

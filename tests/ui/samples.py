@@ -19,6 +19,7 @@ from wavebuild.engine import (
     History,
     LogFile,
     Portrait,
+    Remembered,
     Request,
     StatusLine,
 )
@@ -262,6 +263,11 @@ class FakeEngine:
         self._note("status", request)
         word = PlanWord.RUN if self.stale else PlanWord.FRESH
         return (StatusLine("a", word, (), Outcome.SUCCEEDED, self.last_started, 1.5),)
+
+    def memory(self, request: Request, key: str | None = None) -> tuple[Remembered, ...]:
+        self._note("memory", request)
+        found = (Remembered("idea", '"a \\u001b[31mred market"', None), Remembered("score", None, "judge"))
+        return tuple(one for one in found if key in (None, one.key))
 
     def explain(self, request: Request, subject: str) -> Explanation:
         self._note("explain", request)

@@ -166,7 +166,7 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("-t app -W x", "neither -W nor -o"),
         ("freeze", "Missing argument"),
         ("forget a=b", "forget needs a STEP"),
-        ("--mem a=1", "--mem is not of this version yet"),
+        ("--mem a", "--mem needs KEY=VALUE"),
         ("-l 2", "-l is not of this version yet"),
         ("--no-cache app", "--no-cache is not of this version yet"),
         ("--timeline t.json", "--timeline is not of this version yet"),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from wavebuild.declare import paths, shapes
 from wavebuild.declare.fields import Fields, Key, Section
-from wavebuild.declare.forms import Choice, Command, Flag, Label, Many, Names, Prose, Reading, items_of, not_yet
+from wavebuild.declare.forms import Choice, Command, Flag, Label, Many, Names, Prose, Reading, items_of
 from wavebuild.declare.model import Artifact, Digest, Kind, Text
 from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Unreadable, word
@@ -86,6 +86,7 @@ ARTIFACT = Section(
 INPUT_NAME = Label("a name", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names of inputs are letters, digits and _")
 
 _DATA_FILE = re.compile(r"(?P<path>[^#]*\.(?:yaml|yml|json|toml))#(?P<keys>.*)", re.DOTALL)
+MEMORY_KEY = re.compile(r"[^\s*?]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -151,8 +152,7 @@ class Artifacts:
         if text.startswith("probe:"):
             return self._probe(text[6:], spot, reading)
         if text.startswith("mem:"):
-            form = text.split(":")[0] + ":"
-            raise reading.refuse("not-yet", spot, not_yet(f"'{form}'"), f"for a file of this name write ./{text}")
+            return Artifact(Kind.MEM, self._memory_key(text[4:], spot, reading), place)
         if found := _DATA_FILE.fullmatch(text):
             keys = tuple(key.strip() for key in found["keys"].split(","))
             return replace(self._plain(found["path"], spot, reading), keys=keys)
@@ -227,8 +227,8 @@ class Artifacts:
         """What is forbidden whatever way the artifact is written."""
         if self.role == "code" and (artifact.kind is not Kind.FILE or artifact.keys):
             raise reading.refuse("bad-artifact", spot, f"code takes Python files, not {word(artifact.text)}")
-        if self.role == "output" and not artifact.covers_files and artifact.kind is not Kind.PROBE:
-            message = f"{artifact.kind.value}: is an input; an output is a file, a directory, a glob or a probe"
+        if self.role == "output" and not artifact.covers_files and artifact.kind not in (Kind.PROBE, Kind.MEM):
+            message = f"{artifact.kind.value}: is an input; outputs are files, directories, globs, probe: and mem:"
             raise reading.refuse("bad-artifact", spot, message)
         if self.role == "output" and (artifact.keys or artifact.rows is not None):
             message = "a part of a file cannot be an output"
@@ -285,6 +285,13 @@ class Artifacts:
         if not name:
             raise reading.refuse("bad-artifact", spot, "step: needs the name of a step")
         return name
+
+    def _memory_key(self, key: str, spot: Value, reading: Reading) -> str:
+        wild = reading.scope is not None and bool(reading.scope.wild)
+        if not MEMORY_KEY.fullmatch(key.replace("*", "x") if wild else key) or not key.isprintable():
+            message, remedy = f"{word('mem:' + key)} names no key of the memory", "write mem:KEY, without white space"
+            raise reading.refuse("bad-artifact", spot, message, remedy)
+        return key
 
     def _probe(self, text: str, spot: Value, reading: Reading) -> Artifact:
         name, at, argument = text.partition("@")

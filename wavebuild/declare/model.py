@@ -272,6 +272,18 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Initial:
+    """An initial value of the shared memory, as canonical JSON. ``given``: by this invocation alone;
+    ``known``: the Wavefile has a value of its own for it."""
+
+    key: str
+    value: str
+    place: Place
+    given: bool = False
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wavefile:
     """A whole Wavefile: what was declared, checked in itself but not yet joined."""
 
@@ -288,4 +300,4 @@ class Wavefile:
     absent: tuple[tuple[str, Place], ...] = ()  # steps that do not exist, as their `when` is false, and where it stands
     notes: tuple[Problem, ...] = ()  # what is worth a warning, and stops nothing
     probes: tuple[Probe, ...] = ()
-    mem: tuple[tuple[str, str], ...] = ()  # initial shared memory: key → JSON
+    mem: tuple[Initial, ...] = ()  # initial shared memory, by key

@@ -9,7 +9,7 @@ import re
 from typing import Any, Literal
 
 from wavebuild.declare import shapes
-from wavebuild.declare.artifacts import ARTIFACT, Artifacts
+from wavebuild.declare.artifacts import ARTIFACT, MEMORY_KEY, Artifacts
 from wavebuild.declare.fields import Key, Section
 from wavebuild.declare.forms import (
     AgeForm,
@@ -91,6 +91,8 @@ CATEGORIES = Key(
 )
 THRESHOLDS = Key("thresholds", Names(Fraction(), CATEGORY_NAME), "by category, and `default`: the score that is enough")
 DEFAULTS = Key("defaults", Unread(lambda _: shapes.ref("step")), "keys for every step that does not give them itself")
+MEMORY_VALUES = Names(Free(), Label("a key of the memory", MEMORY_KEY, "it has no white space, '*' or '?'"))
+MEM = Key("mem", MEMORY_VALUES, "initial values of the shared memory; --mem KEY=VALUE overrides one")
 PROBES = Key(
     "probes",
     Unread(lambda _: shapes.mapping(shapes.ref("probe"), PROBE_NAME.schema(False))),
@@ -118,12 +120,12 @@ WAVEFILE = Section(
         THRESHOLDS,
         DEFAULTS,
         PROBES,
+        MEM,
         TARGETS,
         PROFILES,
         STEPS,
     ),
     later=(
-        "mem",
         "agents",
         "advisors",
     ),

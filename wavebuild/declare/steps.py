@@ -322,6 +322,9 @@ class _Reader:
         """What only a step that runs something can have."""
         if isinstance(step.action, Manual):
             for artifact in step.outputs:
+                if artifact.kind is Kind.MEM:
+                    message = f"{artifact.text} is a value that a command or a call writes: a person places files"
+                    self._refuse("bad-artifact", artifact.place, message, "write it with --mem, or in a file")
                 if artifact.in_place:
                     message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
                     self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
@@ -397,6 +400,7 @@ class _Reader:
         named = {
             "inputs": [artifact.name for artifact in inputs if artifact.name],
             "outputs": [artifact.name for artifact in outputs if artifact.name],
+            "mem": [artifact.path for artifact in inputs if artifact.kind is Kind.MEM],
         }
         scope = self._beside_with(self._variables)
         commands = Scope(scope.values, scope.own, scope.broken, HOLES, named)  # without stars: no pattern

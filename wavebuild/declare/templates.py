@@ -17,9 +17,9 @@ from wavebuild.errors import WavebuildError, did_you_mean, mistake
 if TYPE_CHECKING:
     from wavebuild.declare.expressions import Expression, ExpressionError
 
-HOLES = frozenset(("inputs", "outputs", "step", "root", "python"))
+HOLES = frozenset(("inputs", "outputs", "mem", "step", "root", "python"))
 # Names of the language, of this version or to come, that no variable may take.
-RESERVED = HOLES | {"updates", "profile", "mem", "probe", "arg", "path", "prompt_file", "env"}
+RESERVED = HOLES | {"updates", "profile", "probe", "arg", "path", "prompt_file", "env"}
 ELSEWHERE = {"arg": "the command of a probe", "path": "the command of a digest"}
 
 
@@ -217,6 +217,9 @@ def _refuse_unknown_files(expression: Expression, scope: Scope) -> None:
         if base in scope.holes and known is not None and attribute not in known:
             message = f"none of the {base} is called '{attribute}'"
             remedy = did_you_mean(attribute, known) or f"name it: {base}: {{{attribute}: PATH}}"
+            if base == "mem":
+                message = f"mem:{attribute} is not among the step's inputs"
+                remedy = did_you_mean(attribute, known) or f"add it: inputs: mem:{attribute}"
             raise ExpressionError("undefined-name", message, expression.source, remedy)
 
 

@@ -87,6 +87,11 @@ def canonical(value: Json) -> str:
     return json.dumps(_marked(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def json_text(value: Json) -> str:
+    """One JSON text for one value, whatever the looks of its numbers. Raises ValueError for what JSON does not have."""
+    return json.dumps(bare(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def from_canonical(text: str) -> Json:
     value: Json = json.loads(text, object_hook=_unmarked)
     return value

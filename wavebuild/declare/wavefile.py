@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from wavebuild.declare import categories, chapters, nested, schema, steps, variables
+from wavebuild.declare import categories, chapters, memory, nested, schema, steps, variables
 from wavebuild.declare.chapters import Book, Chapter
 from wavebuild.declare.contents import Contents
 from wavebuild.declare.fields import Fields
 from wavebuild.declare.forms import Reading
-from wavebuild.declare.model import Artifact, Check, Kind, Probe, Step, Wavefile
+from wavebuild.declare.model import Artifact, Check, Initial, Kind, Probe, Step, Wavefile
 from wavebuild.declare.paths import Home
 from wavebuild.declare.probes import check_probes, read_probes
 from wavebuild.declare.profiles import Profile, chosen_profile
@@ -37,12 +37,13 @@ def load(
     environ: Mapping[str, str] = _NOTHING,
     profile: str | None = None,
     contents: Contents | None = None,
+    memory: Sequence[tuple[str, str]] = (),
 ) -> Wavefile:
     """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place.
 
     ``contents``: what is known of the files by which steps are repeated and inputs listed.
     """
-    return loaded(path, None, overrides, environ, profile, contents)
+    return loaded(path, None, overrides, environ, profile, contents, memory)
 
 
 def loaded(
@@ -52,11 +53,12 @@ def loaded(
     environ: Mapping[str, str] = _NOTHING,
     profile: str | None = None,
     contents: Contents | None = None,
+    memory: Sequence[tuple[str, str]] = (),
 ) -> Wavefile:
     """Like `load`; with a content, that of a Wavefile that would stand at this path."""
     with _without_garbage_collection():
         book = chapters.read(path, content)
-        wavefile = _wavefile(book, overrides, CallerEnv(environ), profile, contents or Contents())
+        wavefile = _wavefile(book, overrides, CallerEnv(environ), profile, contents or Contents(), memory)
     book.raise_if_any()
     assert wavefile is not None
     return wavefile
@@ -75,7 +77,12 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _wavefile(
-    book: Book, overrides: Sequence[tuple[str, str]], env: CallerEnv, wanted: str | None, contents: Contents
+    book: Book,
+    overrides: Sequence[tuple[str, str]],
+    env: CallerEnv,
+    wanted: str | None,
+    contents: Contents,
+    given: Sequence[tuple[str, str]],
 ) -> Wavefile | None:
     home = Home(book.root, "", frozenset(chapter.file for chapter in book.chapters))
     read = {chapter.file: fields for chapter in book.chapters if (fields := _fields(chapter, home)) is not None}
@@ -87,7 +94,7 @@ def _wavefile(
     chosen = read_settings(top, profile.fields, env, top.reading)
     if chosen.settings.outside:
         read = {file: _allowing(fields, chosen.settings.outside) for file, fields in read.items()}
-    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents)
+    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents, given)
     return assembly.wavefile()
 
 
@@ -115,6 +122,7 @@ class _Assembly:
     env: CallerEnv
     overrides: Overrides
     contents: Contents
+    given: Sequence[tuple[str, str]]  # the pairs of `--mem`
 
     def wavefile(self) -> Wavefile:
         files = list(self.book.files)
@@ -144,6 +152,7 @@ class _Assembly:
             profile=self.profile.name,
             absent=tuple(absent.items()),
             probes=tuple(asked.probes),
+            mem=self._memory(around),
             notes=tuple(self._notes()),
         )
 
@@ -200,6 +209,19 @@ class _Assembly:
             for layer in self._layers(self.read[chapter.file]):
                 found |= _capacities(layer)
         return found
+
+    def _memory(self, around: Mapping[str, steps.Surroundings]) -> tuple[Initial, ...]:
+        """The initial values of the shared memory: one space, where the files around win, and `--mem` over all."""
+        found: dict[str, Initial] = {}
+        for chapter in reversed(list(self._chapters())):
+            fields = self.read[chapter.file]
+            entry = fields.entry(schema.MEM)
+            if entry is not None:
+                with suppress(Unreadable):
+                    reading = fields.reading.within(around[chapter.file].variables)
+                    found |= memory.initial_values(schema.MEMORY_VALUES.placed(entry.value, reading), reading)
+        found |= memory.given_values(self.given, found.keys(), self._top.reading.problems)
+        return tuple(found[key] for key in sorted(found))
 
     def _targets(self) -> tuple[tuple[str, Place], ...]:
         given = [layer for layer in self._layers(self._top) if layer.entry(schema.TARGETS)]

@@ -21,6 +21,7 @@ from wavebuild.engine.values import (
     LastRun,
     LogFile,
     Portrait,
+    Remembered,
     Request,
     StatusLine,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "LastRun",
     "LogFile",
     "Portrait",
+    "Remembered",
     "Request",
     "StatusLine",
     "accept",
@@ -57,6 +59,7 @@ __all__ = [
     "init",
     "load",
     "logs",
+    "memory",
     "orphans",
     "plan",
     "question",
@@ -106,6 +109,13 @@ def question(request: Request, strict: bool = False) -> bool:
     from wavebuild.engine import questions
 
     return questions.question(request, strict)
+
+
+def memory(request: Request, key: str | None = None) -> tuple[Remembered, ...]:
+    """The shared memory as it is now, or one key of it."""
+    from wavebuild.engine import questions
+
+    return questions.memory(request, key)
 
 
 def status(request: Request) -> tuple[StatusLine, ...]:

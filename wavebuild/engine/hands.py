@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from wavebuild import disk
@@ -108,7 +108,9 @@ def clean(request: Request, dry: bool) -> Cleaned:
         return _sorted_out(request, project, state) if state else Cleaned((), ())
     with holding(request) as (project, state):
         found = _sorted_out(request, project, state)
-        for member in sorted(found.removed, reverse=True):
+        values = _values(project, found.removed)
+        state.forget_memory(values.values())
+        for member in sorted({*found.removed} - values.keys(), reverse=True):
             absolute = os.path.join(project.wavefile.root, member.rstrip("/"))
             disk.remove(absolute)
             disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
@@ -159,6 +161,13 @@ def _sorted_out(request: Request, project: Project, state: State) -> Cleaned:
             else:
                 removed.append(member)
     return Cleaned(tuple(removed), tuple(kept))
+
+
+def _values(project: Project, members: Iterable[str]) -> dict[str, str]:
+    """Those of the members that are values of the shared memory, with their keys."""
+    outputs = (artifact for step in project.wavefile.steps for artifact in step.outputs)
+    keys = {artifact.text: artifact.path for artifact in outputs if artifact.kind is Kind.MEM}
+    return {member: keys[member] for member in members if member in keys}
 
 
 def _may_touch(request: Request, project: Project, number: int) -> bool:
@@ -246,6 +255,9 @@ def _in_any(artifacts: Sequence[Artifact], member: str) -> bool:
 def _cleanable(facts: Facts, state: State, step: Step) -> Iterator[tuple[str, str]]:
     """The standing members of a step, each with the reason why it must stay, or ""."""
     known = state.made()
+    for artifact in step.outputs:
+        if artifact.kind is Kind.MEM and facts.memory.digest(artifact.path) is not None:
+            yield artifact.text, ""
     for member, digest in stands(facts, step).items():
         if isinstance(step.action, Manual):
             yield member, "a person places it"

@@ -51,7 +51,7 @@ def layout_of(path: str) -> Layout:
 def question_asked(request: Request, layout: Layout) -> str:
     """What must be the same for an earlier answer to be this one's."""
     folder = os.path.relpath(request.directory, layout.root)
-    asked = ("above", request.targets, request.only, request.overrides, request.profile)
+    asked = ("above", request.targets, request.only, request.overrides, request.profile, request.memory)
     return json.dumps([__version__, sys.version, layout.root, folder, *asked])
 
 

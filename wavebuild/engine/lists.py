@@ -98,7 +98,8 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
 
 
 def _load(request: Request, path: str, known: Known) -> Wavefile:
-    wavefile = load_wavefile(path, request.overrides, dict(request.environ), request.profile, Contents(known))
+    environ, contents = dict(request.environ), Contents(known)
+    wavefile = load_wavefile(path, request.overrides, environ, request.profile, contents, request.memory)
     freezes = Layout(wavefile.root, wavefile.file).frozen
     names = frozen_names(freezes)
     files = wavefile.files if request.file is not None else (*wavefile.files, *governing(path).looked_at)

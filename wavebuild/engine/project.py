@@ -23,9 +23,11 @@ from wavebuild.judge.asking import Answers
 from wavebuild.judge.digest import Digests, Keep, Reading
 from wavebuild.judge.facts import Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
+from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.jobs import Invocation
+from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
@@ -126,11 +128,25 @@ def facts_of(
     answers = Answers({probe.name: probe for probe in wavefile.probes}, said, request.clock)
     environ = dict(request.environ)
     facts = Facts(
-        project.graph, digests, folders, environ, frozenset(orphans), made, elsewhere, project.assumed, answers
+        project.graph,
+        digests,
+        folders,
+        environ,
+        frozenset(orphans),
+        made,
+        elsewhere,
+        project.assumed,
+        answers,
+        memory_of(project, state),
     )
     if state is not None:
         assume_locked(wavefile, state, facts, scope_of(request))
     return facts, orphans
+
+
+def memory_of(project: Project, state: State | None) -> Memory:
+    initial = {each.key: each.value for each in project.wavefile.mem}
+    return Memory(initial, state.memory, state.remembered) if state else Memory(initial)
 
 
 def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
@@ -278,6 +294,7 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
     if left:
         notices.append(f"ended {left} process(es) that a killed build had left running")
     disk.remove(layout.groups)
+    disk.remove_tree(os.path.join(layout.root, MEMORY))
     all_known = True
     for path in layout.others():
         try:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from wavebuild.declare.model import Kind
 from wavebuild.engine.changes import Changes
 from wavebuild.engine.lists import grown, made_content, settled_lists
 from wavebuild.engine.project import (
@@ -21,6 +22,7 @@ from wavebuild.engine.project import (
     jobs_of,
     layout_of_project,
     load,
+    memory_of,
     missing_of,
     open_attempts,
     secrets_of,
@@ -28,7 +30,7 @@ from wavebuild.engine.project import (
     sequence,
     state_to_read,
 )
-from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Request, StatusLine
+from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Remembered, Request, StatusLine
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
@@ -73,6 +75,29 @@ def question(request: Request, strict: bool = False) -> bool:
             continue
         return True
     return False
+
+
+def memory(request: Request, wanted: str | None) -> tuple[Remembered, ...]:
+    """The shared memory as it is now: initial values, and the keys that steps write."""
+    project = load(request, present=True)
+    state = state_to_read(project)
+    try:
+        values = memory_of(project, state)
+        writers = {
+            artifact.path: step.name
+            for step in project.wavefile.steps
+            for artifact in step.outputs
+            if artifact.kind is Kind.MEM and not step.expands
+        }
+        keys = sorted({*values.initial, *writers})
+        if wanted is not None and wanted not in keys:
+            near = did_you_mean(wanted, keys)
+            raise mistake("unknown-memory", f"the shared memory has no key {wanted!r}", remedy=near)
+        chosen = keys if wanted is None else [wanted]
+        return tuple(Remembered(key, values.text(key), writers.get(key)) for key in chosen)
+    finally:
+        if state is not None:
+            state.close()
 
 
 def status(request: Request) -> tuple[StatusLine, ...]:

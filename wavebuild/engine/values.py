@@ -29,6 +29,7 @@ class Request:
     targets: tuple[str, ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()  # --set NAME=VALUE
     profile: str | None = None  # --profile
+    memory: tuple[tuple[str, str], ...] = ()  # --mem KEY=VALUE
     environ: tuple[tuple[str, str], ...] = ()  # the caller's environment
     jobs: int | None = None  # None: not said; 0 or "-j" alone arrive as the number of cores
     schedule: Schedule | None = None
@@ -103,6 +104,15 @@ class Explanation:
     subject: str
     chain: tuple[Cause, ...]
     asked: float = 0.0  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A key of the shared memory; ``value``: JSON, None if there is none yet; ``writer``: None for initial values."""
+
+    key: str
+    value: str | None
+    writer: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from itertools import chain
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
 from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph.cycles import loops, order, reverse
+from wavebuild.graph.memory import memory_problems
 from wavebuild.graph.names import Names
 from wavebuild.graph.overlaps import overlaps
 from wavebuild.graph.owners import Output, Owners
@@ -59,6 +60,7 @@ def link(wavefile: Wavefile) -> Graph:
     downstream = reverse(direct)
     ordered = order(direct, downstream)
     problems = [*_unknown_names(steps, names), *overlaps(steps, owners), *_mistaken_folders(steps, owners)]
+    problems += [*memory_problems([reads(step) for step in steps], wavefile.mem, steps, owners)]
     problems += _own_loops(steps, found)
     if len(ordered) < len(steps):
         behind = set(range(len(steps))).difference(ordered)

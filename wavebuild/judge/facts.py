@@ -12,7 +12,7 @@ from typing import assert_never
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
-from wavebuild.errors import Place, Problem, WavebuildError
+from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
 from wavebuild.judge.asking import Answers, Asking, Said, Why
 from wavebuild.judge.content import import_files
@@ -20,6 +20,7 @@ from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_rea
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now, is_of
 from wavebuild.judge.members import Folders, made_members, members
+from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Trace
 
 AS_RECORDED = {
@@ -68,7 +69,7 @@ class Facts:
     ``orphans``: members that steps which are no more left behind; no pattern matches them.
     ``made``: every member on record as made by some step, as of when it is asked.
     ``elsewhere``: member → where it was moved meanwhile; None: it is only half made, and counts as not there.
-    ``answers``: what probes said.
+    ``answers``: what probes said. ``memory``: the shared memory.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Facts:
         elsewhere: Mapping[str, str | None] = {},
         assumed: Assumed = NOTHING_ASSUMED,
         answers: Answers | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.answers = answers or Answers()
+        self.memory = memory or Memory()
         self.graph = graph
         self.digests = digests
         self.folders = folders
@@ -109,7 +112,7 @@ class Facts:
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
         facts = (self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
-        return Facts(*facts, self.assumed, self.answers)
+        return Facts(*facts, self.assumed, self.answers, self.memory)
 
     def read(self, number: int) -> Read:
         """What the step of this number reads now; a frozen one reads nothing."""
@@ -222,6 +225,7 @@ class Facts:
     def things(self, step: Step) -> dict[str, str]:
         """The values of what it makes that is no file."""
         found = {a.text: self.answers.digest(a) for a in step.outputs if a.kind is Kind.PROBE}
+        found |= {a.text: self.memory.digest(a.path) for a in step.outputs if a.kind is Kind.MEM}
         return {member: digest for member, digest in found.items() if digest is not None}
 
     def asking(self, reading: Reading, why: Why) -> Asking:
@@ -287,7 +291,7 @@ class Facts:
         """The digests of the bytes of those members that are compared otherwise; not of those too large to be read."""
         found = {}
         for member in made:
-            if output_reading(step, member).how not in ("made", "folder", "stat", "probe"):
+            if output_reading(step, member).how not in ("made", "folder", "stat", "probe", "mem"):
                 raw = self.raw_digest(member)
                 if raw is not None:
                     found[member] = raw
@@ -310,12 +314,22 @@ class Facts:
         if reading.how == "probe":
             assert reading.artifact is not None
             return self.answers.digest(reading.artifact)
+        if reading.how == "mem":
+            assert reading.artifact is not None
+            return self._remembered(reading.artifact)
         return self.digests.see(reading).digest
+
+    def _remembered(self, artifact: Artifact) -> str | None:
+        """The digest of a value; what was written by steps that are no more is nobody's."""
+        written = bool(self.graph.owners.makers(artifact))
+        return self.memory.digest(artifact.path) if written or artifact.path in self.memory.initial else None
 
     def _is_missing(self, artifact: Artifact, found: Sequence[Reading]) -> bool:
         """Whether a step cannot do without it; of what is no file the step itself, or an answer, tells."""
         if artifact.optional or artifact.kind in (Kind.ENV, Kind.PROBE):
             return False
+        if artifact.kind is Kind.MEM:
+            return self._remembered(artifact) is None
         if artifact.kind is Kind.LIST:
             return not os.path.lexists(self.digests.absolute(artifact.path))
         return not self._there(found)
@@ -333,6 +347,8 @@ class Facts:
                 return [Reading(artifact.text, artifact.path, "env")]
             case Kind.PROBE:
                 return [Reading(artifact.text, artifact.text, "probe", artifact=artifact)]
+            case Kind.MEM:
+                return [Reading(artifact.text, artifact.text, "mem", artifact=artifact)]
             case Kind.STEP:
                 return [reading for maker in self._named(artifact.path) for reading in self._owned(maker)]
             case Kind.FILE:
@@ -451,8 +467,8 @@ def output_reading(step: Step, member: str) -> Reading:
     if member.endswith("/"):
         return Reading(member, member.rstrip("/"), "folder")
     for artifact in step.outputs:
-        if artifact.kind is Kind.PROBE and artifact.text == member:
-            return Reading(member, member, "probe", artifact=artifact)
+        if artifact.kind in (Kind.PROBE, Kind.MEM) and artifact.text == member:
+            return Reading(member, member, artifact.kind.value, artifact=artifact)
         if artifact.digest is not Digest.BYTES and covers(artifact, member):
             how, argument = how_read(artifact)
             return Reading(member, member, how, argument, artifact)
@@ -467,15 +483,20 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
         for artifact in facts.read(number).missing:
             if _makers_of(graph, artifact, number):
                 continue
-            problems.append(
-                Problem(
-                    "missing-source",
-                    f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it",
-                    artifact.place,
-                    "make it, correct the path, or mark the input `optional: true`",
-                )
-            )
+            message = f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it"
+            remedy = "make it, correct the path, or mark the input `optional: true`"
+            if artifact.kind is Kind.MEM:
+                message = f"step {step.name!r} reads {artifact.text}, but no step writes it and it has no initial value"
+                remedy = _origin(graph, facts, artifact.path)
+            problems.append(Problem("missing-source", message, artifact.place, remedy))
     return tuple(problems)
+
+
+def _origin(graph: Graph, facts: Facts, key: str) -> str:
+    """How a key of the shared memory comes to a value."""
+    written = [output.artifact.path for output in graph.owners.things if output.artifact.kind is Kind.MEM]
+    near = did_you_mean(key, {*facts.memory.initial, *written})
+    return near or f"give it one: mem: {{{key}: VALUE}} at the top, or --mem {key}=VALUE"
 
 
 def _makers_of(graph: Graph, artifact: Artifact, number: int) -> bool:

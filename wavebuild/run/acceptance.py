@@ -45,8 +45,11 @@ def present(
         globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
         standing_by = [m for m in outputs if m not in known and m != chosen and any(covers(g, m) for g in globs)]
         outputs = {member: digest for member, digest in outputs.items() if member not in standing_by}
-    for artifact in step.file_outputs:
-        if not artifact.optional and not any(covers(artifact, member.rstrip("/")) for member in outputs):
+    things = facts.things(step)
+    for artifact in step.outputs:
+        if artifact.optional or artifact.kind is Kind.PROBE or artifact.text in things:
+            continue
+        if not any(covers(artifact, member.rstrip("/")) for member in outputs):
             raise mistake(
                 "missing-output",
                 f"step {step.name!r} has no {artifact.text} to accept",
@@ -62,7 +65,7 @@ def present(
         gate=dict(now.gate),
         inputs=dict(now.inputs),
         gate_inputs=dict(now.gate_inputs),
-        outputs=outputs | facts.things(step),
+        outputs=outputs | things,
         by_touch=True,
         by_hand=tuple(sorted(member for member in outputs if is_by_hand(facts, member, outputs[member], known))),
         raw=facts.raw_digests(step, outputs),

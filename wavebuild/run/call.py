@@ -23,7 +23,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
 from wavebuild.run.job import PythonCall
@@ -94,8 +94,9 @@ def _made(call: PythonCall) -> int:
     _look_first_in(call.folders)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
-        _call(function, json.loads(call.arguments), {"inputs": list(call.inputs), "outputs": list(call.outputs)})
-        return 0
+        offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
+        result = _call(function, json.loads(call.arguments), offered)
+        return _leave(result, call.writes) if call.writes else 0
     except SystemExit as leave:
         return _exit_code(leave)
     except BaseException as error:
@@ -125,12 +126,59 @@ def _is_not_the_authors(file: str) -> bool:
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
-def _call(function: object, given: dict[str, object], offered: dict[str, list[str]]) -> None:
-    """With the arguments of ``with``, and with those of inputs and outputs that the signature has."""
+def _call(function: object, given: dict[str, object], offered: dict[str, Callable[[], object]]) -> object:
+    """With the arguments of ``with``, and with those of inputs, outputs and memory that the signature has."""
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
     parameters = inspect.signature(function).parameters
-    function(**given, **{name: value for name, value in offered.items() if name in parameters and name not in given})
+    more = {name: value() for name, value in offered.items() if name in parameters and name not in given}
+    return function(**given, **more)
+
+
+def _memory() -> object:
+    """The values of the shared memory that the step reads: a copy of its own."""
+    path = os.environ.get("WAVEBUILD_MEM")
+    if path is None:
+        return {}
+    with open(path, "rb") as file:
+        return json.load(file)
+
+
+def _leave(result: object, keys: Sequence[str]) -> int:
+    """Writes what the function returned as the values of these keys; of one key, the value itself will do."""
+    if len(keys) == 1 and result is not None and not (isinstance(result, Mapping) and keys[0] in result):
+        result = {keys[0]: result}
+    if not isinstance(result, Mapping):
+        what = "nothing" if result is None else f"a {type(result).__name__}"
+        names = ", ".join(f"mem:{key}" for key in keys)
+        return _complain(f"the function returned {what}, but the step writes {names}: return a mapping of its keys")
+    texts = []
+    for key, value in result.items():
+        try:
+            _refuse_odd_keys(value)
+            texts.append(f"{json.dumps(str(key))}:{json.dumps(value, allow_nan=False)}")
+        except (TypeError, ValueError, RecursionError) as error:
+            return _complain(f"what the function returned for mem:{key} is not JSON: {error}")
+    with open(os.environ["WAVEBUILD_MEM_OUT"], "w", encoding="utf-8") as file:
+        file.write("{" + ",".join(texts) + "}")
+    return 0
+
+
+def _refuse_odd_keys(value: object) -> None:
+    """JSON has only texts as keys, and Python's writer makes texts of others in silence."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r} is no text")
+            _refuse_odd_keys(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_odd_keys(item)
+
+
+def _complain(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
 
 
 def _exit_code(leave: SystemExit) -> int:

@@ -27,6 +27,7 @@ class PythonCall:
     outputs: tuple[str, ...]
     folders: tuple[str, ...]  # where modules are looked for first, absolute
     root: str  # modules below it are watched for changes
+    writes: tuple[str, ...] = ()  # keys of the shared memory that it returns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from wavebuild import disk
@@ -24,9 +24,10 @@ from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
 from wavebuild.judge.trace import key
 from wavebuild.run.job import Job, PythonCall, Shell
+from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
 
-SOMETIMES = ("WAVEBUILD_FULL", "WAVEBUILD_SCRATCH")
+SOMETIMES = ("WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT")
 """Variables that only some steps have: a build inside a step must not hand on those of the outer one."""
 
 LONGEST_ARGUMENT = 120_000
@@ -55,6 +56,8 @@ class Try:
     attempt: int
     checking: bool
     scratch: str = ""  # its scratch folder, relative to the root
+    memory: Mapping[str, str] = field(default_factory=dict)  # the values it may read, as JSON
+    memory_out: str = ""  # where it writes its values, relative to the root
 
 
 def job_of(invocation: Invocation, this: Try) -> Job:
@@ -85,7 +88,7 @@ def _actions(this: Try) -> list[Run | Call]:
 
 
 def _commands(
-    invocation: Invocation, this: Try, action: Run | Call, names: Mapping[str, Paths | str], log: str
+    invocation: Invocation, this: Try, action: Run | Call, names: Mapping[str, object], log: str
 ) -> list[Shell | PythonCall]:
     root = invocation.root
     match action:
@@ -96,8 +99,12 @@ def _commands(
             given = {name: _filled(value, names) for name, value in arguments}
             own = _own_root(root, this.step)
             folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), own)))
-            inputs, outputs = tuple(names["inputs"]), tuple(names["outputs"])
-            return [PythonCall(module, function, json.dumps(given), inputs, outputs, folders, root)]
+            inputs, outputs = names["inputs"], names["outputs"]
+            assert isinstance(inputs, Paths)
+            assert isinstance(outputs, Paths)
+            writes = keys_written(this.step) if this.memory_out else ()
+            call = PythonCall(module, function, json.dumps(given), tuple(inputs), tuple(outputs), folders, root, writes)
+            return [call]
         case _:
             assert_never(action)
 
@@ -130,7 +137,7 @@ def shell_start(
             assert_never(shell)
 
 
-def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
+def _names(invocation: Invocation, this: Try) -> dict[str, object]:
     step = this.step
 
     def here(path: str) -> str:
@@ -141,7 +148,8 @@ def _names(invocation: Invocation, this: Try) -> dict[str, Paths | str]:
     made = [(a.name, (a.path,) if a.covers_files else ()) for a in step.outputs if a.name]
     outputs = Paths((here(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, here))
     own = {"root": _own_root(invocation.root, step), "step": step.name.removeprefix(step.prefix)}
-    return {"inputs": inputs, "outputs": outputs, "python": sys.executable, **own}
+    memory = {key: json.loads(text) for key, text in this.memory.items()}
+    return {"inputs": inputs, "outputs": outputs, "mem": memory, "python": sys.executable, **own}
 
 
 def _own_root(root: str, step: Step) -> str:
@@ -181,6 +189,8 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         told["WAVEBUILD_FULL"] = "1"
     if this.scratch:
         told["WAVEBUILD_SCRATCH"] = os.path.join(invocation.root, this.scratch)
+    if this.memory_out:
+        told["WAVEBUILD_MEM_OUT"] = os.path.join(invocation.root, this.memory_out)
     return tuple((told | dict(this.step.env)).items())
 
 
@@ -192,7 +202,9 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
         return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
 
     changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
+    memory = (("WAVEBUILD_MEM", as_object(this.memory)),) if this.memory else ()
     return (
+        *memory,
         ("WAVEBUILD_INPUTS", _lines(list(map(here, this.read.files)))),
         ("WAVEBUILD_OUTPUTS", _lines([here(artifact.path) for artifact in this.step.file_outputs])),
         ("WAVEBUILD_CHANGED", _lines(list(map(here, changed)))),

@@ -26,11 +26,12 @@ from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
+from wavebuild.judge.memory import value_digest
 from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import discovery, scratch, transaction
+from wavebuild.run import discovery, memory, scratch, transaction
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
@@ -97,6 +98,7 @@ class _Life:
     scratch: str = ""  # its scratch folder, relative to the root
     depfile: Stamp = ()  # of the depfile, before the try began
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
+    remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
 
 
 class Rebuilder:
@@ -344,6 +346,20 @@ class Rebuilder:
             disk.make_folder(os.path.dirname(path))
             life.depfile = stamp(path)
 
+    def _memory(self, step: Step, life: _Life) -> tuple[dict[str, str], str]:
+        """The values that a job may read, and where it writes its own; checks may read what the action wrote."""
+        found = {name: self._facts.memory.text(name) for name in memory.keys_read(step, life.checking)}
+        written = memory.keys_written(step)
+        if life.checking:
+            found |= {name: life.remembered.get(name, self._facts.memory.text(name)) for name in written}
+        out = self._memory_out(life) if written and not life.checking else ""
+        if out:
+            memory.make_ready(self._root, out)
+        return {name: text for name, text in found.items() if text is not None}, out
+
+    def _memory_out(self, life: _Life) -> str:
+        return memory.file_of(self._invocation.run, life.due.number)
+
     def _scratch(self, step: Step, now: Now) -> str:
         """The scratch folder of a step, ready to be used; "" if it has none."""
         if not step.scratch:
@@ -386,7 +402,8 @@ class Rebuilder:
     def _job(self, life: _Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
-        this = Try(due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch)
+        values, out = self._memory(step, life)
+        this = Try(due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch, values, out)
         job = job_of(self._invocation, this)
         # The action and its checks share the time of an attempt.
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
@@ -417,6 +434,11 @@ class Rebuilder:
                         life.discovered = discovery.take_in(self._facts, life.due.number, life.due.read, life.depfile)
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
+                if keys := memory.keys_written(step):
+                    try:
+                        life.remembered = memory.take_in(self._root, self._memory_out(life), keys)
+                    except WavebuildError as error:
+                        return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
                 if step.checks:
                     life.checking = True
                     job = self._job(life)
@@ -509,6 +531,8 @@ class Rebuilder:
             self.in_force[key(step)] = again
             return self._settled(step, Outcome.KEPT, life)
         outputs = self._made(step, life)
+        values = {name: (value_digest(text), text) for name, text in life.remembered.items()}
+        outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
         moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
         moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
         trace = Trace(
@@ -530,7 +554,7 @@ class Rebuilder:
         attempt = self._with_changed_bystanders(life.attempt, outputs)
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
-        self._records.succeed(attempt.key, trace, attempt, result)
+        self._records.succeed(attempt.key, trace, attempt, result, values)
         self.in_force[key(step)] = trace
         if attempt.holds_files:
             transaction.conclude(self._root, attempt)

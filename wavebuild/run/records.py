@@ -98,8 +98,18 @@ class Records(Protocol):
     def begin(self, attempt: Attempt) -> None:
         """The intent, before the first file is touched."""
 
-    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
-        """A success. The attempt stays open while it has files to be moved or removed."""
+    def succeed(
+        self,
+        key: str,
+        trace: Trace,
+        attempt: Attempt,
+        result: Result,
+        memory: Mapping[str, tuple[str, str]] = {},
+    ) -> None:
+        """A success. The attempt stays open while it has files to be moved or removed.
+
+        ``memory``: the values that the step has written, key → digest and canonical JSON.
+        """
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
         """The end of an attempt without success; ``void`` traces are never fresh again."""

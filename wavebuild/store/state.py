@@ -42,6 +42,7 @@ create table if not exists digests (
     digest text
 ) without rowid;
 create table if not exists probes (member text primary key, definition text, digest text, asked real) without rowid;
+create table if not exists memory (key text primary key, digest text, value text);
 create table if not exists attempts (id text primary key, step text, done integer, data blob) without rowid;
 create table if not exists runs (
     run text primary key, began real, seconds real, exit_code integer, jobs integer, schedule text, command text
@@ -79,6 +80,7 @@ class State:
         self._last: dict[str, Result] | None = None
         self._pending: dict[str, tuple[Stamp, str]] = {}
         self._answers: dict[str, Answer] = {}  # to be written
+        self._memory: dict[str, str] | None = None
 
     # What is known
 
@@ -135,6 +137,29 @@ class State:
         """Whether the state has a table; one that an earlier wavebuild wrote, and that is only read, may lack it."""
         found = self._handle.execute("select 1 from sqlite_master where type = 'table' and name = ?", (table,))
         return found.fetchone() is not None
+
+    def memory(self) -> dict[str, str]:
+        """The digests of the values that steps have written to the shared memory, by key."""
+        if self._memory is None:
+            rows = self._handle.execute("select key, digest from memory") if self._has("memory") else ()
+            self._memory = {restored(key): digest for key, digest in rows}
+        return self._memory
+
+    def remembered(self, key: str) -> str:
+        """A value of the shared memory that a step has written, as canonical JSON."""
+        try:
+            row = self._handle.execute("select value from memory where key = ?", (storable(key),)).fetchone()
+        except sqlite3.Error as error:
+            raise mistake("unreadable", f"the state cannot be read: {error}", Place(self._path), exit_code=1) from None
+        if row is None:
+            raise mistake("unreadable", f"the value of mem:{key} is gone", Place(self._path), exit_code=1)
+        return str(row[0])
+
+    def forget_memory(self, keys: Iterable[str]) -> None:
+        """Values that were removed on purpose."""
+        with self._writing():
+            self._handle.executemany("delete from memory where key = ?", [(storable(key),) for key in keys])
+        self._memory = None
 
     def attempts(self) -> list[tuple[Attempt, bool]]:
         """The attempts that were never brought to an end, oldest first, and whether their success was recorded."""
@@ -238,8 +263,16 @@ class State:
             self._write_pending()
             self._write_attempt(attempt, done=False)
 
-    def succeed(self, key: str, trace: Trace, attempt: Attempt, result: Result) -> None:
-        """A success: trace, members and result in one transaction; the attempt stays while files wait to be moved."""
+    def succeed(
+        self,
+        key: str,
+        trace: Trace,
+        attempt: Attempt,
+        result: Result,
+        memory: Mapping[str, tuple[str, str]] = {},
+    ) -> None:
+        """A success: trace, members, values and result in one transaction; the attempt stays while files wait to be
+        moved."""
         kept = self.traces(key)
         gone = [path for path in (kept[0].outputs if kept else {}) if path not in trace.outputs]
         with self._writing(f"as step {result.step} ended"):
@@ -247,6 +280,8 @@ class State:
             ask = self._handle.executemany
             ask("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
             ask("delete from made where path = ? and key = ?", [(storable(path), storable(key)) for path in gone])
+            values = [(storable(name), digest, text) for name, (digest, text) in memory.items()]
+            ask("insert or replace into memory values (?, ?, ?)", values)
             self._write_result(result)
             self._write_pending()
             if attempt.holds_files:
@@ -254,6 +289,7 @@ class State:
             else:
                 self._handle.execute("delete from attempts where id = ?", (attempt.id,))
         self._assumed.pop(key, None)
+        self.memory().update({name: digest for name, (digest, _) in memory.items()})
         if self._made is not None:
             self._made.update(self._made_by(key, trace))
             for path in gone:
@@ -512,6 +548,7 @@ def _read_through(state: State) -> State:
     state.made()
     state.digests()
     state.answers()
+    state.memory()
     state.attempts()
     state.last_results()
     state.durations()

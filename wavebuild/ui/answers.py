@@ -5,12 +5,13 @@ It does not know how an answer was found; a value comes in, lines go out.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from types import MappingProxyType
 
-from wavebuild.engine import Cause, Cleaned, Explanation, StatusLine
+from wavebuild.engine import Cause, Cleaned, Explanation, Remembered, StatusLine
 from wavebuild.errors import Problem
 from wavebuild.graph import Graph
 from wavebuild.judge.difference import Change
@@ -37,6 +38,7 @@ _COLOURS: dict[PlanWord, Colour] = {
 
 NARROWEST_FACTS = 24  # columns; where fewer are left, what is said of a step goes below its name
 LISTED = 6  # artifacts of a repeated step in one cell of the list
+SHORT = 200  # signs of a value of the memory in the table
 SHOWN = 0.05  # seconds; less than this reads as 0 s, which says nothing
 
 _NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
@@ -209,6 +211,30 @@ def _makers(graph: Graph, members: Sequence[int], together: Mapping[str, Sequenc
     before = dict.fromkeys(maker for at in members for maker in graph.upstream[at] if maker not in members)
     whole = {base for base, every in together.items() if all(at in before for at in every)}
     return dict.fromkeys(steps[at].base if steps[at].base in whole else steps[at].name for at in before)
+
+
+# the shared memory
+
+
+def memory_lines(found: Sequence[Remembered], style: Style) -> list[str]:
+    """Every key with its value and the step that writes it."""
+    if not found:
+        return ["the shared memory is empty: no step writes to it, and there are no initial values"]
+    rows = [(escaped(one.key), _shortened(one.value), escaped(one.writer or "initial")) for one in found]
+    return table(("Key", "Value", "Written by"), rows, style.width)
+
+
+def value_lines(one: Remembered) -> list[str]:
+    """One value as JSON, in full; what a terminal could take amiss is written as JSON writes it."""
+    value = json.loads(one.value or "null")
+    lines = json.dumps(value, ensure_ascii=False, indent=2).split("\n")
+    return lines if all(map(str.isprintable, lines)) else json.dumps(value, indent=2).split("\n")
+
+
+def _shortened(value: str | None) -> str:
+    if value is None:
+        return "none yet"
+    return escaped(value if len(value) <= SHORT else value[: SHORT - 1] + "…")
 
 
 # explain

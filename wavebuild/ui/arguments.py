@@ -31,24 +31,25 @@ COMMANDS = (
     "history",
     "import",
     "init",
+    "mem",
 )
 LATER_COMMANDS = (
     *("watch", "report"),
-    *("cache", "mem", "doctor"),
+    *("cache", "doctor"),
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile"})
 VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
-        *("--attempt", "--run", "--last"),
+        *("--attempt", "--run", "--last", "--mem"),
     }
 )
 TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 """Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
-        *("-l", "--mem", "--output", "--timeline", "--report", "--cache"),
+        *("-l", "--output", "--timeline", "--report", "--cache"),
         *("--executor", "--confirm-over", "--on-change", "--exec", "--twice"),
     }
 )
@@ -193,6 +194,15 @@ def _setting(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise mistake("bad-set", f"--set needs NAME=VALUE, not {text!r}")
     return name, value
+
+
+def values(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of ``--mem KEY=VALUE``."""
+    found = [text.partition("=") for text in texts]
+    for key, equals, value in found:
+        if not key or not equals:
+            raise mistake("bad-mem", f"--mem needs KEY=VALUE, not {key + equals + value!r}")
+    return tuple((key, value) for key, _, value in found)
 
 
 def waiting(text: str) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from wavebuild.errors import mistake
-from wavebuild.ui.arguments import COMMANDS, settings, split_words, waiting
+from wavebuild.ui.arguments import COMMANDS, settings, split_words, values, waiting
 from wavebuild.ui.caller import Caller, cores
 from wavebuild.ui.style import When
 
@@ -33,6 +33,7 @@ class Where:
     overrides: Sequence[str] = ()
     profile: str | None = None
     ask: bool = False
+    memory: Sequence[str] = ()  # --mem
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         targets=targets,
         overrides=(*settings(where.overrides), *settled),
         profile=where.profile or caller.environ.get("WAVEBUILD_PROFILE") or None,
+        memory=values(where.memory),
         environ=tuple(sorted(caller.environ.items())),
         jobs=_jobs(caller, how),
         schedule=_schedule(caller, how),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         History,
         LogFile,
         Portrait,
+        Remembered,
         Request,
         StatusLine,
     )
@@ -42,6 +43,8 @@ class Deeds(Protocol):
     def plan(self, request: Request) -> Plan: ...
 
     def question(self, request: Request, strict: bool = False) -> bool: ...
+
+    def memory(self, request: Request, key: str | None = None) -> tuple[Remembered, ...]: ...
 
     def status(self, request: Request) -> tuple[StatusLine, ...]: ...
 

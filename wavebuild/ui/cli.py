@@ -29,6 +29,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON doc
 Changed = Annotated[list[str] | None, typer.Option("-W", metavar="PATH", help="As if PATH had changed.")]
 Unchanged = Annotated[list[str] | None, typer.Option("-o", metavar="PATH", help="As if PATH had not changed.")]
 Steps = Annotated[list[str], typer.Argument(metavar="STEP...", show_default=False)]
+Memory = Annotated[
+    list[str] | None, typer.Option("--mem", metavar="KEY=VALUE", help="An initial value of the shared memory.")
+]
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGETS]...", show_default=False)]
 Ask = Annotated[bool, typer.Option("--ask", help="Run probes where the answer depends on them.")]
 Subjects = Annotated[list[str], typer.Argument(metavar="PATH|STEP...", show_default=False)]
@@ -111,6 +114,7 @@ def build(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     yes: Yes = False,
     color: Color = "auto",
 ) -> int:
@@ -118,7 +122,7 @@ def build(
     return commands.build(
         ctx.obj,
         targets or [],
-        Where(directories or (), file, overrides or (), profile, ask),
+        Where(directories or (), file, overrides or (), profile, ask, memory or ()),
         How(
             jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
         ),
@@ -153,11 +157,12 @@ def plan(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What will run: waves, reasons, times, critical path."""
-    where = Where(directories or (), file, overrides or (), profile, ask)
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
     how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
     return commands.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
@@ -177,11 +182,12 @@ def status(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What ran: a line a step, its verdict and its last run."""
-    where = Where(directories or (), file, overrides or (), profile, ask)
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
     show = Show(verbose=verbose, json=as_json, color=color)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
@@ -199,11 +205,12 @@ def explain(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Why a step is what it is: the chain of causes to the root."""
-    where = Where(directories or (), file, overrides or (), profile, ask)
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 
@@ -281,11 +288,12 @@ def show(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """One step fully expanded: every key and its origin, inputs, outputs, commands."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
     return commands.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
 
 
@@ -327,6 +335,24 @@ def log(
     where = Where(directories or (), file, overrides or (), profile)
     wanted = WantedLog(attempt, run_id, follow, path)
     return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
+
+
+@app.command(name="mem")
+def mem(
+    ctx: typer.Context,
+    key: Annotated[list[str] | None, typer.Argument(metavar="[KEY]", show_default=False)] = None,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    memory: Memory = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """The shared memory: every key with its value and the step that writes it."""
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
+    return commands.mem(ctx.obj, key or [], where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
 @app.command()
@@ -423,11 +449,12 @@ def check(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Load the Wavefile and look for mistakes, without running anything."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
     return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 

@@ -262,6 +262,29 @@ def history(caller: Caller, words: Sequence[str], where: Where, last: int, show:
     return 0
 
 
+def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: str | None) -> int:
+    request = request_of(caller, where, ())
+    _refuse_ambiguous(caller, request, bare)
+    key = _the_one(words, "mem takes one KEY, or none") if words else None
+    found = caller.engine().memory(request, key)
+    if show.json:
+        from wavebuild.ui.records import memory_record
+
+        _answer_record(caller, memory_record(found))
+    elif key is not None:
+        if found[0].value is None:
+            raise mistake("no-value", f"mem:{key} has no value yet: step {found[0].writer!r} writes it", exit_code=1)
+        from wavebuild.ui.answers import value_lines
+
+        caller.answer(value_lines(found[0]))
+    else:
+        from wavebuild.ui.answers import memory_lines
+
+        style = _stdout_style(caller, show)
+        _answer_text(caller, memory_lines(found, style), style)
+    return 0
+
+
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
     _refuse_ambiguous(caller, request, bare)

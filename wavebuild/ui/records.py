@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import assert_never
 
 from wavebuild.declare.model import Json, Range
-from wavebuild.engine import BuildResult, Cleaned, Explanation, LastRun, StatusLine
+from wavebuild.engine import BuildResult, Cleaned, Explanation, LastRun, Remembered, StatusLine
 from wavebuild.errors import Problem
 from wavebuild.graph import Graph
 from wavebuild.judge.difference import Change
@@ -188,6 +188,16 @@ def _status_step(line: StatusLine) -> Record:
         "last": last if ran else None,
         "by_touch": line.by_touch,
         "by_hand": names(line.by_hand),
+    }
+
+
+def memory_record(found: Sequence[Remembered]) -> Record:
+    """The shared memory; a key without a value yet has no `value`."""
+    return {
+        "memory": [
+            {"key": one.key, "written_by": one.writer} | ({} if one.value is None else {"value": json.loads(one.value)})
+            for one in found
+        ]
     }
 
 

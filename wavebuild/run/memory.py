@@ -1,0 +1,97 @@
+"""What a step writes to the shared memory: read from the file that it left, every declared key and no other.
+
+It does not know where values are kept, nor who reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from wavebuild import disk
+from wavebuild.declare.model import Json, Kind, Step
+from wavebuild.declare.values import json_text
+from wavebuild.errors import WavebuildError, mistake
+from wavebuild.graph import reads
+
+MEMORY = ".wavebuild/memory"
+
+LARGEST = 64 << 20
+"""Bytes that a value may have, as JSON."""
+
+
+def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
+    """The keys that an action may read; with its checks those of the checks, too."""
+    artifacts = reads(step) if checking else step.inputs
+    return tuple(dict.fromkeys(artifact.path for artifact in artifacts if artifact.kind is Kind.MEM))
+
+
+def keys_written(step: Step) -> tuple[str, ...]:
+    return tuple(artifact.path for artifact in step.outputs if artifact.kind is Kind.MEM)
+
+
+def file_of(run: str, number: int) -> str:
+    """Where a step writes its values, relative to the root."""
+    return f"{MEMORY}/{run}.{number}.json"
+
+
+def as_object(texts: Mapping[str, str]) -> bytes:
+    """One JSON object of values that are JSON already."""
+    return ("{" + ",".join(f"{json.dumps(key)}:{text}" for key, text in texts.items()) + "}\n").encode()
+
+
+def make_ready(root: str, path: str) -> None:
+    """Nothing of an earlier try is taken for this one's."""
+    disk.make_folder(os.path.join(root, MEMORY))
+    disk.remove(os.path.join(root, path))
+
+
+def take_in(root: str, path: str, keys: Sequence[str]) -> dict[str, str]:
+    """The values of all declared keys as canonical JSON; the file is removed. Raises WavebuildError, naming the key."""
+    given = _object(os.path.join(root, path), keys)
+    disk.remove(os.path.join(root, path))
+    for key in keys:
+        if key not in given:
+            raise _refused(f"it ended well but did not write mem:{key}")
+    for key in given:
+        if key not in keys:
+            raise _refused(f"it wrote mem:{key}, which is not among its outputs")
+    return {key: _canonical(key, given[key]) for key in keys}
+
+
+def _object(path: str, keys: Sequence[str]) -> dict[str, Json]:
+    names = ", ".join(f"mem:{key}" for key in keys)
+    if disk.look(path) is None:
+        raise _refused(f"it ended well but did not write {names}: a JSON object with it belongs in $WAVEBUILD_MEM_OUT")
+    try:
+        data = disk.read_regular(path, LARGEST * len(keys) + LARGEST)
+    except (OSError, WavebuildError):
+        raise _refused(f"what it wrote for {names} is too large, or no file: a value has at most 64 MiB") from None
+    try:
+        found = json.loads(data, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else "it is too deep"
+        raise _refused(f"what it wrote for {names} to $WAVEBUILD_MEM_OUT is not JSON: {why}") from None
+    if not isinstance(found, dict):
+        raise _refused(f'what it wrote to $WAVEBUILD_MEM_OUT is no JSON object: write {{"{keys[0]}": VALUE}}')
+    return found
+
+
+def _no_number(name: str) -> Json:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _canonical(key: str, value: Json) -> str:
+    try:
+        text = json_text(value)
+        size = len(text.encode())
+    except (ValueError, RecursionError) as error:
+        raise _refused(f"the value of mem:{key} is not JSON that UTF-8 can hold: {error}") from None
+    if size > LARGEST:
+        raise _refused(f"the value of mem:{key} is too large: {size >> 20} MiB, and at most 64 MiB are kept")
+    return text
+
+
+def _refused(message: str) -> WavebuildError:
+    return mistake("memory", message)
