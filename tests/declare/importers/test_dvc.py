@@ -326,6 +326,133 @@ def test_names_of_stages_become_names_of_steps(repo: Repository) -> None:
     ]
 
 
+# What is followed
+
+
+def document(repo: Repository, text: str) -> dict[str, Any]:
+    return dict(repo.imported(text).document)
+
+
+def test_values_are_followed_by_templates(repo: Repository) -> None:
+    """The files of vars are vars of the Wavefile; their values stand as they are, those of its own without a word."""
+    repo.put("params.yaml", "lr: 1e-3\nname: a b\nunused: 1\n")
+    text = """
+vars: [{own: {x: 1}}, other.json]
+stages:
+  a: {cmd: 'run ${lr} ${name} ${own.x} ${deep.y}', outs: [a.txt]}
+  b: {cmd: 'run', outs: [b.txt]}
+"""
+    repo.put("other.json", '{"deep": {"y": 2}}')
+
+    found = document(repo, text)
+
+    assert found["vars"] == ["params.yaml", {"own": {"x": 1}}, "other.json"]
+    assert found["steps"]["a"]["run"] == "run {{ lr | float | raw }} {{ name | raw }} {{ own.x }} {{ deep.y | raw }}"
+    assert repo.left(text) == ["4: taken for files, for neither dvc.lock nor the disk tells: a.txt, b.txt"]
+
+
+def test_vars_that_nothing_uses_are_left_out(repo: Repository) -> None:
+    """A params.yaml that only `params` reads is no vars."""
+    repo.put("params.yaml", "lr: 1\n")
+
+    found = document(repo, "stages: {a: {cmd: run, params: [lr], outs: [a.txt]}}")
+
+    assert "vars" not in found
+
+
+def test_foreach_over_a_mapping_is_followed(repo: Repository) -> None:
+    """Keys make the instances, and `item` is what stands below each."""
+    repo.put("params.yaml", "models: {us: {t: 0.10}, gb: {t: 0.5}}\n")
+
+    found = document(
+        repo,
+        """
+stages:
+  m: {foreach: '${models}', do: {cmd: 'run ${key} ${item.t}', outs: ['m-${key}.txt']}}
+  k: {foreach: {p: 1, q: 2}, do: {cmd: 'run ${key}=${item}', outs: ['k-${key}.txt']}}
+""",
+    )
+
+    assert found["vars"] == ["params.yaml", {"k_items": {"p": 1, "q": 2}}]
+    assert found["steps"]["m"] == {
+        "foreach": {"key": "{{ models }}"},
+        "with": {"item": "{{ models[key] }}"},
+        "outputs": "m-{{ key }}.txt",
+        "run": "run {{ key | raw }} {{ item.t | float | raw }}",
+    }
+    assert found["steps"]["k"]["with"] == {"item": "{{ k_items[key] }}"}
+
+
+def test_matrix_is_a_product_of_variables(repo: Repository) -> None:
+    """Each list is a variable, by a name that the language leaves free."""
+    repo.put("params.yaml", "lrs: [0.1, 1e-2]\n")
+
+    found = document(
+        repo,
+        """
+stages:
+  m:
+    matrix: {model: [cnn, xgb], path: '${lrs}'}
+    cmd: run ${item.model} ${item.path} ${key}
+    outs: ['m-${key}.txt']
+""",
+    )["steps"]["m"]
+
+    assert found["foreach"] == {"model": ["cnn", "xgb"], "item_path": "{{ lrs }}"}
+    assert found["outputs"] == "m-{{ (model ~ '-' ~ (item_path | float)) }}.txt"
+
+
+@pytest.mark.parametrize(
+    ("params", "command", "why"),
+    [
+        ("env: prod", "${env}", "'env' is a name of the language"),
+        ("a: null", "${a}", "templates show them otherwise"),
+        ("odd key: 1", "${odd key}", ""),
+    ],
+)
+def test_what_no_template_can_follow_is_written_in_and_told(
+    repo: Repository, params: str, command: str, why: str
+) -> None:
+    """The values of now, the reason, and no template that would give anything else."""
+    repo.put("params.yaml", params)
+    text = f"stages:\n  a: {{cmd: 'run {command}', outs: [a/]}}"
+
+    found = document(repo, text)
+
+    assert "vars" not in found
+    assert "{{" not in found["steps"]["a"]["run"]
+    reason = f" ({why})" if why else ""
+    assert repo.left(text) == [f"2: the values of ${{…}} in 'a' are written in as they are now{reason}"]
+
+
+def test_a_stage_that_cannot_be_followed_leaves_the_others_alone(repo: Repository) -> None:
+    """Only its values are written in; stages of a `foreach` are then written one by one, with a group for all."""
+    repo.put("params.yaml", "lr: 1\nnames: [a, null]\n")
+    text = """
+stages:
+  a: {cmd: 'run ${lr}', outs: [a/]}
+  n: {foreach: '${names}', do: {cmd: 'run ${item}', outs: ['n-${item}/']}}
+"""
+
+    steps = document(repo, text)["steps"]
+
+    assert steps["a"]["run"] == "run {{ lr | raw }}"
+    assert steps["n"] == {"needs": ["n-a", "n-None"]}
+    assert steps["n-None"] == {"outputs": "n-None/", "run": "run None"}
+    assert len(repo.left(text)) == 1
+
+
+def test_keys_that_come_to_a_mapping_later_are_told(repo: Repository) -> None:
+    """Options follow the values of the keys of now, and no others."""
+    repo.put("params.yaml", "t: {n: 3, fast: true, name: a b}")
+    text = "stages: {a: {cmd: 'run ${t}', outs: [a/]}}"
+
+    run = document(repo, text)["steps"]["a"]["run"]
+
+    assert run == "run --n {{ t.n | raw }}{{ (' --fast' if t.fast else '') | raw }} --name {{ t.name | q }}"
+    assert repo.left(text) == ["1: keys that come to 't' later are not seen: its keys of now are options"]
+
+
 # What is told
 
 

@@ -40,9 +40,9 @@ def imported(foreign: Foreign) -> Imported:
     shapes = _shapes(project)
     writer = _Writer(project, shapes)
     followed = frozenset(definition.name for definition in project.definitions if writer.follows(definition))
-    live = _faithful(writer, followed)
+    live, why = _faithful(writer, followed)
     document = writer.document(live)
-    writer.leave_what_is_fixed(live)
+    writer.leave_what_is_fixed(live, why)
     return Imported(document, project.listed(), (foreign.path,))
 
 
@@ -72,6 +72,9 @@ def _shapes(project: Project) -> Shapes:
         known = dict(lock_entries(lock, stage.name))
         shapes.learn_lock((path, known[written]) for written, path in stage.locked if written in known)
         shapes.learn([*stage.inputs, *(output.path for output in stage.outputs)])
+    made = [output.path for stage in stages for output in stage.outputs]
+    for path in (*made, *(path for stage in stages for path in stage.inputs)):
+        shapes.is_directory(path)  # a guess is told where a path is made, before where it is read
     return shapes
 
 
@@ -208,10 +211,11 @@ class _Writer:
 
     # --- what is said about it
 
-    def leave_what_is_fixed(self, live: frozenset[str]) -> None:
+    def leave_what_is_fixed(self, live: frozenset[str], why: Mapping[str, str]) -> None:
         """Tells what was guessed, renamed, or holds only as long as nothing else changes."""
         for definition in self.project.definitions:
-            self._leave_of(definition, definition.name in live)
+            reason = why.get(definition.name, "")
+            self._leave_of(definition, definition.name in live, f" ({reason})" if reason else "")
         self._leave_guesses()
 
     def _leave_guesses(self) -> None:
@@ -224,15 +228,15 @@ class _Writer:
                 message = f"taken for {kind}, for neither dvc.lock nor the disk tells: {shown}"
                 self.project.leave(guessed[names[0]], message, remedy)
 
-    def _leave_of(self, definition: Definition, live: bool) -> None:
+    def _leave_of(self, definition: Definition, live: bool, why: str) -> None:
         leave, spot = self.project.leave, definition.spot
         name = self.names[definition.name]
         if name != definition.name:
             leave(spot, f"the stage {word(definition.name)} is called {word(name)}, as names of steps go")
         if not live and definition.repeated is not None and definition.stages:
-            leave(spot, f"the stages of {word(definition.name)} are written one by one: values to come are not seen")
+            leave(spot, f"the stages of {word(definition.name)} are written one by one: later values are not seen{why}")
         elif not live and self._uses(definition):
-            leave(spot, f"the values of ${{…}} in {word(definition.name)} are written in as they are now")
+            leave(spot, f"the values of ${{…}} in {word(definition.name)} are written in as they are now{why}")
         for stage in definition.stages:
             self._leave_of_stage(stage, live)
             for one in stage.parameters:
@@ -303,31 +307,39 @@ def _has(value: Json, key: str) -> bool:
 # What is written must say the same, whether it follows the vars or has the values of now.
 
 
-def _faithful(writer: _Writer, live: frozenset[str]) -> frozenset[str]:
-    """Those definitions whose templates give what their values of now give."""
-    if not live:
-        return live
-    wanted = _steps(writer, frozenset())
-    if wanted is None or _is_same(writer, live, wanted):
-        return live
-    return frozenset(name for name in live if _is_same(writer, frozenset((name,)), wanted))
+def _faithful(writer: _Writer, live: frozenset[str]) -> tuple[frozenset[str], dict[str, str]]:
+    """Those definitions whose templates give what their values of now give, and why others do not."""
+    nothing = frozenset[str]()
+    wanted = _steps(writer, nothing)
+    if isinstance(wanted, str) or not _difference(writer, live, wanted):
+        return live, {}
+    found = {name: _difference(writer, frozenset((name,)), wanted) for name in live}
+    alike = frozenset(name for name, why in found.items() if not why)
+    why = {name: why for name, why in found.items() if why}
+    return (nothing if _difference(writer, alike, wanted) else alike), why
 
 
-def _is_same(writer: _Writer, live: frozenset[str], wanted: Mapping[str, Sequence[ReadStep]]) -> bool:
+def _difference(writer: _Writer, live: frozenset[str], wanted: Mapping[str, Sequence[ReadStep]]) -> str:
+    """Why the Wavefile with these templates is another than the one with the values of now; empty if it is not."""
     found = _steps(writer, live)
-    return found is not None and all(
-        sorted(map(_essence, found[name])) == sorted(map(_essence, wanted[name])) for name in live
-    )
+    if isinstance(found, str):
+        return found
+    for name in live:
+        if sorted(map(_essence, found[name])) != sorted(map(_essence, wanted[name])):
+            return "templates show them otherwise"
+    return ""
 
 
-def _steps(writer: _Writer, live: frozenset[str]) -> dict[str, list[ReadStep]] | None:
-    """The steps of each definition as a Wavefile says them; None if it cannot be read."""
+def _steps(writer: _Writer, live: frozenset[str]) -> dict[str, list[ReadStep]] | str:
+    """The steps of each definition as a Wavefile says them, or why it cannot be read."""
     project = writer.project
     try:
         text = writing.written(writer.document(live))
         read = wavefile.loaded(os.path.join(project.root, "Wavefile"), text.encode())
-    except (WavebuildError, writing.Unwritable):
-        return None
+    except WavebuildError as error:
+        return error.problems[0].message
+    except writing.Unwritable as error:
+        return f"YAML cannot hold {word(error.text)}"
     found: dict[str, list[ReadStep]] = {definition.name: [] for definition in project.definitions}
     homes = {writer.names[definition.name]: definition.name for definition in project.definitions}
     homes |= {writer.names[stage.name]: one.name for one in project.definitions for stage in one.stages}

@@ -14,7 +14,7 @@ from itertools import product
 from wavebuild.declare import values
 from wavebuild.declare.importers.dvc_paths import Path, is_address, placed
 from wavebuild.declare.importers.dvc_vars import DEFAULT, Source, Vars, templated
-from wavebuild.declare.importers.interpolation import Filled, Named, Names, Spreading, as_text
+from wavebuild.declare.importers.interpolation import Filled, Named, Names, Spreading, as_text, common_cast
 from wavebuild.declare.importers.writing import Writable, literal
 from wavebuild.declare.model import Json
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
@@ -23,6 +23,7 @@ from wavebuild.declare.templates import RESERVED
 from wavebuild.errors import Place, Problem
 
 _STAGE = ("cmd", "wdir", "deps", "outs", "params", "metrics", "plots", "vars", "frozen", "always_changed", "desc")
+_DASH = " ~ '-' ~ "
 _OF_DATA = ("remote", "push", "type", "labels", "checkpoint")
 _OF_PLOTS = ("x", "y", "x_label", "y_label", "title", "template", "header")
 _TOP = {
@@ -219,7 +220,7 @@ class _Reader:
             template = Table(
                 {name: entry for name, entry in entries.items() if name != "matrix"}, body.line, body.column
             )
-            repetition = self._matrix(key.text, entries["matrix"].value)
+            repetition = self._matrix(entries["matrix"].value)
         else:
             stage = self._stage(key, key.text, body, {}, {})
             return Definition(key.text, key, (stage,))
@@ -239,46 +240,41 @@ class _Reader:
             where = self._held(name, source, live)
             keyed = {"key": f"{{{{ {where} }}}}"}
             given = {"item": f"{{{{ {where}[key] }}}}"}
-            pairs = [
-                _Instance(key, {"item": Named(item, "item"), "key": Named(key, "key")}) for key, item in now.items()
+            others = list(now.values())
+            instances = [
+                _Instance(key, {"item": Named(item, "item", others=others), "key": Named(key, "key")})
+                for key, item in now.items()
             ]
-            return _Repetition(tuple(pairs), keyed, given, uses | {where})
+            return _Repetition(tuple(instances), keyed, given, uses | {where})
         if not isinstance(now, list):
             raise self._refuse(source, "'foreach' takes a list or a mapping")
         composite = any(isinstance(item, list | dict) for item in now)
         named = {str(at) if composite else _key(item, source): item for at, item in enumerate(now)}
-        instances = [_Instance(key, {"item": Named(item, "item")}) for key, item in named.items()]
+        instances = [_Instance(key, {"item": Named(item, "item", others=now)}) for key, item in named.items()]
         return _Repetition(tuple(instances), {"item": live}, uses=uses)
 
-    def _matrix(self, name: str, source: Value) -> _Repetition:
+    def _matrix(self, source: Value) -> _Repetition:
         if not isinstance(source, Table) or not source.entries:
             raise self._refuse(source, "'matrix' takes a mapping from names to lists")
-        axes: dict[str, list[Json]] = {}
+        axes: dict[str, list[tuple[str, Json]]] = {}  # name → what each value adds to the key, and the value
         written: dict[str, Writable] = {}
         parts: dict[str, str] = {}
-        sources: dict[str, Value] = {}
+        shown: list[str | None] = []  # expressions for the parts of the key
         uses: frozenset[str] = frozenset()
         for key, listed in source.entries.values():
             now, live, used = self._data(listed)
             if not isinstance(now, list):
                 raise self._refuse(listed, f"{word(key.text)} of 'matrix' takes a list")
-            axes[key.text], parts[key.text] = now, _variable(key.text)
-            sources[key.text] = listed
+            composite = [isinstance(value, list | dict) for value in now]
+            axes[key.text] = [
+                (f"{key.text}{at}" if composite[at] else _key(value, listed), value) for at, value in enumerate(now)
+            ]
+            parts[key.text] = _variable(key.text)
             written[parts[key.text]] = live
+            shown.append(None if any(composite) else _shown(parts[key.text], now))
             uses |= used
-        instances: dict[str, _Instance] = {}
-        for combination in product(*(enumerate(items) for items in axes.values())):
-            item = {axis: value for axis, (_, value) in zip(axes, combination, strict=True)}
-            key_text = "-".join(
-                f"{axis}{at}" if isinstance(value, list | dict) else _key(value, sources[axis])
-                for axis, (at, value) in zip(axes, combination, strict=True)
-            )
-            whole = (
-                None if any(isinstance(one, list | dict) for one in item.values()) else " ~ '-' ~ ".join(parts.values())
-            )
-            names = {"item": Named(item, None, parts), "key": Named(key_text, whole and f"({whole})")}
-            instances[key_text] = _Instance(key_text, names)
-        return _Repetition(tuple(instances.values()), written, uses=uses)
+        whole = None if None in shown else f"({_DASH.join(map(str, shown))})"
+        return _Repetition(tuple(_combined(axes, parts, whole)), written, uses=uses)
 
     def _data(self, value: Value) -> tuple[Json, Writable, frozenset[str]]:
         """A value of any form: as it is now, as it is written in a Wavefile, and the names it asks for."""
@@ -522,6 +518,25 @@ class _Reader:
 
 def _is_nothing(value: Value) -> bool:
     return isinstance(value, Scalar) and value.is_null
+
+
+def _combined(
+    axes: Mapping[str, list[tuple[str, Json]]], parts: Mapping[str, str], whole: str | None
+) -> Iterator[_Instance]:
+    """Every combination once; ``whole``: the expression of its key."""
+    found: dict[str, dict[str, Json]] = {}
+    for combination in product(*axes.values()):
+        item = {axis: value for axis, (_, value) in zip(axes, combination, strict=True)}
+        found["-".join(key for key, _ in combination)] = item
+    others = list(found.values())
+    for key, item in found.items():
+        yield _Instance(key, {"item": Named(item, None, parts, others=others), "key": Named(key, whole)})
+
+
+def _shown(variable: str, listed: Sequence[Json]) -> str:
+    """An expression for a value of a variable as DVC shows it."""
+    cast = common_cast(listed)
+    return f"({variable}{cast})" if cast else variable
 
 
 def _key(value: Json, source: Value) -> str:

@@ -23,6 +23,7 @@ from wavebuild.errors import WavebuildError
 
 DEFAULT = "params.yaml"
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GROUPED = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)+")
 
 
@@ -52,7 +53,10 @@ class Vars:
     def named(self) -> dict[str, Named]:
         elsewhere = frozenset().union(*(source.names for source in self.sources if isinstance(source.written, str)))
         own = self.inline.keys() - elsewhere
-        return {name: Named(value, name, own=name in own) for name, value in self.values.items()}
+        return {
+            name: Named(value, name if _NAME.fullmatch(name) else None, own=name in own)
+            for name, value in self.values.items()
+        }
 
     def take_default(self, folder: str = "") -> None:
         if os.path.isfile(os.path.join(self.root, folder, DEFAULT)):

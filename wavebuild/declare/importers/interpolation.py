@@ -29,13 +29,15 @@ class Named:
     """A value that `${…}` may ask for; ``live``: the expression that gives it in a Wavefile, if one does.
 
     ``parts``: expressions of the values right below it, where each has one of its own. ``own``: a Wavefile has it
-    among its own `vars`, so that commands take it as it is.
+    among its own `vars`, so that commands take it as it is. ``others``: the values that the same expression gives in
+    other instances of a step.
     """
 
     value: Json
     live: str | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
+    others: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,11 @@ class Names:
             raise self._refuse(spot, f"nothing is called {word(first)} in ${{{shown}}}", remedy)
         value = self.known[first].value
         for key in rest:
-            if isinstance(value, dict) and key in value:
-                value = value[key]
-            elif isinstance(value, list) and re.fullmatch(r"-?[0-9]+", key) and -len(value) <= int(key) < len(value):
-                value = value[int(key)]
-            else:
+            try:
+                value = _part(value, key)
+            except LookupError:
                 remedy = did_you_mean(key, value) if isinstance(value, dict) else ""
-                raise self._refuse(spot, f"there is no {word(key)} in ${{{shown}}}", remedy)
+                raise self._refuse(spot, f"there is no {word(key)} in ${{{shown}}}", remedy) from None
         return value
 
     def expression(self, keys: Sequence[str]) -> str | None:
@@ -144,7 +144,11 @@ class Names:
         if expression is None:
             return now, None
         verbatim = " | raw" if command and not self.known[keys[0]].own else ""
-        return now, f"{{{{ {expression}{_cast(value)}{verbatim} }}}}"
+        return now, f"{{{{ {expression}{self._cast(keys, value)}{verbatim} }}}}"
+
+    def _cast(self, keys: Sequence[str], value: Json) -> str:
+        found = (_at(other, keys[1:]) for other in self.known[keys[0]].others)
+        return common_cast([value, *(other for other in found if other is not None)])
 
     def _spread(self, keys: Sequence[str], mapping: dict[str, Json]) -> tuple[str, str | None]:
         """A mapping in a command: each key an option, as `--key value`."""
@@ -176,7 +180,7 @@ class Names:
             return f"{{{{ ('{before}--{name}{behind}' if {expression} else '{no}') | raw }}}}"
         if isinstance(value, list) and self.spreading.repeated:
             return before + " ".join(f"--{name} {{{{ {expression}[{at}] | q }}}}" for at in range(len(value))) + behind
-        how = " | q" if isinstance(value, str | list) else f"{_cast(value)} | raw"
+        how = " | q" if isinstance(value, str | list) else f"{common_cast([value])} | raw"
         return f"{before}--{name} {{{{ {expression}{how} }}}}{behind}"
 
     def _refuse(self, spot: Scalar, message: str, remedy: str = "") -> Unreadable:
@@ -195,6 +199,32 @@ def _cast(value: Json) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or values.shown(value) == as_text(value):
         return ""
     return " | int" if isinstance(value, int) else " | float"
+
+
+def _part(value: Json, key: str) -> Json:
+    """The item of a mapping or list at a key. Raises LookupError."""
+    if isinstance(value, dict):
+        return value[key]
+    if isinstance(value, list) and re.fullmatch(r"-?[0-9]+", key):
+        return value[int(key)]
+    raise LookupError(key)
+
+
+def _at(value: Json, keys: Sequence[str]) -> Json:
+    """The value below some keys, None if it is not there."""
+    try:
+        for key in keys:
+            value = _part(value, key)
+    except LookupError:
+        return None
+    return value
+
+
+def common_cast(listed: Sequence[Json]) -> str:
+    """What makes all these values, which one expression stands for, look as Python prints them."""
+    casts = {_cast(value) for value in listed} - {""}
+    alike = len({type(values.bare(value)) for value in listed}) == 1
+    return casts.pop() if len(casts) == 1 and alike else ""
 
 
 def _below(expression: str, key: str) -> str | None:
