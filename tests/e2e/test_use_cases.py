@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +32,7 @@ class Shelf:
     def copy(self, example: str, shop: Workshop) -> Workshop:
         folder = self.home / example
         if example not in self.first:
-            ignored = shutil.ignore_patterns(".wavebuild", "__pycache__", *built_in(example))
+            ignored = shutil.ignore_patterns(".wavebuild", "__pycache__", "dist", *built_in(example))
             shutil.copytree(REPOSITORY / "examples" / example, folder, ignore=ignored)
             done = shop.build(jobs=2, directory=str(folder))
             assert done.code == 0, done.steps
@@ -69,12 +72,12 @@ def replaced(shop: Workshop, path: str, old: str, new: str) -> None:
 def test_the_examples_build_from_nothing(shelf: Shelf, shop: Workshop) -> None:
     """A copy of each is built by one bare build, every step of it."""
     steps = {}
-    for example in ("medallion", "grid", "site"):
+    for example in ("medallion", "grid", "site", "monorepo"):
         shelf.copy(example, Workshop(shop.home, shop.monkeypatch))
         shutil.rmtree(shop.root)
         steps[example] = len(shelf.first[example])
 
-    assert steps == {"medallion": 7, "grid": 7, "site": 7}
+    assert steps == {"medallion": 7, "grid": 7, "site": 7, "monorepo": 6}
 
 
 # medallion: a step for each table of a schema
@@ -123,6 +126,7 @@ def test_a_table_less_leaves_orphans_that_nothing_reads(medallion: Workshop) -> 
     assert (done.code, succeeded(done)) == (0, {"catalog"})
     assert "bookings" not in medallion.read("catalog.md")
     assert (medallion.root / "silver/bookings.csv").exists()
+    assert done.result.orphans == ("bronze/bookings.csv", "silver/bookings.csv", "silver/refused/bookings.csv")
 
 
 def test_a_program_that_others_import_concerns_them_all(medallion: Workshop) -> None:
@@ -166,7 +170,10 @@ def test_a_value_less_leaves_the_table(grid: Workshop) -> None:
     """The models of a seed that is gone are orphans: the glob of the table does not find them."""
     replaced(grid, "params.yaml", "seed: [1, 2]", "seed: [1]")
 
-    assert built(grid) == {"leaderboard"}
+    done = grid.build(jobs=2)
+
+    assert succeeded(done) == {"leaderboard"}
+    assert len(done.result.orphans) == 4
     assert board(grid) == [("0.01", "1"), ("0.1", "1"), ("1.0", "1")]
 
 
@@ -227,3 +234,115 @@ def test_the_site_is_deployed_only_when_that_is_asked_for(website: Workshop) -> 
     replaced(website, "pages/welcome.txt", "Hello", "Again hello")
     assert "deploy" not in built(website)
     assert "Again" not in website.read("deployed/index.html")
+
+
+# monorepo: three Wavefiles included
+
+
+@pytest.fixture
+def monorepo(shelf: Shelf, shop: Workshop) -> Workshop:
+    return shelf.copy("monorepo", shop)
+
+
+def test_files_join_the_projects(monorepo: Workshop) -> None:
+    """A change runs through all three; one that changes nothing ends where that shows."""
+    monorepo.put("library/words.txt", "stars\nmoon\nworld\n")
+    assert built(monorepo) == {"library.words"}
+
+    monorepo.put("library/words.txt", "aurora\nmoon\nstars\nworld\n")
+    assert len(built(monorepo)) == 6
+    assert "<p>Hello, aurora</p>" in monorepo.read("web/dist/index.html")
+
+
+def test_each_project_has_its_own_files_and_variables(monorepo: Workshop) -> None:
+    """A style concerns the page and the release, a variable of one file no other file."""
+    monorepo.put("web/style.css", "p { color: green }\n")
+    assert built(monorepo) == {"web.page", "release"}
+
+    replaced(monorepo, "library/Wavefile", "greeting: Hello", "greeting: Welcome")
+    assert built(monorepo) == {"library.greeting", "service.api", "service.check", "web.page", "release"}
+
+
+# port: a Makefile of some sixty lines, and the Wavefile that does the same
+
+
+MADE = re.compile(r"build/(release|debug)/(.*\.(o|h|tsv|txt)|words)|installed/bin/words")
+
+
+def products(root: Path) -> dict[str, bytes]:
+    """What make and wavebuild both make, with its content."""
+    files = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if MADE.fullmatch(name)}
+
+
+class Twins:
+    """The same project twice, one built by make, the other by wavebuild."""
+
+    def __init__(self, home: Path, shop: Workshop) -> None:
+        self.made = home / "by-make"
+        self.shop = shop
+        ignored = shutil.ignore_patterns(".wavebuild", *built_in("port"))
+        for root in (self.made, shop.root):
+            shutil.copytree(REPOSITORY / "examples" / "port", root, dirs_exist_ok=True, ignore=ignored)
+
+    def make(self, *words: str) -> dict[str, bytes]:
+        """What make leaves."""
+        subprocess.run(["make", "-s", *words], cwd=self.made, check=True, capture_output=True, timeout=60)
+        return products(self.made)
+
+    def build(self, *targets: str, **facts: Any) -> set[str]:
+        done = self.shop.build(*targets, jobs=2, **facts)
+        assert done.code == 0, done.steps
+        return succeeded(done)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        for root in (self.made, self.shop.root):
+            text = (root / path).read_text()
+            assert old in text
+            (root / path).write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def twins(shop: Workshop, tmp_path: Path) -> Twins:
+    return Twins(tmp_path, shop)
+
+
+def test_the_port_makes_what_the_makefile_makes(twins: Twins) -> None:
+    """Byte for byte: objects, program, tables, and the other mode beside it."""
+    twins.build()
+    assert products(twins.shop.root) == twins.make()
+
+    twins.build(profile="debug")
+    assert products(twins.shop.root) == twins.make("MODE=debug")
+    assert twins.build() == set()
+
+    twins.build("install", "check")
+    assert products(twins.shop.root) == twins.make("install", "check")
+
+
+def test_the_port_makes_the_same_again(twins: Twins) -> None:
+    """After an edit of a header, and of a text; an edit that changes no table ends there."""
+    twins.build()
+    twins.make()
+
+    twins.edit("src/words.h", "#define LONGEST 63", "#define LONGEST 4")
+    assert twins.build() == {"compile@main", "compile@words", "link", "table@hill", "table@river", "summary"}
+    assert products(twins.shop.root) == twins.make()
+
+    twins.edit("texts/hill.txt", "a house", "A House,")
+    assert twins.build() == {"table@hill"}
+    assert products(twins.shop.root) == twins.make()
+
+
+def test_the_check_of_the_port_fails_where_the_makefile_fails(twins: Twins) -> None:
+    """A table that is not as expected fails its own check, and no other."""
+    twins.edit("expected/hill.tsv", "house", "hut")
+
+    done = twins.shop.build("check", jobs=2, keep_going=True)
+
+    assert {name: done.outcomes[name] for name in ("check@hill", "check@river")} == {
+        "check@hill": "failed",
+        "check@river": "succeeded",
+    }
+    with pytest.raises(subprocess.CalledProcessError):
+        twins.make("check")
