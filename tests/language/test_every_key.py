@@ -31,6 +31,7 @@ LABELS = {
     "jobs": (STEP, f"settings: {{jobs: 2}}\n{STEP}"),
     "schedule": (f"settings: {{schedule: flow}}\n{STEP}", f"settings: {{schedule: barrier}}\n{STEP}"),
     "keep_going": (STEP, f"settings: {{keep_going: true}}\n{STEP}"),
+    "executor": (STEP, f"settings: {{executor: processes}}\n{STEP}"),
     "log_keep": (STEP, f"settings: {{log_keep: 2}}\n{STEP}"),
     "ignore": (STEP, f"settings: {{ignore: ['*.tmp']}}\n{STEP}"),
     "title": (STEP, step(f"title: A step, {RUN}")),
