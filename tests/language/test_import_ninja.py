@@ -308,6 +308,7 @@ def test_a_wavefile_further_up_owns_what_lies_beside_the_build_folder(shop: Work
     assert (built.code, sorted(built.ran)) == (0, ["in", "twice"])
     assert (shop.read("bin/two"), shop.read("build/in")) == ("1", "1")
     assert shop.build("build/in").ran == []
+    assert set(built.steps) == {"bin-app", "in"}  # as they are known in the build folder
 
 
 def test_an_import_never_overwrites_and_prints_when_asked(shop: Workshop) -> None:

@@ -100,7 +100,8 @@ class Edges:
                 self._phony.update(dict.fromkeys(made, edge))
             elif reason := self._hindrance(edge, made, build_files):
                 message, remedy = reason
-                self._losses.tell(edge.place, f"the step of {word(made[0])} is not carried over: {message}", remedy)
+                shown = word(self._ground.told(made[0]))
+                self._losses.tell(edge.place, f"the step of {shown} is not carried over: {message}", remedy)
             else:
                 work = Work(edge, made)
                 self.works.append(work)
@@ -143,7 +144,9 @@ class Edges:
             work.always = bool(words) and not work.outputs
             for path in words:
                 if not _is_of_cmake(path):
-                    message = f"{word(path)} is taken for a word, not a file, as no command speaks of it"
+                    message = (
+                        f"{word(self._ground.told(path))} is taken for a word, not a file, as no command speaks of it"
+                    )
                     self._losses.tell(work.edge.place, f"{message}: the step always runs", work=work)
 
     def _read_by_steps(self) -> frozenset[str]:
@@ -172,12 +175,15 @@ class Edges:
         for path in self._phony:
             work = self._only_word(path)
             if work is not None and not work.name:
-                work.name, work.alias = names.give(path), path
+                work.alias = self._ground.told(path)
+                work.name = names.give(work.alias)
                 self._aliases[path] = work
         for path in self._standing_for_steps():
-            self.groups[path] = self._aliases[path].name if path in self._aliases else names.give(path)
+            self.groups[path] = (
+                self._aliases[path].name if path in self._aliases else names.give(self._ground.told(path))
+            )
         for work in self.works:
-            work.name = work.name or names.give((*work.outputs, *sorted(work.words))[0])
+            work.name = work.name or names.give(self._ground.told((*work.outputs, *sorted(work.words))[0]))
 
     def _only_word(self, path: str) -> Work | None:
         """The step without files that a phony is the name of, such as `test` of CMake; it reads all else behind it."""

@@ -73,6 +73,10 @@ class Ground:
                 return whole[len(root) :]
         return whole if path.startswith("/") else posixpath.relpath(whole, self.root)
 
+    def told(self, placed: str) -> str:
+        """A path from the root as the foreign file would have it, and its readers know it."""
+        return placed if placed.startswith("/") else posixpath.relpath(posixpath.join(self.root, placed), self.folder)
+
     def is_folder(self, placed: str) -> bool:
         return os.path.isdir(os.path.join(self.root, placed))
 

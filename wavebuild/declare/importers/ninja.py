@@ -85,8 +85,9 @@ class _Document:
 
     def _group(self, path: str, name: str) -> Writable:
         step: dict[str, Writable] = {}
-        if name != path and is_writable(path) and path.isprintable():
-            step["title"] = literal(path)
+        typed = self._ground.told(path)
+        if name != typed and is_writable(typed) and typed.isprintable():
+            step["title"] = literal(typed)
         if self._edges.wanted is not None and path not in self._edges.wanted:
             step["on_demand"] = True
         needs = dict.fromkeys(map(self._edges.step_of, self._edges.behind(path)))
@@ -128,7 +129,7 @@ class _Document:
             is_folder = self._ground.is_folder(path)
             try:
                 if is_folder and self._edges.makes_in(path):
-                    raise paths.PathProblem(f"{word(path)} is a folder that steps build in")
+                    raise paths.PathProblem(f"{word(self._ground.told(path))} is a folder that steps build in")
                 text = literal(spelled(path, is_folder, self._ground.root))
             except paths.PathProblem as problem:
                 work.always = True
@@ -153,7 +154,9 @@ class _Document:
             message = "of the pool console one at a time is carried over, the terminal is not"
             self._losses.tell(edge.place, message, work=work)
         for path in self._edges.placed(edge.validations):
-            message = f"the validation {word(path)} is not built when only {word(work.name)} is named"
+            message = (
+                f"the validation {word(self._ground.told(path))} is not built when only {word(work.name)} is named"
+            )
             self._losses.tell(edge.place, message, work=work)
 
     # --- actions
