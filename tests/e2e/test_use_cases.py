@@ -346,3 +346,61 @@ def test_the_check_of_the_port_fails_where_the_makefile_fails(twins: Twins) -> N
     }
     with pytest.raises(subprocess.CalledProcessError):
         twins.make("check")
+
+
+class TestCProgram:
+    """Needs a C compiler called `cc`: without one these fail."""
+
+    def test_a_header_that_nobody_declares_recompiles_those_that_include_it(self, shelf: Shelf, shop: Workshop):
+        """A comment in it gives the same object, and the program is not linked again."""
+        shelf.copy("c-program", shop)
+        pi = shop.root / "include/pi.h"
+        pi.write_text("/* as of old */ " + pi.read_text())
+
+        assert built(shop) == {"compile@circle"}
+        assert built(shop) == set()
+
+    def test_a_header_that_all_include_recompiles_all(self, shelf: Shelf, shop: Workshop):
+        """And one that is gone makes them stale, too."""
+        shelf.copy("c-program", shop)
+        shapes = shop.root / "include/shapes.h"
+        shapes.write_text(shapes.read_text().replace("double side", "double s"))
+
+        assert built(shop) >= {"compile@circle", "compile@main", "compile@square"}
+
+    def test_a_generated_header_recompiles_its_one_reader(self, shelf: Shelf, shop: Workshop):
+        """Order alone ties them; the depfile says which object it is."""
+        shelf.copy("c-program", shop)
+        shop.wavefile(shop.read("Wavefile").replace("1.4.2", "1.5.0"))
+
+        assert built(shop) == {"version", "compile@main", "link", "test"}
+        assert "shapes 1.5.0 (default)" in shop.read("build/default/test.txt")
+
+    def test_a_new_source_is_one_more_object(self, shelf: Shelf, shop: Workshop):
+        """The list of sources is the folder."""
+        shelf.copy("c-program", shop)
+        shop.put("src/triangle.c", "int triangle;\n")
+
+        assert built(shop) == {"compile@triangle", "link", "test"}
+
+    def test_two_profiles_lie_side_by_side_and_stay_fresh(self, shelf: Shelf, shop: Workshop):
+        """Neither undoes what the other made."""
+        shelf.copy("c-program", shop)
+        release = shop.build(jobs=2, profile="release")
+
+        assert len(succeeded(release)) == 6
+        assert built(shop) == set()
+        assert succeeded(shop.build(jobs=2, profile="release")) == set()
+        assert "(release)" in shop.read("build/release/test.txt")
+
+    def test_a_header_that_does_not_compile_fails_and_its_undoing_is_fresh(self, shelf: Shelf, shop: Workshop):
+        """The former object is back."""
+        shelf.copy("c-program", shop)
+        pi = shop.root / "include/pi.h"
+        sound = pi.read_text()
+        pi.write_text("nonsense\n")
+        failed = shop.build(jobs=2, keep_going=True).outcomes
+        pi.write_text(sound)
+
+        assert failed["compile@circle"] == "failed"
+        assert built(shop) == set()

@@ -64,8 +64,8 @@ def _order_without_data(graph: Graph) -> Iterator[Problem]:
     """What is only needed has no influence on freshness; a check or a group is there to be needed."""
     steps = graph.wavefile.steps
     for number, step in enumerate(steps):
-        if step.is_group or not step.needs:
-            continue
+        if step.is_group or not step.needs or step.depfile is not None:
+            continue  # with a depfile order is enough: it names what is really read
         carriers = _carriers(graph, number)
         for name, place in step.needs:
             other = graph.number[name]

@@ -1,0 +1,7 @@
+#ifndef SHAPES_H
+#define SHAPES_H
+
+double circle(double radius);
+double square(double side);
+
+#endif

@@ -1,0 +1,6 @@
+#include "shapes.h"
+
+double square(double side)
+{
+    return side * side;
+}
