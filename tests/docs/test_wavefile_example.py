@@ -60,6 +60,21 @@ def test_the_repeated_steps_of_the_tour_follow_what_is_written(site: Site) -> No
     }
 
 
+def test_the_profile_and_the_memory_of_the_tour_do_what_it_says(site: Site) -> None:
+    """Another season for the labels beside those of every day; more visitors, more plums; and `when` follows."""
+    site.write("Wavefile", (REPOSITORY / "Wavefile.example").read_text(encoding="utf-8"))
+
+    site.build("basketful", "labels", "rain-check")
+    site.build("--profile", "sunday")
+    site.build("basketful", "--mem", "visitors=9")
+
+    assert site.read("basketful.txt") == "18 plums\n"
+    assert (site.root / "labels/summer.txt").exists()
+    assert (site.root / "labels/sunday.txt").exists()
+    assert site.read("rain-default.txt") == "no roof needed\n"
+    assert site.wavebuild("rain-check", "--profile", "sunday").code == 2
+
+
 def test_a_name_of_one_file_is_a_text_and_any_other_name_a_list(site: Site) -> None:
     """A call gets the path of a named file as one text; a glob, a directory or several files as a list."""
     site.write("one.txt", "1")
