@@ -239,7 +239,7 @@ def test_settings_profiles_and_targets_of_an_included_file_are_said_to_be_ignore
         ("a/Wavefile:1:1", "warning"),
         ("a/Wavefile:2:1", "warning"),
     ]
-    assert check(shop.request()) == ()
+    assert check(shop.request()) == notes
 
 
 def test_capacities_are_one_space_and_the_including_file_wins(shop: Workshop) -> None:
@@ -627,3 +627,29 @@ def test_it_may_be_included_over_a_file_between_them(shop: Workshop) -> None:
     shop.put("mid/parts.wave", "include: [low/Wavefile]\nsteps: {mid: {run: note mid}}\n")
 
     assert sorted(shop.build(directory=below).steps) == ["low", "mid", "top"]
+
+
+def test_a_target_that_does_not_exist_here_is_told_of_its_when(shop: Workshop) -> None:
+    """Named on the command line or in `targets`."""
+    shop.wavefile(WHEN)
+
+    with pytest.raises(WavebuildError) as caught:
+        shop.plan("sometimes")
+
+    assert "its `when` at Wavefile:6:5 is false" in str(caught.value)
+
+
+def test_the_callers_variables_win_over_the_profile_and_that_over_the_file(shop: Workshop) -> None:
+    """A setting is looked for from the nearest to the farthest."""
+    shop.wavefile(
+        "settings: {log_keep: 2, orphans: remove}\nprofiles: {p: {settings: {log_keep: 3}}}\nsteps: {x: {run: make}}\n"
+    )
+
+    def log_keep(**facts: object) -> int:
+        return load(shop.request(**facts)).wavefile.settings.log_keep
+
+    assert (log_keep(), log_keep(profile="p")) == (2, 3)
+    shop.setenv(WAVEBUILD_LOG_KEEP="4")
+    assert log_keep(profile="p") == 4
+    shop.setenv(WAVEBUILD_LOG_KEEP="none")
+    assert str(only(refused(shop)).place) == "WAVEBUILD_LOG_KEEP"

@@ -153,7 +153,9 @@ class Fields:
 
     def where(self, key: Key[object], reading: Reading) -> tuple[Fields, Reading] | None:
         """Where a key is given: here or in the nearest fallback, with the reading as it is there."""
-        return next((layer for layer in reversed(self.layers(reading)) if layer[0].entry(key)), None)
+        if self.entry(key) is not None:
+            return self, reading
+        return self.fallback.where(key, self._there(reading)) if self.fallback is not None else None
 
     def _there(self, reading: Reading | None) -> Reading:
         assert self.fallback is not None

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from dataclasses import dataclass
 
 from wavebuild.declare.source import word
 
 WAVEFILE_NAMES = ("Wavefile", "Wavefile.yaml", "Wavefile.yml")
 _PROTECTED = (".git", ".wavebuild")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
 
@@ -149,7 +151,7 @@ def _refuse_odd_text(text: str) -> None:
         raise PathProblem("the path is empty", "write a path, or remove the item")
     if text != text.strip():
         raise PathProblem(f"{word(text)} begins or ends with white space", "remove it")
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if _CONTROL.search(text):
         raise PathProblem(f"{word(text)} holds a control character or a line break", "rename the file")
     if "://" in text:
         raise PathProblem(f"{word(text)} is an address, not a path", "write the path of a file")

@@ -206,6 +206,10 @@ def _owner_of_text(graph: Graph, path: str) -> int | None:
 def _unknown(
     graph: Graph, word: str, folder: str, place: Place | None, reason: str, commands: Sequence[str]
 ) -> Problem:
+    absent = dict(graph.wavefile.absent).get(word.strip("+").removeprefix("step:").partition("@")[0])
+    if absent is not None:
+        message = f"the step '{word}' does not exist here: its `when` at {absent} is false"
+        return Problem("unknown-target", message, place, "", also=(absent,))
     message = reason or f"'{word}' is not a step, an output or a title of this Wavefile"
     remedy = did_you_mean(word.strip("+"), _known(graph, folder, commands))
     if "@" in word:
