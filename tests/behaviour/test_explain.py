@@ -223,6 +223,26 @@ class TestWhatChanged:
         (cause,) = engine.explain(shop.request(), "s").chain
         assert (cause.word.name, cause.changes) == ("MAYBE", (None,))
 
+    def test_of_a_value_of_the_memory_its_keys(self, shop: Workshop):
+        """Also of a long one."""
+        long = "x" * 100
+        shop.wavefile(f"""
+steps:
+  a:
+    inputs: s
+    outputs: mem:k
+    run: 'echo "{{\\"k\\": {{\\"v\\": $(cat s), \\"long\\": \\"{long}\\"}}}}" > $WAVEBUILD_MEM_OUT'
+  b: {{inputs: mem:k, outputs: o, run: 'echo x > o'}}
+""")
+        shop.put("s", "1")
+        shop.settle()
+        shop.put("s", "2")
+        assert shop.build().code == 0
+        last = causes(shop, "b")["b"].last
+
+        assert last is not None
+        assert last.changes == (Keys((KeyChange("v", "1", "2"),)),)
+
     def test_an_edit_that_is_not_yet_built_and_edited_again_is_told_against_the_last_success(self, chain: Workshop):
         """What was read in between does not count."""
         chain.put("src/a.csv", "id,name\n1,ann\n2,rob\n")

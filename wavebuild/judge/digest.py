@@ -299,7 +299,7 @@ class Digests:
                 return self._kept("value", value, data)
             case "python":
                 digest = content.python_digest(data)
-                self._hand_on(digest, data, data)
+                self.hand_on(digest, data, data)
                 return digest
             case "imports":
                 return "\n".join(content.python_imports(data))
@@ -331,10 +331,11 @@ class Digests:
         """The digest of what counts of a file, which is handed on."""
         digest = content.digest_text(kind, text)
         if self._keep is not None:
-            self._hand_on(digest, text.encode("utf-8", "surrogatepass"), data)
+            self.hand_on(digest, text.encode("utf-8", "surrogatepass"), data)
         return digest
 
-    def _hand_on(self, digest: str, counted: bytes, data: bytes) -> None:
+    def hand_on(self, digest: str, counted: bytes, data: bytes) -> None:
+        """A content to be kept: what the digest is of, and the bytes it was found in."""
         if self._keep is not None:
             self._keep(digest, counted if len(counted) <= LARGEST_KEPT else None, len(counted), data)
 

@@ -532,6 +532,9 @@ class Rebuilder:
             return self._settled(step, Outcome.KEPT, life)
         outputs = self._made(step, life)
         values = {name: (value_digest(text), text) for name, text in life.remembered.items()}
+        for digest, text in values.values():
+            if not digest.startswith("="):
+                self._facts.digests.hand_on(digest, text.encode("utf-8", "surrogatepass"), b"")
         outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
         moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
         moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
