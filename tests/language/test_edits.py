@@ -243,3 +243,17 @@ class TestTouch:
             engine.touch(shop.request("a", "b"))
 
         assert shop.plan()["a"] == "BLOCKED"
+
+
+def test_explaining_what_is_by_hand_names_no_change_of_bytes(shop: Workshop):
+    """An accepted edit stands in the way of a run; its bytes are the accepted ones."""
+    shop.wavefile(TEXT.replace("adopt", "fail"))
+    shop.put("s", "one")
+    shop.settle()
+    shop.put("o", "mine")
+    shop.accept("o")
+    shop.put("s", "two")
+    cause = engine.explain(shop.request(), "a").chain[0]
+
+    assert [type(reason).__name__ for reason in cause.reasons] == ["OutputEdited", "InputChanged"]
+    assert cause.changes[0] is None

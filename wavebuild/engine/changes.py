@@ -56,6 +56,8 @@ class Changes:
     def _content_changed(self, number: int, member: str, was: str, now: str) -> Change | None:
         if was.startswith("=") and now.startswith("="):
             return value_changed(was[1:], now[1:])
+        if was == now:
+            return None  # by hand: its bytes are those that were accepted
         if was.removesuffix("+x") == now.removesuffix("+x"):
             return Mode(now.endswith("+x"))
         forms = {_form(was), _form(now)} - {None}
