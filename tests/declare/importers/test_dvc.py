@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.folders import written
 from wavebuild.declare import load
 from wavebuild.declare.importers import Foreign, Imported, dvc, writing
 from wavebuild.declare.model import Run, Step
-from wavebuild.errors import WavebuildError
+from wavebuild.errors import Problem, WavebuildError
 
 
 class Repository:
@@ -564,3 +566,36 @@ stages:
     assert artifacts(steps["a"]) == (["deep/a.sh", "deep/params.yaml#lr"], ["deep/made.txt"])
     assert artifacts(steps["b"]) == (["deep/made.txt"], ["b.txt"])
     assert {problem.place.file for problem in found.left if problem.place} == {"sub/deep/dvc.yaml"}
+
+
+VALUES = st.sampled_from(
+    ("null", "[]", "{}", "3", "true", "'${lr}'", "'${list}'", "'${map}'", "'${'", "'${nope}'", "[[a]]", "[{a: b}]")
+)
+STRANGER = st.sampled_from(
+    ("{a: {b: c}}", "''", "[null]", "{x: null}", "'{{ x }}'", "[x.yaml]", "text", "[one, two/]", "'${map.k}'")
+)
+KEYS = st.sampled_from(
+    ("cmd", "deps", "outs", "params", "metrics", "plots", "vars", "wdir", "frozen", "desc", "foreach", "do", "matrix")
+)
+
+
+@given(st.dictionaries(KEYS, VALUES | STRANGER, max_size=6), VALUES | STRANGER, VALUES | STRANGER)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_value_at_any_key_is_imported_or_refused(
+    repo: Repository, stage: dict[str, str], common: str, command: str
+) -> None:
+    """Every dvc.yaml gives a document that can be written, or problems with a place: never a traceback."""
+    repo.put("params.yaml", "lr: 1e-3\nlist: [a, 2]\nmap: {k: v}\n")
+    keys = "".join(f"    {key}: {value}\n" for key, value in stage.items())
+
+    problems: tuple[Problem, ...] = ()
+    document: dict[str, Any] = {"steps": {}}
+    try:
+        document = dict(
+            repo.imported(f"vars: {common}\nstages:\n  s:\n{keys or '    cmd: x'}\n  t: {{cmd: {command}}}\n").document
+        )
+    except WavebuildError as error:
+        problems = error.problems
+
+    assert all(problem.place is not None for problem in problems)
+    assert "steps:" in writing.written(document)
