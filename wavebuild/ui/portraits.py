@@ -21,6 +21,7 @@ from wavebuild.ui.tables import hanging, table
 _TABLED = ("inputs", "outputs", "run", "call", "checks")
 """Keys that have a part of their own below the others."""
 MEMBERS = 5  # of one artifact; more are counted, and all are in --json
+MANY = 20  # steps in one list
 
 
 def portrait_lines(portrait: Portrait, style: Style, everything: bool = False) -> list[str]:
@@ -42,7 +43,7 @@ def portrait_lines(portrait: Portrait, style: Style, everything: bool = False) -
 
 
 def _list(found: Iterable[str]) -> str:
-    return ", ".join(map(escaped, found)) or "nothing"
+    return words.listed(found, MANY) or "nothing"
 
 
 def _standing(portrait: Portrait, style: Style) -> list[str]:
@@ -143,7 +144,7 @@ def escaped_lines(text: str) -> str:
 def _shown(head: str, others: str, shown: Sequence[Shown], style: Style) -> list[str]:
     if not shown:
         return []
-    rows = [(escaped(each.text), ", ".join(map(escaped, each.others)), _members(each)) for each in shown]
+    rows = [(escaped(each.text), words.listed(each.others, MANY), _members(each)) for each in shown]
     return ["", *table((head, others, "Now"), rows, style.width)]
 
 
