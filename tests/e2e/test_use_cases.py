@@ -254,6 +254,16 @@ def test_files_join_the_projects(monorepo: Workshop) -> None:
     assert "<p>Hello, aurora</p>" in monorepo.read("web/dist/index.html")
 
 
+def test_a_project_can_be_built_from_its_own_folder(monorepo: Workshop) -> None:
+    """Started in a folder whose Wavefile is included further up, the upper root builds."""
+    replaced(monorepo, "Wavefile", 'release: "1.0"', 'release: "1.1"')
+
+    done = monorepo.build(jobs=2, directory=str(monorepo.root / "web"))
+
+    assert succeeded(done) == {"release"}
+    assert monorepo.read("release/manifest.txt").startswith("release 1.1\n")
+
+
 def test_each_project_has_its_own_files_and_variables(monorepo: Workshop) -> None:
     """A style concerns the page and the release, a variable of one file no other file."""
     monorepo.put("web/style.css", "p { color: green }\n")
