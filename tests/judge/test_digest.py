@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import aged
-from wavebuild.errors import WavebuildError
+from wavebuild.declare.model import Artifact, Kind
+from wavebuild.errors import Place, WavebuildError
 from wavebuild.judge.digest import Digests, Reading, env_digest
 from wavebuild.judge.stamp import Stamp, stamp
 
@@ -51,6 +53,20 @@ class TestOncePerBuild:
         digests.forget("a")
 
         assert digests.see(file("a")).digest != first
+
+    def test_thousands_of_parts_of_one_file_are_one_parse(self, tmp_path: Path):
+        """A table or a settings file that each instance reads its part of is parsed once, not once for each."""
+        count = 3000
+        aged(tmp_path / "t.csv", "k,v\n" + "".join(f"{n},{n * n}\n" for n in range(count)))
+        aged(tmp_path / "c.json", json.dumps({f"k{n}": n for n in range(count)}))
+        digests = Digests(str(tmp_path), {})
+        spent = time.process_time()
+        for n in range(count):
+            part = Artifact(Kind.FILE, "t.csv", Place(""), rows=(("k", str(n)),))
+            digests.see(Reading(f"t {n}", "t.csv", "rows", str(n), part))
+            assert digests.see(Reading(f"c {n}", "c.json", "key", f"k{n}")).digest == f"={n}"
+
+        assert time.process_time() - spent < 2
 
     def test_forgetting_a_member_forgets_every_way_it_was_read(self, tmp_path: Path):
         """A key of a remade file is read again too."""

@@ -53,7 +53,11 @@ def value_digest(text: str) -> str:
 
 def key_text(data: bytes, path: str, name: str) -> str | None:
     """The value at a key as JSON."""
-    value = read_data(data, path, data_kind(path))
+    return value_text(read_data(data, path, data_kind(path)), name)
+
+
+def value_text(value: Json, name: str) -> str | None:
+    """The part of a value at a key as JSON, None if it has none."""
     for part in name.split("."):
         if isinstance(value, dict) and part in value:
             value = value[part]
@@ -80,21 +84,42 @@ def rows_digest(data: bytes, artifact: Artifact) -> str:
 
 def rows_text(data: bytes, artifact: Artifact) -> str:
     """The sorted multiset of the chosen rows, column → text, and the column names."""
-    header, rows = read_table(data, artifact.path, artifact.delimiter)
-    wanted = artifact.rows or ()
-    for column in (*(artifact.columns or ()), *(name for name, _ in wanted)):
-        if column not in header:
-            raise mistake(
-                "no-such-column",
-                f"{artifact.path} has no column {column!r}",
-                artifact.place,
-                f"its columns are: {', '.join(header)}",
-            )
-    taken = [at for at, name in enumerate(header) if artifact.columns is None or name in artifact.columns]
-    taken.sort(key=lambda at: header[at])
-    conditions = [(header.index(column), value) for column, value in wanted]
-    chosen = sorted([row[at] for at in taken] for row in rows if all(row[at] == value for at, value in conditions))
-    return json.dumps([[header[at] for at in taken], chosen])
+    return Table(data, artifact.path, artifact.delimiter).text(artifact)
+
+
+class Table:
+    """A CSV file, parsed once for all who read some of its rows. Raises WavebuildError where it is none."""
+
+    def __init__(self, data: bytes, path: str, delimiter: str) -> None:
+        self._header, self._rows = read_table(data, path, delimiter)
+        self._groups: dict[tuple[int, ...], dict[tuple[str, ...], list[list[str]]]] = {}
+
+    def text(self, artifact: Artifact) -> str:
+        """The rows and columns that an artifact chooses. Raises WavebuildError for a column that is not there."""
+        header, wanted = self._header, artifact.rows or ()
+        for column in (*(artifact.columns or ()), *(name for name, _ in wanted)):
+            if column not in header:
+                raise mistake(
+                    "no-such-column",
+                    f"{artifact.path} has no column {column!r}",
+                    artifact.place,
+                    f"its columns are: {', '.join(header)}",
+                )
+        taken = [at for at, name in enumerate(header) if artifact.columns is None or name in artifact.columns]
+        taken.sort(key=lambda at: header[at])
+        rows = self._where(tuple(header.index(column) for column, _ in wanted), tuple(value for _, value in wanted))
+        return json.dumps([[header[at] for at in taken], sorted([row[at] for at in taken] for row in rows)])
+
+    def _where(self, places: tuple[int, ...], values: tuple[str, ...]) -> list[list[str]]:
+        """The rows with these values; thousands of instances ask, each for its own."""
+        if not places:
+            return self._rows
+        groups = self._groups.get(places)
+        if groups is None:
+            groups = self._groups[places] = {}
+            for row in self._rows:
+                groups.setdefault(tuple(row[at] for at in places), []).append(row)
+        return groups.get(values, [])
 
 
 def sqlite_digest(path: str, shown: str) -> str:

@@ -14,16 +14,27 @@ import stat as st
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from wavebuild import disk
-from wavebuild.declare.model import Artifact, Digest, Text
+from wavebuild.declare import read_data
+from wavebuild.declare.model import Artifact, Digest, Json, Text
 from wavebuild.errors import Place, mistake
 from wavebuild.judge import content
 from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, trusted
 from wavebuild.judge.trace import ABSENT as ABSENT
 
+T = TypeVar("T")
+
 LARGEST_TEXT = 1 << 28
 """Bytes of a file that is parsed (JSON, YAML, CSV, a program) rather than summed."""
+
+LARGEST_PARSED = 1 << 24
+"""Bytes of a file that stays parsed in memory for those who read other rows or keys of it."""
+
+MOST_PARSED = 8
+"""Files that stay parsed."""
 
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
@@ -72,6 +83,15 @@ class Seen:
     sure: bool = True  # the stamp was old enough when the bytes were read to stand for them
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed(Generic[T]):
+    """A file as it was read: its stamp then, its bytes, and what they were parsed to."""
+
+    stamp: Stamp
+    data: bytes
+    value: T
+
+
 class Digests:
     """Digests of one build: a memo over what earlier builds learned.
 
@@ -96,6 +116,7 @@ class Digests:
         self.elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
         self._names: dict[str, list[str]] = {}
+        self._held: dict[tuple[str, str], _Parsed[Any]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
         self.learned: dict[str, tuple[Stamp, str]] = {}
@@ -285,18 +306,23 @@ class Digests:
                 return content.sqlite_digest(path, reading.path)
             case "run":
                 return UNASKED
+        match reading.how:
+            case "csv" | "rows":
+                assert reading.artifact is not None
+                delimiter = reading.artifact.delimiter
+                table = self._parsed(reading.path, now, f"csv {delimiter}", partial(_table, reading.path, delimiter))
+                return self._kept("rows", table.value.text(reading.artifact), table.data)
+            case "key":
+                parsed = self._parsed(reading.path, now, "data", partial(_value, reading.path))
+                data = parsed.data
+                value = content.value_text(parsed.value, reading.argument)
+                if value is None or len(value) <= content.SHOWN:
+                    return None if value is None else content.value_digest(value)
+                return self._kept("value", value, data)
         data = disk.read_regular(path, LARGEST_TEXT)
         match reading.how:
             case "json" | "yaml" as kind:
                 return self._kept(kind, content.data_text(data, reading.path, kind), data)
-            case "csv" | "rows":
-                assert reading.artifact is not None
-                return self._kept("rows", content.rows_text(data, reading.artifact), data)
-            case "key":
-                value = content.key_text(data, reading.path, reading.argument)
-                if value is None or len(value) <= content.SHOWN:
-                    return None if value is None else content.value_digest(value)
-                return self._kept("value", value, data)
             case "python":
                 digest = content.python_digest(data)
                 self.hand_on(digest, data, data)
@@ -327,6 +353,19 @@ class Digests:
             self._keep(f"sha256:{digest}", data, status.st_size, data or b"")
         return _with_mode(digest, status)
 
+    def _parsed(self, path: str, now: Stamp, form: str, parse: Callable[[bytes], T]) -> _Parsed[T]:
+        """A file, parsed; kept for those who read another part of it, if its stamp can be trusted."""
+        held = self._held.get((path, form))
+        if held is not None and held.stamp == now:
+            return held
+        data = disk.read_regular(self.absolute(path), LARGEST_TEXT)
+        fresh = _Parsed(now, data, parse(data))
+        if len(data) <= LARGEST_PARSED and trusted(now, self._now()):
+            if len(self._held) >= MOST_PARSED:
+                self._held.pop(next(iter(self._held)))
+            self._held[path, form] = fresh
+        return fresh
+
     def _kept(self, kind: str, text: str, data: bytes) -> str:
         """The digest of what counts of a file, which is handed on."""
         digest = content.digest_text(kind, text)
@@ -338,6 +377,14 @@ class Digests:
         """A content to be kept: what the digest is of, and the bytes it was found in."""
         if self._keep is not None:
             self._keep(digest, counted if len(counted) <= LARGEST_KEPT else None, len(counted), data)
+
+
+def _table(path: str, delimiter: str, data: bytes) -> content.Table:
+    return content.Table(data, path, delimiter)
+
+
+def _value(path: str, data: bytes) -> Json:
+    return read_data(data, path, content.data_kind(path))
 
 
 def memo_name(reading: Reading) -> str:
