@@ -240,6 +240,11 @@ def tail(path: str, size: int) -> bytes:
         return b""
 
 
+def placed(text: str, folder: str) -> str:
+    """The absolute path that a person means by a text; ``folder``: where it is relative to."""
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(text)))
+
+
 def real(path: str) -> str:
     """The path with its links resolved, as far as it exists."""
     return os.path.realpath(path)

@@ -169,11 +169,11 @@ SETTINGS_KEYS = Section(
         TIMEZONE,
         ORPHANS,
         LOCK,
+        STATE,
     ),
     later=(
         "cache",
         "outside",
-        "state",
         "clean_env",
         "quiet",
     ),

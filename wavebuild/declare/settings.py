@@ -10,6 +10,7 @@ import glob
 import os.path
 from dataclasses import dataclass
 
+from wavebuild import disk
 from wavebuild.declare import paths, schema
 from wavebuild.declare.fields import Fields, Key
 from wavebuild.declare.forms import Reading
@@ -17,6 +18,7 @@ from wavebuild.declare.model import Settings, ShellName
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
 from wavebuild.declare.syntax import Entry, Scalar
 from wavebuild.declare.variables import CallerEnv
+from wavebuild.errors import Place, Problem
 
 # Those that the command line reads for itself, as flags have a say in them, are not among them.
 _FROM_CALLER: tuple[Key[object], ...] = (
@@ -25,9 +27,10 @@ _FROM_CALLER: tuple[Key[object], ...] = (
     schema.LOCK,
     schema.LOG_KEEP,
     schema.ORPHANS,
+    schema.STATE,
     schema.TIMEZONE,
 )
-_STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
+_VARIABLES = {schema.STATE.name: "WAVEBUILD_STATE_DIR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def read_settings(file: Fields, profile: Fields | None, env: CallerEnv, reading:
         orphans=given.get(schema.ORPHANS) or usual.orphans,
         outside=_outside(given),
         timezone=given.get(schema.TIMEZONE),
-        state=_state(given, env),
+        state=_state(given),
     )
     given.get(schema.EXECUTOR)  # there is one: what is written is checked, and that is all
     return Chosen(settings, given.get(schema.DEFAULT_SHELL))
@@ -81,7 +84,7 @@ def _from_caller(env: CallerEnv, reading: Reading, below: Fields) -> Fields:
     """The settings that the caller's environment gives, as if they were written."""
     found: dict[str, Entry] = {}
     for key in _FROM_CALLER:
-        name = f"WAVEBUILD_{key.name.upper()}"
+        name = _VARIABLES.get(key.name, f"WAVEBUILD_{key.name.upper()}")
         text = env.get(name)
         if not text:
             continue
@@ -127,7 +130,7 @@ def _outside(given: Fields) -> tuple[str, ...]:
     root = given.reading.home.root
     found = []
     for text, place in given.placed(schema.OUTSIDE):
-        folder = os.path.normpath(os.path.join(root, os.path.expanduser(text)))
+        folder = disk.placed(text, root)
         if f"{root}/".startswith(f"{folder.rstrip('/')}/"):
             message = f"the folder {word(text)} holds the root itself"
             given.reading.refuse("bad-path", place, message, "name a folder beside the root, and nothing above it")
@@ -136,9 +139,22 @@ def _outside(given: Fields) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _state(given: Fields, env: CallerEnv) -> str | None:
-    text = env.get(_STATE_VARIABLE) or given.get(schema.STATE)
-    return os.path.normpath(os.path.join(given.reading.home.root, os.path.expanduser(text))) if text else None
+def _state(given: Fields) -> str | None:
+    text = given.get(schema.STATE)
+    if text is None:
+        return None
+    spot, root = _spot(given, schema.STATE), given.reading.home.root
+    folder = disk.placed(text, root)
+    parts = os.path.relpath(folder, root).split("/")
+    if parts[0] != ".." and not any(part.startswith(".") and part != "." for part in parts):
+        message = f"the state in {word(text)} would be taken for files of the project"
+        remedy = "name a folder out of the root, or one with a leading dot"
+        if spot.line:
+            given.reading.refuse("bad-path", spot, message, remedy)
+        else:
+            given.reading.problems.record(Problem("bad-path", message, Place(_VARIABLES[schema.STATE.name]), remedy))
+        return None
+    return folder
 
 
 def _spot(given: Fields, key: Key[object]) -> Spot:

@@ -85,7 +85,7 @@ def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
     from wavebuild.declare.find import find
 
     began = time.monotonic()
-    known = idle_build(request, layout_of(find(request.directory, request.file)), began)
+    known = idle_build(request, layout_of(find(request.directory, request.file), dict(request.environ)), began)
     if known is not None:
         return known
     from wavebuild.engine import building
@@ -104,7 +104,7 @@ def question(request: Request, strict: bool = False) -> bool:
     """Whether anything wanted is stale or may be; ``always`` steps count only if ``strict``."""
     from wavebuild.declare.find import find
 
-    if is_idle(request, layout_of(find(request.directory, request.file))):
+    if is_idle(request, layout_of(find(request.directory, request.file), dict(request.environ))):
         return False
     from wavebuild.engine import questions
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
-from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
@@ -68,11 +68,11 @@ from wavebuild.store.state import State
 def build(request: Request, tell: Callable[[Event], None], began: float) -> BuildResult:
     """One build under the project's lock. ``began``: monotonic seconds."""
     started = time.time()
-    path = wavefile_of(request)
-    layout = layout_of(path)
-    refuse_inside_itself(layout, dict(request.environ))
-    asked = question_asked(request, layout)
+    root = os.path.dirname(wavefile_of(request))
+    refuse_inside_itself(root, dict(request.environ))
+    asked = question_asked(request, root)
     project = load(request)
+    layout = layout_of_project(request, project)
     prepare(layout)
     with Interrupts() as interrupts:
         lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
@@ -154,7 +154,7 @@ def _build(
         if code == 0:
             _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
-            orphans = _without_orphans(project, state, run, orphans, tell)
+            orphans = _without_orphans(project, layout, state, run, orphans, tell)
         elif code == 0 and not orphans:
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
@@ -186,12 +186,17 @@ def _write_lock(
 
 
 def _without_orphans(
-    project: Project, state: State, run: str, orphans: tuple[str, ...], tell: Callable[[Event], None]
+    project: Project,
+    layout: Layout,
+    state: State,
+    run: str,
+    orphans: tuple[str, ...],
+    tell: Callable[[Event], None],
 ) -> tuple[str, ...]:
     """Moves away what no step makes any more, as `settings.orphans: remove` says; what stays."""
     going = removable(project, state, orphans)
     if going:
-        settled.forget(layout_of_project(project).settled)
+        settled.forget(layout.settled)
         there = displace(project.wavefile.root, state, run, going)
         tell(Noticed(run, time.time(), f"{len(going)} former output(s) that no step makes any more are now in {there}"))
     return tuple(orphan for orphan in orphans if orphan not in going)

@@ -18,7 +18,7 @@ def freeze(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
     """From now on these steps never run; a line for each."""
     with holding(request) as (project, _):
         names = [name for subject in subjects for name in _meant(request, project, subject)]
-        path = layout_of_project(project).frozen
+        path = layout_of_project(request, project).frozen
         already = freezes.frozen_names(path)
         freezes.freeze(path, names)
         return tuple(f"{name}: {'was frozen already' if name in already else 'frozen'}" for name in names)
@@ -27,7 +27,7 @@ def freeze(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
 def unfreeze(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
     """These steps run again when they must; a line for each. A step that is no more can be unfrozen, too."""
     with holding(request) as (project, _):
-        path = layout_of_project(project).frozen
+        path = layout_of_project(request, project).frozen
         frozen = freezes.frozen_names(path)
         names: list[str] = []
         problems: list[Problem] = []

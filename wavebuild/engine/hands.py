@@ -13,7 +13,7 @@ from dataclasses import replace
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step
 from wavebuild.engine import questions
-from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
+from wavebuild.engine.idle import refuse_inside_itself, run_identity
 from wavebuild.engine.leftovers import displace
 from wavebuild.engine.project import (
     Project,
@@ -21,13 +21,13 @@ from wavebuild.engine.project import (
     facts_of,
     holding,
     invocation_of,
+    layout_of_request,
     load,
     open_repaired,
     scope_of,
     select_steps,
     sequence,
     state_to_read,
-    wavefile_of,
 )
 from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
@@ -104,7 +104,7 @@ def clean(request: Request, dry: bool) -> Cleaned:
     """Removes the recorded outputs of the wanted steps; never a manual or an edited one. ``dry``: only says which."""
     if dry:
         project = load(request, present=True)
-        state = state_to_read(project)
+        state = state_to_read(request, project)
         return _sorted_out(request, project, state) if state else Cleaned((), ())
     with holding(request) as (project, state):
         found = _sorted_out(request, project, state)
@@ -130,10 +130,10 @@ def clean_orphans(request: Request, dry: bool) -> Cleaned:
 
 def clean_state(request: Request, dry: bool) -> Cleaned:
     """Drops traces, results and all else that is remembered under this Wavefile; no output is touched."""
-    layout = layout_of(wavefile_of(request))
-    refuse_inside_itself(layout, dict(request.environ))
+    layout = layout_of_request(request)
+    refuse_inside_itself(layout.root, dict(request.environ))
     there = tuple(path for path in layout.remembered() if os.path.lexists(path))
-    shown = tuple(os.path.relpath(path, layout.root) for path in there)
+    shown = tuple(_shown(path, layout.root) for path in there)
     if dry or not there:
         return Cleaned(shown, ())
     lock = take(layout.lock, request.command_line, request.wait, lambda: False)
@@ -146,6 +146,11 @@ def clean_state(request: Request, dry: bool) -> Cleaned:
         return Cleaned(shown, ())
     finally:
         lock.release()
+
+
+def _shown(path: str, root: str) -> str:
+    inside = path.startswith(root.rstrip("/") + "/")
+    return os.path.relpath(path, root) if inside else path
 
 
 def _sorted_out(request: Request, project: Project, state: State) -> Cleaned:

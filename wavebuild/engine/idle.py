@@ -15,7 +15,7 @@ from wavebuild import __version__
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import mistake
 from wavebuild.store import settled
-from wavebuild.store.layout import Layout
+from wavebuild.store.layout import Layout, layout_in
 from wavebuild.store.lock import HELD, is_held
 
 
@@ -40,23 +40,23 @@ def _known_fresh(request: Request, layout: Layout) -> int | None:
     """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
     if request.force or request.changed or request.unchanged or not os.path.exists(layout.state):
         return None
-    return settled.still_settled(layout.settled, question_asked(request, layout), dict(request.environ))
+    return settled.still_settled(layout.settled, question_asked(request, layout.root), dict(request.environ))
 
 
-def layout_of(path: str) -> Layout:
-    """The layout of the Wavefile at an absolute path."""
-    return Layout(os.path.dirname(path), os.path.basename(path))
+def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
+    """The layout of the Wavefile at an absolute path, as far as it is known without reading the file."""
+    return layout_in(os.path.dirname(path), os.path.basename(path), environ)
 
 
-def question_asked(request: Request, layout: Layout) -> str:
+def question_asked(request: Request, root: str) -> str:
     """What must be the same for an earlier answer to be this one's."""
-    folder = os.path.relpath(request.directory, layout.root)
+    folder = os.path.relpath(request.directory, root)
     asked = ("above", request.targets, request.only, request.overrides, request.profile, request.memory)
-    return json.dumps([__version__, sys.version, layout.root, folder, *asked])
+    return json.dumps([__version__, sys.version, root, folder, *asked])
 
 
-def refuse_inside_itself(layout: Layout, environ: Mapping[str, str]) -> None:
-    if layout.root in (environ.get("WAVEBUILD_ROOT"), environ.get("WAVEBUILD_TOP")):
+def refuse_inside_itself(root: str, environ: Mapping[str, str]) -> None:
+    if root in (environ.get("WAVEBUILD_ROOT"), environ.get("WAVEBUILD_TOP")):
         step = environ.get("WAVEBUILD_STEP", "?")
         raise mistake(
             "inside-itself",

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 
-from wavebuild.engine.idle import layout_of
-from wavebuild.engine.project import layout_of_project, load, wavefile_of
+from wavebuild.engine.project import layout_of_request, load
 from wavebuild.engine.values import History, PastResult, Request, RunOnRecord
-from wavebuild.errors import WavebuildError, did_you_mean, mistake
+from wavebuild.errors import did_you_mean, mistake
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import PastRun, Result
 from wavebuild.store.layout import Layout
@@ -20,7 +19,7 @@ from wavebuild.store.state import State, read_state
 
 def history(request: Request, step: str | None, most: int) -> History:
     """The latest runs, or the latest results of a step and its instances, newest first."""
-    layout = _layout(request)
+    layout = layout_of_request(request)
     held = is_held(layout.lock)
     state = read_state(layout.state, held)
     try:
@@ -33,14 +32,6 @@ def history(request: Request, step: str | None, most: int) -> History:
     finally:
         if state is not None:
             state.close()
-
-
-def _layout(request: Request) -> Layout:
-    """Where the state lies; a Wavefile that cannot be loaded has a past too."""
-    try:
-        return layout_of_project(load(request))
-    except WavebuildError:
-        return layout_of(wavefile_of(request))
 
 
 def _runs(state: State | None, most: int, held: bool) -> tuple[RunOnRecord, ...]:

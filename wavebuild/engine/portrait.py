@@ -26,7 +26,7 @@ def show(request: Request, step: str) -> Portrait:
     project = load(request)
     number = _number(project, step)
     one = project.wavefile.steps[number]
-    state = state_to_read(project)
+    state = state_to_read(request, project)
     try:
         facts, _ = facts_of(project, state, request)
         status, unknown = _status(request, one)

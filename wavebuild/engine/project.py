@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Range
-from wavebuild.engine.idle import refuse_inside_itself, run_identity
+from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
 from wavebuild.engine.locking import assume_locked
@@ -33,7 +33,7 @@ from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
-from wavebuild.store.layout import Layout, unwritable
+from wavebuild.store.layout import Layout, layout_in, unwritable
 from wavebuild.store.lock import is_held, take
 from wavebuild.store.state import State, nothing_remembered, open_journal, open_state, read_state
 
@@ -52,8 +52,17 @@ def wavefile_of(request: Request) -> str:
     return found if request.file is not None else declare.governing(found).path
 
 
-def layout_of_project(project: Project) -> Layout:
-    return Layout(project.wavefile.root, project.wavefile.file)
+def layout_of_project(request: Request, project: Project) -> Layout:
+    wavefile = project.wavefile
+    return layout_in(wavefile.root, wavefile.file, dict(request.environ), wavefile.settings.state)
+
+
+def layout_of_request(request: Request) -> Layout:
+    """Where the state lies; a Wavefile that cannot be loaded has a past too."""
+    try:
+        return layout_of_project(request, load(request))
+    except WavebuildError:
+        return layout_of(wavefile_of(request), dict(request.environ))
 
 
 def select_steps(request: Request, project: Project) -> Selection:
@@ -157,9 +166,8 @@ def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
 
 def contents_of(request: Request, project: Project, state: State) -> Contents:
     """Takes the contents that are read, for later explanations."""
-    return Contents(
-        layout_of_project(project).contents, secrets_of(request, project), lambda: named_digests(project, state)
-    )
+    path = layout_of_project(request, project).contents
+    return Contents(path, secrets_of(request, project), lambda: named_digests(project, state))
 
 
 def named_digests(project: Project, state: State) -> frozenset[str]:
@@ -234,12 +242,12 @@ def prepare(layout: Layout) -> None:
     try:
         layout.prepare()
     except OSError as error:
-        raise unwritable("the state cannot be written", layout.home, error) from None
+        raise unwritable("the state cannot be written", _path_of(error) or layout.home, error) from None
 
 
-def state_to_read(project: Project) -> State | None:
+def state_to_read(request: Request, project: Project) -> State | None:
     """The state for a question: nothing is locked or written; None if there is none yet."""
-    layout = layout_of_project(project)
+    layout = layout_of_project(request, project)
     state = read_state(layout.state, is_held(layout.lock))
     if state is None and project.wavefile.settings.lock is not None:
         return nothing_remembered(layout.state)
@@ -262,8 +270,8 @@ def attempts_of_others(layout: Layout) -> list[Attempt]:
 def holding(request: Request) -> Iterator[tuple[Project, State]]:
     """A deed outside a build: the project loaded, held and repaired."""
     project = load(request, present=True)
-    layout = layout_of_project(project)
-    refuse_inside_itself(layout, dict(request.environ))
+    layout = layout_of_project(request, project)
+    refuse_inside_itself(layout.root, dict(request.environ))
     prepare(layout)
     lock = take(layout.lock, request.command_line, request.wait, lambda: False)
     assert lock is not None
@@ -295,7 +303,9 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
         notices.append(f"ended {left} process(es) that a killed build had left running")
     disk.remove(layout.groups)
     disk.remove_tree(os.path.join(layout.root, MEMORY))
-    all_known = True
+    layout.note()
+    away = layout.out_of_reach()
+    all_known = not away
     for path in layout.others():
         try:
             other = open_journal(path)
@@ -306,8 +316,11 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
             with contextlib.closing(other):
                 _repair(folders, other, path.removesuffix(".db") + ".settled", notices)
     said = len(notices)
+    begun = not os.path.exists(layout.state)
     state = open_state(layout.state, notices, scope)
-    fresh_start = len(notices) > said
+    fresh_start = len(notices) > said or (begun and all_known)
+    if begun and layout.chosen:
+        notices.append(f"state in {layout.folder}")
     _repair(folders, state, layout.settled, notices)
     aside = os.path.join(layout.root, ASIDE)
     if fresh_start and disk.entries(aside):
@@ -317,8 +330,10 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
         notices.append(f"former outputs that were set aside are kept in {rescued}")
     elif all_known:
         disk.remove_tree(aside)
+        layout.let_go()
     elif disk.entries(aside):
-        notices.append(f"the state of another Wavefile cannot be read: what may be its former outputs stays in {ASIDE}")
+        what = f"the state in {away} is out of reach" if away else "the state of another Wavefile cannot be read"
+        notices.append(f"{what}: what may be its former outputs stays in {ASIDE}")
     return state
 
 

@@ -80,7 +80,7 @@ def question(request: Request, strict: bool = False) -> bool:
 def memory(request: Request, wanted: str | None) -> tuple[Remembered, ...]:
     """The shared memory as it is now: initial values, and the keys that steps write."""
     project = load(request, present=True)
-    state = state_to_read(project)
+    state = state_to_read(request, project)
     try:
         values = memory_of(project, state)
         writers = {
@@ -128,7 +128,7 @@ def status(request: Request) -> tuple[StatusLine, ...]:
 def orphans(request: Request) -> tuple[str, ...]:
     """The standing outputs of steps that are no more."""
     project = load(request, present=True)
-    state = state_to_read(project)
+    state = state_to_read(request, project)
     try:
         return _facts_to_read(request, project, state)[1]
     finally:
@@ -142,7 +142,7 @@ def explain(request: Request, subject: str) -> Explanation:
     project, selection = view.project, view.selection
     named = [number for number in sequence(project, selection.wanted) if number in selection.named]
     facts, _ = _facts_to_read(request, project, view.state)
-    changes = Changes(facts, layout_of_project(project).contents, secrets_of(request, project))
+    changes = Changes(facts, layout_of_project(request, project).contents, secrets_of(request, project))
     chain = _Chain(project, view, changes)
     return Explanation(subject, chain.up_from(named), request.clock())
 
@@ -215,7 +215,7 @@ def logs(request: Request, step: str) -> tuple[LogFile, ...]:
     """The logs of a step that are still kept, newest first."""
     project = load(request, present=True)
     _require_step(project, step)
-    state = state_to_read(project)
+    state = state_to_read(request, project)
     if state is None:
         return ()
     try:
@@ -237,7 +237,7 @@ def check(request: Request) -> tuple[Problem, ...]:
     try:
         project = load(request, present=True)
         select_steps(replace(request, targets=()), project)  # `targets` that name nothing are a mistake of the file
-        state = state_to_read(project)
+        state = state_to_read(request, project)
         facts, _ = facts_of(project, state, request)
         missing = missing_of(project, facts, range(len(project.wavefile.steps)))
     except WavebuildError as error:
@@ -278,17 +278,17 @@ def _look(request: Request) -> _View:
 
 
 def _facts_to_read(request: Request, project: Project, state: State | None) -> tuple[Facts, tuple[str, ...]]:
-    others = attempts_of_others(layout_of_project(project))
+    others = attempts_of_others(layout_of_project(request, project))
     return facts_of(project, state, request, [*open_attempts(state), *others])
 
 
 def _look_at(request: Request, project: Project, selection: Selection) -> _View:
     """What is wanted, as it is now; what a running or killed build has half done is seen as before it began."""
-    lock = layout_of_project(project).lock
+    lock = layout_of_project(request, project).lock
     held = is_held(lock)
-    state = state_to_read(project)
+    state = state_to_read(request, project)
     standings = _standings(request, project, selection, state)
-    running = _running(project, state) if held or is_held(lock) else frozenset()
+    running = _running(request, project, state) if held or is_held(lock) else frozenset()
 
     def stands(number: int) -> Standing:
         standing = standings[number]
@@ -341,9 +341,9 @@ def _standings(request: Request, project: Project, selection: Selection, state: 
     return found
 
 
-def _running(project: Project, before: State | None) -> frozenset[int]:
+def _running(request: Request, project: Project, before: State | None) -> frozenset[int]:
     """The steps that a build had in hand since the state was read: their files may have changed under our eyes."""
-    after = state_to_read(project)
+    after = state_to_read(request, project)
     keys = {attempt.key for state in (before, after) for attempt in open_attempts(state)}
     then = before.last_results() if before else {}
     now = after.last_results() if after else {}

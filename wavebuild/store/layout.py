@@ -1,4 +1,4 @@
-"""Where things lie in ``.wavebuild``, the folder of a root's state.
+"""Where things lie in ``.wavebuild``, the folder of a root's state; what is remembered may lie elsewhere.
 
 It does not know what is in them. All paths are absolute.
 """
@@ -6,41 +6,93 @@ It does not know what is in them. All paths are absolute.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
 
+_LONGEST_NOTE = 1 << 20
+STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``root``: the folder of the Wavefile. ``file``: the Wavefile's name, which has a state of its own."""
+    """``root``: the folder of the Wavefile. ``file``: the Wavefile's name, which has a state of its own.
+
+    ``chosen``: the folder that a person has chosen for the states of their projects; "" for ``.wavebuild``.
+    """
 
     root: str
     file: str
+    chosen: str = ""
 
     @property
     def home(self) -> str:
         return f"{self.root}/.wavebuild"
 
     @property
+    def folder(self) -> str:
+        """Where what is remembered lies."""
+        return _of_root(self.chosen, self.root) if self.chosen else self._usual
+
+    @property
+    def _usual(self) -> str:
+        return f"{self.home}/state"
+
+    @property
     def state(self) -> str:
-        return f"{self.home}/state/{self._name}.db"
+        return f"{self.folder}/{self._name}.db"
 
     def others(self) -> list[str]:
-        """The states of the other Wavefiles of this root."""
-        folder = f"{self.home}/state"
-        names = [entry.name for entry in disk.entries(folder) if entry.name.endswith(".db")]
-        return [path for name in names if (path := f"{folder}/{name}") != self.state]
+        """The other states in which attempts of this root may be on record: of its other Wavefiles, and where the
+        state lay before."""
+        folders = dict.fromkeys((self._usual, self.folder, *filter(self._is_ours, self._noted())))
+        found = (f"{folder}/{entry.name}" for folder in folders for entry in disk.entries(folder))
+        return [path for path in found if path.endswith(".db") and path != self.state]
 
     @property
     def settled(self) -> str:
-        return f"{self.home}/state/{self._name}.settled"
+        return f"{self.folder}/{self._name}.settled"
 
     @property
     def contents(self) -> str:
-        return f"{self.home}/state/{self._name}.contents"
+        return f"{self.folder}/{self._name}.contents"
+
+    @property
+    def _places(self) -> str:
+        return f"{self.home}/states"
+
+    def _noted(self) -> list[str]:
+        """The folders out of ``.wavebuild`` in which something may have been begun for this root."""
+        if disk.look(self._places) is None:
+            return []
+        return [place for place in os.fsdecode(disk.read_regular(self._places, _LONGEST_NOTE)).split("\0") if place]
+
+    def note(self) -> None:
+        """Notes where the state lies before anything is begun: whoever comes next finds what was cut off."""
+        noted = self._noted()
+        if self.chosen and self.folder not in noted:
+            self._write_noted([*noted, self.folder])
+
+    def let_go(self) -> None:
+        """Nothing is open in any other place."""
+        if self._noted() not in ([], [self.folder]):
+            self._write_noted([self.folder] if self.chosen else [])
+
+    def out_of_reach(self) -> str:
+        """A place where something may be open that cannot be looked into; "" if there is none."""
+        places = (place for place in self._noted() if place != self.folder)
+        return next((place for place in places if not (self._is_ours(place) and os.path.isdir(place))), "")
+
+    def _is_ours(self, place: str) -> bool:
+        """Not so where the root was moved, or is a copy: what is open there may be the work of another root."""
+        return place == _of_root(os.path.dirname(place), self.root)
+
+    def _write_noted(self, places: list[str]) -> None:
+        disk.write_atomic(self._places, b"\0".join(map(os.fsencode, places)))
 
     def remembered(self) -> tuple[str, ...]:
         """All files that hold what is remembered under this Wavefile."""
@@ -67,11 +119,25 @@ class Layout:
         return self.file.replace("/", "%")
 
     def prepare(self) -> None:
-        """Makes the folder, which ignores itself in git."""
+        """Makes the folder, which ignores itself in git, and that of the state."""
         disk.make_folder(self.home)
         ignore = f"{self.home}/.gitignore"
         if not os.path.exists(ignore):
             disk.write_atomic(ignore, b"*\n")
+        disk.make_folder(self.folder)
+
+
+def layout_in(root: str, file: str, environ: Mapping[str, str], setting: str | None = None) -> Layout:
+    """The layout of a Wavefile; where the state lies is said by the caller's environment, else by the setting."""
+    text = environ.get(STATE_VARIABLE)
+    return Layout(root, file, disk.placed(text, root) if text else setting or "")
+
+
+def _of_root(folder: str, root: str) -> str:
+    """The folder of one root among the states of many; whatever links lead to the root."""
+    real = os.path.realpath(root)
+    name = os.path.basename(real) or "root"
+    return f"{folder.rstrip('/')}/{name}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}"
 
 
 def unwritable(what: str, path: str, error: OSError) -> WavebuildError:

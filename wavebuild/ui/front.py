@@ -61,7 +61,7 @@ def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
         request = Request(
             os.path.normpath(os.path.join(os.getcwd(), asked.folder)), asked.file, environ=tuple(environ.items())
         )
-        layout = layout_of(find(request.directory, request.file))
+        layout = layout_of(find(request.directory, request.file), environ)
         if asked.question:
             return 0 if is_idle(request, layout) else None
         result = idle_build(request, layout, began)
