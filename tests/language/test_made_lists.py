@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.workshop import Workshop
+from wavebuild import engine
 from wavebuild.run.events import StepsFound
 
 REPEATED = """
@@ -126,6 +127,25 @@ class TestInstancesMadeInTheBuild:
         assert sorted(built.ran) == ["other", "tables"]
         assert "Wavefile:5:" in built.steps["silver"].detail
         assert "no column 'u'" in built.steps["silver"].detail
+
+    def test_a_list_of_no_use_keeps_no_question_from_its_answer(self, repeated: Workshop):
+        """They say what is wrong with it, and go on about all else."""
+        repeated.settle()
+        whole = repeated.read("Wavefile")
+        repeated.wavefile(whole.replace("cat schema", 'cat schema; echo \\"'))
+        assert repeated.build().outcomes["silver"] == "failed"
+
+        blocked = {"tables": ["FRESH"], "silver": ["BLOCKED", "ListRefused"], "gold": ["BLOCKED"]}
+        assert repeated.planned() == blocked
+        assert repeated.stale()
+        assert {line.step: line.word.name for line in repeated.status()} == {
+            one: says[0] for one, says in blocked.items()
+        }
+        assert engine.logs(repeated.request(), "tables") == ()
+        assert engine.orphans(repeated.request()) == ()
+        assert all(problem.severity == "warning" for problem in engine.check(repeated.request()))
+        repeated.wavefile(whole)
+        assert repeated.settle().ran == ["tables"]
 
     def test_a_value_that_leaves_the_pattern_is_refused(self, repeated: Workshop):
         """Who reads what was decided by the pattern."""

@@ -17,7 +17,7 @@ from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.leftovers import displace, removable
-from wavebuild.engine.lists import grown, made_content, settled_lists
+from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
 from wavebuild.engine.project import (
     Project,
@@ -246,23 +246,18 @@ class Growing:
         return Growth(self.project.graph, self._course, failed)
 
     def _take(self, new: Sequence[Artifact]) -> set[Artifact]:
-        """Reads lists, all at once; if something is wrong with one of them, one by one. Those of no use."""
-        refused: set[Artifact] = set()
-        try:
-            self.project = self._grown(new)
-        except WavebuildError as error:
-            if len(new) == 1:
-                self._refused[new[0]] = str(error)
-                return set(new)
-            for one in new:
-                refused |= self._take([one])
-        return refused
-
-    def _grown(self, new: Sequence[Artifact]) -> Project:
-        contents = {one: made_content(self._facts, one) for one in new}
-        project = grown(self._request, self.project, contents)
-        select_steps(self._request, project)  # an instance that was asked for may turn out not to be there
-        return project
+        """Reads lists; those of no use."""
+        request = self._request
+        self.project = grown_as_far(
+            request,
+            self.project,
+            new,
+            lambda one: made_content(self._facts, one),
+            self._refused,
+            # An instance that was asked for may turn out not to be there.
+            lambda project: select_steps(request, project),
+        )
+        return self._refused.keys() & set(new)
 
     def _relink(self, before: Project) -> None:
         """What is wanted, and in what order, in the graph as it is now."""

@@ -6,7 +6,7 @@ It does not know when that is, nor what becomes of the new steps. Steps keep the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wavebuild import disk
@@ -43,7 +43,32 @@ class Project:
 
 
 def loaded(request: Request, path: str, present: bool) -> Project:
-    """The Wavefile at a path, with what the sources it names say; ``present``: lists that steps make as they stand."""
+    """The Wavefile at a path, with what the sources it names say.
+
+    ``present``: with the lists that steps make as they stand, too, as far as they are of use.
+    """
+    try:
+        return _loaded(request, path, present)
+    except WavebuildError:
+        if not present:
+            raise
+    project = _loaded(request, path, present=False)  # raises what is wrong apart from those lists
+    owners, refused = Owners(project.wavefile.steps, project.wavefile.root), dict[Artifact, str]()
+    folders = project.folders or Folders(project.wavefile.root, project.wavefile.settings.ignore)
+    while lists := [one for one in _unread(project.wavefile) if one not in refused]:
+        absent = dict.fromkeys((one for one in lists if owners.makers(one) and not _is_there(folders, one)), "absent")
+        refused |= absent
+        project = grown_as_far(
+            request, project, [one for one in lists if one not in absent], lambda one: _content(folders, one), refused
+        )
+    return project
+
+
+def _is_there(folders: Folders, artifact: Artifact) -> bool:
+    return artifact.kind is Kind.GLOB or os.path.lexists(os.path.join(folders.root, artifact.path))
+
+
+def _loaded(request: Request, path: str, present: bool) -> Project:
     known: dict[Artifact, bytes | tuple[str, ...] | None] = {}
     wavefile = _load(request, path, known)
     folders = Folders(wavefile.root, wavefile.settings.ignore)
@@ -72,6 +97,34 @@ def grown(request: Request, project: Project, contents: Known) -> Project:
     wavefile = _in_order(_load(request, path, known), project.wavefile)
     _refuse_other_outputs(project, wavefile)
     return _linked(request, wavefile, known, project.folders)
+
+
+def grown_as_far(
+    request: Request,
+    project: Project,
+    lists: Sequence[Artifact],
+    content: Callable[[Artifact], bytes | tuple[str, ...] | None],
+    refused: dict[Artifact, str],
+    check: Callable[[Project], object] = lambda project: None,
+) -> Project:
+    """The project with those of these lists that are of use; ``refused`` gets the others, and what is wrong with them.
+
+    All are read at once; if something is wrong with one of them, one by one. ``check`` raises WavebuildError
+    for what the larger project may not be.
+    """
+    if not lists:
+        return project
+    try:
+        larger = grown(request, project, {one: content(one) for one in lists})
+        check(larger)
+        return larger
+    except WavebuildError as error:
+        if len(lists) == 1:
+            refused[lists[0]] = str(error)
+            return project
+    for one in lists:
+        project = grown_as_far(request, project, [one], content, refused, check)
+    return project
 
 
 def made_content(facts: Facts, artifact: Artifact) -> bytes | tuple[str, ...] | None:

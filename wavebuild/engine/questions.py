@@ -6,12 +6,13 @@ It does not know how an answer is shown.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from wavebuild.declare.model import Kind
+from wavebuild.declare.model import Artifact, Kind
 from wavebuild.engine.changes import Changes
-from wavebuild.engine.lists import grown, made_content, settled_lists
+from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.project import (
     Project,
     attempts_of_others,
@@ -263,18 +264,19 @@ class _View:
 
 def _look(request: Request) -> _View:
     """What is wanted, as it is now; lists whose makers have nothing to do are read."""
-    project = load(request)
+    project, refused = load(request), dict[Artifact, str]()
     while True:
-        view = _look_at(request, project, select_steps(request, project))
+        view = _look_at(request, project, select_steps(request, project), refused)
         settled = {number for number, foreseen in view.foreseen.items() if foreseen.word in SETTLED}
-        lists = settled_lists(project, view.selection.wanted, settled.__contains__)
+        lists = [
+            one for one in settled_lists(project, view.selection.wanted, settled.__contains__) if one not in refused
+        ]
         if not lists:
             return view
         facts, _ = _facts_to_read(request, project, view.state)
-        contents = {one: made_content(facts, one) for one in lists}
+        project = grown_as_far(request, project, lists, partial(made_content, facts), refused)
         if view.state is not None:
             view.state.close()
-        project = grown(request, project, contents)
 
 
 def _facts_to_read(request: Request, project: Project, state: State | None) -> tuple[Facts, tuple[str, ...]]:
@@ -282,8 +284,11 @@ def _facts_to_read(request: Request, project: Project, state: State | None) -> t
     return facts_of(project, state, request, [*open_attempts(state), *others])
 
 
-def _look_at(request: Request, project: Project, selection: Selection) -> _View:
-    """What is wanted, as it is now; what a running or killed build has half done is seen as before it began."""
+def _look_at(request: Request, project: Project, selection: Selection, refused: Mapping[Artifact, str]) -> _View:
+    """What is wanted, as it is now; what a running or killed build has half done is seen as before it began.
+
+    ``refused``: lists that are of no use, and why.
+    """
     lock = layout_of_project(request, project).lock
     held = is_held(lock)
     state = state_to_read(request, project)
@@ -294,7 +299,8 @@ def _look_at(request: Request, project: Project, selection: Selection) -> _View:
         standing = standings[number]
         return Runs(_UNSEEN, getattr(standing, "reasons", ())) if number in running else standing
 
-    foreseen = foresee(project.graph, selection.wanted, stands, _discovered_makers(project, selection, state))
+    discovered = _discovered_makers(project, selection, state)
+    foreseen = foresee(project.graph, selection.wanted, stands, discovered, refused)
     for number in running & foreseen.keys():
         reasons = tuple(reason for reason in foreseen[number].reasons if not isinstance(reason, _OF_THE_MOMENT))
         foreseen[number] = Foreseen(PlanWord.RUN, reasons)

@@ -142,6 +142,13 @@ class Unasked:
     members: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ListRefused:
+    """Its instances or inputs stand in a list that is of no use: it cannot run."""
+
+    said: str
+
+
 Reason = (
     NeverRan
     | Forced
@@ -162,4 +169,5 @@ Reason = (
     | Unclaimed
     | Upstream
     | Unasked
+    | ListRefused
 )

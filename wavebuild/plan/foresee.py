@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import assert_never
 
+from wavebuild.declare.model import Artifact
 from wavebuild.graph import Graph
 from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict
 from wavebuild.judge.reasons import (
@@ -23,6 +24,7 @@ from wavebuild.judge.reasons import (
     InputChanged,
     InputRemoved,
     InputsMoved,
+    ListRefused,
     NeverRan,
     OutputEdited,
     OutputMissing,
@@ -47,29 +49,34 @@ def foresee(
     wanted: Collection[int],
     stands: Callable[[int], Standing],
     discovered: Mapping[int, Collection[int]] = {},
+    refused: Mapping[Artifact, str] = {},
 ) -> dict[int, Foreseen]:
     """A word for every wanted step, in the order of the waves.
 
-    ``discovered``: of a step, those that make what it is known to read without having declared it.
+    ``discovered``: of a step, those that make what it is known to read without having declared it;
+    ``refused``: lists whose makers have settled and that are of no use, and why.
     """
     found: dict[int, Foreseen] = {}
     for layer in waves(graph, wanted):
         for number in layer:
             if graph.wavefile.steps[number].unread:
-                found[number] = _awaiting(graph, number, found)
+                found[number] = _awaiting(graph, number, found, refused)
                 continue
             makers = sorted({*graph.data_upstream[number], *discovered.get(number, ())})
             found[number] = _foreseen(graph, number, stands(number), found, makers)
     return found
 
 
-def _awaiting(graph: Graph, number: int, found: Mapping[int, Foreseen]) -> Foreseen:
+def _awaiting(graph: Graph, number: int, found: Mapping[int, Foreseen], refused: Mapping[Artifact, str]) -> Foreseen:
     """A step whose instances, or some of whose inputs, are not known before others have settled."""
     steps = graph.wavefile.steps
     before = [up for up in graph.upstream[number] if up in found]
     stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
     if stopped:
         return Foreseen(PlanWord.BLOCKED, (), stopped)
+    useless = tuple(ListRefused(refused[artifact]) for artifact in steps[number].unread if artifact in refused)
+    if useless:
+        return Foreseen(PlanWord.BLOCKED, useless)
     makers = [up for artifact in steps[number].unread for up in graph.owners.makers(artifact) if up in found]
     after = tuple(dict.fromkeys(steps[up].name for up in makers))
     return Foreseen(PlanWord.EXPANDS if steps[number].expands else PlanWord.MAYBE, (Upstream(after),), after)
@@ -134,7 +141,7 @@ def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
     match reason:
         case InputChanged(maker=maker) | InputAdded(maker=maker) | InputRemoved(maker=maker):
             return maker not in open_makers
-        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked():
+        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked() | ListRefused():
             return False
         case (
             NeverRan()

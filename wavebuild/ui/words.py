@@ -24,6 +24,7 @@ from wavebuild.judge.reasons import (
     InputChanged,
     InputRemoved,
     InputsMoved,
+    ListRefused,
     NeverRan,
     OutputEdited,
     OutputMissing,
@@ -96,6 +97,8 @@ def reason_text(reason: Reason) -> str:
             return f"depends on what {listed(reason.makers)} will make"
         case Unasked():
             return f"{listed(reason.members)} must be asked (--ask)"
+        case ListRefused():
+            return f"its list is of no use: {escaped(reason.said.splitlines()[0])}"
         case _:
             assert_never(reason)
 
@@ -117,7 +120,7 @@ def reason_artifact(reason: Reason) -> str | None:
             return reason.part
         case NeverRan() | Forced() | Always() | TooOld() | BeforePeriod() | HeldBack():
             return None
-        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream() | Unasked():
+        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream() | Unasked() | ListRefused():
             return None
         case _:
             assert_never(reason)
@@ -146,6 +149,7 @@ def reason_makers(reason: Reason) -> tuple[str, ...]:
             | OutputEdited()
             | Unclaimed()
             | Unasked()
+            | ListRefused()
         ):
             return ()
         case _:
@@ -175,6 +179,7 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
             | Unclaimed()
             | Upstream()
             | Unasked()
+            | ListRefused()
         ):
             return None, None
         case _:
