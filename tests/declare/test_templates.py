@@ -1,5 +1,6 @@
 """Templates: what is filled at load, what at run, and what the shell is protected from."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -193,6 +194,18 @@ def test_a_variable_that_the_caller_lacks_is_an_error(tmp_path: Path) -> None:
     problem = only(refused(tmp_path, "vars: {a: '{{ env.NOPE }}'}\nsteps: {a: {run: '{{ a }}'}}\n"))
 
     assert (problem.code, str(problem.place)) == ("undefined-name", "Wavefile:1:15")
+    assert problem.message == "the caller's variable NOPE is not set"
+
+
+@pytest.mark.parametrize("held", ["\\u0000", "\\ud800"])
+def test_a_value_that_no_command_can_hold_is_refused_where_it_is_used_or_read(held: str, tmp_path: Path) -> None:
+    """A NUL, and one half of a pair alone: JSON can write them, no file name, command or variable can be them."""
+    (tmp_path / "v.json").write_text(f'{{"x": ["{held}"], "y": "\\ud83d\\ude00"}}')
+    given = {"vars": [["v.json"], {"x": f'{{{{ "{held}" }}}}'}][held == "\\ud800"], "steps": {"t": {"run": "{{ x }}"}}}
+
+    found = refused(tmp_path, json.dumps(given))
+
+    assert found[0].code in ("control-character", "syntax")
 
 
 def test_a_wrong_variable_is_said_once_and_not_wherever_it_is_used(tmp_path: Path) -> None:

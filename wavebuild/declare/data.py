@@ -53,6 +53,8 @@ def _other(text: str, file: str, kind: Literal["json", "toml"], as_written: bool
             return _without_dates(tomllib.loads(text, parse_float=values.core if as_written else float))
         numbers = values.core if as_written else None
         value: Json = json.loads(text, parse_int=numbers, parse_float=numbers)
+        if values.has_half_a_character(text, value):
+            raise _unreadable(file, "JSON", "a text holds half a character, like \\ud800")
         return value
     except json.JSONDecodeError as error:
         raise _unreadable(file, "JSON", error.msg, error.lineno, error.colno) from None

@@ -24,6 +24,7 @@ from wavebuild.declare.values import Paths, shell_quoted, shown
 from wavebuild.errors import did_you_mean
 
 _OWN_NUMBER = re.compile(r"'?(?:wavebuild\.declare\.values\.)?Written(?:Int|Float)'?(?: object)?'?")
+_UNSET = re.compile(r"'wavebuild\.declare\.variables\.CallerEnv object' has no attribute '(?P<name>[^']*)'")
 _UNKNOWN_WORD = re.compile(r"No (?P<kind>filter|test) named '(?P<name>[^']*)'")
 _SIMPLE = re.compile(r"\{\{(?![+-])([^{}'\"\\]*[^{}'\"\\+-])\}\}")
 
@@ -161,9 +162,17 @@ def _evaluated(source: str, compiled: Callable[..., object], values: Mapping[str
         if isinstance(result, Undefined):
             result._fail_with_undefined_error()
         check_value(result)
-        return _settled(result)
+        settled = _settled(result)
+        if not _can_be_passed_on(settled):
+            message = "it gives a text with a NUL or half a character, which no command can hold"
+            raise ExpressionError("control-character", message, source)
+        return settled
+    except ExpressionError:
+        raise
     except UndefinedError as error:
-        raise ExpressionError("undefined-name", _sentence(error), source) from None
+        message = _sentence(error)
+        remedy = "where it may be missing: {{ env.NAME | default('') }}" if message.endswith("is not set") else ""
+        raise ExpressionError("undefined-name", message, source, remedy) from None
     except SecurityError as error:
         raise ExpressionError("template-error", f"not allowed in a template: {_sentence(error)}", source) from None
     except TemplateError as error:
@@ -192,8 +201,23 @@ def _settled(value: object) -> object:
     raise TypeError("it gives a function or an object, not a value")
 
 
+def _can_be_passed_on(value: object) -> bool:
+    """Whether the texts of a value, its mappings apart, can stand in commands and names."""
+    if isinstance(value, list):
+        return all(map(_can_be_passed_on, value))
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return True
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
 def _sentence(error: BaseException) -> str:
     plain = str(error).replace("jinja2.runtime.", "").split("\n")[0].rstrip(".")
+    if unset := _UNSET.fullmatch(plain):
+        return f"the caller's variable {unset['name']} is not set"
     return _OWN_NUMBER.sub("a number", plain)
 
 

@@ -103,7 +103,18 @@ def from_argument(text: str) -> Json:
         value: Json = json.loads(text, parse_int=core, parse_float=core, parse_constant=_not_json)
     except (ValueError, RecursionError):
         return text
-    return value
+    return text if has_half_a_character(text, value) else value
+
+
+def has_half_a_character(text: str, value: Json) -> bool:
+    """Whether the JSON text wrote one half of a pair alone, as ``\\ud800``: no file, name or command can hold it."""
+    if "\\ud" not in text.lower():
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _not_json(name: str) -> Json:
