@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.support.command import Site
 from tests.support.folders import tree
 from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
@@ -56,6 +57,25 @@ class TestInPlace:
         assert fresh == ({"load": "FRESH", "read": "FRESH"}, False)
         assert appending.plan() == {"load": "RUN", "read": "MAYBE"}
         assert appending.stale()
+
+    def test_after_a_kill_a_question_sees_what_the_next_build_puts_back(self, shop: Workshop):
+        """Empty folders too: gone ones are still there, new ones are nobody's."""
+        lose = "rm -r db/sub db/full/x; mkdir db/new; until test -s pid; do sleep 0.01; done; kill -9 $(cat pid)"
+        edit = f"if test -e lose; then {lose}; else mkdir -p db/sub/empty db/full; touch db/full/x; fi"
+        shop.wavefile(f"steps: {{load: {{inputs: s, outputs: {{path: db/, in_place: true}}, run: '{edit}'}}}}")
+        shop.put("s", "1\n")
+        shop.settle()
+        shop.put("lose", "")
+        shop.put("s", "2\n")
+        with Site(shop.home).start() as process:
+            shop.put("pid", f"{process.pid}\n")
+            process.communicate()
+        shop.put("s", "1\n")
+        killed = sorted(os.listdir(shop.root / "db"))
+
+        assert (killed, shop.plan(), shop.stale()) == (["full", "new"], {"load": "FRESH"}, False)
+        assert shop.build().ran == []
+        assert sorted(os.listdir(shop.root / "db")) == ["full", "sub"]
 
     def test_a_failure_leaves_all_as_it_was(self, appending: Workshop):
         """Bytes and times; new members are in the failed folder."""

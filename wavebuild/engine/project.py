@@ -30,7 +30,7 @@ from wavebuild.run.jobs import Invocation
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
-from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, put_back
+from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, empty_folders, put_back
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout, layout_in, unwritable
@@ -187,9 +187,9 @@ def _elsewhere(folders: Folders, attempts: Iterable[Attempt]) -> dict[str, str |
     found: dict[str, str | None] = {}
     moved: dict[str, str | None] = {}
     for attempt in attempts:
-        former = attempt.aside | attempt.bystanders | attempt.copied
+        former = attempt.aside | attempt.bystanders | attempt.copied | empty_folders(attempt)
         made = (path for artifact in covered(attempt) for path in made_members(folders, artifact))
-        found |= {path: None for path in made if path not in former and path.rstrip("/") not in attempt.folders}
+        found |= {path: None for path in made if path not in former}
         moved |= {path: there for path, there in former.items() if os.path.lexists(os.path.join(folders.root, there))}
     return found | moved
 

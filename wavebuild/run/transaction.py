@@ -47,6 +47,13 @@ def folders_of(folders: Folders, artifact: Artifact) -> list[str]:
     return found
 
 
+def empty_folders(attempt: Attempt) -> dict[str, str]:
+    """Those of the folders of what is edited in place that nothing was in, as members, and where their copies lie."""
+    holding = {os.path.dirname(path) for path in (*attempt.copied, *attempt.bystanders, *attempt.folders)}
+    empty = attempt.folders.keys() - holding - set(attempt.in_place)
+    return {f"{folder}/": attempt.folders[folder] for folder in empty}
+
+
 def plan_displaced(run: str, paths: Iterable[str]) -> dict[str, str]:
     return {path: f"{DISPLACED}/{run}/{path}" for path in paths}
 
