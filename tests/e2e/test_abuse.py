@@ -246,3 +246,16 @@ def test_without_keep_going_nothing_new_starts_after_a_failure(site: Site) -> No
     assert outcomes == {"bad": "failed", "slow": "succeeded", "after": "not_started"}
     assert sorted(site.ran()) == ["bad", "slow"]
     assert build.steps["bad"]["exit_code"] == 3
+
+
+def test_a_module_edited_in_the_second_in_which_it_was_imported_is_called_as_edited(site: Site):
+    """Python takes a compiled file of the same second and size for the same; a call goes by what is written now."""
+    site.write("Wavefile", "steps: {a: {call: 'm:f', outputs: o}}\n")
+    module = site.write("m.py", "def f(): open('o', 'w').write('1')\n")
+    instant = module.stat().st_mtime_ns
+    site.build(PYTHONDONTWRITEBYTECODE="")
+    module.write_text("def f(): open('o', 'w').write('2')\n")
+    os.utime(module, ns=(instant, instant))
+    site.build(PYTHONDONTWRITEBYTECODE="")
+
+    assert site.read("o") == "2"

@@ -24,7 +24,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from types import ModuleType
+from typing import Any
 
 from wavebuild.run.job import PythonCall
 
@@ -42,7 +52,7 @@ def warm_up(module: str, folders: Sequence[str], root: str) -> Marks | None:
 
     None if each call must import it for itself.
     """
-    _look_first_in(folders)
+    _look_first_in(folders, root)
     try:
         importlib.import_module(module)
     except BaseException:
@@ -91,7 +101,7 @@ def run(call: PythonCall) -> int:
 
 
 def _made(call: PythonCall) -> int:
-    _look_first_in(call.folders)
+    _look_first_in(call.folders, call.root)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
         offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
@@ -190,7 +200,36 @@ def _exit_code(leave: SystemExit) -> int:
     return 1
 
 
-def _look_first_in(folders: Sequence[str]) -> None:
+class _AsWritten(SourceFileLoader):
+    """Compiles what a file says now.
+
+    Python tells a compiled file that is out of date by whole seconds and sizes alone: an edit of the same
+    size in the same second would not be seen.
+    """
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError
+
+
+def _compile_below(root: str) -> None:
+    """The project's modules are compiled from their sources; what is installed, also in a folder of it, is not."""
+    loaders = (ExtensionFileLoader, EXTENSION_SUFFIXES), (_AsWritten, SOURCE_SUFFIXES)
+    finder = FileFinder.path_hook(*loaders, (SourcelessFileLoader, BYTECODE_SUFFIXES))
+
+    def hook(path: str) -> Any:
+        if not f"{path}/".startswith(f"{root}/") or "site-packages" in path:
+            raise ImportError
+        return finder(path)
+
+    hook.__qualname__ = f"{_compile_below.__name__}.{root}"
+    if not any(getattr(known, "__qualname__", "") == hook.__qualname__ for known in sys.path_hooks):
+        sys.path_hooks.insert(0, hook)
+        for path in [path for path in sys.path_importer_cache if f"{path}/".startswith(f"{root}/")]:
+            del sys.path_importer_cache[path]
+
+
+def _look_first_in(folders: Sequence[str], root: str) -> None:
+    _compile_below(root)
     for folder in reversed(folders):
         if folder in sys.path:
             sys.path.remove(folder)
