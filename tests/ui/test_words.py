@@ -24,6 +24,7 @@ OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
 EVERY_REASON: list[tuple[Reason, str, str]] = [
     (reasons.NeverRan(), "never-ran", "never succeeded"),
     (reasons.Forced(), "forced", "forced by -B"),
+    (reasons.Unasked(("probe:x",)), "unasked", "probe:x must be asked (--ask)"),
     (reasons.Always(), "always", "always runs"),
     (reasons.BeforePeriod("daily", 0.0), "before-period", "last success began before today"),
     (reasons.HeldBack(86400.0 * 365), "held-back", f"held until {words.moment(86400.0 * 365)}"),

@@ -49,7 +49,10 @@ def _root_of(folder: str, top: str, roots: dict[str, str]) -> str:
     above = _root_of(folder.rpartition("/")[0], top, roots)
     absolute = f"{top}/{folder}"
     found = above
-    if disk.look(absolute) is not None and any(disk.look(f"{absolute}/{name}") for name in paths.WAVEFILE_NAMES):
-        found = folder
+    try:
+        if disk.look(absolute) is not None and any(disk.look(f"{absolute}/{name}") for name in paths.WAVEFILE_NAMES):
+            found = folder
+    except OSError:
+        pass  # what may not be looked into is told where it is used
     roots[folder] = found
     return found

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from wavebuild import disk
-from wavebuild.declare import governing
 from wavebuild.declare.find import find
 from wavebuild.declare.source import Problems
 from wavebuild.errors import Place, Problem, WavebuildError, with_excerpts
@@ -61,4 +60,6 @@ def root_of(caller: Caller) -> str:
         elif flag in ("-f", "--file", "--pipeline"):
             file = value
     found = find(os.path.normpath(os.path.join(*folders)), file)
+    from wavebuild.declare import governing  # reads YAML: only where a problem has a place
+
     return os.path.dirname(found if file is not None else governing(found).path)
