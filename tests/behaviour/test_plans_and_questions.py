@@ -57,6 +57,18 @@ class TestPlan:
 
         assert diamond.plan()["d"] == "RUN"
 
+    @pytest.mark.parametrize("outputs", ["o/a", "o/*"])
+    def test_a_member_that_its_owner_makes_again_is_not_gone_for_its_reader(self, shop: Workshop, outputs: str):
+        """What reads it through a glob may find the same bytes: nobody knows before the build."""
+        shop.wavefile(
+            f"steps: {{a: {{outputs: {outputs}, run: 'note a; echo > o/a'}}, b: {{inputs: 'o/*', run: note b}}}}"
+        )
+        shop.settle()
+        (shop.root / "o/a").unlink()
+
+        assert shop.planned() == {"a": ["RUN", "OutputMissing"], "b": ["MAYBE", "Upstream"]}
+        assert shop.build().ran == ["a"]
+
     def test_reasons_are_those_of_the_step(self, diamond: Workshop):
         """From the closed list."""
         diamond.put("s", "y")

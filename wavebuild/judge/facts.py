@@ -177,7 +177,8 @@ class Facts:
                 member: self.output_digest(step, member)
                 for member in dict.fromkeys(m for t in traces for m in t.outputs)
             },
-            makers=self._makers(number, (*read.action, *read.gate, *discovered.values())),
+            makers=self._makers(number, (*read.action, *read.gate, *discovered.values()))
+            | self._makers_of_gone(number, inputs, traces),
             always=step.always,
             max_age=step.max_age,
             zone=self.graph.wavefile.settings.timezone,
@@ -447,6 +448,15 @@ class Facts:
             if owner is not None and owner != number:
                 found[reading.member] = self.graph.wavefile.steps[owner].name
         return found
+
+    def _makers_of_gone(self, number: int, inputs: Mapping[str, str], traces: Sequence[Trace]) -> dict[str, str]:
+        """The owners of members that former runs read and that are not there now: they may be made again."""
+        if not self.graph.upstream[number]:
+            return {}
+        gone = {member for trace in traces for member in trace.inputs.keys() - inputs.keys()}
+        owners = {member: self.graph.owner(member.rstrip("/")) for member in gone}
+        steps = self.graph.wavefile.steps
+        return {member: steps[owner].name for member, owner in owners.items() if owner not in (None, number)}
 
     def _owner(self, reading: Reading) -> int | None:
         if reading.of_file:
