@@ -171,6 +171,17 @@ def test_an_include_that_cannot_be_is_refused(
     assert words in problem.message
 
 
+def test_files_that_include_each_other_in_a_long_row_are_refused(shop: Workshop) -> None:
+    """However long it is, in bounded time."""
+    shop.wavefile("include: [w1]\n")
+    for at in range(1, 900):
+        shop.put(f"w{at}", f"include: [w{at + 1}]\n")
+
+    problem = only(refused(shop))
+
+    assert (problem.code, str(problem.place)) == ("too-deep", "w99:1:11")
+
+
 def test_names_are_looked_for_in_the_own_file_first_then_around_it(shop: Workshop) -> None:
     """A prefix never changes what a name of the file means; what it lacks is found around it."""
     shop.wavefile(
@@ -567,6 +578,18 @@ def test_a_call_prints_no_secret(shop: Workshop) -> None:
 
     assert log is not None
     assert shop.read(log) == "import ***\ncall ***\n"
+
+
+def test_a_secret_is_no_value_of_the_memory(secretive: Workshop) -> None:
+    """Values are kept and shown: the step that writes one fails."""
+    secretive.setenv(TOKEN='a "quoted" one')
+    secretive.put("tool.py", "import os\ndef go(): return {'deep': ['x' + os.environ['TOKEN'] + 'y']}\n")
+    secretive.wavefile("steps: {x: {outputs: mem:k, call: 'tool:go', secrets: TOKEN}}\n")
+
+    settled = secretive.build().steps["x"]
+
+    assert (settled.failure, "holds a secret" in settled.detail) == ("memory", True)
+    assert b"quoted" not in all_that_is_kept(secretive)
 
 
 @pytest.mark.parametrize(

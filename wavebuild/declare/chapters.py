@@ -20,6 +20,7 @@ from wavebuild.declare.syntax import Scalar, Table, Value
 from wavebuild.errors import Place, Problem, WavebuildError, mistake
 
 MOST_FILES = 1000
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,20 @@ def _named(book: Book, chapter: Chapter, text: str, spot: Spot, prefix: str, rea
         remedy = f"write {text.rstrip('/')}/Wavefile" if os.path.isdir(path) else problem.remedy
         raise reading.refuse(problem.code, spot, f"cannot include {word(text)}: {problem.message}", remedy) from None
     _refuse_second_time(book, chapter, path, text, spot, reading)
+    if _depth(chapter) >= DEEPEST:
+        raise reading.refuse("too-deep", spot, f"more than {DEEPEST} files include each other in turn")
     if len(book.files) >= MOST_FILES:
         raise reading.refuse("too-large", spot, f"more than {MOST_FILES} files are included")
     return Chapter(
         path, Problems(file, content), syntax.Broken(0, 0), posixpath.dirname(file), chapter.prefix + prefix, chapter
     )
+
+
+def _depth(chapter: Chapter) -> int:
+    depth, around = 1, chapter.outer
+    while around is not None:
+        depth, around = depth + 1, around.outer
+    return depth
 
 
 def _refuse_second_time(book: Book, chapter: Chapter, path: str, text: str, spot: Spot, reading: Reading) -> None:

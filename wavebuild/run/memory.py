@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from wavebuild import disk
 from wavebuild.declare.model import Json, Kind, Step
@@ -19,6 +19,10 @@ MEMORY = ".wavebuild/memory"
 
 LARGEST = 64 << 20
 """Bytes that a value may have, as JSON."""
+
+
+SHORTEST_SECRET = 4
+"""Characters: what is shorter stands in many a value by chance."""
 
 
 def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
@@ -47,8 +51,11 @@ def make_ready(root: str, path: str) -> None:
     disk.remove(os.path.join(root, path))
 
 
-def take_in(root: str, path: str, keys: Sequence[str]) -> dict[str, str]:
-    """The values of all declared keys as canonical JSON; the file is removed. Raises WavebuildError, naming the key."""
+def take_in(root: str, path: str, keys: Sequence[str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """The values of all declared keys as canonical JSON; the file is removed. Raises WavebuildError, naming the key.
+
+    ``secrets``: texts that no value may hold, as values are kept and shown.
+    """
     given = _object(os.path.join(root, path), keys)
     disk.remove(os.path.join(root, path))
     for key in keys:
@@ -57,7 +64,11 @@ def take_in(root: str, path: str, keys: Sequence[str]) -> dict[str, str]:
     for key in given:
         if key not in keys:
             raise _refused(f"it wrote mem:{key}, which is not among its outputs")
-    return {key: _canonical(key, given[key]) for key in keys}
+    found = {key: _canonical(key, given[key]) for key in keys}
+    for key, text in found.items():
+        if any(len(secret) >= SHORTEST_SECRET and json_text(secret)[1:-1] in text for secret in secrets):
+            raise _refused(f"the value of mem:{key} holds a secret, and values are kept and shown: leave it out")
+    return found
 
 
 def _object(path: str, keys: Sequence[str]) -> dict[str, Json]:

@@ -436,7 +436,7 @@ class Rebuilder:
                         return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
                 if keys := memory.keys_written(step):
                     try:
-                        life.remembered = memory.take_in(self._root, self._memory_out(life), keys)
+                        life.remembered = memory.take_in(self._root, self._memory_out(life), keys, self._secrets)
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
                 if step.checks:
