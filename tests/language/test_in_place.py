@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.support.command import Site
 from tests.support.folders import tree
 from tests.support.workshop import Workshop
+from wavebuild import engine
 from wavebuild.errors import WavebuildError
 
 APPENDING = """
@@ -224,6 +226,49 @@ steps:
         shop.build()
 
         assert (failed, shop.read("n").strip()) == ("failed", "2")
+
+    @pytest.mark.parametrize("in_place", ["true", "false"])
+    def test_with_its_digest_a_log_beside_a_database_is_a_part_of_it(self, shop: Workshop, in_place: str):
+        """Whoever reads the database may take the log in and remove it: nothing has changed by that."""
+        shop.put(
+            "w.py",
+            "import os, sqlite3, sys\n"
+            "d = sqlite3.connect('w/w.db')\n"
+            "if sys.argv[1] == 'read':\n"
+            "    print(len(d.execute('select * from t').fetchall()), file=open('n', 'w'))\n"
+            "    d.close()\n"
+            "    sys.exit()\n"
+            "d.execute('pragma journal_mode=wal')\n"
+            "d.execute('create table if not exists t (x)')\n"
+            "d.execute('insert into t values (1)')\n"
+            "d.commit()\n"
+            "os._exit(os.path.exists('../fail'))\n",
+        )
+        python = f"{sys.executable} w.py"
+        shop.wavefile(f"""
+steps:
+  load: {{inputs: s, outputs: {{path: w/, digest: sqlite, in_place: {in_place}}}, run: {python} load}}
+  count: {{inputs: w/, outputs: n, run: {python} read}}
+""")
+        shop.put("s", "1")
+        first, again = shop.build(), shop.build()
+        subprocess.run([sys.executable, "w.py", "edit"], cwd=shop.root, check=True)
+        beside = [name for name in os.listdir(shop.root / "w") if name.endswith("-wal")]
+        edited = shop.plan()["load"]
+        shop.put("s", "2")
+        (shop.home / "fail").write_text("")
+        failed = shop.build()
+        (shop.home / "fail").unlink()
+
+        assert (first.outcomes, first.code) == ({"load": "succeeded", "count": "succeeded"}, 0)
+        assert (again.result.nothing_to_do, beside, edited) == (True, ["w.db-wal"], "RUN")
+        assert failed.outcomes["load"] == "failed"
+        assert (shop.build().code, shop.read("n")) == (0, "3\n" if in_place == "true" else "1\n")
+        assert {path.name for path in shop.root.glob(".wavebuild/displaced/*/w/*")} >= {"w.db", "w.db-wal"}
+        shop.put("s", "3")
+        shop.build("load")
+        engine.clean(shop.request(), dry=False)
+        assert not (shop.root / "w").exists()
 
     def test_saying_so_is_a_reason_to_run(self, shop: Workshop):
         """What was made anew and what grew are not the same result."""

@@ -33,6 +33,7 @@ from wavebuild.engine.values import Cleaned, Request
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
+from wavebuild.judge.members import SIDECARS
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
 from wavebuild.run.asking import Asker
@@ -113,6 +114,9 @@ def clean(request: Request, dry: bool) -> Cleaned:
         for member in sorted({*found.removed} - values.keys(), reverse=True):
             absolute = os.path.join(project.wavefile.root, member.rstrip("/"))
             disk.remove(absolute)
+            if state.made()[member].digest.startswith("sqlite:"):
+                for beside in SIDECARS:  # left behind, they would be taken for those of the next database
+                    disk.remove(absolute + beside)
             disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
         state.forget_members(found.removed)
         return found

@@ -191,12 +191,16 @@ class Digests:
         self._memo[path], self._readings[path] = Seen(now, seen.digest, sure=False), reading
 
     def moved(self, readings: Iterable[Reading]) -> tuple[str, ...]:
-        """The members whose stamps are no longer those of when they were read in this build."""
+        """The members whose stamps are no longer those of when they were read in this build.
+
+        A database is written to by being read, when its log is taken in: there what it holds counts.
+        """
         found = []
         for reading in readings:
             if not reading.of_file:
                 continue
-            if self.see(reading).stamp != self._stamp(reading):
+            seen, now = self.see(reading), self._stamp(reading)
+            if seen.stamp != now and not (reading.how == "sqlite" and self._read(reading, now) == seen.digest):
                 found.append(reading.member)
         return tuple(found)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from wavebuild import disk
@@ -19,7 +19,7 @@ from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now, is_of
-from wavebuild.judge.members import Folders, made_members, members
+from wavebuild.judge.members import Folders, made_members, members, sidecars
 from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Trace
 
@@ -269,6 +269,14 @@ class Facts:
             found.update(dict.fromkeys(self._standing(made_members, artifact, self._orphans.__contains__)))
         return list(found)
 
+    def sidecars(self, step: Step) -> dict[str, str]:
+        """What SQLite keeps beside the databases among the step's outputs, each with its database."""
+        found: dict[str, str] = {}
+        for artifact in step.outputs:
+            if artifact.digest is Digest.SQLITE:
+                found |= sidecars(made_members(self.folders, replace(artifact, digest=Digest.BYTES)))
+        return found
+
     def _standing(self, listed: Listed, artifact: Artifact, other: Callable[[str], bool]) -> list[str]:
         """The members, those that were moved meanwhile among them, those only half made not."""
         if not self.elsewhere:
@@ -366,7 +374,9 @@ class Facts:
                         return True
                     return self._stands_by(path)
 
-                return [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
+                found = [self._reading(artifact, path) for path in self._standing(members, artifact, other)]
+                beside = sidecars([reading.path for reading in found if reading.how == "sqlite"])
+                return [reading for reading in found if reading.path not in beside]
             case Kind.LIST:
                 return []  # what its lines name stands beside it
             case Kind.MEM:

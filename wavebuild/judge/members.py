@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from wavebuild import disk
-from wavebuild.declare.model import Artifact, Kind
+from wavebuild.declare.model import Artifact, Digest, Kind
 from wavebuild.errors import Place, mistake
 from wavebuild.graph.patterns import excluded, is_wild, matches
 
 NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
+SIDECARS = ("-wal", "-shm", "-journal")
 _NEVER = re.compile(r".*\.pyc|.*~|\..*\.sw.")
 
 
@@ -72,13 +73,23 @@ def members(
             found = list(_glob(folders, artifact.path, follow))
         case Kind.STEP | Kind.ENV | Kind.PROBE | Kind.MEM | Kind.LIST:
             return []
+    beside = sidecars(found) if artifact.digest is Digest.SQLITE else ()
     return sorted(
         {
             path
             for path in found
-            if not other(path) and not (artifact.exclude and excluded(artifact.exclude, path.rstrip("/")))
+            if path not in beside
+            and not other(path)
+            and not (artifact.exclude and excluded(artifact.exclude, path.rstrip("/")))
         }
     )
+
+
+def sidecars(paths: Collection[str]) -> dict[str, str]:
+    """Those that SQLite keeps beside a database while it is in use, and the database: part of it, and soon gone."""
+    there = frozenset(paths)
+    beside = (path for path in there if path.endswith(SIDECARS))
+    return {path: base for path in beside if (base := path.rpartition("-")[0]) in there}
 
 
 def made_members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:

@@ -310,10 +310,12 @@ class Rebuilder:
     def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
         self._refuse_led_astray(step)
         known = self._records.made()
+        databases = self._facts.sidecars(step)
         displaced = frozenset(due.displaced)
-        covered = self._facts.outputs(step)
-        ours = [member for member in covered if member in known or member in displaced]
-        others = [member for member in covered if member not in known and member not in displaced]
+        displaced |= {path for path, database in databases.items() if database in displaced}
+        covered = [*self._facts.outputs(step), *databases]
+        ours = [path for path in covered if databases.get(path, path) in known or path in displaced]
+        others = sorted({*covered}.difference(ours))
         # Under -B all starts from nothing.
         forced = due.number in self._invocation.forced
         in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
@@ -333,7 +335,7 @@ class Rebuilder:
             aside=aside,
             bystanders=bystanders,
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
-            displaced=transaction.plan_displaced(self._invocation.run, due.displaced),
+            displaced=transaction.plan_displaced(self._invocation.run, sorted(displaced)),
             in_place=tuple(artifact.path for artifact in in_place),
             copied=copied,
             folders=folders,
