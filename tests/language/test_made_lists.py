@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.workshop import Workshop
 from wavebuild import engine
+from wavebuild.errors import WavebuildError
 from wavebuild.run.events import StepsFound
 
 REPEATED = """
@@ -146,6 +147,24 @@ class TestInstancesMadeInTheBuild:
         assert all(problem.severity == "warning" for problem in engine.check(repeated.request()))
         repeated.wavefile(whole)
         assert repeated.settle().ran == ["tables"]
+
+    def test_before_the_list_is_known_nothing_is_taken_for_its_instances(self, repeated: Workshop):
+        """A person's file that lies among their outputs would be recorded as one of them, and cleaned."""
+        repeated.settle()
+        (repeated.root / "out/t.csv").unlink()
+        repeated.put("silver/mine.csv", "mine")
+
+        for deed in (
+            lambda: repeated.touch("silver"),
+            lambda: repeated.accept("silver/mine.csv"),
+            lambda: repeated.accept("silver"),
+            lambda: engine.forget(repeated.request("silver")),
+        ):
+            with pytest.raises(WavebuildError) as refused:
+                deed()
+            problem = refused.value.problems[0]
+            assert (problem.code, problem.remedy) == ("list-unknown", "wavebuild tables")
+        assert repeated.build().result.orphans == ()
 
     def test_a_value_that_leaves_the_pattern_is_refused(self, repeated: Workshop):
         """Who reads what was decided by the pattern."""

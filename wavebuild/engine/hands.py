@@ -50,6 +50,7 @@ def touch(request: Request) -> tuple[str, ...]:
         numbers = [
             n for n in sequence(project, selection.wanted) if n in selection.named and _may_touch(request, project, n)
         ]
+        _refuse_unread(project, numbers)
         began = time.time()
         with Asker(facts, invocation_of(request, project)) as asker:
             for number in numbers:
@@ -95,7 +96,9 @@ def forget(request: Request) -> tuple[str, ...]:
     with holding(request) as (project, state):
         facts_of(project, state, request)  # what a lock file says is to be forgotten, too
         named = select_steps(replace(request, only=True), project).named
-        steps = [project.wavefile.steps[number] for number in sequence(project, named) if acts(project, number)]
+        numbers = [number for number in sequence(project, named) if acts(project, number)]
+        steps = [project.wavefile.steps[number] for number in numbers]
+        _refuse_unread(project, [number for number in numbers if project.wavefile.steps[number].expands])
         for step in steps:
             state.forget_traces(key(step), placed=isinstance(step.action, Manual))
         return tuple(step.name for step in steps)
@@ -218,6 +221,8 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
     if step.is_group:
         raise mistake("nothing-to-accept", f"{step.name!r} is a group: name one of its steps", step.place)
     known, traces = state.made(), state.traces(key(step))
+    if step.expands or not traces:
+        _refuse_unread(project, [number])
     asker.know_outputs(number, things=path is None or path in facts.things(step))
     if not traces or isinstance(step.action, Manual) or path is None:
         asker.know_inputs(number)
@@ -251,6 +256,19 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
         raise mistake("nothing-to-accept", f"nothing {what} differs from what is on record", step.place)
     state.replace_last(key(step), last)
     return said
+
+
+def _refuse_unread(project: Project, numbers: Iterable[int]) -> None:
+    """Nobody knows yet what the instances are, or what the step reads: nothing can be said of its results."""
+    for number in numbers:
+        step = project.wavefile.steps[number]
+        if step.unread:
+            lists = ", ".join(dict.fromkeys(artifact.path for artifact in step.unread))
+            what = "its instances" if step.expands else "some of its inputs"
+            message = f"{what} are not known: {lists} is not there, or of no use"
+            makers = dict.fromkeys(maker for one in step.unread for maker in project.graph.owners.makers(one))
+            names = " ".join(project.wavefile.steps[maker].name for maker in makers)
+            raise mistake("list-unknown", f"step {step.name!r}: {message}", step.place, f"wavebuild {names}")
 
 
 def _is_meant(path: str, member: str) -> bool:
