@@ -181,6 +181,9 @@ class TestInstancesMadeInTheBuild:
 
         assert (built.outcomes["silver@a"], built.outcomes["silver@nothing"]) == ("succeeded", "failed")
         assert built.steps["silver@nothing"].failure == "missing input"
+        blocked = {"silver@nothing": ["BLOCKED", "ListRefused"], "gold": ["BLOCKED", "NeverRan"]}
+        assert repeated.planned() == {"tables": ["FRESH"], "silver@a": ["FRESH"], **blocked}
+        assert repeated.stale()
 
     def test_force_reruns_the_instances(self, repeated: Workshop):
         """As any other step."""

@@ -36,7 +36,7 @@ from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mista
 from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.reasons import OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
+from wavebuild.judge.reasons import ListRefused, OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
@@ -265,8 +265,9 @@ class _View:
 def _look(request: Request) -> _View:
     """What is wanted, as it is now; lists whose makers have nothing to do are read."""
     project, refused = load(request), dict[Artifact, str]()
+    known = frozenset(number for number, step in enumerate(project.wavefile.steps) if not step.unread)
     while True:
-        view = _look_at(request, project, select_steps(request, project), refused)
+        view = _look_at(request, project, select_steps(request, project), refused, known)
         settled = {number for number, foreseen in view.foreseen.items() if foreseen.word in SETTLED}
         lists = [
             one for one in settled_lists(project, view.selection.wanted, settled.__contains__) if one not in refused
@@ -284,7 +285,13 @@ def _facts_to_read(request: Request, project: Project, state: State | None) -> t
     return facts_of(project, state, request, [*open_attempts(state), *others])
 
 
-def _look_at(request: Request, project: Project, selection: Selection, refused: Mapping[Artifact, str]) -> _View:
+def _look_at(
+    request: Request,
+    project: Project,
+    selection: Selection,
+    refused: Mapping[Artifact, str],
+    known_before: frozenset[int],
+) -> _View:
     """What is wanted, as it is now; what a running or killed build has half done is seen as before it began.
 
     ``refused``: lists that are of no use, and why.
@@ -292,7 +299,7 @@ def _look_at(request: Request, project: Project, selection: Selection, refused: 
     lock = layout_of_project(request, project).lock
     held = is_held(lock)
     state = state_to_read(request, project)
-    standings = _standings(request, project, selection, state)
+    standings = _standings(request, project, selection, state, known_before)
     running = _running(request, project, state) if held or is_held(lock) else frozenset()
 
     def stands(number: int) -> Standing:
@@ -323,10 +330,16 @@ _OF_THE_MOMENT = (OutputEdited, OutputMissing, Unclaimed, Upstream)
 """Reasons that a running step may seem to have only because its outputs are half made."""
 
 
-def _standings(request: Request, project: Project, selection: Selection, state: State | None) -> dict[int, Standing]:
-    """Where every wanted step stands; as in a build, what cannot be read stops its readers alone."""
+def _standings(
+    request: Request, project: Project, selection: Selection, state: State | None, known_before: frozenset[int]
+) -> dict[int, Standing]:
+    """Where every wanted step stands; as in a build, what cannot be read stops its readers alone.
+
+    ``known_before``: the steps whose inputs were known from the start; a source that only a list names, and
+    that is not there, stops its readers alone, too.
+    """
     facts, _ = _facts_to_read(request, project, state)
-    refuse(missing_of(project, facts, selection.wanted))
+    refuse(missing_of(project, facts, selection.wanted & known_before))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
     clock = request.clock()
@@ -335,6 +348,9 @@ def _standings(request: Request, project: Project, selection: Selection, state: 
         for number in sequence(project, selection.wanted):
             if project.wavefile.steps[number].unread:
                 continue  # what it reads is not known yet
+            if number not in known_before and (missing := missing_of(project, facts, (number,))):
+                found[number] = Stops("input", (), tuple(ListRefused(problem.message) for problem in missing))
+                continue
             traces = state.traces(key(project.wavefile.steps[number])) if state else ()
 
             def stands(number: int = number, traces: Sequence[Trace] = traces) -> Standing:
