@@ -252,6 +252,9 @@ steps:
 """)
         shop.put("s", "1")
         first, again = shop.build(), shop.build()
+        shop.put("s", "1\n")
+        shop.build()
+        kept = list(shop.root.glob(".wavebuild/displaced/*/w/*")) if in_place == "true" else []
         subprocess.run([sys.executable, "w.py", "edit"], cwd=shop.root, check=True)
         beside = [name for name in os.listdir(shop.root / "w") if name.endswith("-wal")]
         edited = shop.plan()["load"]
@@ -261,9 +264,10 @@ steps:
         (shop.home / "fail").unlink()
 
         assert (first.outcomes, first.code) == ({"load": "succeeded", "count": "succeeded"}, 0)
+        assert kept == []
         assert (again.result.nothing_to_do, beside, edited) == (True, ["w.db-wal"], "RUN")
         assert failed.outcomes["load"] == "failed"
-        assert (shop.build().code, shop.read("n")) == (0, "3\n" if in_place == "true" else "1\n")
+        assert (shop.build().code, shop.read("n")) == (0, "4\n" if in_place == "true" else "1\n")
         assert {path.name for path in shop.root.glob(".wavebuild/displaced/*/w/*")} >= {"w.db", "w.db-wal"}
         shop.put("s", "3")
         shop.build("load")

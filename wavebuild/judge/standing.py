@@ -260,8 +260,11 @@ def _edited(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping[st
         digest = facts.output_digest(step, member) if made is not None else None
         if made is None or digest is None or _is_as_made(facts, step, member, digest, made, traces):
             continue
+        only_read = facts.how_compared(step, member) == "sqlite" and digest == made.digest and not made.by_hand
+        if only_read and any(artifact.in_place and covers(artifact, member) for artifact in step.outputs):
+            continue  # nothing of it is overwritten: the step goes on from it
         found.append(member)
-        if made.by_hand or facts.how_compared(step, member) != "sqlite" or digest != made.digest:
+        if not only_read:
             stops.append(member)
             reasons.append(OutputEdited(member, made.digest, digest))
     for member, digest in facts.things(step).items():
@@ -279,11 +282,13 @@ def _is_as_made(facts: Facts, step: Step, member: str, digest: str, made: Made, 
     if made.by_hand:
         return False
     raws = {made.raw, *(trace.raw.get(member, "") for trace in traces)} - {""}
-    if raws and facts.raw_digest(member) in raws:
-        return True
     recorded = [made.digest, *(trace.outputs[member] for trace in traces if member in trace.outputs)]
+    how = facts.how_compared(step, member)
+    # An edit of a database may stand in the log beside it alone.
+    if raws and facts.raw_digest(member) in raws and (how != "sqlite" or digest in recorded):
+        return True
     if digest in recorded:
-        return not raws or facts.how_compared(step, member) in ("made", "folder", "stat")
+        return not raws or how in ("made", "folder", "stat")
     return any(facts.is_as_recorded(member, before) for before in recorded)
 
 
