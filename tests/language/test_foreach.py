@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.support.workshop import Workshop
@@ -260,6 +264,16 @@ class TestRefusals:
         assert said in found.message
         assert found.place is not None
         assert found.place.line == 3
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+    def test_a_source_that_is_no_file_is_refused_by_its_name(self, shop: Workshop, make: Callable[[Path], None]):
+        """It is never waited for."""
+        make(shop.root / "odd.json")
+
+        with pytest.raises(WavebuildError) as refused:
+            instances(shop, "{v: odd.json#}")
+        (found,) = refused.value.problems
+        assert (str(found.place), found.remedy) == ("odd.json", "a list is read from one regular file")
 
     def test_an_unknown_variable_in_exclude_is_refused(self, shop: Workshop):
         """With the one that was meant."""
