@@ -18,6 +18,9 @@ from wavebuild.errors import Place, mistake
 
 CHUNK = 1 << 20
 
+_COPIED = (st.S_IFREG, st.S_IFDIR, st.S_IFLNK)
+"""What holds something that can be copied; a FIFO, a socket or a device holds nothing."""
+
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 FICLONE = 0x40049409
@@ -111,14 +114,30 @@ def move(old: str, new: str) -> None:
     """Renames, over what stands there; across file systems copies with times and removes the old."""
     try:
         os.rename(old, new)
+        return
     except FileNotFoundError:
         make_folder(os.path.dirname(new))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    try:
         os.rename(old, new)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+        _carry(old, new)
+
+
+def _carry(old: str, new: str) -> None:
+    """Copies and removes, what is in a folder first: after a kill each file is whole, at one place or at both."""
+    kind = st.S_IFMT(os.lstat(old).st_mode)
+    if kind == st.S_IFDIR:
+        make_folder(new)
+        for entry in entries(old):
+            _carry(entry.path, os.path.join(new, entry.name))
+    if kind in _COPIED:
         copy(old, new)
-        remove(old)
+    remove(old)
 
 
 def copy(old: str, new: str) -> None:
@@ -128,7 +147,10 @@ def copy(old: str, new: str) -> None:
         os.makedirs(new, exist_ok=True)
         shutil.copystat(old, new)
         return
-    part = f"{new}.{os.getpid()}.part"
+    # Always of the same name: whoever does it again after a kill leaves nothing behind.
+    mark = hashlib.sha256(os.fsencode(os.path.basename(new))).hexdigest()[:16]
+    part = os.path.join(os.path.dirname(new), f".wavebuild-{mark}.part")
+    remove(part)
     if _cloned(old, part):
         shutil.copystat(old, part)
     else:
@@ -243,6 +265,12 @@ def tail(path: str, size: int) -> bytes:
 def placed(text: str, folder: str) -> str:
     """The absolute path that a person means by a text; ``folder``: where it is relative to."""
     return os.path.normpath(os.path.join(folder, os.path.expanduser(text)))
+
+
+def name_of(folder: str) -> str:
+    """A name for a folder among all folders, whatever links lead to it."""
+    path = real(folder)
+    return f"{os.path.basename(path) or 'root'}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def real(path: str) -> str:

@@ -17,17 +17,17 @@ from tests.support.kills import killed_after
 from wavebuild.judge.members import Folders
 from wavebuild.run.records import Attempt
 from wavebuild.run.transaction import (
+    Room,
     bystander_changed,
     conclude,
     move_partial,
     partial_outputs,
-    plan_aside,
-    plan_copies,
     plan_displaced,
     put_back,
     set_aside,
 )
 
+ROOM = Room("/nowhere", (), "r.0")
 MEMBERS = ("d/a", "d/sub/b", "d/.hidden", "o.txt", "out/x/y.txt", "parts/p.txt", "parts/q.txt")
 EMPTY = "d/empty/"
 BYSTANDERS = ("parts/mine.txt", "parts/yours.txt")
@@ -47,7 +47,7 @@ def project(root: Path, members: tuple[str, ...] = MEMBERS, bystanders: tuple[st
         step="s",
         run="r",
         key="k",
-        aside=plan_aside("r.0", members),
+        aside=ROOM.plan(members),
         bystanders={path: f".wavebuild/aside/r.0/b{number}" for number, path in enumerate(bystanders)},
         covers=COVERS,
     )
@@ -182,10 +182,10 @@ def edited_in_place(root: Path) -> Attempt:
     """An attempt at the same outputs, of which the directory is edited rather than made anew."""
     attempt = project(root)
     held = [path for path in MEMBERS if path.startswith("d/")]
-    copied, folders = plan_copies("r.0", held, ["d", "d/sub"])
+    copied, folders = ROOM.plan(held, "c"), ROOM.plan(["d", "d/sub"], "f")
     for number, path in enumerate(("d/sub", "d")):
         os.utime(root / path, ns=(10**18 + number, 10**18 + number))
-    aside = plan_aside("r.0", [path for path in MEMBERS if path not in held])
+    aside = ROOM.plan([path for path in MEMBERS if path not in held])
     return msgspec.structs.replace(attempt, aside=aside, in_place=("d",), copied=copied, folders=folders)
 
 

@@ -249,7 +249,7 @@ class Settings:
     log_keep: int = 5  # logs kept per step
     lock: str | None = None  # path of the lock file, relative to the root
     orphans: Literal["report", "remove"] = "report"
-    outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in
+    outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in: the user agrees
     timezone: str | None = None  # None: the system's
     state: str | None = None  # absolute folder of the state's database; None: in .wavebuild
 

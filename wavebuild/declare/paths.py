@@ -15,6 +15,7 @@ from wavebuild.declare.source import word
 WAVEFILE_NAMES = ("Wavefile", "Wavefile.yaml", "Wavefile.yml")
 _PROTECTED = (".git", ".wavebuild")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WILD_REST = re.compile(r"/[^/]*[*?\[].*", re.DOTALL)
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
 
@@ -34,7 +35,8 @@ class Home:
     root: str = "/"  # absolute
     folder: str = ""  # relative to the root; "" = the root
     wavefiles: frozenset[str] = frozenset(("Wavefile",))  # of the root, relative to it: no output may cover one
-    outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in
+    outside: tuple[str, ...] = ()  # absolute folders out of the root that the file wants outputs to lie in
+    allowed: tuple[str, ...] = ()  # those of them, or folders in them, that the user agrees to
 
     @property
     def path(self) -> str:
@@ -62,7 +64,7 @@ def normal(text: str, home: Home) -> Normal:
         _refuse_odd_glob(text)
     path = _from_root(text, home)
     if home.outside and outside(path):
-        path = _in_allowed_folder(path, home)
+        path = _of_outside(path, home)
     _refuse_long(path)
     if set(path.split("/")) <= {"", ".", ".."} or (home.folder and _holds(path, home.folder)):
         raise PathProblem(f"{word(text)} holds the whole root", "name the folders in it, or a glob like **/*.py")
@@ -78,10 +80,12 @@ def _from_root(text: str, home: Home) -> str:
     return posixpath.normpath(f"{home.folder}/{text}" if home.folder else text)
 
 
-def _in_allowed_folder(path: str, home: Home) -> str:
-    """One spelling for what lies in a folder that outputs may be in: the absolute one."""
+def _of_outside(path: str, home: Home) -> str:
+    """One spelling for what lies in a folder that outputs may be in, or may reach into it: the absolute one."""
     absolute = posixpath.normpath(posixpath.join(home.root, path))
-    return absolute if any(_holds(folder, absolute) for folder in home.outside) else path
+    fixed = _WILD_REST.sub("", absolute) or "/"
+    near = any(_holds(folder, fixed) or _holds(fixed, folder) for folder in home.outside)
+    return absolute if near else path
 
 
 def _holds(folder: str, path: str) -> bool:
@@ -95,9 +99,8 @@ def outside(path: str) -> bool:
 
 def refuse_as_output(found: Normal, home: Home) -> None:
     """An output lies in the root, and is none of the files that say or record what is built."""
-    if outside(found.path) and not any(_holds(folder, found.path) for folder in home.outside):
-        remedy = "outputs lie in the Wavefile's folder, or in one of settings.outside"
-        raise PathProblem(f"the output {word(found.path)} lies outside the root", remedy)
+    if outside(found.path):
+        _refuse_outside(found, home)
     parts = found.path.split("/")
     for protected in _PROTECTED:
         if protected in parts:
@@ -111,6 +114,21 @@ def refuse_as_output(found: Normal, home: Home) -> None:
     if found.is_directory and (held := next((file for file in home.wavefiles if _holds(found.path, file)), None)):
         message = f"the output {word(found.path + '/')} holds the Wavefile {held}"
         raise PathProblem(message, "put the outputs in a folder of their own, like build/")
+
+
+def _refuse_outside(found: Normal, home: Home) -> None:
+    """It takes two: the file that asks for the folder, and the user who agrees."""
+    agree = "--allow-outside, or `outside: [FOLDER]` in your own ~/.config/wavebuild/config.yaml"
+    asked = [folder for folder in home.outside if _holds(folder, found.path)]
+    message = f"the output {word(found.path)} lies outside the root"
+    if not asked:
+        remedy = f"outputs lie in the Wavefile's folder, or in one of `settings: {{outside: [FOLDER]}}` with {agree}"
+        raise PathProblem(message, remedy)
+    if not any(_holds(folder, found.path) for folder in home.allowed):
+        raise PathProblem(f"{message}, and you have not allowed that", f"if you agree: {agree}")
+    if not any(found.path != folder and _holds(folder, found.path) for folder in home.allowed):
+        what = f"the output {word(found.path)} is a whole folder of settings.outside"
+        raise PathProblem(what, "name something in it, or ask for the folder above it")
 
 
 def matches(pattern: str, path: str) -> bool:

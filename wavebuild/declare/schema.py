@@ -169,15 +169,17 @@ SETTINGS_KEYS = Section(
         TIMEZONE,
         ORPHANS,
         LOCK,
+        OUTSIDE,
         STATE,
     ),
     later=(
         "cache",
-        "outside",
         "clean_env",
         "quiet",
     ),
 )
+
+CONFIGURATION = Section("the user's configuration", (OUTSIDE,))
 
 # --- a step
 

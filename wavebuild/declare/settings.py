@@ -11,7 +11,7 @@ import os.path
 from dataclasses import dataclass
 
 from wavebuild import disk
-from wavebuild.declare import paths, schema
+from wavebuild.declare import paths, permission, schema
 from wavebuild.declare.fields import Fields, Key
 from wavebuild.declare.forms import Reading
 from wavebuild.declare.model import Settings, ShellName
@@ -39,13 +39,17 @@ class Chosen:
 
     settings: Settings
     shell: ShellName | tuple[str, ...] | None
+    outside: tuple[str, ...]  # the folders out of the root that the file asks for
 
 
-def read_settings(file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading) -> Chosen:
+def read_settings(
+    file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading, allow_outside: bool, files: list[str]
+) -> Chosen:
     """The settings as they hold for this call. What is wrong with them is recorded."""
     given = _layer(profile, reading, _layer(file, reading, None))
     given = _from_caller(env, reading, given)
     usual, lock = Settings(), _lock(given)
+    asked = _outside(given)
     settings = Settings(
         jobs=given.get(schema.JOBS),
         schedule=given.get(schema.SCHEDULE) or usual.schedule,
@@ -54,12 +58,12 @@ def read_settings(file: Fields, profile: Fields | None, env: CallerEnv, reading:
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
         lock=lock,
         orphans=given.get(schema.ORPHANS) or usual.orphans,
-        outside=_outside(given),
+        outside=permission.allowed(asked, allow_outside, env, files, reading.problems),
         timezone=given.get(schema.TIMEZONE),
         state=_state(given),
     )
     given.get(schema.EXECUTOR)  # there is one: what is written is checked, and that is all
-    return Chosen(settings, given.get(schema.DEFAULT_SHELL))
+    return Chosen(settings, given.get(schema.DEFAULT_SHELL), asked)
 
 
 def check_settings(fields: Fields) -> None:
@@ -131,9 +135,13 @@ def _outside(given: Fields) -> tuple[str, ...]:
     found = []
     for text, place in given.placed(schema.OUTSIDE):
         folder = disk.placed(text, root)
-        if f"{root}/".startswith(f"{folder.rstrip('/')}/"):
+        ways = ((root, folder), (disk.real(root), disk.real(folder)))
+        if any(f"{here}/".startswith(f"{there.rstrip('/')}/") for here, there in ways):
             message = f"the folder {word(text)} holds the root itself"
             given.reading.refuse("bad-path", place, message, "name a folder beside the root, and nothing above it")
+            continue
+        if any(f"{there}/".startswith(f"{here.rstrip('/')}/") for here, there in ways):
+            given.reading.refuse("bad-path", place, f"the folder {word(text)} lies in the root", "leave it out")
             continue
         found.append(folder)
     return tuple(found)

@@ -38,12 +38,14 @@ def load(
     profile: str | None = None,
     contents: Contents | None = None,
     memory: Sequence[tuple[str, str]] = (),
+    allow_outside: bool = False,
 ) -> Wavefile:
     """The Wavefile at an absolute path. Raises WavebuildError with every problem, by place.
 
-    ``contents``: what is known of the files by which steps are repeated and inputs listed.
+    ``contents``: what is known of the files by which steps are repeated and inputs listed. ``allow_outside``:
+    outputs may lie in the folders of `settings.outside`, whatever the user's configuration says.
     """
-    return loaded(path, None, overrides, environ, profile, contents, memory)
+    return loaded(path, None, overrides, environ, profile, contents, memory, allow_outside)
 
 
 def loaded(
@@ -54,11 +56,13 @@ def loaded(
     profile: str | None = None,
     contents: Contents | None = None,
     memory: Sequence[tuple[str, str]] = (),
+    allow_outside: bool = False,
 ) -> Wavefile:
     """Like `load`; with a content, that of a Wavefile that would stand at this path."""
     with _without_garbage_collection():
         book = chapters.read(path, content)
-        wavefile = _wavefile(book, overrides, CallerEnv(environ), profile, contents or Contents(), memory)
+        env = CallerEnv(environ)
+        wavefile = _wavefile(book, overrides, env, profile, contents or Contents(), memory, allow_outside)
     book.raise_if_any()
     assert wavefile is not None
     return wavefile
@@ -83,6 +87,7 @@ def _wavefile(
     wanted: str | None,
     contents: Contents,
     given: Sequence[tuple[str, str]],
+    allow_outside: bool,
 ) -> Wavefile | None:
     home = Home(book.root, "", frozenset(chapter.file for chapter in book.chapters))
     read = {chapter.file: fields for chapter in book.chapters if (fields := _fields(chapter, home)) is not None}
@@ -91,10 +96,11 @@ def _wavefile(
     if top is None:
         return None
     profile = chosen_profile(top, wanted)
-    chosen = read_settings(top, profile.fields, env, top.reading)
-    if chosen.settings.outside:
-        read = {file: _allowing(fields, chosen.settings.outside) for file, fields in read.items()}
-    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents, given)
+    files: list[str] = []
+    chosen = read_settings(top, profile.fields, env, top.reading, allow_outside, files)
+    if chosen.outside:
+        read = {file: _allowing(fields, chosen) for file, fields in read.items()}
+    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents, given, files)
     return assembly.wavefile()
 
 
@@ -106,9 +112,10 @@ def _fields(chapter: Chapter, home: Home) -> Fields | None:
         return None
 
 
-def _allowing(fields: Fields, outside: tuple[str, ...]) -> Fields:
+def _allowing(fields: Fields, chosen: Chosen) -> Fields:
     reading = fields.reading
-    return replace(fields, reading=Reading(reading.problems, replace(reading.home, outside=outside)))
+    home = replace(reading.home, outside=chosen.outside, allowed=chosen.settings.outside)
+    return replace(fields, reading=Reading(reading.problems, home))
 
 
 @dataclass(slots=True)
@@ -123,9 +130,10 @@ class _Assembly:
     overrides: Overrides
     contents: Contents
     given: Sequence[tuple[str, str]]  # the pairs of `--mem`
+    files: list[str]  # those that were read besides the Wavefiles
 
     def wavefile(self) -> Wavefile:
-        files = list(self.book.files)
+        files = [*self.book.files, *self.files]
         capacities = self._capacities()
         around: dict[str, steps.Surroundings] = {}
         asked = _Probes(self.book)

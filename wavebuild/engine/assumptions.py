@@ -27,11 +27,18 @@ def with_frozen(wavefile: Wavefile, names: Collection[str]) -> Wavefile:
     return replace(wavefile, steps=steps)
 
 
-def assumed_of(request: Request, root: str) -> Assumed:
-    """The paths of -W and -o, relative to the root."""
+def spelled(wavefile: Wavefile, path: str) -> str:
+    """A path as members have it: relative to the root, absolute in a folder out of it where outputs may lie."""
+    absolute = os.path.normpath(path)
+    outside = any(f"{absolute}/".startswith(f"{folder}/") for folder in wavefile.settings.outside)
+    return absolute if outside else os.path.relpath(absolute, wavefile.root)
+
+
+def assumed_of(request: Request, wavefile: Wavefile) -> Assumed:
+    """The paths of -W and -o, as members have them."""
 
     def inside(paths: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(os.path.relpath(os.path.join(request.directory, path), root) for path in paths))
+        return tuple(dict.fromkeys(spelled(wavefile, os.path.join(request.directory, path)) for path in paths))
 
     return Assumed(inside(request.changed), inside(request.unchanged))
 

@@ -197,7 +197,7 @@ def _without_orphans(
     going = removable(project, state, orphans)
     if going:
         settled.forget(layout.settled)
-        there = displace(project.wavefile.root, state, run, going)
+        there = displace(project, state, run, going)
         tell(Noticed(run, time.time(), f"{len(going)} former output(s) that no step makes any more are now in {there}"))
     return tuple(orphan for orphan in orphans if orphan not in going)
 

@@ -89,7 +89,7 @@ def _looks_into_folders(step: Step) -> bool:
 
 
 def _now(folders: Folders) -> Iterable[os.stat_result | None]:
-    return (disk.look(f"{folders.root}/{folder}" if folder else folders.root) for folder in folders.visited)
+    return (disk.look(os.path.join(folders.root, folder) if folder else folders.root) for folder in folders.visited)
 
 
 def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled.Row] | None:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step
 from wavebuild.engine import questions
+from wavebuild.engine.assumptions import spelled
 from wavebuild.engine.idle import refuse_inside_itself, run_identity
-from wavebuild.engine.leftovers import displace
+from wavebuild.engine.leftovers import displace, may_move, top_in
 from wavebuild.engine.project import (
     Project,
     contents_of,
@@ -120,7 +121,7 @@ def clean(request: Request, dry: bool) -> Cleaned:
             if state.made()[member].digest.startswith("sqlite:"):
                 for beside in SIDECARS:  # left behind, they would be taken for those of the next database
                     disk.remove(absolute + beside)
-            disk.remove_empty_folders(os.path.dirname(absolute), project.wavefile.root)
+            disk.remove_empty_folders(os.path.dirname(absolute), top_in(project, member))
         state.forget_members(found.removed)
         return found
 
@@ -131,8 +132,10 @@ def clean_orphans(request: Request, dry: bool) -> Cleaned:
         return Cleaned(questions.orphans(request), ())
     with holding(request) as (project, state):
         _, found = facts_of(project, state, request)
-        into = displace(project.wavefile.root, state, run_identity(request.clock()), found) if found else ""
-        return Cleaned(found, (), into)
+        ours = tuple(path for path in found if may_move(project, path))
+        kept = tuple((path, "it lies outside, where no output is allowed now") for path in found if path not in ours)
+        into = displace(project, state, run_identity(request.clock()), ours) if ours else ""
+        return Cleaned(ours, kept, into)
 
 
 def clean_state(request: Request, dry: bool) -> Cleaned:
@@ -202,7 +205,7 @@ def _subject(request: Request, project: Project, subject: str) -> tuple[int, str
     for number, step in enumerate(project.wavefile.steps):
         if any(not artifact.covers_files and artifact.text == subject for artifact in step.outputs):
             return number, subject
-    path = os.path.relpath(os.path.join(request.directory, subject), project.wavefile.root)
+    path = spelled(project.wavefile, os.path.join(request.directory, subject))
     if subject.endswith("/"):
         inside = [n for n, step in enumerate(project.wavefile.steps) if any(a.path == path for a in step.file_outputs)]
         if inside:

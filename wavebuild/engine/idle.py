@@ -51,7 +51,15 @@ def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
 def question_asked(request: Request, root: str) -> str:
     """What must be the same for an earlier answer to be this one's."""
     folder = os.path.relpath(request.directory, root)
-    asked = ("above", request.targets, request.only, request.overrides, request.profile, request.memory)
+    asked = (
+        "above",
+        request.targets,
+        request.only,
+        request.overrides,
+        request.profile,
+        request.memory,
+        request.allow_outside,
+    )
     return json.dumps([__version__, sys.version, root, folder, *asked])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from wavebuild import disk
 from wavebuild.engine.project import Project
 from wavebuild.judge.trace import key
-from wavebuild.run.transaction import DISPLACED
+from wavebuild.run.transaction import BESIDE, DISPLACED, plan_displaced, top_of
 from wavebuild.store.state import State
 
 
@@ -22,7 +22,18 @@ def removable(project: Project, state: State, orphans: Sequence[str]) -> tuple[s
     for orphan in orphans:
         gone.setdefault(_repeated(state, made[orphan].key), set()).add(made[orphan].key)
     too_many = {base for base, keys in gone.items() if base and len(keys) > _left(project, state, base)}
-    return tuple(orphan for orphan in orphans if _repeated(state, made[orphan].key) not in too_many)
+    going = (orphan for orphan in orphans if _repeated(state, made[orphan].key) not in too_many)
+    return tuple(orphan for orphan in going if may_move(project, orphan))
+
+
+def may_move(project: Project, path: str) -> bool:
+    """Not what lies out of the root where outputs are no longer allowed."""
+    return not os.path.isabs(path) or top_in(project, path) != project.wavefile.root
+
+
+def top_in(project: Project, path: str) -> str:
+    """The folder that a member belongs to: the root, or one out of it."""
+    return top_of(path, project.wavefile.root, project.wavefile.settings.outside)
 
 
 def _repeated(state: State, of: str) -> str:
@@ -37,15 +48,16 @@ def _left(project: Project, state: State, base: str) -> int:
     return sum(step.base == base and bool(state.traces(key(step))) for step in project.wavefile.steps)
 
 
-def displace(root: str, state: State, run: str, orphans: Sequence[str]) -> str:
+def displace(project: Project, state: State, run: str, orphans: Sequence[str]) -> str:
     """Moves them where a person finds them again; the folder that they are in now."""
+    root, into = project.wavefile.root, plan_displaced(run, (path.rstrip("/") for path in orphans))
     for path in sorted(orphans, reverse=True):  # what is in a folder comes before the folder
         bare = path.rstrip("/")
         absolute = os.path.join(root, bare)
         if path.endswith("/"):
-            disk.remove_empty_folders(absolute, root)
+            disk.remove_empty_folders(absolute, top_in(project, path))
         else:
-            disk.move(absolute, os.path.join(root, DISPLACED, run, bare))
-            disk.remove_empty_folders(os.path.dirname(absolute), root)
+            disk.move(absolute, os.path.join(root, into[bare]))
+            disk.remove_empty_folders(os.path.dirname(absolute), top_in(project, path))
     state.forget_members(orphans)
-    return f"{DISPLACED}/{run}"
+    return f"{DISPLACED}/{run}{BESIDE if all(map(os.path.isabs, orphans)) else ''}"

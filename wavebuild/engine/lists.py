@@ -158,7 +158,9 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
 
 def _load(request: Request, path: str, known: Known) -> Wavefile:
     environ, contents = dict(request.environ), Contents(known)
-    wavefile = load_wavefile(path, request.overrides, environ, request.profile, contents, request.memory)
+    wavefile = load_wavefile(
+        path, request.overrides, environ, request.profile, contents, request.memory, request.allow_outside
+    )
     freezes = Layout(wavefile.root, wavefile.file).frozen
     names = frozen_names(freezes)
     files = wavefile.files if request.file is not None else (*wavefile.files, *governing(path).looked_at)
@@ -166,7 +168,7 @@ def _load(request: Request, path: str, known: Known) -> Wavefile:
 
 
 def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders | None) -> Project:
-    graph, assumed = link(wavefile), assumed_of(request, wavefile.root)
+    graph, assumed = link(wavefile), assumed_of(request, wavefile)
     refuse_unknown(graph, assumed)
     if owners := owners_of(graph, assumed.unchanged):
         wavefile = with_frozen(wavefile, owners)

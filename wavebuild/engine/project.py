@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Range
+from wavebuild.declare.model import Range, Settings
 from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
@@ -30,7 +30,16 @@ from wavebuild.run.jobs import Invocation
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
-from wavebuild.run.transaction import ASIDE, DISPLACED, FAILED, conclude, covered, empty_folders, put_back
+from wavebuild.run.transaction import (
+    ASIDE,
+    DISPLACED,
+    FAILED,
+    conclude,
+    covered,
+    empty_folders,
+    put_back,
+    room_in,
+)
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout, layout_in, unwritable
@@ -292,12 +301,13 @@ def open_repaired(layout: Layout, project: Project, notices: list[str], scope: s
     The root's other Wavefiles share the lock: what a build of theirs left half done is undone first.
     """
     try:
-        return _open_repaired(layout, Folders(layout.root, project.wavefile.settings.ignore), notices, scope)
+        return _open_repaired(layout, project.wavefile.settings, notices, scope)
     except OSError as error:
         raise unwritable("the state cannot be used", _path_of(error) or layout.home, error) from None
 
 
-def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: str) -> State:
+def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope: str) -> State:
+    folders = Folders(layout.root, settings.ignore)
     left = end_orphans(layout.groups, layout.root)
     if left:
         notices.append(f"ended {left} process(es) that a killed build had left running")
@@ -322,6 +332,8 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
     if begun and layout.chosen:
         notices.append(f"state in {layout.folder}")
     _repair(folders, state, layout.settled, notices)
+    if fresh_start or all_known:
+        _rescue(layout.root, settings.outside, notices)
     aside = os.path.join(layout.root, ASIDE)
     if fresh_start and disk.entries(aside):
         # Nobody knows any more whose these former outputs are: a person may want them.
@@ -335,6 +347,19 @@ def _open_repaired(layout: Layout, folders: Folders, notices: list[str], scope: 
         what = f"the state in {away} is out of reach" if away else "the state of another Wavefile cannot be read"
         notices.append(f"{what}: what may be its former outputs stays in {ASIDE}")
     return state
+
+
+def _rescue(root: str, outside: Iterable[str], notices: list[str]) -> None:
+    """Former outputs that are still set aside out of the root are nobody's: a person may want them."""
+    for number, folder in enumerate(outside):
+        room = room_in(folder, root)
+        if disk.entries(room):
+            rescued = f"{DISPLACED}/rescued-{int(time.time())}-{number}"
+            for path, entry in disk.walk(room):
+                disk.move(entry.path, os.path.join(root, rescued, path))
+            disk.remove_tree(room)
+            disk.remove_empty_folders(os.path.dirname(room), folder)
+            notices.append(f"former outputs that were set aside in {folder} are kept in {rescued}")
 
 
 def _repair(folders: Folders, state: State, evidence: str, notices: list[str]) -> None:

@@ -39,6 +39,7 @@ class Request:
     changed: tuple[str, ...] = ()  # -W: paths as typed
     unchanged: tuple[str, ...] = ()  # -o
     wait: float = 0.0  # seconds to wait for another build of this project
+    allow_outside: bool = False  # --allow-outside
     ask: bool = False  # a question may run probes
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target

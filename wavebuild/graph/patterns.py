@@ -305,9 +305,10 @@ def pattern(artifact: Artifact) -> Pattern:
 
 
 def inside(artifact: Artifact, root: str) -> tuple[Pattern, ...]:
-    """The patterns, relative to the root, of what an artifact may hold inside the root.
+    """The patterns of what an artifact may hold, relative to the root as far as it lies in it.
 
-    It is one for all but those that are written from outside (``../``, ``/data/*/x``).
+    It is one for all but those that are written from outside (``../``, ``/data/*/x``), which may
+    hold something outside of the root, too.
     """
     if not artifact.path.startswith(("/", "..")) or not artifact.covers_files:
         return (pattern(artifact),)
@@ -316,7 +317,8 @@ def inside(artifact: Artifact, root: str) -> tuple[Pattern, ...]:
     names = [name for name in root.split("/") if name]
     walked = names if artifact.path.startswith("/") else names[max(0, len(names) - up) :]
     parts = tuple(part for part in whole.parts if part not in ("", ".."))
-    return tuple(Pattern(rest, *_ends(rest), artifact.exclude) for rest in _walk(parts, walked))
+    reached = tuple(Pattern(rest, *_ends(rest), artifact.exclude) for rest in _walk(parts, walked))
+    return (whole, *reached) if artifact.path.startswith("/") else reached
 
 
 def _walk(parts: tuple[str, ...], names: list[str]) -> set[tuple[str, ...]]:

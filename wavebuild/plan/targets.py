@@ -170,26 +170,28 @@ def _not_on_demand(graph: Graph, steps: Collection[int]) -> frozenset[int]:
 
 def _by_path(graph: Graph, word: str, folder: str) -> _Found:
     path = _from_root(graph, word, folder)
-    if path is None:
-        return _Found(frozenset(), f"{word} lies outside the root, where no step makes anything")
     owner = graph.owner(path)
     if owner is None:
         owner = _owner_of_text(graph, path)
     if owner is not None:
         return _Found(frozenset((owner,)))
+    if path == ".." or path.startswith(("../", "/")):
+        return _Found(frozenset(), f"{word} lies outside the root, where no step makes {_such(graph)}")
     reader = next((step.name for step in graph.wavefile.steps if any(covers(a, path) for a in reads(step))), None)
     if reader is None or _WILD.search(word):
         return _NOTHING
     return _Found(frozenset(), f"{path} may be a source of step '{reader}', but no step makes it")
 
 
-def _from_root(graph: Graph, word: str, folder: str) -> str | None:
-    """The path relative to the root, or None if it lies outside."""
-    if word.startswith("/"):
-        path = posixpath.relpath(posixpath.normpath(word), graph.wavefile.root)
-    else:
-        path = posixpath.normpath(posixpath.join(folder, word))
-    return None if path == ".." or path.startswith(("../", "/")) else path
+def _such(graph: Graph) -> str:
+    return "it" if graph.wavefile.settings.outside else "anything"
+
+
+def _from_root(graph: Graph, word: str, folder: str) -> str:
+    """The path as outputs have it: relative to the root, absolute if it lies out of it."""
+    root = graph.wavefile.root
+    absolute = posixpath.normpath(posixpath.join(root, folder, word))
+    return posixpath.relpath(absolute, root) if f"{absolute}/".startswith(f"{root.rstrip('/')}/") else absolute
 
 
 def _owner_of_text(graph: Graph, path: str) -> int | None:
@@ -225,7 +227,8 @@ def _known(graph: Graph, folder: str, commands: Sequence[str]) -> Iterator[str]:
         if step.title:
             yield step.title
         for output in step.file_outputs:
-            yield posixpath.relpath(output.path, folder) if folder else output.path
+            inside = folder and not output.path.startswith("/")
+            yield posixpath.relpath(output.path, folder) if inside else output.path
         labels |= {f"tag:{tag}": None for tag in step.tags}
         labels |= {f"phase:{step.phase}": None} if step.phase else {}
     yield from labels

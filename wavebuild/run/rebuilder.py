@@ -320,25 +320,20 @@ class Rebuilder:
         forced = due.number in self._invocation.forced
         in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
         kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
-        copied, folders = transaction.plan_copies(
-            identity,
-            [path for path in kept if not path.endswith("/")],
-            [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)],
-        )
-        aside = transaction.plan_aside(identity, [path for path in ours if path not in frozenset(kept)])
-        bystanders = {member: f"{transaction.ASIDE}/{identity}/b{number}" for number, member in enumerate(others)}
+        room = transaction.Room(self._root, self._outside, identity)
+        edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
         return Attempt(
             id=identity,
             step=step.name,
             run=self._invocation.run,
             key=key(step),
-            aside=aside,
-            bystanders=bystanders,
+            aside=room.plan(path for path in ours if path not in frozenset(kept)),
+            bystanders=room.plan(others, "b"),
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
             displaced=transaction.plan_displaced(self._invocation.run, sorted(displaced)),
             in_place=tuple(artifact.path for artifact in in_place),
-            copied=copied,
-            folders=folders,
+            copied=room.plan((path for path in kept if not path.endswith("/")), "c"),
+            folders=room.plan(edited, "f"),
         )
 
     def _await_depfile(self, step: Step, life: _Life) -> None:
@@ -381,8 +376,8 @@ class Rebuilder:
         for folder, shown_as, place in places:
             if folder in self._safe_folders:
                 continue
-            real, root = disk.real(self._facts.digests.absolute(folder)), disk.real(self._root)
-            if not _lies_in(real, root) or {".git", ".wavebuild"} & set(os.path.relpath(real, root).split(os.sep)):
+            real, top = disk.real(self._facts.digests.absolute(folder)), self._top_of(folder)
+            if not _lies_in(real, top) or {".git", ".wavebuild"} & set(os.path.relpath(real, top).split(os.sep)):
                 raise mistake("outside", f"{shown_as} lies behind a link that leads to {real}", place)
             self._safe_folders.add(folder)
 
@@ -603,8 +598,17 @@ class Rebuilder:
 
     def _refuse_outside(self, path: str) -> None:
         absolute = self._facts.digests.absolute(path.rstrip("/"))
-        if os.path.islink(absolute) and not _lies_in(disk.real(absolute), disk.real(self._root)):
-            raise OSError(None, f"the output {path} is a link that leads out of the root")
+        if os.path.islink(absolute) and not _lies_in(disk.real(absolute), self._top_of(path)):
+            where = "its folder of settings.outside" if os.path.isabs(path) else "the root"
+            raise OSError(None, f"the output {path} is a link that leads out of {where}")
+
+    def _top_of(self, path: str) -> str:
+        """The folder, without links, that an output must not leave: the root, or the one out of it."""
+        return disk.real(transaction.top_of(f"{path}/", self._root, self._outside))
+
+    @property
+    def _outside(self) -> tuple[str, ...]:
+        return self._graph.wavefile.settings.outside
 
     def _with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
         """Whoever's file the step changed: its former bytes are kept."""

@@ -6,8 +6,10 @@ lines, and ``put_back`` or ``conclude`` then finish what was begun.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Container, Iterable
+from dataclasses import dataclass
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
@@ -19,20 +21,43 @@ from wavebuild.run.records import Attempt
 ASIDE = ".wavebuild/aside"
 FAILED = ".wavebuild/failed"
 DISPLACED = ".wavebuild/displaced"
+OUTSIDE = ".wavebuild/outside"
+"""In a folder of `settings.outside`: where its members are set aside, on their own disk. Gone with the attempt."""
+
+BESIDE = "~outside"
+"""What the folders are called, beside those for the root's own, that keep what lay out of it: no run, no step is."""
 
 FAILURES_KEPT = 4
 """How many earlier failures of a step have what they left kept beside that of the last, as STEP~1 …"""
 
 
-def plan_aside(attempt: str, paths: Iterable[str]) -> dict[str, str]:
-    """Where each member goes meanwhile."""
-    return {path: f"{ASIDE}/{attempt}/{number}" for number, path in enumerate(paths)}
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where an attempt sets things aside: in the root, and in each folder out of it for what lies there."""
+
+    root: str
+    outside: tuple[str, ...]
+    attempt: str
+
+    def plan(self, paths: Iterable[str], kind: str = "") -> dict[str, str]:
+        """Where each member goes meanwhile, or its copy; ``kind``: a letter for each sort of things."""
+        return {path: f"{self._of(path)}/{kind}{number}" for number, path in enumerate(paths)}
+
+    def _of(self, path: str) -> str:
+        top = top_of(path, self.root, self.outside)
+        return f"{ASIDE}/{self.attempt}" if top == self.root else f"{room_in(top, self.root)}/{self.attempt}"
 
 
-def plan_copies(attempt: str, members: Iterable[str], folders: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Where the copies of what is edited in place lie: of each member, and of each folder without what is in it."""
-    copied = {path: f"{ASIDE}/{attempt}/c{number}" for number, path in enumerate(members)}
-    return copied, {path: f"{ASIDE}/{attempt}/f{number}" for number, path in enumerate(folders)}
+def top_of(path: str, root: str, outside: Iterable[str]) -> str:
+    """The folder that a member belongs to: the root, or the outermost one of those out of it."""
+    if not os.path.isabs(path):
+        return root
+    return min((folder for folder in outside if path.startswith(f"{folder}/")), key=len, default=root)
+
+
+def room_in(folder: str, root: str) -> str:
+    """Where the members of one root are set aside in a folder out of it."""
+    return f"{folder}/{OUTSIDE}/{disk.name_of(root)}"
 
 
 def folders_of(folders: Folders, artifact: Artifact) -> list[str]:
@@ -55,7 +80,12 @@ def empty_folders(attempt: Attempt) -> dict[str, str]:
 
 
 def plan_displaced(run: str, paths: Iterable[str]) -> dict[str, str]:
-    return {path: f"{DISPLACED}/{run}/{path}" for path in paths}
+    return {path: _in(f"{DISPLACED}/{run}", path) for path in paths}
+
+
+def _in(folder: str, path: str) -> str:
+    """Where a file of a person is kept: under its path, apart from those of the root if it lies out of it."""
+    return f"{folder}{BESIDE}{path}" if os.path.isabs(path) else f"{folder}/{path}"
 
 
 def covered(attempt: Attempt) -> list[Artifact]:
@@ -143,11 +173,12 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     """
     edited = [path for path in attempt.copied if _edited(folders.root, attempt, path)]
     left = partial_outputs(folders, attempt)
+    keep = f"{FAILED}/{attempt.step}"
     if left:
-        keep = f"{FAILED}/{attempt.step}"
-        _make_room(_at(folders.root, keep))
+        for folder in (keep, keep + BESIDE):
+            _make_room(_at(folders.root, folder))
         for path in left:
-            disk.move(_at(folders.root, path), _at(folders.root, f"{keep}/{path.rstrip('/')}"))
+            disk.move(_at(folders.root, path), _at(folders.root, _in(keep, path)))
     for path, copy in attempt.bystanders.items():
         if bystander_changed(folders.root, attempt, path):
             _clear_way(folders.root, attempt, path)
@@ -179,12 +210,13 @@ def _restore_folders(root: str, attempt: Attempt) -> None:
 def put_back(folders: Folders, attempt: Attempt) -> list[str]:
     """After a failure, or a kill: the former outputs stand again, with their times; what partial ones were moved."""
     root = folders.root
+    _require_rooms(attempt)
     left = move_partial(folders, attempt)
     for path, there in attempt.aside.items():
         if os.path.lexists(_at(root, there)):
             _clear_way(root, attempt, path)
             disk.move(_at(root, there), _at(root, path))
-    disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
+    _leave_rooms(root, attempt)
     for artifact in covered(attempt):
         if artifact.kind is Kind.DIRECTORY and artifact.path not in attempt.folders:
             _remove_if_empty(_at(root, artifact.path))
@@ -193,6 +225,7 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
 
 def conclude(root: str, attempt: Attempt) -> None:
     """After a recorded success: edited bytes go to the displaced folder, all else that was set aside is let go."""
+    _require_rooms(attempt)
     for path, there in attempt.displaced.items():
         source = attempt.aside.get(path) or attempt.copied.get(path) or attempt.bystanders.get(path, "")
         if source and os.path.lexists(_at(root, source)):
@@ -202,8 +235,32 @@ def conclude(root: str, attempt: Attempt) -> None:
             _clear_way(root, attempt, path)
             disk.move(_at(root, copy), _at(root, path))
         elif bystander_changed(root, attempt, path):
-            disk.move(_at(root, copy), _at(root, f"{DISPLACED}/{attempt.run}/{path}"))
+            disk.move(_at(root, copy), _at(root, _in(f"{DISPLACED}/{attempt.run}", path)))
+    _leave_rooms(root, attempt)
+
+
+def _rooms(attempt: Attempt) -> set[str]:
+    """The folders out of the root in which an attempt has set things aside."""
+    planned = (attempt.aside, attempt.bystanders, attempt.copied, attempt.folders)
+    return {os.path.dirname(there) for paths in planned for there in paths.values() if os.path.isabs(there)}
+
+
+def _top_of_room(room: str) -> str:
+    return room.rpartition(f"/{OUTSIDE}/")[0]
+
+
+def _require_rooms(attempt: Attempt) -> None:
+    """A disk that is away for the moment: nothing of it is given up."""
+    for room in sorted(_rooms(attempt)):
+        if not os.path.isdir(top := _top_of_room(room)):
+            raise OSError(errno.ENOENT, "it is not there; if it is gone for good, make an empty folder", top)
+
+
+def _leave_rooms(root: str, attempt: Attempt) -> None:
     disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
+    for room in _rooms(attempt):
+        disk.remove_tree(room)
+        disk.remove_empty_folders(os.path.dirname(room), _top_of_room(room))
 
 
 def _clear_way(root: str, attempt: Attempt, path: str) -> None:
@@ -216,7 +273,7 @@ def _clear_way(root: str, attempt: Attempt, path: str) -> None:
         if status is None:
             return
         if end == len(parts) or not os.path.isdir(_at(root, above)):
-            there = _at(root, f"{FAILED}/{attempt.step}/{above}")
+            there = _at(root, _in(f"{FAILED}/{attempt.step}", above))
             disk.remove_tree(there)
             disk.move(_at(root, above), there)
             return
@@ -243,7 +300,7 @@ def _remove_emptied(root: str, artifact: Artifact, keep: Container[str] = ()) ->
         if not os.path.isdir(folder) or os.path.islink(folder):
             return
         for entry in disk.entries(folder):
-            below = os.path.relpath(entry.path, root)
+            below = artifact.path + entry.path[len(top) :]
             if entry.is_dir(follow_symlinks=False) and not excluded(artifact.exclude, f"{below}/any"):
                 empty(entry.path)
                 if entry.path not in keep:

@@ -6,7 +6,6 @@ It does not know what is in them. All paths are absolute.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,10 +133,8 @@ def layout_in(root: str, file: str, environ: Mapping[str, str], setting: str | N
 
 
 def _of_root(folder: str, root: str) -> str:
-    """The folder of one root among the states of many; whatever links lead to the root."""
-    real = os.path.realpath(root)
-    name = os.path.basename(real) or "root"
-    return f"{folder.rstrip('/')}/{name}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}"
+    """The folder of one root among the states of many."""
+    return f"{folder.rstrip('/')}/{disk.name_of(root)}"
 
 
 def unwritable(what: str, path: str, error: OSError) -> WavebuildError:

@@ -37,7 +37,7 @@ LATER_COMMANDS = (
     *("watch", "report"),
     *("cache", "doctor"),
 )
-ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile"})
+ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile", "--allow-outside"})
 VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
@@ -55,7 +55,7 @@ LATER_VALUED = frozenset(
 )
 LATER = LATER_VALUED | {
     *("--no-cache", "--audit", "--paranoid", "--no-watcher", "--daemon"),
-    *("--race", "--allow-outside"),
+    "--race",
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

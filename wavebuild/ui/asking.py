@@ -34,6 +34,7 @@ class Where:
     profile: str | None = None
     ask: bool = False
     memory: Sequence[str] = ()  # --mem
+    outside: bool = False  # --allow-outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         unchanged=tuple(how.unchanged),
         wait=waiting(how.wait),
         ask=where.ask,
+        allow_outside=where.outside,
         commands=COMMANDS,
         command_line=shlex.join(("wavebuild", *caller.argv)),
     )

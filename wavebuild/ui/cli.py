@@ -23,6 +23,7 @@ Directories = Annotated[list[str] | None, typer.Option("-C", metavar="DIR", help
 File = Annotated[str | None, typer.Option("-f", "--file", "--pipeline", metavar="FILE", help="The Wavefile to use.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a value of vars.")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Build with this profile.")]
+Outside = Annotated[bool, typer.Option("--allow-outside", help="Let outputs lie in the folders of settings.outside.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Color = Annotated[Literal["auto", "always", "never"], typer.Option("--color", help="When to use colours.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
@@ -114,6 +115,7 @@ def build(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     yes: Yes = False,
     color: Color = "auto",
@@ -122,7 +124,7 @@ def build(
     return commands.build(
         ctx.obj,
         targets or [],
-        Where(directories or (), file, overrides or (), profile, ask, memory or ()),
+        Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside),
         How(
             jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
         ),
@@ -157,12 +159,13 @@ def plan(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What will run: waves, reasons, times, critical path."""
-    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
     return commands.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
@@ -182,12 +185,13 @@ def status(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What ran: a line a step, its verdict and its last run."""
-    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
@@ -205,12 +209,13 @@ def explain(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Why a step is what it is: the chain of causes to the root."""
-    where = Where(directories or (), file, overrides or (), profile, ask, memory or ())
+    where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     how = How(changed=changed or (), unchanged=unchanged or ())
     return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 
@@ -233,11 +238,12 @@ def graph(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """How the pipeline hangs together."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     part = (upstream or [], downstream or [])
     return commands.graph(
         ctx.obj, where, "json" if as_json else form, part, instances, Show(verbose=verbose, color=color), _bare(ctx)
@@ -253,11 +259,12 @@ def list_steps(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """What there is: each step, what it reads, produces and depends on."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.list_steps(ctx.obj, where, instances, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
@@ -270,11 +277,12 @@ def init(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """A starting Wavefile that builds as it stands; never overwrites."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
     return commands.init(ctx.obj, words or [], where, show, _bare(ctx))
 
@@ -288,12 +296,13 @@ def show(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """One step fully expanded: every key and its origin, inputs, outputs, commands."""
-    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     return commands.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
 
 
@@ -307,11 +316,12 @@ def history(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Past runs, or how one step ended in them."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
     return commands.history(ctx.obj, step or [], where, last, show, _bare(ctx))
 
@@ -328,11 +338,12 @@ def log(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """The latest log of a step."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     wanted = WantedLog(attempt, run_id, follow, path)
     return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
 
@@ -346,12 +357,13 @@ def mem(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """The shared memory: every key with its value and the step that writes it."""
-    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     return commands.mem(ctx.obj, key or [], where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
@@ -363,11 +375,12 @@ def accept(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Take files as they are now for the results of their steps."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
 
 
@@ -379,11 +392,12 @@ def freeze(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Never run these steps: what stands is their result."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.freeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -395,11 +409,12 @@ def unfreeze(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Run these steps again when they must."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.unfreeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -411,11 +426,12 @@ def forget(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Drop what is remembered of these steps; no file is touched, and they run next."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.forget(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
@@ -432,11 +448,12 @@ def clean(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Remove outputs; never what a person placed."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color, orphans=orphans, state=state)
     return commands.clean(ctx.obj, steps or [], where, show, _bare(ctx))
 
@@ -449,12 +466,13 @@ def check(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     memory: Memory = None,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """Load the Wavefile and look for mistakes, without running anything."""
-    where = Where(directories or (), file, overrides or (), profile, memory=memory or ())
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
@@ -466,11 +484,12 @@ def schema(
     file: File = None,
     overrides: Overrides = None,
     profile: Profile = None,
+    outside: Outside = False,
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
     """The JSON Schema of the Wavefile, for editors."""
-    where = Where(directories or (), file, overrides or (), profile)
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
     return commands.schema(ctx.obj, where, events, _bare(ctx))
 
 
