@@ -212,6 +212,8 @@ def remove_empty_folders(folder: str, stop: str) -> None:
     while folder.startswith(stop + os.sep):
         try:
             os.rmdir(folder)
+        except FileNotFoundError:
+            pass  # gone already: those above it may be empty all the same
         except OSError:
             return
         folder = os.path.dirname(folder)
