@@ -45,6 +45,7 @@ EVERY_REASON: list[tuple[Reason, str, str]] = [
     (reasons.OutputEdited("o", "", ""), "output-edited", "output o was edited"),
     (reasons.Unclaimed(("a", "b")), "unclaimed", "a, b in the way: no step made it"),
     (reasons.Upstream(("a", "b")), "upstream", "depends on what a, b will make"),
+    (reasons.ListRefused("a.json: no JSON\nmore"), "list-refused", "its list is of no use: a.json: no JSON"),
 ]
 
 
