@@ -108,6 +108,7 @@ class Site:
             "WAVEBUILD_JOURNAL": str(self.journal),
             "SITE_MARK": self.mark,
             "NO_COLOR": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # a step's program may be edited twice in a second
         }
 
     def write(self, path: str, text: str) -> Path:

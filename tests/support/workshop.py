@@ -66,6 +66,7 @@ class Workshop:
         for name in [name for name in os.environ if name.startswith("WAVEBUILD_")]:
             self.monkeypatch.delenv(name)
         self.setenv(JOURNAL=str(self.home / "journal"))
+        self.setenv(PYTHONDONTWRITEBYTECODE="1")  # a step's program may be edited twice in a second
         tool = self.home / "bin/note"
         tool.parent.mkdir(exist_ok=True)
         tool.write_text('#!/bin/sh\necho "$@" >> "$JOURNAL"\n')
