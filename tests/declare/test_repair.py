@@ -18,6 +18,7 @@ REPAIRS = {
     "{run: {{ x }}, title: b}": '{run: "{{ x }}", title: b}',
     "{run: {{ x }} y, title: b}": '{run: "{{ x }} y", title: b}',
     "{inputs: raw/{{ x }}.csv, run: x}": '{inputs: "raw/{{ x }}.csv", run: x}',
+    "{inputs: [raw/${x}.csv], run: x}": '{inputs: ["raw/${x}.csv"], run: x}',
     "{inputs: [a, raw/{{ x }}], run: x}": '{inputs: [a, "raw/{{ x }}"], run: x}',
     "{title: b, run: @echo hi}": '{title: b, run: "@echo hi"}',
     "{run: [ -f x ] && y, title: b}": '{run: "[ -f x ] && y", title: b}',

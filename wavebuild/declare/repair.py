@@ -58,7 +58,7 @@ def _with_quotes(line: str, parts: list[_Part]) -> str:
 
 
 def _lacks_quotes(text: str) -> bool:
-    if not text.startswith(_MISREAD) and ": " not in text and "{{" not in text:
+    if not text.startswith(_MISREAD) and ": " not in text and "{" not in text:
         return False
     return not _never_closed(text) and not _is_whole(text, "\"'") and _is_balanced(text)
 
@@ -68,7 +68,7 @@ def _is_misread(text: str, listed: bool) -> bool:
 
     ``listed``: it stands in brackets, where a ``{`` has its own meaning also within a text.
     """
-    if listed and "{{" in text:
+    if listed and "{" in text:
         return True
     return text.startswith(("{{", "@", "!", "[", "{", "%", "`")) or re.match(r"\*[^\w]|\*\w+[^\w-]", text) is not None
 
