@@ -320,6 +320,8 @@ def test_an_import_never_overwrites_and_prints_when_asked(shop: Workshop) -> Non
         engine.convert(shop.request(), "build.ninja")
     with pytest.raises(WavebuildError, match="never overwrites"):
         engine.convert(shop.request(), "build.ninja", "Wavefile.yaml")
+    with pytest.raises(WavebuildError, match="cannot be read"):  # what is wrong with the file comes first
+        engine.convert(shop.request(), "nosuch.ninja")
     printed = engine.convert(shop.request(), "build.ninja", "-")
     named = engine.convert(shop.request(), "build.ninja", "Wavefile.ninja")
 

@@ -28,11 +28,11 @@ def convert(request: Request, file: str, output: str | None) -> Conversion:
     folder = request.directory
     source = os.path.normpath(os.path.join(folder, file))
     wanted = os.path.join(os.path.dirname(source), "Wavefile") if output in (None, STDOUT) else _path(folder, output)
-    if output != STDOUT:
-        _refuse_present(wanted, by_default=output is None)
     _refuse_beside(source, os.path.dirname(wanted), file)
     foreign = Foreign(source, file, os.path.dirname(wanted))
     imported = _imported(foreign)
+    if output != STDOUT:
+        _refuse_present(wanted, by_default=output is None)
     text = _text(imported, foreign)
     project = _tried(text, wanted, dict(request.environ), file)
     if output != STDOUT:
