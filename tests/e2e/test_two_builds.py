@@ -13,7 +13,7 @@ import time
 from tests.support.command import Site
 from tests.support.processes import eventually, kill_marked
 
-SLOW = "steps: {slow: {inputs: in, outputs: o.txt, run: 'echo slow >> $JOURNAL; sleep 4; cat in > o.txt'}}\n"
+SLOW = "steps: {slow: {inputs: in, outputs: o.txt, run: 'echo slow >> $JOURNAL; sleep 3; cat in > o.txt'}}\n"
 
 
 def holding(site: Site) -> subprocess.Popen[str]:
