@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.workshop import Workshop
-from wavebuild.errors import WavebuildError
 
 
 @dataclass(frozen=True)
@@ -92,34 +91,20 @@ class Pair:
         )
 
 
-def pairs(shop: Workshop, output: str) -> Iterator[Pair]:
-    """Those that this version takes."""
+def pairs(shop: Workshop) -> Iterator[Pair]:
+    """One for each form of an input, with its sources on the disk."""
     for number, (name, (reads, source)) in enumerate(INPUTS.items()):
         pair = Pair(number, name, reads, source)
-        shop.wavefile("steps:\n" + pair.steps(output))
         for path in ("src/noise", "src/one", "src/two", pair.path):
             shop.put(path, source.first)
-        if taken(shop):
-            yield pair
-
-
-def taken(shop: Workshop) -> bool:
-    """Whether this version has all that the Wavefile uses."""
-    try:
-        shop.plan()
-    except WavebuildError as error:
-        if any(problem.code != "not-yet" for problem in error.problems):
-            raise
-        return False
-    return True
+        yield pair
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
 def test_a_reader_comes_after_its_maker_and_runs_when_what_it_reads_has_changed_and_not_else(form: str, shop: Workshop):
     """In a first build and in later ones; the plan agrees."""
-    known = list(pairs(shop, OUTPUTS[form]))
+    known = list(pairs(shop))
     shop.wavefile("steps:\n" + "".join(pair.steps(OUTPUTS[form]) for pair in known))
-    assert {pair.name for pair in known} >= INPUTS.keys() - {"a list"}
     edited_by_time = "digest: stat" in OUTPUTS[form]
 
     ran = shop.build(jobs=4).ran
@@ -166,9 +151,6 @@ def test_a_reader_of_what_is_no_file_comes_after_its_maker_too(
     shop.wavefile(f"{top}\nsteps:\n{steps}")
     for path in ("src/v", "src/noise"):
         shop.put(path, "one")
-    if not taken(shop):
-        pytest.skip("not of this version yet")
-
     assert shop.build(jobs=4).ran == ["make", "read"]
     assert shop.build(jobs=4).ran == []
     shop.put("src/noise", "louder")

@@ -379,8 +379,6 @@ class Facts:
                 return [reading for reading in found if reading.path not in beside]
             case Kind.LIST:
                 return []  # what its lines name stands beside it
-            case Kind.MEM:
-                raise NotImplementedError(artifact.kind)
             case _:
                 assert_never(artifact.kind)
 
