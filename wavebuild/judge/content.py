@@ -28,10 +28,6 @@ def digest_text(kind: str, text: str) -> str:
     return f"{kind}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def data_digest(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
-    return digest_text(kind, data_text(data, path, kind))
-
-
 def data_text(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
     return canonical(read_data(data, path, kind))
 
@@ -40,20 +36,9 @@ def canonical(value: Json) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def key_digest(data: bytes, path: str, name: str) -> str | None:
-    """The value at a dotted key of a YAML, JSON or TOML file; None if it is not there."""
-    text = key_text(data, path, name)
-    return None if text is None else value_digest(text)
-
-
 def value_digest(text: str) -> str:
     """A short value is its own digest."""
     return f"={text}" if len(text) <= SHOWN else digest_text("value", text)
-
-
-def key_text(data: bytes, path: str, name: str) -> str | None:
-    """The value at a key as JSON."""
-    return value_text(read_data(data, path, data_kind(path)), name)
 
 
 def value_text(value: Json, name: str) -> str | None:
@@ -76,15 +61,6 @@ def data_kind(path: str) -> Literal["json", "yaml", "toml"]:
             return "toml"
         case _:
             return "yaml"
-
-
-def rows_digest(data: bytes, artifact: Artifact) -> str:
-    return digest_text("rows", rows_text(data, artifact))
-
-
-def rows_text(data: bytes, artifact: Artifact) -> str:
-    """The sorted multiset of the chosen rows, column → text, and the column names."""
-    return Table(data, artifact.path, artifact.delimiter).text(artifact)
 
 
 class Table:
