@@ -102,7 +102,7 @@ def commands(fence: Fence) -> Iterator[Command]:
 
 def run(command: str, site: Site) -> str:
     environ = site.environ | {"PATH": f"{site.home / 'bin'}:{site.environ['PATH']}"}
-    for name in ("COLUMNS", "CI", "FORCE_COLOR", "WAVEBUILD_JOURNAL"):
+    for name in ("COLUMNS", "FORCE_COLOR", "WAVEBUILD_JOURNAL"):
         environ.pop(name, None)
     ended = subprocess.run(
         ["bash", "-c", command],

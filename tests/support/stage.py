@@ -239,12 +239,12 @@ class Stage:
         ready = frozenset(
             number
             for number, step in enumerate(self.steps)
-            if step.name not in done | began
-            and self.fate(number) != "shares"
-            and all(self.name(up) in done for up in self.graph.upstream[number])
+            if step.name not in done | began and all(self.name(up) in done for up in self.graph.upstream[number])
         )
         if any(self.needs(number)["cpus"] > 1 for number in ready):
             return
-        plain = frozenset(self.name(number) for number in ready if not self.steps[number].resources)
+        plain = frozenset(
+            self.name(number) for number in ready if not self.steps[number].resources and self.fate(number) != "shares"
+        )
         free = self.jobs - sum(self.needs(number)["cpus"] for number in self.running)
         self.idle_slots.append((free, plain))
