@@ -179,6 +179,14 @@ class Range:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process of a step may take: bytes of address space, bytes of output that reach its log."""
+
+    memory: int | None = None
+    output: int | None = None
+
+
 ShellName = Literal["auto", "bash", "sh"]
 OnEdit = Literal["overwrite", "fail", "adopt"]
 Freshness = Literal["hash", "mtime"]
@@ -197,6 +205,7 @@ class Step:
     action: Action | None = None
     checks: tuple[Check, ...] = ()
     code: tuple[Artifact, ...] = ()  # FILE artifacts, Python: their import closure inside the root is read
+    updates: tuple[Artifact, ...] = ()  # FILEs, perhaps with keys: it edits them, and so may others
     title: str | None = None
     phase: str | None = None
     tags: tuple[str, ...] = ()
@@ -206,6 +215,9 @@ class Step:
     timeout: float | None = None  # seconds, per attempt
     retries: Retries = Retries()
     resources: tuple[tuple[str, int], ...] = ()
+    limits: Limits = Limits()
+    console: bool = False  # it owns the terminal while it runs
+    sandbox: bool = False  # it runs in a private folder with its declared inputs only
     on_demand: bool = False
     always: bool = False
     max_age: Age | None = None
@@ -249,6 +261,7 @@ class Settings:
     log_keep: int = 5  # logs kept per step
     lock: str | None = None  # path of the lock file, relative to the root
     orphans: Literal["report", "remove"] = "report"
+    clean_env: tuple[str, ...] | None = None  # patterns of the caller's variables that steps get; None: all
     outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in: the user agrees
     timezone: str | None = None  # None: the system's
     state: str | None = None  # absolute folder of the state's database; None: in .wavebuild

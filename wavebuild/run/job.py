@@ -42,6 +42,20 @@ class Warmth:
 
 
 @dataclass(frozen=True, slots=True)
+class Confines:
+    """What a command may not pass; it is put round itself by the child that becomes the command.
+
+    ``memory``: bytes of address space of each of its processes. ``walls``: the kernel refuses, where it can,
+    to write anywhere but below ``writable``, and to read anywhere but below those and ``readable`` (absolute).
+    """
+
+    memory: int | None = None
+    walls: bool = False
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
 
@@ -54,6 +68,10 @@ class Job:
     lists: tuple[tuple[str, bytes], ...] = ()  # variable → what the file that it names holds
     cold: bool = False  # its calls import for themselves
     secrets: tuple[str, ...] = ()  # texts that its log must not show
+    confines: Confines | None = None
+    most_output: int | None = None  # bytes that its log may take; one that says more is ended
+    console: bool = False  # it gets the terminal, and no log
+    passes: tuple[str, ...] | None = None  # patterns of the caller's variables that it gets; None: all
 
     @property
     def warmth(self) -> Warmth | None:

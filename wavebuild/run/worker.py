@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
-from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
+from wavebuild.run import confined
+from wavebuild.run.job import Confines, Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 from wavebuild.run.masking import MaskedLog
 
 SHOWN_AFTER = 0.2
@@ -153,7 +154,7 @@ class Hands:
                     if refused is not None:
                         self.worn_out = True
                         return refused
-                    process = self._fork(command, env, log)
+                    process = self._fork(command, job, env, log)
                 else:
                     process = self._spawn(command, job, env, log)
             except OSError as error:
@@ -210,27 +211,31 @@ class Hands:
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
         os.chdir(job.cwd)
         with _taken(command.stdout, log) as output:
-            process = os.posix_spawn(
-                executable,
-                command.argv,
-                env,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, self._null, 0),
-                    (os.POSIX_SPAWN_DUP2, output, 1),
-                    (os.POSIX_SPAWN_DUP2, log, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=self._defaults,
-            )
+            if job.confines is not None:
+                handles = (self._null, output, log)
+                process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines)
+            else:
+                process = os.posix_spawn(
+                    executable,
+                    command.argv,
+                    env,
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, self._null, 0),
+                        (os.POSIX_SPAWN_DUP2, output, 1),
+                        (os.POSIX_SPAWN_DUP2, log, 2),
+                    ],
+                    setsid=True,
+                    setsigmask=[],
+                    setsigdef=self._defaults,
+                )
         self._note(process)
         return process
 
-    def _fork(self, command: PythonCall, given: dict[str, str], log: int) -> int:
+    def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
         """A child of this process, which has imported the module already; alone in its session like any command."""
         process = os.fork()
         if process == 0:
-            self._be_the_call(command, given, log)
+            self._be_the_call(command, job.confines, given, log)
         self._note(process)
         return process
 
@@ -259,7 +264,7 @@ class Hands:
         numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
         return os.getcwd(), _open_handles(), children(), [signal.getsignal(number) for number in numbers]
 
-    def _be_the_call(self, command: PythonCall, given: dict[str, str], log: int) -> None:
+    def _be_the_call(self, command: PythonCall, confines: Confines | None, given: dict[str, str], log: int) -> None:
         """In the forked child: becomes the call, and never returns."""
         code = 70
         try:
@@ -281,6 +286,8 @@ class Hands:
             warm = self._marks is not None
             os.environ.update({n: value for n, value in given.items() if not warm or tells_of_the_attempt(n)})
             time.tzset()
+            if confines is not None:
+                confined.confine(confines)
             from wavebuild.run import call
 
             code = call.run(command)
