@@ -17,7 +17,7 @@ from wavebuild.graph import Graph, link
 from wavebuild.plan import waves
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.rebuilder import Again, Asks, Behind, Due
+from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.scheduler import Considered, Course, Scheduler
 
 Ran = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import assert_never
-
-import msgspec
 
 from wavebuild import disk
 from wavebuild.declare.model import Digest, Kind, Manual, Step
-from wavebuild.errors import WavebuildError, mistake
-from wavebuild.graph import Graph, covers
+from wavebuild.errors import WavebuildError
+from wavebuild.graph import Graph
 from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import ABSENT, Reading, memo_name
-from wavebuild.judge.facts import Facts, Read, output_reading
+from wavebuild.judge.facts import Facts, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.memory import value_digest
 from wavebuild.judge.reasons import HeldBack, Reason
-from wavebuild.judge.stamp import Stamp, stamp
+from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
 from wavebuild.run import discovery, memory, scratch, transaction
@@ -36,69 +33,12 @@ from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
+from wavebuild.run.life import Again, Asks, Behind, Due, Life, complaint, signal_name, told, ways_out, why_failed
+from wavebuild.run.outputs import Outputs
 from wavebuild.run.records import Attempt, Records, Result, log_path
 
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A step that is to run: all of it, or its checks alone."""
-
-    number: int
-    reasons: tuple[Reason, ...]
-    read: Read
-    now: Now
-    gate_of: Trace | None = None  # only the checks: on the outputs of this trace
-    adopt: bool = False  # what stands is a person's: it is judged, and taken as the result
-    by_hand: tuple[str, ...] = ()  # with ``adopt``: the members that a person edited
-    displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
-
-
-@dataclass(frozen=True, slots=True)
-class Asks:
-    """The step of this number can be judged only when a command has been asked."""
-
-    number: int
-    asking: Asking
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """The step of this number can be judged when what is asked for another step has been answered."""
-
-    number: int
-    other: int
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """The step of this number is to be tried again, after a delay in seconds."""
-
-    number: int
-    delay: float
-
-
-@dataclass(slots=True)
-class _Life:
-    """A step between its begin and its end."""
-
-    due: Due
-    attempt: Attempt
-    began: float
-    tries: int = 1
-    checking: bool = False
-    seconds: float = 0.0
-    of_this_try: float = 0.0
-    command: str = ""
-    asks: list[Asking] | None = None  # what is still to be asked of what it made; None: not known yet
-    stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
-    notes: list[str] = field(default_factory=list)
-    scratch: str = ""  # its scratch folder, relative to the root
-    depfile: Stamp = ()  # of the depfile, before the try began
-    discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
-    remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
 
 
 class Rebuilder:
@@ -113,13 +53,14 @@ class Rebuilder:
         self._invocation = invocation
         self._tell = tell
         self.run = invocation.run
-        self._lives: dict[int, _Life] = {}
+        self._lives: dict[int, Life] = {}
         self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, as far as they were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
         self._secrets = secrets_of(graph.wavefile, invocation)
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
-        self._safe_folders: set[str] = set()
+        outside = graph.wavefile.settings.outside
+        self._outputs = Outputs(facts, invocation.root, invocation.run, outside)
 
     def relink(self, graph: Graph, forced: frozenset[int]) -> None:
         """The graph has grown; steps have kept their numbers."""
@@ -167,7 +108,7 @@ class Rebuilder:
             case Stops(why, paths, reasons):
                 made = self._records.made()
                 accepted = all(path in made and made[path].by_hand for path in paths)
-                ways = _ways_out(step.name, why, paths, accepted)
+                ways = ways_out(step.name, why, paths, accepted)
                 return self._settled(step, Outcome.FAILED, failure=why, detail=ways, reasons=reasons)
             case Waits(renew):
                 return self._waiting(step, renew)
@@ -218,7 +159,7 @@ class Rebuilder:
             failure="probe",
             detail=detail,
             exit_code=ended.exit_code,
-            signal=_signal_name(ended.signal) if ended.signal else None,
+            signal=signal_name(ended.signal) if ended.signal else None,
             tail=self._tail(log),
             log=log,
         )
@@ -275,10 +216,11 @@ class Rebuilder:
             return self._begin_asking(step, due)
         began = self._invocation.clock()
         identity = f"{self._invocation.run}.{due.number}"
-        life = _Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
+        life = Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
         try:
             if due.gate_of is None and not due.adopt and step.action is not None:
-                life.attempt = self._attempt(step, due, identity)
+                forced = due.number in self._invocation.forced
+                life.attempt = self._outputs.attempt(step, due, identity, self._records.made(), forced)
                 for artifact in step.outputs:
                     if artifact.kind is Kind.PROBE:
                         self._facts.answers.forget(artifact)
@@ -286,14 +228,14 @@ class Rebuilder:
                 self._records.begin(life.attempt)
                 transaction.set_aside(self._root, life.attempt)
                 self._forget(life.attempt.aside)
-                life.stood = self._stamps(life.attempt.bystanders)
+                life.stood = self._outputs.stamps(life.attempt.bystanders)
                 life.scratch = self._scratch(step, due.now)
                 self._await_depfile(step, life)
             else:
                 life.checking = True
             job = self._job(life)
         except (OSError, WavebuildError) as error:
-            return self._give_up(step, life, Ended(due.number, "start", detail=_said(error)))
+            return self._give_up(step, life, Ended(due.number, "start", detail=complaint(error)))
         self._lives[due.number] = life
         self._tell_started(step, life, job)
         return job
@@ -303,47 +245,18 @@ class Rebuilder:
             job = self._asking_job(due.number, due.asking, self._beside_log(due.number, "trouble"))
         except (OSError, WavebuildError) as error:
             self._asked_for.pop(memo_name(due.asking.reading), None)
-            return self._settled(step, Outcome.FAILED, failure="probe", detail=_said(error))
+            return self._settled(step, Outcome.FAILED, failure="probe", detail=complaint(error))
         self._asking[due.number] = due.asking
         return job
 
-    def _attempt(self, step: Step, due: Due, identity: str) -> Attempt:
-        self._refuse_led_astray(step)
-        known = self._records.made()
-        databases = self._facts.sidecars(step)
-        displaced = frozenset(due.displaced)
-        displaced |= {path for path, database in databases.items() if database in displaced}
-        covered = [*self._facts.outputs(step), *databases]
-        ours = [path for path in covered if databases.get(path, path) in known or path in displaced]
-        others = sorted({*covered}.difference(ours))
-        # Under -B all starts from nothing.
-        forced = due.number in self._invocation.forced
-        in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
-        kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
-        room = transaction.Room(self._root, self._outside, identity)
-        edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
-        return Attempt(
-            id=identity,
-            step=step.name,
-            run=self._invocation.run,
-            key=key(step),
-            aside=room.plan(path for path in ours if path not in frozenset(kept)),
-            bystanders=room.plan(others, "b"),
-            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
-            displaced=transaction.plan_displaced(self._invocation.run, sorted(displaced)),
-            in_place=tuple(artifact.path for artifact in in_place),
-            copied=room.plan((path for path in kept if not path.endswith("/")), "c"),
-            folders=room.plan(edited, "f"),
-        )
-
-    def _await_depfile(self, step: Step, life: _Life) -> None:
+    def _await_depfile(self, step: Step, life: Life) -> None:
         """Its folder exists when a try starts, and one that is there already is not taken for the try's."""
         if step.depfile:
             path = self._facts.digests.absolute(step.depfile)
             disk.make_folder(os.path.dirname(path))
             life.depfile = stamp(path)
 
-    def _memory(self, step: Step, life: _Life) -> tuple[dict[str, str], str]:
+    def _memory(self, step: Step, life: Life) -> tuple[dict[str, str], str]:
         """The values that a job may read, and where it writes its own; checks may read what the action wrote."""
         found = {name: self._facts.memory.text(name) for name in memory.keys_read(step, life.checking)}
         written = memory.keys_written(step)
@@ -354,7 +267,7 @@ class Rebuilder:
             memory.make_ready(self._root, out)
         return {name: text for name, text in found.items() if text is not None}, out
 
-    def _memory_out(self, life: _Life) -> str:
+    def _memory_out(self, life: Life) -> str:
         return memory.file_of(self._invocation.run, life.due.number)
 
     def _scratch(self, step: Step, now: Now) -> str:
@@ -368,20 +281,7 @@ class Rebuilder:
         )
         return folder
 
-    def _refuse_led_astray(self, step: Step) -> None:
-        """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
-        places = [(transaction.fixed_folder(artifact), artifact.text, artifact.place) for artifact in step.file_outputs]
-        if step.depfile:
-            places.append((os.path.dirname(step.depfile), step.depfile, step.place))
-        for folder, shown_as, place in places:
-            if folder in self._safe_folders:
-                continue
-            real, top = disk.real(self._facts.digests.absolute(folder)), self._top_of(folder)
-            if not _lies_in(real, top) or {".git", ".wavebuild"} & set(os.path.relpath(real, top).split(os.sep)):
-                raise mistake("outside", f"{shown_as} lies behind a link that leads to {real}", place)
-            self._safe_folders.add(folder)
-
-    def _tell_started(self, step: Step, life: _Life, job: Job) -> None:
+    def _tell_started(self, step: Step, life: Life, job: Job) -> None:
         life.command = shown(job, self._root)
         self._tell(
             StepStarted(
@@ -396,7 +296,7 @@ class Rebuilder:
             )
         )
 
-    def _job(self, life: _Life) -> Job:
+    def _job(self, life: Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
         values, out = self._memory(step, life)
@@ -424,7 +324,7 @@ class Rebuilder:
             elif ended.failure:
                 return self._failed(step, life, ended)
             elif not life.checking:
-                if missing := self._missing_outputs(step, life):
+                if missing := self._outputs.missing(step, life):
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
                 if step.depfile:
                     try:
@@ -450,11 +350,11 @@ class Rebuilder:
                 return job
             settled = self._succeeded(step, life)
         except (OSError, WavebuildError) as error:
-            return self._give_up(step, life, replace(ended, failure="outputs", detail=_said(error)))
+            return self._give_up(step, life, replace(ended, failure="outputs", detail=complaint(error)))
         del self._lives[ended.id]
         return settled
 
-    def _asks_after(self, step: Step, life: _Life) -> Iterator[Asking]:
+    def _asks_after(self, step: Step, life: Life) -> Iterator[Asking]:
         """What must be asked of what the step has just made: its probes, and files by the digest it declares."""
         if life.due.adopt or life.due.gate_of is not None:
             return
@@ -464,12 +364,12 @@ class Rebuilder:
             elif artifact.digest is Digest.RUN:
                 for path in made_members(self._facts.folders, artifact):
                     reading = output_reading(step, path)
-                    if reading.how == "run" and not self._only_stands_by(life, path):
+                    if reading.how == "run" and not self._outputs.only_stands_by(life, path):
                         self._facts.digests.forget(path)
-                        self._keep_times(step, life, path)
+                        self._outputs.keep_times(step, life, path)
                         yield self._facts.asking(reading, Why.MADE)
 
-    def _answered_after(self, life: _Life, ended: Ended) -> Ended | None:
+    def _answered_after(self, life: Life, ended: Ended) -> Ended | None:
         """Takes what was said of something the step has made; how the step failed, if it did by that."""
         assert life.asks
         asking = life.asks.pop(0)
@@ -492,29 +392,7 @@ class Rebuilder:
         step = self._graph.wavefile.steps[number]
         return self._give_up(step, self._lives[number], Ended(number, "interrupted"))
 
-    def _missing_outputs(self, step: Step, life: _Life) -> str:
-        """What it should have made and did not, as a sentence; "" if all is there."""
-        for artifact in step.file_outputs:
-            if artifact.optional:
-                continue
-            there = made_members(self._facts.folders, artifact)
-            found = [path for path in there if not self._only_stands_by(life, path)]
-            if not found:
-                if artifact.kind is Kind.DIRECTORY:
-                    return f"it ended well but made nothing in {artifact.text}"
-                return f"it ended well but did not make {artifact.text}"
-            if artifact.kind is Kind.FILE and os.path.isdir(self._facts.digests.absolute(artifact.path)):
-                return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
-        return ""
-
-    def _only_stands_by(self, life: _Life, path: str) -> bool:
-        """Whether a file was there before and the step has not so much as written the same bytes to it."""
-        return path in life.stood and life.stood[path] == stamp(self._facts.digests.absolute(path))
-
-    def _stamps(self, paths: Iterable[str]) -> dict[str, Stamp]:
-        return {path: stamp(self._facts.digests.absolute(path)) for path in paths}
-
-    def _succeeded(self, step: Step, life: _Life) -> Settled:
+    def _succeeded(self, step: Step, life: Life) -> Settled:
         due = life.due
         if due.adopt:
             self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
@@ -527,7 +405,7 @@ class Rebuilder:
             self._records.record(key(step), again)
             self.in_force[key(step)] = again
             return self._settled(step, Outcome.KEPT, life)
-        outputs = self._made(step, life)
+        outputs = self._outputs.made(step, life)
         values = {name: (value_digest(text), text) for name, text in life.remembered.items()}
         for digest, text in values.values():
             if not digest.startswith("="):
@@ -551,7 +429,7 @@ class Rebuilder:
                 reading.member: self._facts.digests.see(reading).digest or ABSENT for reading in life.discovered
             },
         )
-        attempt = self._with_changed_bystanders(life.attempt, outputs)
+        attempt = self._outputs.with_changed_bystanders(life.attempt, outputs)
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values)
@@ -565,71 +443,14 @@ class Rebuilder:
         displaced = tuple(sorted(attempt.displaced.values()))
         return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
 
-    def _made(self, step: Step, life: _Life) -> dict[str, str]:
-        """The members the step made, with their digests."""
-        outputs = {}
-        for artifact in step.outputs:
-            for path in made_members(self._facts.folders, artifact):
-                if path in outputs or self._only_stands_by(life, path):
-                    continue
-                self._refuse_outside(path)
-                reading = output_reading(step, path)
-                if reading.how != "run":  # else it has been asked since it was made
-                    self._facts.digests.forget(path.rstrip("/"))
-                    self._keep_times(step, life, path)
-                digest = self._facts.digests.see(reading).digest
-                if digest is not None:
-                    outputs[path] = digest
-        return outputs | self._facts.things(step)
-
-    def _keep_times(self, step: Step, life: _Life, path: str) -> None:
-        """A member remade with the same bytes keeps its former times: who goes by them sees no change."""
-        there = life.attempt.aside.get(path)
-        if there is None or path.endswith("/"):
-            return
-        reading, former = output_reading(step, path), os.path.join(self._root, there)
-        if reading.how == "made":
-            same = self._facts.digests.see(reading).digest == life.due.now.outputs.get(path)
-        else:
-            same = disk.same_bytes(self._facts.digests.absolute(path), former)
-        if same:
-            disk.take_times(self._facts.digests.absolute(path), former)
-            self._facts.digests.restamped(path)
-
-    def _refuse_outside(self, path: str) -> None:
-        absolute = self._facts.digests.absolute(path.rstrip("/"))
-        if os.path.islink(absolute) and not _lies_in(disk.real(absolute), self._top_of(path)):
-            where = "its folder of settings.outside" if os.path.isabs(path) else "the root"
-            raise OSError(None, f"the output {path} is a link that leads out of {where}")
-
-    def _top_of(self, path: str) -> str:
-        """The folder, without links, that an output must not leave: the root, or the one out of it."""
-        return disk.real(transaction.top_of(f"{path}/", self._root, self._outside))
-
-    @property
-    def _outside(self) -> tuple[str, ...]:
-        return self._graph.wavefile.settings.outside
-
-    def _with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
-        """Whoever's file the step changed: its former bytes are kept."""
-        changed = [
-            path
-            for path in attempt.bystanders
-            if path in outputs and transaction.bystander_changed(self._root, attempt, path)
-        ]
-        if not changed:
-            return attempt
-        displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
-        return msgspec.structs.replace(attempt, displaced=displaced)
-
-    def _failed(self, step: Step, life: _Life, ended: Ended) -> Settled | Again:
+    def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
             left = transaction.move_partial(self._facts.folders, life.attempt)
             self._forget((*left, *life.attempt.copied))
             delay = step.retries.delay * (1 << (life.tries - 1))
             self._tell(
                 StepRetried(
-                    self._invocation.run, self._invocation.clock(), step.name, life.tries, _told(ended, life), delay
+                    self._invocation.run, self._invocation.clock(), step.name, life.tries, told(ended, life), delay
                 )
             )
             life.tries += 1
@@ -637,18 +458,18 @@ class Rebuilder:
             life.asks = None
             life.checking = step.action is None
             transaction.make_folders(self._root, step.outputs)
-            life.stood = self._stamps(life.attempt.bystanders)
+            life.stood = self._outputs.stamps(life.attempt.bystanders)
             self._await_depfile(step, life)
             return Again(life.due.number, delay)
         return self._give_up(step, life, ended)
 
-    def _may_retry(self, step: Step, life: _Life, ended: Ended) -> bool:
+    def _may_retry(self, step: Step, life: Life, ended: Ended) -> bool:
         if ended.failure == "interrupted" or life.tries > step.retries.times or life.due.gate_of or life.due.adopt:
             return False
         on = step.retries.on
         return not on or (ended.failure == "timeout" and "timeout" in on) or ended.exit_code in on
 
-    def _give_up(self, step: Step, life: _Life, ended: Ended) -> Settled:
+    def _give_up(self, step: Step, life: Life, ended: Ended) -> Settled:
         """The former outputs back, the failure recorded."""
         interrupted = ended.failure == "interrupted"
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
@@ -660,7 +481,7 @@ class Rebuilder:
                     life.notes.append(f"what it left is in {transaction.FAILED}/{step.name}")
             except OSError as error:
                 # The attempt stays on record: the next build puts its files back.
-                life.notes.append(f"its former outputs could not be put back yet: {_said(error)}")
+                life.notes.append(f"its former outputs could not be put back yet: {complaint(error)}")
                 self._lives.pop(life.due.number, None)
                 return self._end_of_failure(step, life, ended, outcome)
         now = life.due.now
@@ -678,16 +499,16 @@ class Rebuilder:
         for path in paths:
             self._facts.digests.forget(path.rstrip("/"))
 
-    def _end_of_failure(self, step: Step, life: _Life, ended: Ended, outcome: Outcome) -> Settled:
+    def _end_of_failure(self, step: Step, life: Life, ended: Ended, outcome: Outcome) -> Settled:
         log = self._log(step, life)
         return self._settled(
             step,
             outcome,
             life,
-            failure=_why(ended, life),
+            failure=why_failed(ended, life),
             detail=ended.detail,
             exit_code=ended.exit_code,
-            signal=_signal_name(ended.signal) if ended.signal else None,
+            signal=signal_name(ended.signal) if ended.signal else None,
             tail=self._tail(log),
             log=log,
         )
@@ -696,14 +517,14 @@ class Rebuilder:
         tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
         return tuple(tail.decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
 
-    def _log(self, step: Step, life: _Life) -> str | None:
+    def _log(self, step: Step, life: Life) -> str | None:
         return self._log_of(step, life.tries)
 
     def _log_of(self, step: Step, attempt: int) -> str | None:
         path = log_path(self._invocation.run, step.name, attempt)
         return path if os.path.exists(os.path.join(self._root, path)) else None
 
-    def _result(self, step: Step, life: _Life, outcome: Outcome, ended: Ended | None) -> Result:
+    def _result(self, step: Step, life: Life, outcome: Outcome, ended: Ended | None) -> Result:
         return Result(
             step=step.name,
             run=self._invocation.run,
@@ -712,7 +533,7 @@ class Rebuilder:
             seconds=life.seconds,
             attempts=life.tries,
             exit_code=ended.exit_code if ended else 0,
-            failure=_why(ended, life) if ended else "",
+            failure=why_failed(ended, life) if ended else "",
             log=self._log(step, life),
             reasons=life.due.reasons,
         )
@@ -721,7 +542,7 @@ class Rebuilder:
         self,
         step: Step,
         outcome: Outcome,
-        life: _Life | None = None,
+        life: Life | None = None,
         *,
         failure: str = "",
         detail: str = "",
@@ -752,55 +573,3 @@ class Rebuilder:
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
         )
-
-
-def _lies_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder + os.sep)
-
-
-def _ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
-    """What a person can do when a file of theirs stands where the step would write, or a frozen one's is not there."""
-    few = paths[:5]
-    shown = " ".join(shlex.quote(path) for path in few)
-    rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
-    if why == "frozen":
-        return (
-            f"it is frozen, so it never runs, but {shown}{rest} is not there. The ways out:\n"
-            f"  put it there\n"
-            f"  let the step run again:  wavebuild unfreeze {step}\n"
-            f"  or take `frozen: true` out of the Wavefile, or -o out of the command"
-        )
-    kept = "" if all(path.startswith("probe:") for path in paths) else f"(yours is kept in {transaction.DISPLACED})"
-    anew = f"make it anew:           wavebuild -B --only {step}  {kept}"
-    if accepted:
-        return (
-            f"{shown}{rest} was made by hand and accepted; now the step is stale again, and would overwrite it."
-            f" The ways out:\n  {anew}\n  or take back what made the step stale: wavebuild explain {step}"
-        )
-    what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
-    keep = f"keep it as the result:  wavebuild accept {step if rest else shown}"
-    return f"{shown}{rest} {what}, and the step would overwrite it. The ways out:\n  {keep}\n  {anew}"
-
-
-def _why(ended: Ended, life: _Life) -> str:
-    return "check" if life.checking and ended.failure in ("exit", "signal", "start", "call") else ended.failure
-
-
-def _told(ended: Ended, life: _Life) -> str:
-    why = _why(ended, life)
-    return f"{why} {ended.exit_code}" if ended.exit_code and why == "exit" else why
-
-
-def _signal_name(number: int) -> str:
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)

@@ -17,7 +17,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.rebuilder import Again, Asks, Behind, Due
+from wavebuild.run.life import Again, Asks, Behind, Due
 
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 

@@ -1,0 +1,127 @@
+"""A step between its begin and its end: what is due, what has been done, how its failure is told.
+
+It does not know who judges the step, nor where a job runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wavebuild.judge.asking import Asking
+from wavebuild.judge.digest import Reading
+from wavebuild.judge.facts import Read
+from wavebuild.judge.freshness import Now
+from wavebuild.judge.reasons import Reason
+from wavebuild.judge.stamp import Stamp
+from wavebuild.judge.trace import Trace
+from wavebuild.run import transaction
+from wavebuild.run.job import Ended
+from wavebuild.run.records import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step that is to run: all of it, or its checks alone."""
+
+    number: int
+    reasons: tuple[Reason, ...]
+    read: Read
+    now: Now
+    gate_of: Trace | None = None  # only the checks: on the outputs of this trace
+    adopt: bool = False  # what stands is a person's: it is judged, and taken as the result
+    by_hand: tuple[str, ...] = ()  # with ``adopt``: the members that a person edited
+    displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """The step of this number can be judged only when a command has been asked."""
+
+    number: int
+    asking: Asking
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The step of this number can be judged when what is asked for another step has been answered."""
+
+    number: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The step of this number is to be tried again, after a delay in seconds."""
+
+    number: int
+    delay: float
+
+
+@dataclass(slots=True)
+class Life:
+    """A step between its begin and its end."""
+
+    due: Due
+    attempt: Attempt
+    began: float
+    tries: int = 1
+    checking: bool = False
+    seconds: float = 0.0
+    of_this_try: float = 0.0
+    command: str = ""
+    asks: list[Asking] | None = None  # what is still to be asked of what it made; None: not known yet
+    stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
+    notes: list[str] = field(default_factory=list)
+    scratch: str = ""  # its scratch folder, relative to the root
+    depfile: Stamp = ()  # of the depfile, before the try began
+    discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
+    remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
+
+
+def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
+    """What a person can do when a file of theirs stands where the step would write, or a frozen one's is not there."""
+    few = paths[:5]
+    shown = " ".join(shlex.quote(path) for path in few)
+    rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
+    if why == "frozen":
+        return (
+            f"it is frozen, so it never runs, but {shown}{rest} is not there. The ways out:\n"
+            f"  put it there\n"
+            f"  let the step run again:  wavebuild unfreeze {step}\n"
+            f"  or take `frozen: true` out of the Wavefile, or -o out of the command"
+        )
+    kept = "" if all(path.startswith("probe:") for path in paths) else f"(yours is kept in {transaction.DISPLACED})"
+    anew = f"make it anew:           wavebuild -B --only {step}  {kept}"
+    if accepted:
+        return (
+            f"{shown}{rest} was made by hand and accepted; now the step is stale again, and would overwrite it."
+            f" The ways out:\n  {anew}\n  or take back what made the step stale: wavebuild explain {step}"
+        )
+    what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
+    keep = f"keep it as the result:  wavebuild accept {step if rest else shown}"
+    return f"{shown}{rest} {what}, and the step would overwrite it. The ways out:\n  {keep}\n  {anew}"
+
+
+def why_failed(ended: Ended, life: Life) -> str:
+    return "check" if life.checking and ended.failure in ("exit", "signal", "start", "call") else ended.failure
+
+
+def told(ended: Ended, life: Life) -> str:
+    why = why_failed(ended, life)
+    return f"{why} {ended.exit_code}" if ended.exit_code and why == "exit" else why
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def complaint(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

@@ -1,0 +1,157 @@
+"""The outputs of a step that runs: what stood there before, what the step made, what it may not touch.
+
+It does not know why the step runs, nor how it is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Mapping
+
+import msgspec
+
+from wavebuild import disk
+from wavebuild.declare.model import Kind, Step
+from wavebuild.errors import mistake
+from wavebuild.graph import covers
+from wavebuild.judge.facts import Facts, output_reading
+from wavebuild.judge.members import made_members
+from wavebuild.judge.stamp import Stamp, stamp
+from wavebuild.judge.trace import key
+from wavebuild.run import transaction
+from wavebuild.run.life import Due, Life
+from wavebuild.run.records import Attempt
+
+
+class Outputs:
+    """``run``: of this build; ``outside``: the folders out of the root that outputs may lie in, absolute."""
+
+    def __init__(self, facts: Facts, root: str, run: str, outside: tuple[str, ...]) -> None:
+        self._facts = facts
+        self._root = root
+        self._run = run
+        self._outside = outside
+        self._safe_folders: set[str] = set()
+
+    def attempt(self, step: Step, due: Due, identity: str, known: Container[str], forced: bool) -> Attempt:
+        """What an attempt at the step moves and copies first; ``known``: members that some trace knows.
+
+        Raises WavebuildError where an output lies behind a link that leads out of the root.
+        """
+        self._refuse_led_astray(step)
+        databases = self._facts.sidecars(step)
+        displaced = frozenset(due.displaced)
+        displaced |= {path for path, database in databases.items() if database in displaced}
+        covered = [*self._facts.outputs(step), *databases]
+        ours = [path for path in covered if databases.get(path, path) in known or path in displaced]
+        others = sorted({*covered}.difference(ours))
+        # Under -B all starts from nothing.
+        in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
+        kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
+        room = transaction.Room(self._root, self._outside, identity)
+        edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
+        return Attempt(
+            id=identity,
+            step=step.name,
+            run=self._run,
+            key=key(step),
+            aside=room.plan(path for path in ours if path not in frozenset(kept)),
+            bystanders=room.plan(others, "b"),
+            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
+            displaced=transaction.plan_displaced(self._run, sorted(displaced)),
+            in_place=tuple(artifact.path for artifact in in_place),
+            copied=room.plan((path for path in kept if not path.endswith("/")), "c"),
+            folders=room.plan(edited, "f"),
+        )
+
+    def _refuse_led_astray(self, step: Step) -> None:
+        """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
+        places = [(transaction.fixed_folder(artifact), artifact.text, artifact.place) for artifact in step.file_outputs]
+        if step.depfile:
+            places.append((os.path.dirname(step.depfile), step.depfile, step.place))
+        for folder, shown_as, place in places:
+            if folder in self._safe_folders:
+                continue
+            real, top = disk.real(self._facts.digests.absolute(folder)), self._top_of(folder)
+            if not _lies_in(real, top) or {".git", ".wavebuild"} & set(os.path.relpath(real, top).split(os.sep)):
+                raise mistake("outside", f"{shown_as} lies behind a link that leads to {real}", place)
+            self._safe_folders.add(folder)
+
+    def missing(self, step: Step, life: Life) -> str:
+        """What it should have made and did not, as a sentence; "" if all is there."""
+        for artifact in step.file_outputs:
+            if artifact.optional:
+                continue
+            there = made_members(self._facts.folders, artifact)
+            found = [path for path in there if not self.only_stands_by(life, path)]
+            if not found:
+                if artifact.kind is Kind.DIRECTORY:
+                    return f"it ended well but made nothing in {artifact.text}"
+                return f"it ended well but did not make {artifact.text}"
+            if artifact.kind is Kind.FILE and os.path.isdir(self._facts.digests.absolute(artifact.path)):
+                return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
+        return ""
+
+    def only_stands_by(self, life: Life, path: str) -> bool:
+        """Whether a file was there before and the step has not so much as written the same bytes to it."""
+        return path in life.stood and life.stood[path] == stamp(self._facts.digests.absolute(path))
+
+    def stamps(self, paths: Iterable[str]) -> dict[str, Stamp]:
+        return {path: stamp(self._facts.digests.absolute(path)) for path in paths}
+
+    def made(self, step: Step, life: Life) -> dict[str, str]:
+        """The members the step made, with their digests."""
+        outputs = {}
+        for artifact in step.outputs:
+            for path in made_members(self._facts.folders, artifact):
+                if path in outputs or self.only_stands_by(life, path):
+                    continue
+                self._refuse_outside(path)
+                reading = output_reading(step, path)
+                if reading.how != "run":  # else it has been asked since it was made
+                    self._facts.digests.forget(path.rstrip("/"))
+                    self.keep_times(step, life, path)
+                digest = self._facts.digests.see(reading).digest
+                if digest is not None:
+                    outputs[path] = digest
+        return outputs | self._facts.things(step)
+
+    def keep_times(self, step: Step, life: Life, path: str) -> None:
+        """A member remade with the same bytes keeps its former times: who goes by them sees no change."""
+        there = life.attempt.aside.get(path)
+        if there is None or path.endswith("/"):
+            return
+        reading, former = output_reading(step, path), os.path.join(self._root, there)
+        if reading.how == "made":
+            same = self._facts.digests.see(reading).digest == life.due.now.outputs.get(path)
+        else:
+            same = disk.same_bytes(self._facts.digests.absolute(path), former)
+        if same:
+            disk.take_times(self._facts.digests.absolute(path), former)
+            self._facts.digests.restamped(path)
+
+    def _refuse_outside(self, path: str) -> None:
+        absolute = self._facts.digests.absolute(path.rstrip("/"))
+        if os.path.islink(absolute) and not _lies_in(disk.real(absolute), self._top_of(path)):
+            where = "its folder of settings.outside" if os.path.isabs(path) else "the root"
+            raise OSError(None, f"the output {path} is a link that leads out of {where}")
+
+    def _top_of(self, path: str) -> str:
+        """The folder, without links, that an output must not leave: the root, or the one out of it."""
+        return disk.real(transaction.top_of(f"{path}/", self._root, self._outside))
+
+    def with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
+        """Whoever's file the step changed: its former bytes are kept."""
+        changed = [
+            path
+            for path in attempt.bystanders
+            if path in outputs and transaction.bystander_changed(self._root, attempt, path)
+        ]
+        if not changed:
+            return attempt
+        displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
+        return msgspec.structs.replace(attempt, displaced=displaced)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + os.sep)
