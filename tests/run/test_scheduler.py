@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -255,6 +256,39 @@ class TestRetries:
 
         assert stage.at("end", "b") < stage.at("retry", "flaky")
 
+    def test_a_step_that_waits_for_its_next_try_gives_back_its_slot(self):
+        """Under one job the others run meanwhile."""
+        stage = Stage(
+            [step("flaky", [], ["f.out"]), *chain("a", "b")], fates={"flaky": "fails once"}, delay=0.1, jobs=1
+        )
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.at("again", "flaky") < stage.at("begin", "a") < stage.at("end", "b") < stage.at("retry", "flaky")
+
+    def test_and_what_it_took_of_the_resources(self):
+        """Who wants the same runs meanwhile; then the try takes its turn before who comes later."""
+        names = ("flaky", "second", "third")
+        steps = [replace(step(name, [], [f"{name}.out"]), resources=(("db", 1),)) for name in names]
+        stage = Stage(steps, fates={"flaky": "fails once"}, delay=0.02, jobs=3)
+
+        def slowly(running):
+            time.sleep(0.05)
+            return running[0]
+
+        stage.choose = slowly
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert [entry for entry in stage.book if entry[0] in ("begin", "retry")] == [
+            ("begin", "flaky"), ("begin", "second"), ("retry", "flaky"), ("begin", "third"),
+        ]  # fmt: skip
+
+    def test_a_try_whose_time_came_is_made_though_another_step_failed(self):
+        """It belongs to a step that has begun; what is new is left out."""
+        steps = [step("flaky", [], ["f.out"]), step("bad", [], ["b.out"]), step("new", [], ["n.out"])]
+        stage = Stage(steps, {"flaky": "fails once", "bad": "fails"}, keep_going=False, delay=0.05, jobs=1)
+
+        assert outcomes(stage) == {"flaky": "succeeded", "bad": "failed", "new": "not_started"}
+
     def test_a_further_try_that_cannot_be_made_is_a_failure(self):
         """Of this step alone: others go on."""
         stage = Stage([*chain("a", "b"), step("c", [], ["c.out"])], fates={"a": "cannot be tried again"})
@@ -344,6 +378,36 @@ class TestResources:
         stage.run()
 
         assert stage.wrote("begin")[:2] == ["w0", "free"]
+
+    def test_a_step_that_wants_two_resources_gets_both(self):
+        """Steps that want one of them, and come later, do not take turns in passing it."""
+        both = replace(step("both", [], ["both.out"]), resources=(("db", 1), ("gpu", 1)))
+        first = replace(step("first", [], ["1.out"]), resources=(("db", 1),))
+        others = [
+            replace(step(f"s{number}", [], [f"s{number}.out"]), resources=((name, 1),))
+            for number, name in enumerate(["db", "gpu"] * 3)
+        ]
+        stage = Stage([first, both, *others], jobs=4)
+        stage.run()
+
+        assert stage.wrote("begin")[:2] == ["first", "both"]
+
+    def test_two_wide_steps_take_turns_and_the_thin_ones_come_through(self):
+        """Each keeps its place in the order: nobody waits for ever."""
+        wide = [replace(step(name, [], [f"{name}.out"]), resources=(("cpus", 3),)) for name in ("w1", "w2")]
+        thin = [step(f"t{number}", [], [f"t{number}.out"]) for number in range(5)]
+        stage = Stage([thin[0], wide[0], thin[1], wide[1], *thin[2:]], jobs=3)
+        stage.run()
+
+        assert stage.wrote("begin") == ["t0", "w1", "t1", "w2", "t2", "t3", "t4"]
+
+    @settings(max_examples=60, deadline=None)
+    @given(stages(keep_going=True, interrupt_after=None))
+    def test_whatever_is_wanted_nobody_is_passed_and_all_come_to_run(self, stage):
+        """The stage looks at each start whether it takes what one before it waits for; a deadlock goes in circles."""
+        ended = stage.run()
+
+        assert {Outcome.NOT_STARTED, Outcome.INTERRUPTED}.isdisjoint(settled.outcome for settled in ended.values())
 
 
 class TestWhatIsAsked:

@@ -60,6 +60,9 @@ class Stage:
         self._calls = 0
         self._asking: set[int] = set()
         self._shared = "not asked"
+        self._place: dict[int, int] = {}  # step → where it stands in the order
+        self._waiting: set[int] = set()  # due, and not begun
+        self._beginning: int | None = None
         self.ends = 0
         self.interrupts_told: list[bool] = []
 
@@ -68,10 +71,11 @@ class Stage:
         wanted = frozenset(n for n, step in enumerate(self.steps) if not step.is_group)
         layers = waves(self.graph, wanted)
         sequence = [number for layer in layers for number in layer]
+        self._place = {number: at for at, number in enumerate(sequence)}
         course = Course(
             wanted=wanted,
             waves=layers,
-            first={number: (float(at),) for at, number in enumerate(sequence)},
+            first={number: (float(at),) for number, at in self._place.items()},
             jobs=self.jobs,
             schedule=self.schedule,
             keep_going=self.keep_going,
@@ -112,6 +116,12 @@ class Stage:
     # The judge
 
     def consider(self, number: int) -> Considered:
+        found = self._considered(number)
+        if isinstance(found, Due | Asks):
+            self._waiting.add(number)
+        return found
+
+    def _considered(self, number: int) -> Considered:
         self.book.append(("consider", self.name(number)))
         if self.fate(number) in ("asks", "asks in vain"):
             return Asks(number, None)  # type: ignore[arg-type]
@@ -127,6 +137,8 @@ class Stage:
         return Due(number, (), None, None)  # type: ignore[arg-type]
 
     def begin(self, due: Due | Asks) -> Job | Settled:
+        self._waiting.discard(due.number)
+        self._beginning = due.number
         if isinstance(due, Asks):
             self.book.append(("ask", self.name(due.number)))
             self._asking.add(due.number)
@@ -151,6 +163,7 @@ class Stage:
             case "fails":
                 return self.settled(number, Outcome.FAILED)
             case "fails once" | "cannot be tried again" if tries == 1:
+                self.book.append(("again", self.name(number)))
                 return Again(number, self.delay)
             case "checked" if tries == 1:
                 return self._job(number)
@@ -171,6 +184,8 @@ class Stage:
         if self.fate(number) == "cannot be tried again":
             raise OSError(28, "No space left on device")
         self.book.append(("retry", self.name(number)))
+        if "failed" not in {word for word, _ in self.book} or self.keep_going:  # else those that are due never begin
+            self._beginning = number
         return self._job(number)
 
     def drop(self, number: int) -> Settled:
@@ -185,6 +200,7 @@ class Stage:
         assert job.id not in self.running, "a step runs twice at once"
         if self.fate(job.id) == "checked" and self._tries.get(job.id):
             self.book.append(("check", self.name(job.id)))
+        self._check_turns(job.id)
         self.running.append(job.id)
         self._check_limits()
 
@@ -220,14 +236,34 @@ class Stage:
         wanted = dict(self.steps[number].resources)
         return wanted | {"cpus": max(1, min(wanted.get("cpus", 1), self.jobs))}
 
-    def _check_limits(self) -> None:
+    def _used(self) -> dict[str, int]:
         used: dict[str, int] = {}
         for number in self.running:
             for name, amount in self.needs(number).items():
                 used[name] = used.get(name, 0) + amount
-        for name, amount in used.items():
+        return used
+
+    def _check_limits(self) -> None:
+        for name, amount in self._used().items():
             limit = self.jobs if name == "cpus" else self.capacities.get(name, 1)
             assert amount <= limit, f"{amount} of {name}, of which there are {limit}"
+
+    def _check_turns(self, starting: int) -> None:
+        """Nobody is passed by a later one that takes what it waits for: so nobody waits for ever."""
+        if self._beginning != starting:
+            return  # it has begun before: this is its next job
+        self._beginning = None
+        used = self._used()
+        taken: set[str] = set()  # what those wait for who come first
+        for number in sorted(self._waiting, key=self._place.__getitem__):
+            if self._place[number] > self._place[starting]:
+                break
+            named = {name: amount for name, amount in self.needs(number).items() if name != "cpus"}
+            shared = named.keys() & self.needs(starting).keys()
+            assert not shared, f"{self.name(starting)} takes {shared} before {self.name(number)}"
+            there = all(used.get(name, 0) + amount <= self.capacities.get(name, 1) for name, amount in named.items())
+            assert not there or named.keys() & taken, f"{self.name(starting)} takes a slot before {self.name(number)}"
+            taken |= named.keys()
 
     def _look_for_idle_slots(self) -> None:
         """While all wait for a job to end: which steps without wishes could have been running in a free slot.

@@ -105,7 +105,7 @@ class Scheduler:
         self._open_wave = 0
         self._to_consider: list[tuple[tuple[float, ...], int]] = []
         self._held_back: list[int] = []  # their upstream has settled, their wave has not begun
-        self._due: list[tuple[tuple[float, ...], int, Due | Asks]] = []
+        self._due: list[tuple[tuple[float, ...], int, Due | Asks | Again]] = []
         self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
         self._later: list[tuple[float, int]] = []  # further tries: when, which
         self._running: dict[int, dict[str, int]] = {}
@@ -131,7 +131,12 @@ class Scheduler:
 
     def _advance(self) -> None:
         """Considers and starts what can be now; whatever comes first is considered before another starts."""
-        while not self._stopped and self._interrupts() <= self._heard:
+        while self._interrupts() <= self._heard:
+            if self._stopped:
+                self._leave_what_is_new()
+                if self._start_one_due():
+                    continue
+                return
             if self._may_grow and not self._to_consider and self._take_growth():
                 continue
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due[0][:2])
@@ -202,13 +207,25 @@ class Scheduler:
             self._start(*started)
         return started is not None
 
-    def _start(self, due: Due | Asks, wanted: dict[str, int]) -> None:
+    def _start(self, due: Due | Asks | Again, wanted: dict[str, int]) -> None:
+        if isinstance(due, Again):
+            self._try_again(due.number, wanted)
+            return
         job = self._judge.begin(due)
         if isinstance(job, Settled):
             self._settle(due.number, job)
             return
         self._take(due.number, wanted)
         self._submit(job)
+
+    def _try_again(self, number: int, wanted: dict[str, int]) -> None:
+        try:
+            job = self._judge.retry(number)
+        except (OSError, WavebuildError) as error:
+            self._end(Ended(number, "start", detail=str(error)))
+        else:
+            self._take(number, wanted)
+            self._submit(job)
 
     def _submit(self, job: Job) -> None:
         try:
@@ -224,15 +241,7 @@ class Scheduler:
         now = time.monotonic()
         while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
             _, number = heapq.heappop(self._later)
-            self._try_again(number)
-
-    def _try_again(self, number: int) -> None:
-        try:
-            job = self._judge.retry(number)
-        except (OSError, WavebuildError) as error:
-            self._end(Ended(number, "start", detail=str(error)))
-        else:
-            self._submit(job)
+            heapq.heappush(self._due, (self.course.first[number], number, Again(number, 0.0)))
 
     def _end(self, ended: Ended) -> None:
         if ended.failure == "worker died" and self._interrupts():
@@ -244,6 +253,8 @@ class Scheduler:
             case Job():
                 self._submit(after)
             case Again(number, delay):
+                # While it waits, what it had is for others; when its time has come it takes its turn.
+                self._give_back(ended.id)
                 heapq.heappush(self._later, (time.monotonic() + delay, number))
             case Settled() | Due() | Asks() | Behind():
                 self._give_back(ended.id)
@@ -354,13 +365,19 @@ class Scheduler:
             self._heard = count
             self._stopped = True
             self._executor.interrupt(at_once=count > 1)
-            while self._later:
-                _, number = heapq.heappop(self._later)
-                self._give_back(number)
+            self._leave_what_is_new()
+            further = [number for _, number in self._later] + [number for _, number, _ in self._due]
+            self._later, self._due = [], []
+            for number in further:
                 self._settle(number, self._judge.drop(number))
         if self._stopped:
-            self._to_consider.clear()
-            self._due.clear()
+            self._leave_what_is_new()
+
+    def _leave_what_is_new(self) -> None:
+        """No step begins any more; the further tries of those that have begun belong to them."""
+        self._to_consider.clear()
+        self._due = [entry for entry in self._due if isinstance(entry[2], Again)]
+        heapq.heapify(self._due)
 
     # Slots and resources
 

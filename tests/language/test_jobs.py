@@ -1,0 +1,99 @@
+"""How many steps run at once: resources, slots, tries that wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.workshop import Built, Workshop
+from wavebuild.errors import WavebuildError
+from wavebuild.run.events import StepSettled, StepStarted
+
+THREE = """
+steps:
+  a: {outputs: a.txt, KEYS, run: note a; sleep 0.05; echo a > a.txt}
+  b: {outputs: b.txt, KEYS, run: note b; sleep 0.05; echo b > b.txt}
+  c: {outputs: c.txt, KEYS, run: note c; sleep 0.05; echo c > c.txt}
+"""
+
+
+def most_at_once(built: Built) -> int:
+    """How many steps were between their start and their end at one time."""
+    most = 0
+    running: set[str] = set()
+    for event in built.events:
+        if isinstance(event, StepStarted):
+            running.add(event.step)
+        elif isinstance(event, StepSettled):
+            running.discard(event.settled.step)
+        most = max(most, len(running))
+    return most
+
+
+class TestResources:
+    @pytest.mark.parametrize(
+        ("keys", "top", "most"),
+        [
+            ("resources: [db]", "", 1),
+            ("resources: [db]", "resources: {db: 2}", 2),
+            ("resources: {db: 2}", "resources: {db: 2}", 1),
+            ("resources: {cpus: 3}", "", 1),
+            ("resources: {cpus: 99}", "", 1),
+            ("category: heavy", "categories: {heavy: {resources: [db]}}", 1),
+            ("resources: []", "defaults: {resources: [db]}", 1),
+            ("title: none", "", 3),
+        ],
+    )
+    def test_steps_run_together_as_far_as_what_they_share_allows(self, shop: Workshop, keys: str, top: str, most: int):
+        """Whether a step, its category or the defaults say so; all run in the end, and then all are fresh."""
+        shop.wavefile(top + THREE.replace("KEYS", keys))
+        built = shop.build(jobs=3)
+
+        assert (sorted(built.ran), most_at_once(built)) == (["a", "b", "c"], most)
+        assert shop.build(jobs=3).ran == []
+
+    def test_a_profile_gives_another_capacity(self, shop: Workshop):
+        """On the large machine two at once; what a step takes is no reason to run it again."""
+        text = "resources: {db: 1}\nprofiles: {large: {resources: {db: 2}}}\n"
+        shop.wavefile(text + THREE.replace("KEYS", "resources: [db]"))
+
+        assert most_at_once(shop.build(jobs=3)) == 1
+        assert shop.build(jobs=3, profile="large").ran == []
+        assert most_at_once(shop.build(jobs=3, profile="large", force=True)) == 2
+
+    def test_more_than_there_is_is_refused_with_its_place(self, shop: Workshop):
+        """Before anything runs: such a step could never start."""
+        shop.wavefile("resources: {db: 2}\n" + THREE.replace("KEYS", "resources: {db: 3}"))
+
+        with pytest.raises(WavebuildError, match="3 of 'db', but there is only 2"):
+            shop.build()
+        assert shop.ran() == []
+
+    def test_taking_other_resources_is_no_reason_to_run(self, shop: Workshop):
+        """They say when a step may run, not what it makes."""
+        shop.wavefile(THREE.replace("KEYS", "resources: [db]"))
+        shop.settle(jobs=3)
+        shop.wavefile(THREE.replace("KEYS", "resources: {cpus: 2}"))
+
+        assert shop.plan() == dict.fromkeys("abc", "FRESH")
+        assert shop.build(jobs=3).ran == []
+
+
+class TestTriesThatWait:
+    TEXT = """
+    steps:
+      flaky:
+        outputs: flaky.txt
+        resources: [db]
+        retries: {times: 1, delay: 1s}
+        run: note flaky; test -e ../second && echo 1 > flaky.txt || { touch ../second; exit 1; }
+      other: {outputs: other.txt, resources: [db], run: note other; echo 1 > other.txt}
+    """
+
+    def test_others_get_the_slot_and_the_resource_meanwhile(self, shop: Workshop):
+        """A delay holds up nobody who could run, be it under one job."""
+        shop.wavefile(self.TEXT)
+        built = shop.build(jobs=1)
+
+        assert (built.code, built.ran) == (0, ["flaky", "other", "flaky"])
+        assert built.steps["flaky"].attempts == 2
+        assert shop.build().ran == []
