@@ -37,6 +37,7 @@ AROUND = {
     "step": "steps:\n  other: {run: make}\n  a: {%s}",
     "artifact": "steps: {a: {inputs: {%s}, run: make}}",
     "retries": "steps: {a: {retries: {%s}, run: make}}",
+    "limits": "steps: {a: {limits: {%s}, run: make}}",
     "check": "steps: {a: {checks: {%s}, run: make}}",
     "probe": "probes: {p: {%s}}\nsteps: {a: {run: make}}",
     "values": "steps: {a: {foreach: {v: {%s}}, run: make}}",
@@ -44,7 +45,24 @@ AROUND = {
     "files": "steps: {a: {foreach: {%s}, run: make}}",
 }
 VALUES = (
-    *("word", "other", "a b", "5", "-1", "1.5", "true", "5m", "2h-3h", "a/b.csv", "conf.yaml#a.b", '""', "m:f", "null"),
+    *(
+        "word",
+        "other",
+        "a b",
+        "5",
+        "2G",
+        "1.5K",
+        "-1",
+        "1.5",
+        "true",
+        "5m",
+        "2h-3h",
+        "a/b.csv",
+        "conf.yaml#a.b",
+        '""',
+        "m:f",
+        "null",
+    ),
     *("[word]", "[a.csv, b.csv]", "[]", "[[x]]", "[{x: y}]", "[5]", "[timeout]", "[null]"),
     *(
         "{x: y}",

@@ -33,6 +33,7 @@ SECTIONS: dict[str, Section] = {
     "Keys of a step": schema.STEP,
     "Keys of an artifact": ARTIFACT,
     "Keys of `retries`": schema.RETRY,
+    "Keys of `limits`": schema.LIMIT,
     "Keys of a check": schema.CHECK,
     "Keys of a probe": schema.PROBE,
 }
@@ -80,8 +81,8 @@ def surrounded(heading: str, key: str, example: str) -> str:
         return f"steps:\n  s: {{checks: {example}, run: make}}\n"
     if heading == "Keys of a probe":
         return f"probes: {{p: {example}}}\nsteps:\n{other}"
-    if heading == "Keys of `retries`":
-        return f"steps:\n  s: {{retries: {example}, run: make}}\n"
+    if heading in ("Keys of `retries`", "Keys of `limits`"):
+        return f"steps:\n  s: {{{code(heading)[0]}: {example}, run: make}}\n"
     more = {"run": "", "call": "", "manual": "outputs: a.csv"}.get(key, "run: make")
     if key == "category":
         return f"categories: {{slow: {{run: make}}}}\nsteps:\n  s: {{{example}}}\n"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import command_line
 from wavebuild.run.orphans import end_orphans
-from wavebuild.run.worker import start_time
+from wavebuild.run.processes import start_time
 
 Sleeper = subprocess.Popen[bytes]
 

@@ -308,6 +308,34 @@ class Duration:
         return shapes.filled({"type": "string", "pattern": "^(?=.)" + shapes.whole(_DURATION)[1:]}, templates)
 
 
+_POWERS = "KMGT"
+_SIZE = re.compile(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)([{_POWERS}])(?:iB)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A number of bytes with its unit: powers of 1024, as `ulimit` and containers count."""
+
+    def read(self, value: Value, reading: Reading) -> int:
+        text = reading.text(value).text
+        found = _SIZE.fullmatch(text)
+        if not found:
+            raise reading.refuse("bad-size", value, f"expected a size, found {word(text)}", self._remedy(text))
+        number = int(float(found[1]) * 1024 ** (1 + _POWERS.index(found[2])))
+        if not number:
+            raise reading.refuse("out-of-range", value, f"expected more than no bytes, found {word(text)}")
+        return number
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.filled({"type": "string", "pattern": shapes.whole(_SIZE)}, templates)
+
+    def _remedy(self, text: str) -> str:
+        near = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)i?[bB]?", text)
+        if near and near[2]:
+            return f"write {near[1]}{near[2].upper()}"
+        return f"a number needs its unit: {near[1]}M or {near[1]}G" if near else "write 100M or 2G"
+
+
 @dataclass(frozen=True, slots=True)
 class AgeForm:
     """A duration, or ``daily``, ``weekly``."""

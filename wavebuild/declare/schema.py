@@ -28,6 +28,7 @@ from wavebuild.declare.forms import (
     Names,
     Prose,
     Shell,
+    Size,
     TimeZone,
     Unread,
     Whole,
@@ -215,6 +216,7 @@ RETRIES = Key(
     "how often to try again: N, or {times, delay, on}",
 )
 RESOURCES = Key("resources", Counted(RESOURCE_NAME), "what the step takes of the shared resources while it runs")
+LIMITS = Key("limits", Unread(lambda _: shapes.ref("limits")), "what it may take: {memory: 2G, output: 100M}")
 ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
 MAX_AGE = Key("max_age", AgeForm(), "stale once the last success began longer ago, or before today or Monday")
@@ -256,6 +258,7 @@ STEP = Section(
         TIMEOUT,
         RETRIES,
         RESOURCES,
+        LIMITS,
         ON_DEMAND,
         ALWAYS,
         MAX_AGE,
@@ -276,7 +279,6 @@ STEP = Section(
         "prompt",
         "review",
         "threshold",
-        "limits",
         "console",
         "sandbox",
         "cache",
@@ -320,6 +322,10 @@ ON = Key(
     "only after a timeout, or these exit codes",
 )
 RETRY = Section("retries", (TIMES, DELAY, ON), needed=("times",), templates=True)
+
+MOST_MEMORY = Key("memory", Size(), "address space of each of its processes")
+MOST_OUTPUT = Key("output", Size(), "what it may say: one that says more is ended")
+LIMIT = Section("limits", (MOST_MEMORY, MOST_OUTPUT), templates=True)
 
 SOURCE_PATH = Key("path", Label("a path"), "the CSV file that the values stand in")
 SOURCE_COLUMN = Key("column", Label("a column"), "its distinct values are those of the variable")
@@ -366,6 +372,7 @@ PARTS: dict[str, Section] = {
     "step": STEP,
     "artifact": ARTIFACT,
     "retries": RETRY,
+    "limits": LIMIT,
     "check": CHECK,
     "probe": PROBE,
     "values": COLUMN_SOURCE,

@@ -24,6 +24,7 @@ from wavebuild.declare.model import (
     Check,
     Json,
     Kind,
+    Limits,
     Manual,
     Retries,
     Run,
@@ -38,6 +39,7 @@ from wavebuild.errors import Place, WavebuildError, did_you_mean
 
 _GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
 _NO_RETRIES = Retries()
+_NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,7 @@ class _Reader:
             timeout=get(schema.TIMEOUT),
             retries=self._retries(),
             resources=self._resources(),
+            limits=self._limits(),
             on_demand=get(schema.ON_DEMAND) or False,
             always=get(schema.ALWAYS) or False,
             max_age=get(schema.MAX_AGE),
@@ -328,6 +331,9 @@ class _Reader:
                 if artifact.in_place:
                     message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
                     self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
+        runs = isinstance(step.action, Run | Call) or step.checks or self._is_group
+        if not runs and (spot := self._fields.spot(schema.LIMITS)):
+            self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
         if not isinstance(step.action, Run | Call):
             for key in (schema.DEPFILE, schema.SCRATCH):
                 if (spot := self._fields.spot(key)) and not self._is_group:
@@ -612,6 +618,20 @@ class _Reader:
         if any(isinstance(cause, int) and cause > 255 for cause in causes):
             reading.refuse("out-of-range", fields.spot(schema.ON) or value, "an exit code is at most 255")
         return Retries(times or 0, fields.get(schema.DELAY) or 0.0, causes)
+
+    def _limits(self) -> Limits:
+        """Merged by key, the step's own over the category's and those over the defaults'."""
+        found: dict[str, int | None] = {}
+        for layer, reading in self._fields.layers(self._reading):
+            value = layer.own(schema.LIMITS, reading)
+            if value is None:
+                continue
+            try:
+                fields = Fields.of(schema.LIMIT, reading.filled(value), reading)
+            except Unreadable:
+                continue
+            found |= {key.name: fields.get(key) for key in (schema.MOST_MEMORY, schema.MOST_OUTPUT) if fields.has(key)}
+        return Limits(**found) if found else _NO_LIMITS
 
     def _resources(self) -> tuple[tuple[str, int], ...]:
         found: dict[str, tuple[int, Spot]] = {}

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from wavebuild import disk
-from wavebuild.run.worker import start_time
+from wavebuild.run.processes import start_time
 
 Noted = Mapping[int, frozenset[str]]
 """Process group → when its first process began, in the kernel's ticks."""

@@ -74,6 +74,11 @@ class Job:
     passes: tuple[str, ...] | None = None  # patterns of the caller's variables that it gets; None: all
 
     @property
+    def is_tapped(self) -> bool:
+        """Whether what it says goes through our hands on its way to the log."""
+        return bool(self.secrets) or self.most_output is not None
+
+    @property
     def warmth(self) -> Warmth | None:
         """What a worker must have imported before it forks the calls of this job; None if it must be clean.
 
@@ -83,8 +88,8 @@ class Job:
             (command.module, command.folders, command.root) if isinstance(command, PythonCall) else None
             for command in self.commands
         }
-        # What is said while a module is imported would not be masked: those who have secrets import for themselves.
-        same = found.pop() if len(found) == 1 and not self.cold and not self.secrets else None
+        # While a module is imported nobody masks and counts what is said: those who need that import for themselves.
+        same = found.pop() if len(found) == 1 and not self.cold and not self.is_tapped else None
         if same is None:
             return None
         return Warmth(*same, self.cwd, tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0])))
@@ -92,7 +97,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a job ended. ``failure``: "" for success, else exit, signal, timeout, start, interrupted or worker died."""
+    """How a job ended.
+
+    ``failure``: "" for success, else exit, signal, timeout, output limit, start, interrupted or worker died.
+    """
 
     id: int
     failure: str = ""

@@ -23,7 +23,7 @@ from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
 from wavebuild.judge.trace import key
-from wavebuild.run.job import Job, PythonCall, Shell
+from wavebuild.run.job import Confines, Job, PythonCall, Shell
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
 
@@ -72,7 +72,12 @@ def job_of(invocation: Invocation, this: Try) -> Job:
     cwd = os.path.join(root, step.cwd) if step.cwd else root
     secrets = tuple(value for name in step.secrets if (value := invocation.environ.get(name)))
     env, lists = _env(invocation, this), _lists(this)
-    return Job(this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets)
+    limits = step.limits
+    confines = Confines(limits.memory) if limits.memory is not None else None
+    return Job(
+        this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets, confines=confines,
+        most_output=limits.output,
+    )  # fmt: skip
 
 
 def _actions(this: Try) -> list[Run | Call]:

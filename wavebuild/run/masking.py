@@ -1,17 +1,15 @@
-"""Keeps secrets out of a log: what a job prints goes through a pipe, and every secret in it becomes ``***``.
+"""Keeps secrets out of what is shown: every one in a stream of bytes becomes ``***``.
 
-It does not know whose secrets they are, nor when the job ends.
+It does not know whose secrets they are, nor where the stream goes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterable
 
 MASK = b"***"
-_CHUNK = 1 << 16
 
 
 class Mask:
@@ -54,33 +52,3 @@ class Mask:
             if any(len(secret) > len(data) - start and secret.startswith(data[start:]) for secret in self._secrets):
                 return start
         return len(data)
-
-
-class MaskedLog:
-    """A pipe into a log: a job writes to ``handle``; whoever waits for it pumps what comes out of ``source``."""
-
-    def __init__(self, secrets: Iterable[str], log: int) -> None:
-        self._mask = Mask(secrets)
-        self._log = log
-        self.source, self.handle = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-        os.set_blocking(self.source, False)
-
-    def pump(self) -> None:
-        """Moves what has been written so far."""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.source, _CHUNK):
-                _write(self._log, self._mask.feed(data))
-
-    def close(self) -> None:
-        """The job is over."""
-        os.close(self.handle)
-        self.pump()
-        _write(self._log, self._mask.end())
-        os.close(self.source)
-
-
-def _write(handle: int, data: bytes) -> None:
-    """Where the disk is full, a step goes on without its log."""
-    with contextlib.suppress(OSError):
-        while data:
-            data = data[os.write(handle, data) :]

@@ -22,6 +22,8 @@ from multiprocessing.context import SpawnProcess
 from wavebuild.run import worker
 from wavebuild.run.groups import is_of_a_step, noted_groups
 from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Warmth
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl
+from wavebuild.run.spool import spool_path
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
@@ -68,7 +70,7 @@ class Pool:
         self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
         self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
-        worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def submit(self, job: Job) -> None:
         """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had.
@@ -136,7 +138,7 @@ class Pool:
                 hired.process.join()
         self._workers.clear()
         self._end_strays()
-        worker.prctl(worker.PR_SET_CHILD_SUBREAPER, 0)
+        prctl(PR_SET_CHILD_SUBREAPER, 0)
 
     def _idle(self, warmth: Warmth | None) -> Hired | None:
         """A worker that has imported just that, or else one that has imported nothing."""
@@ -237,7 +239,7 @@ class Pool:
             noted = {}  # what steps have in their environment still tells
         while time.monotonic() < until:
             ours = {hired.process.pid for hired in self._workers}
-            strays = [child for child in worker.children() if child not in ours and is_of_a_step(child, noted)]
+            strays = [child for child in children() if child not in ours and is_of_a_step(child, noted)]
             if not strays:
                 return
             for stray in strays:
@@ -263,7 +265,7 @@ def _save_log(hired: Hired) -> None:
     """What the job of a dead worker had said."""
     if hired.job is None or hired.process.pid is None:
         return
-    spool = worker.spool_path(os.path.dirname(hired.job.log), hired.process.pid)
+    spool = spool_path(os.path.dirname(hired.job.log), hired.process.pid)
     with contextlib.suppress(OSError):
         if os.path.getsize(spool):
             os.rename(spool, hired.job.log)

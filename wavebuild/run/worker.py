@@ -6,15 +6,12 @@ It does not know what a job is for, nor who else works.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import multiprocessing
 import os
 import select
 import signal
-import stat
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -23,7 +20,9 @@ from multiprocessing.connection import Connection
 
 from wavebuild.run import confined
 from wavebuild.run.job import Confines, Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
-from wavebuild.run.masking import MaskedLog
+from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, start_time, watched
+from wavebuild.run.spool import ListFile, Spool, Tap, taken
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
@@ -33,9 +32,6 @@ GRACE = 2.0
 
 DROPPED = 128 + signal.SIGTERM
 """The exit code of a worker that was told to end by a signal."""
-
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 
 
 class ParentGone(Exception):
@@ -86,16 +82,6 @@ def _keep_descriptors_to_ourselves() -> None:
             os.set_inheritable(handle, False)
 
 
-def prctl(option: int, value: int) -> bool:
-    """One call of Linux's prctl; false where there is none."""
-    if sys.platform != "linux":
-        return False
-    try:
-        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
-    except (OSError, AttributeError):
-        return False
-
-
 class Hands:
     """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
 
@@ -112,7 +98,8 @@ class Hands:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
-        self._masked: MaskedLog | None = None  # of a job with secrets
+        self._tap: Tap | None = None  # of a job with secrets, or with a limit to what it says
+        self._out_of_memory = times_out_of_memory()  # when last looked at
         self.worn_out = False
 
     def next_message(self, timeout: float | None) -> object:
@@ -131,21 +118,21 @@ class Hands:
         if self._spool is None:
             self._spool = Spool(os.path.dirname(job.log))
         self._spool.begin(job.log)
-        if job.secrets:
-            self._masked = MaskedLog(job.secrets, self._spool.handle)
+        if job.is_tapped:
+            self._tap = Tap(self._spool.handle, job.secrets, job.most_output)
         try:
             return self._do(job, started, until, self._spool)
         finally:
-            if self._masked is not None:
-                self._masked.close()
-                self._masked = None
+            if self._tap is not None:
+                self._tap.close()
+                self._tap = None
             self._spool.end()
 
     def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
         leftovers = 0
         env = dict(job.env) | {name: self._list_file(name, text) for name, text in job.lists}
         ended = Ended(job.id)
-        log = spool.handle if self._masked is None else self._masked.handle
+        log = spool.handle if self._tap is None else self._tap.handle
         for number, command in enumerate(job.commands):
             try:
                 if isinstance(command, PythonCall):
@@ -210,7 +197,7 @@ class Hands:
         env = os.environ | given
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
         os.chdir(job.cwd)
-        with _taken(command.stdout, log) as output:
+        with taken(command.stdout, log) as output:
             if job.confines is not None:
                 handles = (self._null, output, log)
                 process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines)
@@ -312,11 +299,11 @@ class Hands:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
         failure, status = "", None
         show: float | None = time.monotonic() + SHOWN_AFTER
-        with _watched(process) as watched:
+        with watched(process) as ending:
             steps: Iterator[signal.Signals] | None = None
             next_step: float | None = None
             while status is None:
-                status = self._look(process, watched, _earliest(until if steps is None else None, next_step, show))
+                status = self._look(process, ending, _earliest(until if steps is None else None, next_step, show))
                 if status is not None:
                     break
                 now = time.monotonic()
@@ -329,8 +316,8 @@ class Hands:
                         failure = failure or "interrupted"
                         steps = iter((signal.SIGKILL,)) if message.at_once else steps or _ever_harder(signal.SIGINT)
                         next_step = now
-                elif steps is None and until is not None and now >= until:
-                    failure = "timeout"
+                elif steps is None and ((late := until is not None and now >= until) or self._overflowed):
+                    failure = "timeout" if late else "output limit"
                     steps = _ever_harder(signal.SIGTERM)
                     next_step = now
                 if steps is not None and next_step is not None and time.monotonic() >= next_step:
@@ -341,11 +328,15 @@ class Hands:
         leftovers = self._clear_up()
         self._group = 0
         code = os.waitstatus_to_exitcode(status)
+        if self._overflowed and not failure:
+            failure = "output limit"  # it had said it all before anyone looked
         if failure:
-            return Ended(job.id, failure, signal=-code if code < 0 else None, command=number), 0
+            detail = said_too_much(job) if failure == "output limit" else ""
+            return Ended(job.id, failure, signal=-code if code < 0 else None, command=number, detail=detail), 0
+        detail = perhaps_starved(job, code, self._memory_ran_out()) if code else ""
         if code < 0:
-            return Ended(job.id, "signal", signal=-code, command=number), leftovers
-        return Ended(job.id, "exit" if code else "", exit_code=code, command=number), leftovers
+            return Ended(job.id, "signal", signal=-code, command=number, detail=detail), leftovers
+        return Ended(job.id, "exit" if code else "", exit_code=code, command=number, detail=detail), leftovers
 
     def _look(self, process: int, watched: int, until: float | None) -> int | None:
         """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
@@ -354,15 +345,23 @@ class Hands:
             poll = select.poll()
             poll.register(watched, select.POLLIN)
             poll.register(self._parent.fileno(), select.POLLIN)
-            if self._masked is not None:
-                poll.register(self._masked.source, select.POLLIN)
+            if self._tap is not None:
+                poll.register(self._tap.source, select.POLLIN)
             poll.poll(None if timeout is None else timeout * 1000 + 1)
         else:
             select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
-        if self._masked is not None:
-            self._masked.pump()
+        if self._tap is not None:
+            self._tap.pump()
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
+
+    def _memory_ran_out(self) -> bool:
+        before, self._out_of_memory = self._out_of_memory, times_out_of_memory()
+        return self._out_of_memory > before
+
+    @property
+    def _overflowed(self) -> bool:
+        return self._tap is not None and self._tap.overflowed
 
     def _clear_up(self) -> int:
         """Ends and buries whatever the command left running; how many processes that were."""
@@ -379,128 +378,12 @@ class Hands:
                 continue
             late = time.monotonic() - asked > GRACE / 2
             ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
+            if self._tap is not None:
+                self._tap.pump()
             count = max(count, ended)
             time.sleep(0.01)
         self.worn_out = True  # they multiply faster than they are ended: with us they lose their parent
         return count
-
-
-class ListFile:
-    """A file that lists paths, which exists in memory alone where the system can do that.
-
-    Making a file for each step costs more than starting a command; this one is used again.
-    """
-
-    def __init__(self, name: str) -> None:
-        try:
-            self._handle = os.memfd_create(name)
-            self._path = f"/proc/{os.getpid()}/fd/{self._handle}"
-        except (AttributeError, OSError):
-            self._handle, self._path = tempfile.mkstemp(prefix="wavebuild-")
-
-    def holding(self, text: bytes) -> str:
-        """Its path, after this text has become what it holds."""
-        os.ftruncate(self._handle, 0)
-        at = 0
-        while at < len(text):
-            at += os.pwrite(self._handle, text[at:], at)
-        return self._path
-
-
-class Spool:
-    """Where a job's output goes: a file that gets its name as the log when there is something to read.
-
-    A step that says nothing and ends at once, as most do, costs no file.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self._path = spool_path(folder, os.getpid())
-        self._spare = -1  # an empty file without a name as a log
-        self._log = ""
-        self.handle = -1
-
-    def begin(self, log: str) -> None:
-        """From now on ``handle`` takes what belongs in this log; one that is there already is added to."""
-        self._log = log
-        if self._spare >= 0 and not _has_a_name(self._spare):
-            os.close(self._spare)
-            self._spare = -1
-        if os.path.exists(log):
-            self.handle = _appended(log)
-            return
-        if self._spare < 0:
-            self._spare = _appended(self._path)
-        self.handle = self._spare
-
-    def show(self) -> None:
-        """Gives the file its name as a log; who writes to it does not notice. One that was removed has none."""
-        if self.handle == self._spare:
-            self._spare = -1
-            with contextlib.suppress(OSError):
-                os.rename(self._path, self._log)
-
-    def end(self) -> None:
-        """The job is over: its output is under its name, if there is any."""
-        if self.handle == self._spare and os.fstat(self.handle).st_size:
-            self.show()
-        if self.handle != self._spare:
-            os.close(self.handle)
-        self.handle = -1
-
-
-@contextlib.contextmanager
-def _taken(path: str, log: int) -> Iterator[int]:
-    """Where a command's standard output goes: an empty file of this path, or the log if there is none."""
-    if not path:
-        yield log
-        return
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _appended(path: str) -> int:
-    """A file to be added to; where it cannot be had, a step goes on without its log."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    try:
-        try:
-            return os.open(path, flags, 0o644)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            return os.open(path, flags, 0o644)
-    except OSError:
-        return os.open(os.devnull, flags)
-
-
-def _has_a_name(handle: int) -> bool:
-    """Whether it is a file, and no step has removed it."""
-    status = os.fstat(handle)
-    return stat.S_ISREG(status.st_mode) and status.st_nlink > 0
-
-
-def spool_path(folder: str, process: int) -> str:
-    """Where the worker of this process id collects output before it has a log."""
-    return f"{folder}/.worker-{process}"
-
-
-def children() -> list[int]:
-    """The processes whose parent we are; none where the system does not tell."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
-
-
-def start_time(process: int) -> str:
-    """When a process began, in the kernel's ticks: with its id it names one process for ever."""
-    try:
-        with open(f"/proc/{process}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return "0"
 
 
 def _ever_harder(first: signal.Signals) -> Iterator[signal.Signals]:
@@ -514,20 +397,6 @@ def _ever_harder(first: signal.Signals) -> Iterator[signal.Signals]:
 def _earliest(*times: float | None) -> float | None:
     given = [moment for moment in times if moment is not None]
     return min(given) if given else None
-
-
-@contextlib.contextmanager
-def _watched(process: int) -> Iterator[int]:
-    """A descriptor that becomes readable when the process ends; -1 where there is none."""
-    try:
-        handle = os.pidfd_open(process)
-    except (AttributeError, OSError):
-        yield -1
-        return
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

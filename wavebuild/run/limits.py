@@ -1,0 +1,55 @@
+"""What a job that ended badly may have lacked, as sentences for a person.
+
+It does not know how limits are held: the kernel and the worker do that.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from wavebuild.run.job import Job
+
+_UNITS = "KMGT"
+_LIKE_KILLED = 128 + signal.SIGKILL
+"""The exit code of a shell whose command was killed."""
+
+
+def said_too_much(job: Job) -> str:
+    return f"it said more than {size(job.most_output or 0)} (limits.output): its log is cut there"
+
+
+def perhaps_starved(job: Job, code: int, out_of_memory: bool) -> str:
+    """Whether want of memory may be why a job ended with this code, a signal as a negative number; "" if not.
+
+    ``out_of_memory``: the system had to kill a process meanwhile.
+    """
+    said = []
+    if code in (-signal.SIGKILL, _LIKE_KILLED):
+        if out_of_memory:
+            said.append("the system ran out of memory meanwhile and killed a process: most likely this one")
+        else:
+            said.append("something killed it: most often that is the system, when memory runs out")
+    if job.confines is not None and job.confines.memory is not None and code:
+        most = size(job.confines.memory)
+        said.append(
+            f"each of its processes may have {most} of memory (limits.memory): if one asked for more, that is why"
+        )
+    return "\n".join(said)
+
+
+def times_out_of_memory() -> int:
+    """How often the system has killed a process for want of memory since it began; 0 where it does not tell."""
+    try:
+        with open("/proc/vmstat", "rb") as file:
+            for line in file:
+                if line.startswith(b"oom_kill "):
+                    return int(line.split()[1])
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def size(number: int) -> str:
+    """Bytes as a Wavefile says them: ``2G``, ``1.5M``."""
+    power = max((at for at in range(1, len(_UNITS) + 1) if number >= 1024**at), default=0)
+    return f"{round(number / 1024**power, 2):g}{_UNITS[power - 1] if power else ' bytes'}"
