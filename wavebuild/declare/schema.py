@@ -49,6 +49,11 @@ ENV_NAME = Label(
     re.compile(r"(?!WAVEBUILD_)[^=\s]+"),
     "it has no '=' and no white space, and WAVEBUILD_… are set by wavebuild itself",
 )
+ENV_PATTERN = Label(
+    "a pattern of variables",
+    re.compile(r"[^=\s,]+"),
+    "write names, with * for any signs: PATH, LC_*",
+)
 RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 PROBE_NAME = Label("the name of a probe", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 TARGET = Label("a target")
@@ -156,6 +161,7 @@ ORPHANS = Key("orphans", Choice(_ORPHANS), "what becomes of outputs of steps tha
 EXECUTOR = Key("executor", Choice({"processes": "processes"}), "where steps run: processes of this machine")
 LOCK = Key("lock", Label("a path"), "a file to commit, of fingerprints and digests: a clone knows by it what is fresh")
 OUTSIDE = Key("outside", Many(Label("a folder")), "folders out of the root that outputs may lie in, if the user agrees")
+CLEAN_ENV = Key("clean_env", Many(ENV_PATTERN), "steps get only those of the caller's variables: patterns of names")
 STATE = Key("state", Label("a folder"), "where the database of the state lies, if not in .wavebuild")
 SETTINGS_KEYS = Section(
     "settings",
@@ -172,10 +178,10 @@ SETTINGS_KEYS = Section(
         LOCK,
         OUTSIDE,
         STATE,
+        CLEAN_ENV,
     ),
     later=(
         "cache",
-        "clean_env",
         "quiet",
     ),
 )

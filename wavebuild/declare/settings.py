@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from wavebuild import disk
 from wavebuild.declare import paths, permission, schema
 from wavebuild.declare.fields import Fields, Key
-from wavebuild.declare.forms import Reading
+from wavebuild.declare.forms import Many, Reading
 from wavebuild.declare.model import Settings, ShellName
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
-from wavebuild.declare.syntax import Entry, Scalar
+from wavebuild.declare.syntax import Entry, Scalar, Series, Value
 from wavebuild.declare.variables import CallerEnv
 from wavebuild.errors import Place, Problem
 
 # Those that the command line reads for itself, as flags have a say in them, are not among them.
 _FROM_CALLER: tuple[Key[object], ...] = (
+    schema.CLEAN_ENV,
     schema.DEFAULT_SHELL,
     schema.EXECUTOR,
     schema.LOCK,
@@ -58,6 +59,7 @@ def read_settings(
         log_keep=given.get(schema.LOG_KEEP) or usual.log_keep,
         lock=lock,
         orphans=given.get(schema.ORPHANS) or usual.orphans,
+        clean_env=given.get(schema.CLEAN_ENV),
         outside=permission.allowed(asked, allow_outside, env, files, reading.problems),
         timezone=given.get(schema.TIMEZONE),
         state=_state(given),
@@ -93,15 +95,22 @@ def _from_caller(env: CallerEnv, reading: Reading, below: Fields) -> Fields:
         if not text:
             continue
         problems = Problems(name)
-        spot = Scalar(text, '"', 0, 0)
+        spot = _as_written(key, text)
         try:
             key.form.read(spot, Reading(problems))
         except Unreadable:
             for problem in problems.found():
                 reading.problems.record(problem)
             continue
-        found[key.name] = Entry(spot, spot)
+        found[key.name] = Entry(Scalar(text, '"', 0, 0), spot)
     return Fields(found, reading, fallback=below) if found else below
+
+
+def _as_written(key: Key[object], text: str) -> Value:
+    """A variable's text as a value: a list has its items apart by commas or blanks."""
+    if not isinstance(key.form, Many):
+        return Scalar(text, '"', 0, 0)
+    return Series(tuple(Scalar(item, '"', 0, 0) for item in text.replace(",", " ").split()), 0, 0)
 
 
 def _ignored(given: Fields) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def _build(
             tell(Noticed(run, time.time(), notice))
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
-        invocation = Invocation(run, layout.root, dict(request.environ), forced, request.clock)
+        invocation = Invocation(run, layout.root, dict(request.environ), forced, request.clock, settings.clean_env)
         began: list[str] = []
 
         def hear(event: Event) -> None:

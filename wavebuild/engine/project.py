@@ -91,7 +91,12 @@ def forced_steps(request: Request, selection: Selection) -> frozenset[int]:
 
 def invocation_of(request: Request, project: Project) -> Invocation:
     """What commands are told that run outside a build."""
-    return Invocation(run_identity(request.clock()), project.wavefile.root, dict(request.environ))
+    return Invocation(
+        run_identity(request.clock()),
+        project.wavefile.root,
+        dict(request.environ),
+        clean_env=project.wavefile.settings.clean_env,
+    )
 
 
 def jobs_of(request: Request, project: Project) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
@@ -23,6 +23,7 @@ from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import unasked
 from wavebuild.judge.reasons import Forced
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
+from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, shell_command, shell_start
 
@@ -56,39 +57,45 @@ def to_be_asked(step: Step, read: Read, standing: Standing) -> tuple[Reading, Wh
 
 
 def asking_job(
-    invocation: Invocation, number: int, step: str, asking: Asking, log: str, output: str, secrets: Collection[str]
+    invocation: Invocation, number: int, step: str, asking: Asking, log: str, output: str, secrets: Mapping[str, str]
 ) -> Job:
-    """The job that asks, for a step; what it prints goes to ``output``. Raises OSError, WavebuildError."""
+    """The job that asks, for a step; what it prints goes to ``output``. Raises OSError, WavebuildError.
+
+    ``secrets``: the caller's secret variables with their values.
+    """
     root = invocation.root
     disk.make_folder(os.path.dirname(output))
     disk.make_folder(os.path.dirname(log))
     holes = {**dict(asking.holes), "root": root, "python": sys.executable}
-    start = shell_start(asking.shell, dict(asking.env), invocation.environ)
+    passes = None if invocation.clean_env is None else (*invocation.clean_env, *exactly(sorted(secrets)))
+    start = shell_start(asking.shell, dict(asking.env), passed(invocation.environ, passes))
     command = shell_command(start, render(asking.command, holes), log, output)
     told = {"PYTHONUNBUFFERED": "1", "WAVEBUILD_ROOT": root, "WAVEBUILD_RUN": invocation.run, "WAVEBUILD_STEP": step}
     env = tuple((told | dict(asking.env)).items())
     cwd = os.path.join(root, asking.folder).rstrip("/")
-    return Job(number, (command,), cwd, env, log, asking.timeout, secrets=tuple(sorted(secrets)))
+    return Job(
+        number, (command,), cwd, env, log, asking.timeout, secrets=tuple(sorted(secrets.values())), passes=passes
+    )
 
 
-def said(asking: Asking, ended: Ended, output: str, secrets: Collection[str]) -> Said:
-    """What the command said in its file, which is removed; ``secrets``: texts that no answer may show."""
+def said(asking: Asking, ended: Ended, output: str, secrets: Mapping[str, str]) -> Said:
+    """What the command said in its file, which is removed; ``secrets``: variables whose values no answer may show."""
     try:
         if ended.failure:
             return Said("", ended.failure, f"{asking.reading.member} {_how_it_failed(asking, ended)}")
         if asking.reading.how == "run":
             return Said(f"run:{disk.sha256(output)[0]}")
-        return Said(_answer(output, secrets))
+        return Said(_answer(output, secrets.values()))
     except OSError as error:
         return Said("", "start", f"{asking.reading.member}: its answer cannot be read: {error.strerror}")
     finally:
         disk.remove(output)
 
 
-def secrets_of(wavefile: Wavefile, invocation: Invocation) -> frozenset[str]:
-    """What the caller's secret variables hold: no answer that shows it is kept."""
+def secrets_of(wavefile: Wavefile, invocation: Invocation) -> dict[str, str]:
+    """The caller's secret variables that hold something: no answer that shows it is kept."""
     names = {name for step in wavefile.steps for name in step.secrets}
-    return frozenset(value for name in names if (value := invocation.environ.get(name)))
+    return {name: value for name in sorted(names) if (value := invocation.environ.get(name))}
 
 
 def _answer(output: str, secrets: Collection[str]) -> str:

@@ -39,6 +39,7 @@ class Warmth:
     root: str
     cwd: str
     env: tuple[tuple[str, str], ...]
+    passes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class Job:
         same = found.pop() if len(found) == 1 and not self.cold and not self.is_tapped else None
         if same is None:
             return None
-        return Warmth(*same, self.cwd, tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0])))
+        env = tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0]))
+        return Warmth(*same, self.cwd, env, self.passes)
 
 
 @dataclass(frozen=True, slots=True)

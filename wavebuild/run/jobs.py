@@ -23,6 +23,7 @@ from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
 from wavebuild.judge.trace import key
+from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
@@ -43,6 +44,7 @@ class Invocation:
     environ: Mapping[str, str]
     forced: frozenset[int] = frozenset()
     clock: Callable[[], float] = time.time
+    clean_env: tuple[str, ...] | None = None  # patterns of the caller's variables that steps get; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,17 @@ def job_of(invocation: Invocation, this: Try) -> Job:
     confines = Confines(limits.memory) if limits.memory is not None else None
     return Job(
         this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets, confines=confines,
-        most_output=limits.output,
+        most_output=limits.output, passes=_passes(step, invocation.clean_env),
     )  # fmt: skip
+
+
+def _passes(step: Step, clean_env: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The patterns for one step, None for all: what it names as a secret or tracks as an input it gets."""
+    if clean_env is None:
+        return None
+    checked = [artifact for check in step.checks for artifact in check.inputs]
+    tracked = (artifact.path for artifact in (*step.inputs, *checked) if artifact.kind is Kind.ENV)
+    return tuple(dict.fromkeys((*clean_env, *exactly((*step.secrets, *tracked)))))
 
 
 def _actions(this: Try) -> list[Run | Call]:
@@ -98,7 +109,8 @@ def _commands(
     root = invocation.root
     match action:
         case Run(scripts):
-            start = shell_start(this.step.shell, dict(this.step.env), invocation.environ)
+            environ = passed(invocation.environ, _passes(this.step, invocation.clean_env))
+            start = shell_start(this.step.shell, dict(this.step.env), environ)
             return [shell_command(start, render(script, names), log) for script in scripts]
         case Call(module, function, arguments):
             given = {name: _filled(value, names) for name, value in arguments}

@@ -333,7 +333,9 @@ class Rebuilder:
                         return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
                 if keys := memory.keys_written(step):
                     try:
-                        life.remembered = memory.take_in(self._root, self._memory_out(life), keys, self._secrets)
+                        life.remembered = memory.take_in(
+                            self._root, self._memory_out(life), keys, self._secrets.values()
+                        )
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
                 if step.checks:

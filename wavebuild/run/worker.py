@@ -19,7 +19,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from wavebuild.run import confined
-from wavebuild.run.job import Confines, Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
+from wavebuild.run.environment import passed
+from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, start_time, watched
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
@@ -194,7 +195,7 @@ class Hands:
         return self._lists[name].holding(text)
 
     def _spawn(self, command: Shell, job: Job, given: dict[str, str], log: int) -> int:
-        env = os.environ | given
+        env = {**passed(os.environ, job.passes), **given}
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
         os.chdir(job.cwd)
         with taken(command.stdout, log) as output:
@@ -222,7 +223,7 @@ class Hands:
         """A child of this process, which has imported the module already; alone in its session like any command."""
         process = os.fork()
         if process == 0:
-            self._be_the_call(command, job.confines, given, log)
+            self._be_the_call(command, job, given, log)
         self._note(process)
         return process
 
@@ -236,6 +237,7 @@ class Hands:
         if self._marks is not None:
             return StaleWorker(job.id) if call.changed(self._marks, warmth.module, warmth.folders) else None
         before, said = self._bearings(), os.fstat(log).st_size
+        _leave_only(warmth.passes)
         os.environ.update(warmth.env)
         time.tzset()
         with _output_to(log):
@@ -251,7 +253,7 @@ class Hands:
         numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
         return os.getcwd(), _open_handles(), children(), [signal.getsignal(number) for number in numbers]
 
-    def _be_the_call(self, command: PythonCall, confines: Confines | None, given: dict[str, str], log: int) -> None:
+    def _be_the_call(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> None:
         """In the forked child: becomes the call, and never returns."""
         code = 70
         try:
@@ -271,10 +273,12 @@ class Hands:
             multiprocessing.current_process().daemon = False
             # What importing has made of the step's own variables stays.
             warm = self._marks is not None
+            if not warm:
+                _leave_only(job.passes)
             os.environ.update({n: value for n, value in given.items() if not warm or tells_of_the_attempt(n)})
             time.tzset()
-            if confines is not None:
-                confined.confine(confines)
+            if job.confines is not None:
+                confined.confine(job.confines)
             from wavebuild.run import call
 
             code = call.run(command)
@@ -413,6 +417,13 @@ def _output_to(log: int) -> Iterator[None]:
         for number, handle in zip((1, 2), saved, strict=True):
             os.dup2(handle, number)
             os.close(handle)
+
+
+def _leave_only(patterns: tuple[str, ...] | None) -> None:
+    """Of this process's variables those that match."""
+    kept = passed(os.environ, patterns)
+    for name in [name for name in os.environ if name not in kept]:
+        del os.environ[name]
 
 
 def _open_handles() -> frozenset[int]:
