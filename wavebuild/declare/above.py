@@ -35,7 +35,7 @@ def governing(path: str) -> Governing:
             book = chapters.read(candidate)
         except WavebuildError:
             continue  # what cannot be read includes nothing
-        looked_at += book.files
+        looked_at += book.files.sought
         if disk.real(path) in book.seen:
             path = candidate
     return Governing(path, tuple(dict.fromkeys(looked_at)))

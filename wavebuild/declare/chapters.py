@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from wavebuild import disk
 from wavebuild.declare import paths, schema, syntax
 from wavebuild.declare.fields import Fields
+from wavebuild.declare.files import Files
 from wavebuild.declare.forms import Reading, items_of
 from wavebuild.declare.paths import Home
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
@@ -57,7 +58,7 @@ class Book:
     root: str
     chapters: list[Chapter] = field(default_factory=list)
     problems: list[Problems] = field(default_factory=list)  # of every file, readable or not
-    files: list[str] = field(default_factory=list)  # absolute paths of every file read
+    files: Files = field(default_factory=Files)  # every file read
     seen: dict[str, Place] = field(default_factory=dict)  # real path → where it is named
     whole: bool = True  # False: some file could not be included, and its steps are not known
 
@@ -73,14 +74,17 @@ class Book:
             raise WavebuildError(tuple(found))
 
 
-def read(path: str, content: bytes | None = None) -> Book:
+def read(path: str, content: bytes | None = None, files: Files | None = None) -> Book:
     """The files of the Wavefile at an absolute path. Raises WavebuildError if the first cannot be used at all.
 
-    ``content``: what would stand there, where nothing does yet.
+    ``content``: what would stand there, where nothing does yet. ``files``: those that were read before.
     """
     root, file = os.path.split(path)
-    text = syntax.decoded(_content(path, file) if content is None else content, file)
-    book = Book(root, seen={disk.real(path): Place(file)})
+    files = files or Files()
+    if content is not None:
+        files.hold(path, content)
+    text = syntax.decoded(_content(path, file, files), file)
+    book = Book(root, files=files, seen={disk.real(path): Place(file)})
     problems = Problems(file, text)
     top = _parsed(book, Chapter(path, problems, syntax.Broken(0, 0)))
     if top is None:
@@ -93,9 +97,9 @@ def read(path: str, content: bytes | None = None) -> Book:
 _FIRST_STEP = "give it steps: {NAME: {run: COMMAND}}"
 
 
-def _content(path: str, file: str) -> bytes:
+def _content(path: str, file: str, files: Files) -> bytes:
     try:
-        return disk.read_regular(path, syntax.MAX_BYTES)
+        return files.read(path, syntax.MAX_BYTES)
     except OSError as error:
         raise mistake("unreadable", f"cannot read the Wavefile: {error.strerror}", Place(file)) from None
 
@@ -103,7 +107,6 @@ def _content(path: str, file: str) -> bytes:
 def _parsed(book: Book, chapter: Chapter) -> Chapter | None:
     """The chapter with its value; None if its text cannot be read, and that is recorded, or is empty."""
     book.problems.append(chapter.problems)
-    book.files.append(chapter.path)
     try:
         value = syntax.parse(chapter.problems.text, chapter.problems)
     except Unreadable:
@@ -164,7 +167,7 @@ def _named(book: Book, chapter: Chapter, text: str, spot: Spot, prefix: str, rea
     file = paths.file_inside(text, reading.home)
     path = os.path.join(book.root, file)
     try:
-        data = disk.read_regular(path, syntax.MAX_BYTES)
+        data = book.files.read(path, syntax.MAX_BYTES)
         content = syntax.decoded(data, file)
     except OSError as error:
         remedy = f"its path is relative to {chapter.folder or 'the root'}" if chapter.folder else ""
@@ -176,7 +179,7 @@ def _named(book: Book, chapter: Chapter, text: str, spot: Spot, prefix: str, rea
     _refuse_second_time(book, chapter, path, text, spot, reading)
     if _depth(chapter) >= DEEPEST:
         raise reading.refuse("too-deep", spot, f"more than {DEEPEST} files include each other in turn")
-    if len(book.files) >= MOST_FILES:
+    if len(book.problems) >= MOST_FILES:
         raise reading.refuse("too-large", spot, f"more than {MOST_FILES} files are included")
     return Chapter(
         path, Problems(file, content), syntax.Broken(0, 0), posixpath.dirname(file), chapter.prefix + prefix, chapter

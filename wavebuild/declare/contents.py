@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wavebuild.declare.data import DataKind, read_data
+from wavebuild.declare.files import Files
 from wavebuild.declare.model import Artifact, Json, Kind
 from wavebuild.declare.tables import read_table
 from wavebuild.errors import Place, WavebuildError, mistake
@@ -28,9 +29,13 @@ def awaited(kind: Literal[Kind.FILE, Kind.GLOB], path: str, exclude: tuple[str, 
 
 @dataclass(slots=True)
 class Contents:
-    """The contents that are known; each is read once, however many steps ask. Methods raise WavebuildError."""
+    """The contents that are known; each is read once, however many steps ask. Methods raise WavebuildError.
+
+    ``files``: the Wavefile itself, and whatever else is read to load it.
+    """
 
     known: Known = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
     _data: dict[Artifact, Json] = field(default_factory=dict)
     _tables: dict[tuple[Artifact, str], tuple[list[str], list[list[str]]]] = field(default_factory=dict)
     _lines: dict[Artifact, tuple[str, ...]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import os
 from wavebuild import disk
 from wavebuild.declare import schema, syntax
 from wavebuild.declare.fields import Fields
+from wavebuild.declare.files import Files
 from wavebuild.declare.forms import Reading
 from wavebuild.declare.source import Problems, Unreadable, word
 from wavebuild.declare.variables import CallerEnv
@@ -19,9 +20,7 @@ VARIABLE = "WAVEBUILD_ALLOW_OUTSIDE"
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-def allowed(
-    asked: tuple[str, ...], given: bool, env: CallerEnv, files: list[str], problems: Problems
-) -> tuple[str, ...]:
+def allowed(asked: tuple[str, ...], given: bool, env: CallerEnv, files: Files, problems: Problems) -> tuple[str, ...]:
     """Of these folders those, or the folders in them, that the user allows; all if ``given`` on the command line.
 
     ``files`` takes the user's configuration, which is read only if somebody asks. ``problems``: of the Wavefile;
@@ -47,11 +46,10 @@ def _path(env: CallerEnv) -> str:
     return os.path.join(home, "wavebuild/config.yaml")
 
 
-def _configured(path: str, files: list[str], problems: Problems) -> list[str]:
+def _configured(path: str, files: Files, problems: Problems) -> list[str]:
     """The folders of the user's configuration; none if there is no such file."""
-    files.append(path)
     try:
-        text = syntax.decoded(disk.read_regular(path, syntax.MAX_BYTES), path)
+        text = syntax.decoded(files.read(path, syntax.MAX_BYTES), path)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from wavebuild import disk
 from wavebuild.declare import paths, permission, schema
 from wavebuild.declare.fields import Fields, Key
+from wavebuild.declare.files import Files
 from wavebuild.declare.forms import Many, Reading
 from wavebuild.declare.model import Settings, ShellName
 from wavebuild.declare.source import Problems, Spot, Unreadable, word
@@ -44,7 +45,7 @@ class Chosen:
 
 
 def read_settings(
-    file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading, allow_outside: bool, files: list[str]
+    file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading, allow_outside: bool, files: Files
 ) -> Chosen:
     """The settings as they hold for this call. What is wrong with them is recorded."""
     given = _layer(profile, reading, _layer(file, reading, None))

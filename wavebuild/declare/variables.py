@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from wavebuild import disk
 from wavebuild.declare import data, paths, syntax
+from wavebuild.declare.files import Files
 from wavebuild.declare.forms import Free, Reading
 from wavebuild.declare.model import Json
 from wavebuild.declare.paths import Home
@@ -118,8 +118,8 @@ Written = dict[str, list[Entry | _FromFile]]
 """Every variable with the values that are laid over each other, the last on top."""
 
 
-def written(values: Sequence[tuple[Value, Reading]], files: list[str]) -> Written:
-    """The variables as they are written, layer by layer; ``files`` gets the path of every file read."""
+def written(values: Sequence[tuple[Value, Reading]], files: Files) -> Written:
+    """The variables as they are written, layer by layer; ``files`` reads those that are named."""
     found: Written = {}
     for value, reading in values:
         for layer in value.items if isinstance(value, Series) else (value,):
@@ -137,7 +137,7 @@ def check_form(value: Value, reading: Reading) -> None:
             _refuse_form(layer, reading, listed)
 
 
-def _lay(found: Written, layer: Value, reading: Reading, files: list[str], listed: bool) -> None:
+def _lay(found: Written, layer: Value, reading: Reading, files: Files, listed: bool) -> None:
     if isinstance(layer, Scalar) and layer.is_null and not listed:
         return
     try:
@@ -159,7 +159,7 @@ def _refuse_form(layer: Value, reading: Reading, listed: bool) -> None:
     reading.unexpected(layer, files_too if listed else "a mapping of names to values, or a list of such")
 
 
-def _file(item: Scalar, reading: Reading, files: list[str]) -> dict[str, Json]:
+def _file(item: Scalar, reading: Reading, files: Files) -> dict[str, Json]:
     kind = _KINDS.get(posixpath.splitext(item.text)[1])
     if kind is None:
         message = f"variables are read from YAML, JSON and TOML files, not from {word(item.text)}"
@@ -172,7 +172,7 @@ def _file(item: Scalar, reading: Reading, files: list[str]) -> dict[str, Json]:
         raise reading.refuse("bad-path", item, problem.message, problem.remedy) from None
     absolute = posixpath.join(reading.home.root, path)
     try:
-        value = data.read_data(disk.read_regular(absolute, syntax.MAX_BYTES), path, kind, as_written=True)
+        value = data.read_data(files.read(absolute, syntax.MAX_BYTES), path, kind, as_written=True)
     except OSError as error:
         message = f"cannot read the variables in {word(item.text)}: {error.strerror}"
         raise reading.refuse("no-file", item, message, _relative_to(reading.home)) from None
@@ -180,7 +180,6 @@ def _file(item: Scalar, reading: Reading, files: list[str]) -> dict[str, Json]:
         for found in error.problems:
             reading.problems.record(found)
         raise Unreadable from None
-    files.append(absolute)
     if value is None:
         return {}
     if not isinstance(value, dict):

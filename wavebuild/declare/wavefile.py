@@ -60,9 +60,10 @@ def loaded(
 ) -> Wavefile:
     """Like `load`; with a content, that of a Wavefile that would stand at this path."""
     with _without_garbage_collection():
-        book = chapters.read(path, content)
+        contents = contents or Contents()
+        book = chapters.read(path, content, contents.files)
         env = CallerEnv(environ)
-        wavefile = _wavefile(book, overrides, env, profile, contents or Contents(), memory, allow_outside)
+        wavefile = _wavefile(book, overrides, env, profile, contents, memory, allow_outside)
     book.raise_if_any()
     assert wavefile is not None
     return wavefile
@@ -96,11 +97,10 @@ def _wavefile(
     if top is None:
         return None
     profile = chosen_profile(top, wanted)
-    files: list[str] = []
-    chosen = read_settings(top, profile.fields, env, top.reading, allow_outside, files)
+    chosen = read_settings(top, profile.fields, env, top.reading, allow_outside, book.files)
     if chosen.outside:
         read = {file: _allowing(fields, chosen) for file, fields in read.items()}
-    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents, given, files)
+    assembly = _Assembly(book, read, profile, chosen, env, Overrides(overrides), contents, given)
     return assembly.wavefile()
 
 
@@ -130,16 +130,14 @@ class _Assembly:
     overrides: Overrides
     contents: Contents
     given: Sequence[tuple[str, str]]  # the pairs of `--mem`
-    files: list[str]  # those that were read besides the Wavefiles
 
     def wavefile(self) -> Wavefile:
-        files = [*self.book.files, *self.files]
         capacities = self._capacities()
         around: dict[str, steps.Surroundings] = {}
         asked = _Probes(self.book)
         for chapter in self._chapters():
             outer = around.get(chapter.outer.file) if chapter.outer else None
-            around[chapter.file] = self._surroundings(chapter, outer, capacities, files)
+            around[chapter.file] = self._surroundings(chapter, outer, capacities)
             asked.take(chapter, self.read[chapter.file], around[chapter.file])
         self.overrides.refuse_unknown(self._top.reading.problems)
         found, absent = self._steps(around, asked)
@@ -155,7 +153,7 @@ class _Assembly:
             settings=settings,
             resources=tuple(sorted(capacities.items())),
             targets=self._targets(),
-            files=tuple(dict.fromkeys(files)),
+            files=tuple(self.book.files.sought),
             env_read=tuple(sorted(self.env.read.items())),
             profile=self.profile.name,
             absent=tuple(absent.items()),
@@ -175,12 +173,12 @@ class _Assembly:
     # --- what the steps of a file see
 
     def _surroundings(
-        self, chapter: Chapter, outer: steps.Surroundings | None, capacities: Mapping[str, int], files: list[str]
+        self, chapter: Chapter, outer: steps.Surroundings | None, capacities: Mapping[str, int]
     ) -> steps.Surroundings:
         fields = self.read[chapter.file]
         _check_version(fields)
         layers = self._layers(fields)
-        scope = self._variables(layers, outer, files)
+        scope = self._variables(layers, outer)
         reading = fields.reading.within(scope)
         defaults = _defaults(fields, reading, outer.defaults if outer else None)
         found = categories.read_categories(layers, reading, defaults, outer.categories if outer else None)
@@ -204,11 +202,11 @@ class _Assembly:
         over = self.profile.fields
         return (fields, over) if fields is self._top and over is not None else (fields,)
 
-    def _variables(self, layers: Sequence[Fields], outer: steps.Surroundings | None, files: list[str]) -> Scope:
+    def _variables(self, layers: Sequence[Fields], outer: steps.Surroundings | None) -> Scope:
         names = outer.variables if outer else Scope({"profile": self.profile.name}, frozenset(("profile",)))
         reading = layers[0].reading
         given = [(entry.value, reading) for layer in layers if (entry := layer.entry(schema.VARS))]
-        return variables.evaluate(variables.written(given, files), self.overrides, self.env, names, reading)
+        return variables.evaluate(variables.written(given, self.book.files), self.overrides, self.env, names, reading)
 
     def _capacities(self) -> dict[str, int]:
         """What there is of each resource: one space, where the files around win."""

@@ -105,18 +105,36 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled
         rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
     now = time.time_ns()
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
-    lists = [facts.digests.absolute(artifact.path) for artifact in project.known if artifact.kind is Kind.FILE]
+    read = _read(project, facts)
     for folder, status in project.folders.visited.items() if project.folders else ():
         before = listed.setdefault(facts.digests.absolute(folder), status)
         if settled.row(before) != settled.row(status):
             return None  # it has changed since instances were found in it
     probed = {facts.digests.absolute(path) for path in (*facts.folders.probed, *folders.probed)} - rows.keys()
-    for path in (*listed, *probed, *lists, *project.wavefile.files):
+    for path in (*listed, *probed, *read):
         status = listed[path] if path in listed else disk.look(path)
         if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
             return None
+        if path in read and not _as_read(path, status, read[path], project.files.began):
+            return None
         rows[path] = settled.row(status)
     return None if _links_on_the_way(project.wavefile.root, rows) else rows
+
+
+def _read(project: Project, facts: Facts) -> dict[str, bytes | None]:
+    """What was read to know the project, absolute path → bytes; None where it was only looked at, or is not there."""
+    found: dict[str, bytes | None] = dict.fromkeys(project.wavefile.files)
+    for artifact, held in project.known.items():
+        if artifact.kind is Kind.FILE:
+            found[facts.digests.absolute(artifact.path)] = held if isinstance(held, bytes) else None
+    return {**found, **project.files.held}
+
+
+def _as_read(path: str, status: os.stat_result | None, held: bytes | None, began: int) -> bool:
+    """Whether a file still says what it said when this build read it: a Wavefile may be edited while it is built."""
+    if held is None or status is None:
+        return held is None and (status is None or trusted(stamp_of(status), began))
+    return status.st_size == len(held) and disk.read_regular(path, len(held)) == held
 
 
 def _is_old(path: str, status: os.stat_result, probed: Collection[str], now: int) -> bool:

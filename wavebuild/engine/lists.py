@@ -13,6 +13,7 @@ from wavebuild import disk
 from wavebuild.declare import governing
 from wavebuild.declare import load as load_wavefile
 from wavebuild.declare.contents import Contents, Known
+from wavebuild.declare.files import Files
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
 from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
 from wavebuild.engine.values import Request
@@ -32,7 +33,7 @@ class Project:
     """A Wavefile, loaded and linked.
 
     ``assumed``: what the person wants taken for granted in this build; ``known``: the contents of
-    its lists; ``folders``: where some of them were sought.
+    its lists; ``folders``: where some of them were sought; ``files``: what was read to load it.
     """
 
     wavefile: Wavefile
@@ -40,6 +41,7 @@ class Project:
     assumed: Assumed = NOTHING_ASSUMED
     known: Known = field(default_factory=dict)
     folders: Folders | None = None
+    files: Files = field(default_factory=Files)
 
 
 def loaded(request: Request, path: str, present: bool) -> Project:
@@ -70,7 +72,8 @@ def _is_there(folders: Folders, artifact: Artifact) -> bool:
 
 def _loaded(request: Request, path: str, present: bool) -> Project:
     known: dict[Artifact, bytes | tuple[str, ...] | None] = {}
-    wavefile = _load(request, path, known)
+    files = Files()
+    wavefile = _load(request, path, known, files)
     folders = Folders(wavefile.root, wavefile.settings.ignore)
     while unread := _unread(wavefile):
         owners = Owners(wavefile.steps, wavefile.root)
@@ -79,8 +82,8 @@ def _loaded(request: Request, path: str, present: bool) -> Project:
         if not sources:
             break
         known |= sources
-        wavefile = _load(request, path, known)
-    return _linked(request, wavefile, known, folders)
+        wavefile = _load(request, path, known, files)
+    return _linked(request, wavefile, known, folders, files)
 
 
 def settled_lists(project: Project, wanted: Collection[int], has_settled: Callable[[int], bool]) -> list[Artifact]:
@@ -94,9 +97,9 @@ def grown(request: Request, project: Project, contents: Known) -> Project:
     """The project with these lists read as well. Raises WavebuildError for what they should not say."""
     known = {**project.known, **contents}
     path = os.path.join(project.wavefile.root, project.wavefile.file)
-    wavefile = _in_order(_load(request, path, known), project.wavefile)
+    wavefile = _in_order(_load(request, path, known, project.files), project.wavefile)
     _refuse_other_outputs(project, wavefile)
-    return _linked(request, wavefile, known, project.folders)
+    return _linked(request, wavefile, known, project.folders, project.files)
 
 
 def grown_as_far(
@@ -156,24 +159,24 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
         ) from None
 
 
-def _load(request: Request, path: str, known: Known) -> Wavefile:
-    environ, contents = dict(request.environ), Contents(known)
+def _load(request: Request, path: str, known: Known, files: Files) -> Wavefile:
+    environ, contents = dict(request.environ), Contents(known, files)
     wavefile = load_wavefile(
         path, request.overrides, environ, request.profile, contents, request.memory, request.allow_outside
     )
     freezes = Layout(wavefile.root, wavefile.file).frozen
     names = frozen_names(freezes)
-    files = wavefile.files if request.file is not None else (*wavefile.files, *governing(path).looked_at)
-    return replace(with_frozen(wavefile, names), files=(*files, freezes) if names else files)
+    looked_at = wavefile.files if request.file is not None else (*wavefile.files, *governing(path).looked_at)
+    return replace(with_frozen(wavefile, names), files=(*looked_at, freezes) if names else looked_at)
 
 
-def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders | None) -> Project:
+def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders | None, files: Files) -> Project:
     graph, assumed = link(wavefile), assumed_of(request, wavefile)
     refuse_unknown(graph, assumed)
     if owners := owners_of(graph, assumed.unchanged):
         wavefile = with_frozen(wavefile, owners)
         graph = link(wavefile)
-    return Project(wavefile, graph, assumed, known, folders)
+    return Project(wavefile, graph, assumed, known, folders, files)
 
 
 def _unread(wavefile: Wavefile) -> list[Artifact]:
