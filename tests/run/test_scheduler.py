@@ -13,6 +13,7 @@ from tests.graph.declared import group, step
 from tests.support.stage import Fate, Stage
 from wavebuild.declare.model import Step
 from wavebuild.run.events import Outcome, StepSettled
+from wavebuild.run.room import AGAIN, Room
 
 STOPPING = {Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED}
 
@@ -437,3 +438,39 @@ class TestWhatIsAsked:
         stage = Stage(steps, dict.fromkeys("ab", "shares"), jobs=2, interrupt_at="b")
 
         assert outcomes(stage) == {"a": "interrupted", "b": "not_started"}
+
+
+class TestRoom:
+    """Slots may be free, and the machine may have no room all the same."""
+
+    def test_over_the_load_one_step_runs_at_a_time(self):
+        """One always has room: a machine that is busy with other things does not stop a build."""
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abc"], jobs=3, room=Room(2.0, lambda: 2.1))
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert [word for word, _ in stage.book if word in ("begin", "end")] == ["begin", "end"] * 3
+
+    def test_up_to_the_load_nothing_is_held_back(self):
+        """It must be over the limit."""
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abc"], jobs=3, room=Room(2.0, lambda: 2.0))
+        stage.run()
+
+        assert [word for word, _ in stage.book if word in ("begin", "end")] == ["begin"] * 3 + ["end"] * 3
+
+    def test_when_the_load_falls_the_next_one_starts_though_nothing_has_ended(self):
+        """The load is looked at again and again while a step could start."""
+        loads = iter([9.0, 9.0, 1.0, 1.0, 1.0])
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "ab"], jobs=2, room=Room(2.0, lambda: next(loads)))
+        stage.waits_in_vain = 2
+        stage.run()
+
+        assert [word for word, _ in stage.book if word in ("begin", "end")] == ["begin", "begin", "end", "end"]
+        assert stage.timeouts[:2] == [AGAIN, AGAIN]
+
+    def test_a_fresh_step_needs_no_room(self):
+        """What is kept is kept at once."""
+        steps = [step("long", [], ["l.out"]), step("due", [], ["d.out"]), step("fresh", [], ["f.out"])]
+        stage = Stage(steps, {"fresh": "kept"}, jobs=3, room=Room(2.0, lambda: 9.0))
+        stage.run()
+
+        assert stage.at("settled", "fresh") < stage.at("end", "long")

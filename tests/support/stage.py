@@ -18,6 +18,7 @@ from wavebuild.plan import waves
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
+from wavebuild.run.room import Room
 from wavebuild.run.scheduler import Considered, Course, Scheduler
 
 Ran = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]
@@ -47,6 +48,9 @@ class Stage:
     interrupt_at: str = ""  # the step at whose consideration the person presses Ctrl-C
     dies_of_it: bool = False  # the signal reaches the workers too, and they die
     ends_anyway: bool = False  # a job that is interrupted had just failed by itself
+    room: Room | None = None
+    waits_in_vain: int = 0  # so often nothing has ended when the scheduler has waited
+    timeouts: list[float | None] = field(default_factory=list)  # how long it waited, each time
     book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
     events: list[Event] = field(default_factory=list)
     running: list[int] = field(default_factory=list)
@@ -82,7 +86,7 @@ class Stage:
             capacities=dict(self.capacities),
             run="r",
         )
-        scheduler = Scheduler(self.graph, course, self, self, self._hear, self._interrupts)
+        scheduler = Scheduler(self.graph, course, self, self, self._hear, self._interrupts, room=self.room)
         return {self.name(number): settled for number, settled in scheduler.run().items()}
 
     def name(self, number: int) -> str:
@@ -204,13 +208,18 @@ class Stage:
         self.running.append(job.id)
         self._check_limits()
 
-    def wait(self, timeout: float | None) -> Sequence[Ended]:
+    def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]:
         self._calls += 1
         assert self._calls < LONGEST, "the scheduler goes in circles"
         if timeout == 0.0 or not self.running:
             time.sleep(timeout or 0.0)
             return []
         assert timeout is not None or self._interrupts() <= len(self.interrupts_told), "waits deaf to an interrupt"
+        self.timeouts.append(timeout)
+        if self.waits_in_vain:
+            self.waits_in_vain -= 1
+            assert timeout is not None or other >= 0, "waits for nothing"
+            return []
         self._look_for_idle_slots()
         if self._interrupted:
             stopped, self._interrupted = self._interrupted, []

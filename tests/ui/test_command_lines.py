@@ -58,6 +58,13 @@ TMP = "/tmp"
         ("--wait 90s", "build", {"wait": 90.0}),
         ("--wait 1h30m", "build", {"wait": 5400.0}),
         ("--wait=0", "build", {"wait": 0.0}),
+        ("-l2.5 app", "build", {"load": 2.5, "targets": ("app",)}),
+        ("--load 4", "build", {"load": 4.0}),
+        ("--load-average=0", "build", {"load": 0.0}),
+        ("--paranoid", "build", {"paranoid": True}),
+        ("-q --paranoid", "question", {"paranoid": True}),
+        ("--confirm-over 99d", "build", {"paranoid": False, "load": None}),
+        ("--output prefix -j4", "build", {"jobs": 4}),
         ("-f other.yaml", "build", {"file": "other.yaml"}),
         ("-fother.yaml app", "build", {"file": "other.yaml", "targets": ("app",)}),
         ("--file=other.yaml", "build", {"file": "other.yaml"}),
@@ -167,7 +174,14 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("freeze", "Missing argument"),
         ("forget a=b", "forget needs a STEP"),
         ("--mem a", "--mem needs KEY=VALUE"),
-        ("-l 2", "-l is not of this version yet"),
+        ("-l", "-l needs a value"),
+        ("-l many", "-l needs a number from 0, not 'many'"),
+        ("-l -1", "-l needs a number from 0, not '-1'"),
+        ("-l nan", "-l needs a number from 0, not 'nan'"),
+        ("--output all", "all"),
+        ("-s --output group", "-s shows failures alone: it does not go with --output"),
+        ("--confirm-over 5", "--confirm-over: '5' is no duration"),
+        ("--confirm-over 5 --yes", "--confirm-over: '5' is no duration"),
         ("--no-cache app", "--no-cache is not of this version yet"),
         ("--timeline t.json", "--timeline is not of this version yet"),
         ("clean --orphans --state", "exclude each other"),
@@ -348,3 +362,44 @@ def test_warnings_alone_are_no_failure() -> None:
     done = called("check", engine=FakeEngine(problems=(warning,)))
 
     assert (done.code, done.out) == (0, "warning: a command names x.csv\n")
+
+
+class TestConfirmOver:
+    """The sample plan takes 21 to 38 hours with four jobs."""
+
+    def test_a_build_that_may_take_longer_asks_and_a_yes_runs_it(self) -> None:
+        done = called("--confirm-over", "37h", typed="y\n")
+
+        assert (done.code, done.engine.deeds) == (0, ["plan", "build"])
+        assert "this may take 38 h (2 steps). Run it? [y/N]" in done.err
+
+    @pytest.mark.parametrize("typed", ["n\n", "\n", ""])
+    def test_anything_else_runs_nothing_and_ends_1(self, typed: str) -> None:
+        done = called("--confirm-over", "37h", typed=typed)
+
+        assert (done.code, done.engine.deeds) == (1, ["plan"])
+
+    def test_where_nobody_can_answer_it_is_refused_with_the_way_out(self) -> None:
+        done = called("--confirm-over", "1h30m")
+
+        assert (done.code, done.engine.deeds) == (1, ["plan"])
+        assert "more than --confirm-over 1h30m, and there is nobody to ask" in done.err
+        assert "add --yes" in done.err
+
+    def test_yes_asks_nobody_and_needs_no_plan(self) -> None:
+        assert called("--confirm-over", "1s", "--yes").engine.deeds == ["build"]
+
+    def test_what_takes_no_longer_is_not_asked_about(self) -> None:
+        done = called("--confirm-over", "38h")
+
+        assert (done.code, done.engine.deeds) == (0, ["plan", "build"])
+        assert "Run it?" not in done.err
+
+
+def test_the_load_may_come_from_the_environment_and_the_flag_wins() -> None:
+    given = called(environ={"WAVEBUILD_LOAD": "3"}).engine.request
+    flagged = called("-l1", environ={"WAVEBUILD_LOAD": "3"}).engine.request
+    wrong = called(environ={"WAVEBUILD_LOAD": "x"})
+
+    assert (given.load, flagged.load) == (3.0, 1.0)
+    assert (wrong.code, wrong.engine.deeds) == (2, [])

@@ -327,3 +327,81 @@ def test_a_terminal_is_not_told_that_a_step_still_runs() -> None:
 
     assert "still running" not in stream.getvalue()
     assert screen.picture.running[0].reasons == (NeverRan(),)
+
+
+def two_at_once(tmp_path: Path, *between: tuple[str, str]) -> list[Event | tuple[str, str]]:
+    """Steps a and b start, say what is given as they run, and end, b first."""
+    waves = build_started([["a", "b"]], jobs=2, root=str(tmp_path))
+    ends = [settled("b", 1, Outcome.SUCCEEDED, seconds=1.0), settled("a", 1, Outcome.SUCCEEDED, seconds=2.0)]
+    return [waves, started("a", 1, log="a.log"), started("b", 1, log="b.log"), *between, *ends]
+
+
+def played(tmp_path: Path, what: Sequence[Event | tuple[str, str]], manner: Manner) -> str:
+    """What stands on the screen; after each piece that a step says, the screen has looked."""
+    stream = io.StringIO()
+    screen = PlainScreen(stream, manner)
+    for each in what:
+        if isinstance(each, tuple):
+            with (tmp_path / f"{each[0]}.log").open("a", encoding="utf-8") as log:
+                log.write(each[1])
+            screen.glance()
+        else:
+            screen.tell(each)
+    screen.close([])
+    return stream.getvalue()
+
+
+def test_grouped_output_stands_whole_above_the_end_of_its_step(tmp_path: Path) -> None:
+    """Without -v too, and nothing of it is left out, however long it is."""
+    said = ("x" * 99 + "\n") * 2000
+    text = played(
+        tmp_path, two_at_once(tmp_path, ("a", "one\n"), ("b", said), ("a", "two")), Manner(Style(), output="group")
+    )
+
+    assert text.endswith(said + "  succeeded    b · 1.0 s\none\ntwo\n  succeeded    a · 2.0 s\n")
+
+
+def test_streamed_output_comes_as_it_is_said_and_no_step_goes_on_in_anothers_line(tmp_path: Path) -> None:
+    text = played(
+        tmp_path,
+        two_at_once(tmp_path, ("a", "one, "), ("a", "two"), ("b", "three\n"), ("a", "four\n")),
+        Manner(Style(), output="stream"),
+    )
+
+    assert "  started      b\none, two\nthree\nfour\n  succeeded    b" in text
+
+
+def test_prefixed_output_is_whole_lines_with_the_name_of_their_step(tmp_path: Path) -> None:
+    text = played(
+        tmp_path,
+        two_at_once(tmp_path, ("a", "one, "), ("b", "two\nthr"), ("a", "four\n\nfi"), ("b", "ee\r\n"), ("a", "ve")),
+        Manner(Style(), output="prefix"),
+    )
+
+    assert text.splitlines()[3:] == [
+        *("b | two", "a | one, four", "a | ", "b | three", "  succeeded    b · 1.0 s"),
+        *("a | five", "  succeeded    a · 2.0 s"),
+    ]
+
+
+def test_prefixes_and_colours_of_one_step_do_not_reach_into_the_lines_of_another(tmp_path: Path) -> None:
+    evil = "\x1b[2Jx"
+    waves = build_started([[evil, "b"]], jobs=2, root=str(tmp_path))
+    begun: list[Event | tuple[str, str]] = [waves, started(evil, 1, log="a.log"), started("b", 1, log="b.log")]
+    events = [*begun, ("a", "\x1b[31mred\n"), ("b", "b\n")]
+
+    coloured = played(tmp_path, events, Manner(Style(colours=True, terminal=True), output="prefix"))
+    (tmp_path / "a.log").unlink()
+    plain = played(tmp_path, events, Manner(Style(), output="prefix"))
+
+    assert "\\x1b[2Jx\x1b[0m | \x1b[31mred\x1b[0m\n" in coloured
+    assert "\\x1b[2Jx | red\nb | b\n" in plain
+
+
+def test_a_line_without_an_end_is_shown_in_parts_and_kept_by_nobody(tmp_path: Path) -> None:
+    """A step that prints megabytes without a line end costs no more memory than another."""
+    text = played(tmp_path, two_at_once(tmp_path, ("a", "x" * 1_000_000)), Manner(Style(), output="prefix"))
+    lines = [line for line in text.splitlines() if line.startswith("a | ")]
+
+    assert sum(len(line) - 4 for line in lines) == 1_000_000
+    assert max(map(len, lines)) <= 2 * 65_536 + 4

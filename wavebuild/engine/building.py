@@ -56,6 +56,7 @@ from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
+from wavebuild.run.room import Room
 from wavebuild.run.scheduler import STOPS_READERS, Course, Growth, Scheduler
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
@@ -140,7 +141,8 @@ def _build(
             run=run,
         )
         growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
-        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count, growing)
+        room = Room(request.load)
+        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count, growing, room)
         try:
             ended = scheduler.run()
         finally:

@@ -38,7 +38,7 @@ def is_idle(request: Request, layout: Layout) -> bool:
 
 def _known_fresh(request: Request, layout: Layout) -> int | None:
     """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
-    if request.force or request.changed or request.unchanged or not os.path.exists(layout.state):
+    if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None
     return settled.still_settled(layout.settled, question_asked(request, layout.root), dict(request.environ))
 

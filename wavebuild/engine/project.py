@@ -138,7 +138,7 @@ def facts_of(
     wavefile = project.wavefile
     folders = Folders(wavefile.root, wavefile.settings.ignore)
     elsewhere = _elsewhere(folders, open_attempts(state) if attempts is None else attempts)
-    known = state.digests() if state else {}
+    known = state.digests() if state and not request.paranoid else {}
     digests = Digests(
         wavefile.root,
         known,

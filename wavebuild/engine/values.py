@@ -41,6 +41,8 @@ class Request:
     wait: float = 0.0  # seconds to wait for another build of this project
     allow_outside: bool = False  # --allow-outside
     ask: bool = False  # a question may run probes
+    paranoid: bool = False  # no stamp is trusted: every file is read again
+    load: float | None = None  # -l: nothing starts while the load is over it
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds

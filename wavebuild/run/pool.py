@@ -90,8 +90,11 @@ class Pool:
                 hired.job = None
                 self._bury(hired)
 
-    def wait(self, timeout: float | None) -> list[Ended]:
-        """The jobs that ended, after waiting up to ``timeout`` seconds for the first, or for a signal."""
+    def wait(self, timeout: float | None, other: int = -1) -> list[Ended]:
+        """The jobs that ended, after waiting up to ``timeout`` seconds for the first, or for a signal.
+
+        ``other``: a descriptor of the caller's that ends the waiting, too, when it becomes readable.
+        """
         if self._ready:
             timeout = 0.0
         poll = select.poll()
@@ -102,13 +105,15 @@ class Pool:
                 by_handle[handle] = hired
         if self._wake >= 0:
             poll.register(self._wake, select.POLLIN)
+        if other >= 0:
+            poll.register(other, select.POLLIN)
         limit = self._next_overdue(timeout)
         seen = {}
         for handle, _ in poll.poll(None if limit is None else max(0.0, limit) * 1000):
             if handle == self._wake:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake, 4096)
-            else:
+            elif handle != other:
                 seen[id(by_handle[handle])] = by_handle[handle]
         for hired in seen.values():
             self._hear(hired)

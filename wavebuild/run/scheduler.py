@@ -18,6 +18,7 @@ from wavebuild.graph import Graph
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
+from wavebuild.run.room import Room
 
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
@@ -45,7 +46,7 @@ class Executor(Protocol):
 
     def submit(self, job: Job) -> None: ...
 
-    def wait(self, timeout: float | None) -> Sequence[Ended]: ...
+    def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]: ...
 
     def interrupt(self, at_once: bool = False) -> None: ...
 
@@ -89,6 +90,7 @@ class Scheduler:
         tell: Callable[[Event], None],
         interrupts: Callable[[], int],
         grow: Callable[[Mapping[int, Settled]], Growth | None] = lambda settled: None,
+        room: Room | None = None,
     ) -> None:
         self._graph = graph
         self.course = course
@@ -97,6 +99,8 @@ class Scheduler:
         self._tell = tell
         self._interrupts = interrupts
         self._grow = grow
+        self._room = room or Room()
+        self._crowded = False  # a step that is due could start, were there room for it
         self._has_lists = self._may_grow = any(graph.wavefile.steps[number].unread for number in course.wanted)
         self._heard = 0
         self._waiting_for = {n: sum(1 for up in graph.upstream[n] if up in course.wanted) for n in course.wanted}
@@ -131,6 +135,7 @@ class Scheduler:
 
     def _advance(self) -> None:
         """Considers and starts what can be now; whatever comes first is considered before another starts."""
+        self._crowded = False
         while self._interrupts() <= self._heard:
             if self._stopped:
                 self._leave_what_is_new()
@@ -199,6 +204,10 @@ class Scheduler:
             if wanted["cpus"] > self._slots_free():
                 passed.append(entry)
                 break  # a wide step waits for slots: thin ones behind it must not take them one by one
+            if not self._room.take(self._slots_used(), wanted["cpus"]):
+                self._crowded = True
+                passed.append(entry)
+                break
             started = (entry[2], wanted)
             break
         for entry in passed:
@@ -213,6 +222,7 @@ class Scheduler:
             return
         job = self._judge.begin(due)
         if isinstance(job, Settled):
+            self._room.leave(self._slots_used())
             self._settle(due.number, job)
             return
         self._take(due.number, wanted)
@@ -236,7 +246,11 @@ class Scheduler:
     def _collect(self) -> None:
         """Waits for a job to end, a further try to be due or a signal, and takes what came."""
         timeout = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
-        for ended in self._executor.wait(timeout):
+        handle = -1
+        if self._crowded:
+            handle, again = self._room.awaited
+            timeout = min((seconds for seconds in (timeout, again) if seconds is not None), default=None)
+        for ended in self._executor.wait(timeout, handle):
             self._end(ended)
         now = time.monotonic()
         while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
@@ -381,8 +395,11 @@ class Scheduler:
 
     # Slots and resources
 
+    def _slots_used(self) -> int:
+        return sum(taken.get("cpus", 1) for taken in self._running.values())
+
     def _slots_free(self) -> int:
-        return self.course.jobs - sum(taken.get("cpus", 1) for taken in self._running.values())
+        return self.course.jobs - self._slots_used()
 
     def _resources(self, step: Step) -> dict[str, int]:
         wanted = dict(step.resources)
@@ -405,3 +422,4 @@ class Scheduler:
     def _give_back(self, number: int) -> None:
         for name, amount in self._running.pop(number, {}).items():
             self._used[name] -= amount
+        self._room.leave(self._slots_used())

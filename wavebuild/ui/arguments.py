@@ -42,19 +42,19 @@ VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
-        *("--attempt", "--run", "--last", "--mem"),
+        *("--attempt", "--run", "--last", "--mem", "--output", "--confirm-over", "-l", "--load", "--load-average"),
     }
 )
 TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 """Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
-        *("-l", "--output", "--timeline", "--report", "--cache"),
-        *("--executor", "--confirm-over", "--on-change", "--exec", "--twice"),
+        *("--timeline", "--report", "--cache"),
+        *("--executor", "--on-change", "--exec", "--twice"),
     }
 )
 LATER = LATER_VALUED | {
-    *("--no-cache", "--audit", "--paranoid", "--no-watcher", "--daemon"),
+    *("--no-cache", "--audit", "--no-watcher", "--daemon"),
     "--race",
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
@@ -205,8 +205,8 @@ def values(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, _, value in found)
 
 
-def waiting(text: str) -> float:
-    """The seconds of a duration as the Wavefile writes it; a bare 0 is none."""
+def duration(flag: str, text: str) -> float:
+    """The seconds of a flag's duration as the Wavefile writes it; a bare 0 is none."""
     if text == "0":
         return 0.0
     from wavebuild.declare.forms import seconds
@@ -214,7 +214,7 @@ def waiting(text: str) -> float:
     found = seconds(text)
     if found is None:
         raise mistake(
-            "bad-duration", f"--wait: {text!r} is no duration", remedy="write 90s, 15m, 2h or a sum like 1h30m"
+            "bad-duration", f"{flag}: {text!r} is no duration", remedy="write 90s, 15m, 2h or a sum like 1h30m"
         )
     return found
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from wavebuild.errors import mistake
-from wavebuild.ui.arguments import COMMANDS, settings, split_words, values, waiting
+from wavebuild.ui.arguments import COMMANDS, duration, settings, split_words, values
 from wavebuild.ui.caller import Caller, cores
 from wavebuild.ui.style import When
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
     from wavebuild.engine import Request
+    from wavebuild.ui.plain import Output
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 Mode = Literal["build", "plan", "question", "touch"]
@@ -52,6 +53,8 @@ class How:
     wait: str = "0"
     changed: Sequence[str] = ()  # -W
     unchanged: Sequence[str] = ()  # -o
+    load: str | None = None  # -l
+    paranoid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Show:
     verbose: bool = False
     quiet: bool = False
     explain: bool = False
+    output: Output | None = None
+    confirm_over: str | None = None
     json: bool = False
     events: str | None = None
     color: When = "auto"
@@ -104,7 +109,9 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         only=how.only,
         changed=tuple(how.changed),
         unchanged=tuple(how.unchanged),
-        wait=waiting(how.wait),
+        wait=duration("--wait", how.wait),
+        load=_load(caller, how),
+        paranoid=how.paranoid,
         ask=where.ask,
         allow_outside=where.outside,
         commands=COMMANDS,
@@ -120,6 +127,8 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
     if show.touch and (how.changed or how.unchanged):
         raise mistake("flags", "-t takes what stands as it is: it goes with neither -W nor -o")
+    if show.quiet and show.output:
+        raise mistake("flags", "-s shows failures alone: it does not go with --output")
     if show.strict and not show.question:
         raise mistake("flags", "--strict says how -q judges: it needs -q")
     if show.touch and not show.yes and not split_words(words)[0]:
@@ -155,6 +164,19 @@ def _jobs(caller: Caller, how: How) -> int | None:
     if jobs is not None and jobs < 0:
         raise mistake("bad-jobs", f"-j needs a number from 0, not {jobs}")
     return cores() if jobs == 0 else jobs
+
+
+def _load(caller: Caller, how: How) -> float | None:
+    text = how.load if how.load is not None else caller.environ.get("WAVEBUILD_LOAD") or None
+    if text is None:
+        return None
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf"):
+        raise mistake("bad-load", f"-l needs a number from 0, not {text!r}", remedy="write -l4 or -l2.5")
+    return limit
 
 
 def _schedule(caller: Caller, how: How) -> Schedule | None:

@@ -105,6 +105,19 @@ def build(
     wait: Annotated[str, typer.Option("--wait", metavar="DURATION", help="Wait for another build to end.")] = "0",
     explain: Annotated[bool, typer.Option("--explain", help="Say why each step runs before it runs.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Commands and all output.")] = False,
+    output: Annotated[
+        Literal["group", "stream", "prefix"] | None,
+        typer.Option("--output", help="Steps' output: whole at their end, as it comes, or with their names."),
+    ] = None,
+    load: Annotated[
+        str | None,
+        typer.Option("-l", "--load", "--load-average", metavar="N", help="Start nothing while the load is over N."),
+    ] = None,
+    confirm_over: Annotated[
+        str | None,
+        typer.Option("--confirm-over", metavar="DURATION", help="Ask first if it is estimated to take longer."),
+    ] = None,
+    paranoid: Annotated[bool, typer.Option("--paranoid", help="Read every file again; trust no stamp.")] = False,
     quiet: Annotated[bool, typer.Option("-s", "--quiet", help="Only failures.")] = False,
     events: Annotated[
         str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
@@ -126,7 +139,19 @@ def build(
         targets or [],
         Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside),
         How(
-            jobs, parallel, sequential, schedule, barrier, keep_going, force, only, wait, changed or (), unchanged or ()
+            jobs,
+            parallel,
+            sequential,
+            schedule,
+            barrier,
+            keep_going,
+            force,
+            only,
+            wait,
+            changed or (),
+            unchanged or (),
+            load,
+            paranoid,
         ),
         Show(
             dry_run=dry_run,
@@ -137,6 +162,8 @@ def build(
             verbose=verbose,
             quiet=quiet,
             explain=explain,
+            output=output,
+            confirm_over=confirm_over,
             json=as_json,
             events=events,
             color=color,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.errors import Problem, WavebuildError, mistake
-from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, is_command, meant
+from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, duration, is_command, meant
 from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
 from wavebuild.ui.caller import Caller
 
@@ -43,7 +43,7 @@ def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Sh
         case "touch":
             return _touch(caller, request, show)
         case "build":
-            return _run_build(caller, request, show)
+            return _run_build(caller, request, show) if _confirmed(caller, request, show) else 1
         case _:
             assert_never(mode)
 
@@ -54,7 +54,7 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
     from wavebuild.ui.style import style_of
 
     style = style_of(caller.stderr, caller.environ, show.color)
-    manner = Manner(style, show.verbose, show.quiet, show.explain)
+    manner = Manner(style, show.verbose, show.quiet, show.explain, show.output)
     screen = PlainScreen(caller.stderr, manner)
     ending: list[str] = []
     with event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line:
@@ -73,6 +73,31 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
 
         _answer_record(caller, build_record(result))
     return result.exit_code
+
+
+def _confirmed(caller: Caller, request: Request, show: Show) -> bool:
+    """Whether it may begin: it is not estimated to take longer than the person wants to be asked about."""
+    from wavebuild.plan.build import takes_time
+    from wavebuild.ui import words
+
+    if show.confirm_over is None:
+        return True
+    limit = duration("--confirm-over", show.confirm_over)
+    if show.yes:
+        return True
+    plan = caller.engine().plan(request)
+    times = plan.times
+    expected = 0.0 if times is None else (times.barrier_j if request.schedule == "barrier" else times.flow_j).high
+    if expected <= limit:
+        return True
+    due = [step for wave in plan.waves for step in wave.steps if takes_time(step.word)]
+    unknown = sum(1 for step in due if step.estimate is None)
+    unknowns = f", {unknown} of unknown length counted as nothing" if unknown else ""
+    said = f"this may take {words.duration(expected)} ({words.counted(len(due), 'step')}{unknowns})"
+    if not caller.interactive:
+        message = f"{said}: more than --confirm-over {show.confirm_over}, and there is nobody to ask"
+        raise mistake("not-asked", message, remedy="add --yes to run it all the same", exit_code=1)
+    return caller.asks(f"{said}. Run it?")
 
 
 def ending_lines(result: BuildResult, manner: Manner) -> list[str]:

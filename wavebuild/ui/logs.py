@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import os
 
-from wavebuild.ui.escapes import Sanitizer
+from wavebuild.ui.escapes import RESET, Sanitizer
 
 PIECE = 64 * 1024
 
@@ -52,3 +52,38 @@ class LogReader:
                 return file.read(size)
         except OSError:
             return b""
+
+
+class Followed:
+    """The output of one step as it comes; with a ``prefix``, whole lines that each begin with it."""
+
+    def __init__(self, step: str, reader: LogReader, prefix: str = "") -> None:
+        self.step = step
+        self.reader = reader
+        self._prefix = prefix
+        self._open = ""  # a line whose end has not come yet
+
+    def more(self) -> str | None:
+        """What is new, perhaps nothing of it to be shown yet; ``None`` at the present end."""
+        text = self.reader.read()
+        return text if text is None or not self._prefix else self._whole_lines(text)
+
+    def rest(self) -> str:
+        """What is still owed when no more will come."""
+        text = self.reader.finish()
+        if not self._prefix:
+            return text
+        shown, left, self._open = self._whole_lines(text), self._open, ""
+        return shown + (self._line(left) if left.removesuffix(RESET) else "")
+
+    def _whole_lines(self, text: str) -> str:
+        *lines, self._open = (self._open + text).split("\n")
+        if len(self._open) > PIECE:  # who never ends a line cannot make us keep it all
+            lines.append(self._open)
+            self._open = ""
+        return "".join(map(self._line, lines))
+
+    def _line(self, line: str) -> str:
+        """One line of the step, which leaves no colour behind for the next, be it another step's."""
+        end = RESET if "\x1b" in line else ""
+        return f"{self._prefix}{line}{end}\n"

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 
 from wavebuild.run.events import (
     BuildSettled,
@@ -27,14 +27,18 @@ from wavebuild.run.events import (
 )
 from wavebuild.ui import view, words
 from wavebuild.ui.escapes import RESET, escaped, sanitized
-from wavebuild.ui.logs import PIECE, LogReader
+from wavebuild.ui.logs import PIECE, Followed, LogReader
 from wavebuild.ui.style import Colour, Style
-from wavebuild.ui.view import Picture, Running
+from wavebuild.ui.view import Picture
 
 WORD = 12  # the column of "started", "succeeded", "interrupted"
 HEARTBEAT = 60.0
 GLANCE = 0.1  # between two looks at a log that is followed
+AT_A_GLANCE = 64  # pieces of a log that are shown before events may be told again
 DIGEST_LINES = 20
+
+Output = Literal["group", "stream", "prefix"]
+"""A step's output: whole when it ends; as it comes; line by line as it comes, each with the step's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Manner:
     verbose: bool = False
     quiet: bool = False
     explain: bool = False
+    output: Output | None = None  # as the person asked for it; then nothing of it is left out
 
 
 def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list[str]:
@@ -227,7 +232,8 @@ class PlainScreen:
         self._beat = beat
         self._spoke = clock()
         self._picture = view.EMPTY
-        self._followed: LogReader | None = None
+        self._followed: dict[str, Followed] = {}  # by step
+        self._speaker = ""  # the step whose output was shown last
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._pulse: threading.Thread | None = None
@@ -244,13 +250,24 @@ class PlainScreen:
             self._write(lines(before, self._picture, event, self._manner))
             self._output_after(event)
 
+    def glance(self) -> None:
+        """Shows what the steps that are followed have said since the last look."""
+        with self._lock:
+            for followed in self._followed.values():
+                for _ in range(AT_A_GLANCE):
+                    text = followed.more()
+                    if text is None:
+                        break
+                    self._pass_on(followed, text)
+
     def close(self, ending: list[str]) -> None:
         """The last words: the digest, then the ending."""
         self._over.set()
         if self._pulse:
             self._pulse.join()
         with self._lock:
-            self._drain()
+            for step in list(self._followed):
+                self._drain(step)
             said = digest(self._picture, self._manner)
             self._write([*said, "", *ending] if said and ending else [*said, *ending])
 
@@ -263,42 +280,62 @@ class PlainScreen:
                 ended = before.ran(event.step)
             case _:
                 return
-        if self._followed:
-            self._drain()
-        elif ended and self._manner.verbose:
-            self._whole(ended)
+        if ended is None:
+            return
+        if ended.step in self._followed:
+            self._drain(ended.step)
+        elif self._way == "group":
+            self._rest_of(self._follow(ended.step, ended.log))
 
     def _output_after(self, event: Event) -> None:
         if not isinstance(event, StepStarted) or self._manner.quiet:
             return
-        if self._picture.jobs == 1:
-            self._drain()
-            self._followed = LogReader(self._path(event.log), self._passes_colours)
+        if self._way in ("stream", "prefix"):
+            self._followed[event.step] = self._follow(event.step, event.log)
         if not self._pulse and (self._followed or not self._manner.style.terminal):
             self._pulse = threading.Thread(target=self._look, name="wavebuild-screen", daemon=True)
             self._pulse.start()
 
-    def _whole(self, ended: Running) -> None:
-        reader = LogReader(self._path(ended.log), self._passes_colours)
-        self._rest_of(reader)
+    @property
+    def _way(self) -> Output | None:
+        """How the output of steps is shown; None: it is not."""
+        if self._manner.quiet:
+            return None
+        if self._manner.output:
+            return self._manner.output
+        if self._picture.jobs == 1:
+            return "stream"
+        return "group" if self._manner.verbose else None
 
-    def _drain(self) -> None:
-        if self._followed:
-            self._rest_of(self._followed)
-            self._followed = None
+    def _follow(self, step: str, log: str) -> Followed:
+        name = f"{self._manner.style.paint(escaped(step), 'cyan')} | " if self._way == "prefix" else ""
+        return Followed(step, LogReader(self._path(log), self._passes_colours), name)
 
-    def _rest_of(self, reader: LogReader) -> None:
-        skipped = reader.skip_to_last(PIECE)
+    def _drain(self, step: str) -> None:
+        self._rest_of(self._followed.pop(step))
+
+    def _rest_of(self, followed: Followed) -> None:
+        skipped = followed.reader.skip_to_last(PIECE) if self._manner.output is None else 0
         if skipped:
             self._write([f"… {skipped} bytes left out, see the log …"])
-        self._emit((reader.read(PIECE) or "") + reader.finish())
+        while (text := followed.more()) is not None:
+            self._pass_on(followed, text)
+        self._pass_on(followed, followed.rest())
+
+    def _pass_on(self, followed: Followed, text: str) -> None:
+        """Output of one step; that of another, if it stands in the middle of a line, gets its end first."""
+        if not text:
+            return
+        if self._midline and self._speaker != followed.step:
+            self._emit(f"{RESET}\n" if self._passes_colours else "\n")
+        self._speaker = followed.step
+        self._emit(text)
 
     def _look(self) -> None:
         while not self._over.wait(GLANCE if self._followed else min(1.0, self._beat)):
-            with self._lock:
-                if self._followed:
-                    self._emit(self._followed.read() or "")
-                elif not self._manner.style.terminal:
+            self.glance()
+            if not self._followed and not self._manner.style.terminal:
+                with self._lock:
                     self._perhaps_beat()
 
     def _perhaps_beat(self) -> None:

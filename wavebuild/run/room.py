@@ -1,0 +1,47 @@
+"""Room for one more job: what the load of the machine leaves.
+
+It does not know steps, nor which of them wants the room. One job always has it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+AGAIN = 0.5
+"""Seconds after which the load is looked at again."""
+
+
+def load_of_machine() -> float:
+    """How many processes run or want to, but for this one; the mean of a minute where the system tells no more.
+
+    The mean alone would let a build start all it has before it knows of the first.
+    """
+    try:
+        with open("/proc/loadavg") as file:
+            return max(0, int(file.read().split()[3].partition("/")[0]) - 1)
+    except (OSError, IndexError, ValueError):
+        return os.getloadavg()[0]
+
+
+class Room:
+    """``limit``: the load over which nothing starts beside what runs."""
+
+    def __init__(self, limit: float | None = None, load: Callable[[], float] = load_of_machine) -> None:
+        self._limit = limit
+        self._load = load
+        self.awaited: tuple[int, float | None] = (-1, None)
+
+    def take(self, used: int, more: int) -> bool:
+        """Takes room for so many more slots besides those that are used; false if there is none now.
+
+        Then ``awaited`` is what may bring it: a descriptor that becomes readable (-1: none), and the seconds
+        after which to ask again.
+        """
+        if used and self._limit is not None and self._load() > self._limit:
+            self.awaited = (-1, AGAIN)
+            return False
+        return True
+
+    def leave(self, used: int) -> None:
+        """No more slots than these are used now."""
