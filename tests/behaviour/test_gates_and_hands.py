@@ -113,6 +113,7 @@ steps:
   free: {outputs: z, run: 'note free; echo > z'}
 """
 
+    @pytest.mark.scenario(id="P13")
     def test_nothing_new_starts_after_a_failure(self, shop: Workshop):
         """The rest is blocked, or was not started."""
         shop.wavefile(self.THREE)
@@ -122,6 +123,7 @@ steps:
         assert (built.code, built.steps["bad"].exit_code, built.ran) == (1, 3, ["bad"])
         assert not (shop.root / "x").exists()
 
+    @pytest.mark.scenario(id="P13")
     def test_keep_going_runs_what_does_not_depend_on_it(self, shop: Workshop):
         """By flag or by settings."""
         shop.wavefile(self.THREE)
@@ -171,6 +173,7 @@ steps:
         assert settled.log is not None
         assert len(shop.read(settled.log).splitlines()) == 100
 
+    @pytest.mark.scenario(id="G4")
     def test_a_source_that_is_missing_stops_everything_before_it_begins(self, shop: Workshop):
         """All of them in one report."""
         shop.wavefile(
@@ -233,6 +236,7 @@ class TestFormerOutputs:
 
 
 class TestMovedInputs:
+    @pytest.mark.scenario(id="F6")
     def test_a_step_that_edits_its_input_is_told_of_and_runs_again(self, shop: Workshop):
         """Outputs stay, readers run, exit 1, never fresh; accept blesses it."""
         shop.wavefile("""
@@ -251,6 +255,7 @@ steps:
         assert engine.accept(shop.request(), ["a"]) != ()
         assert shop.build().code == 0
 
+    @pytest.mark.scenario(id="M6")
     def test_an_edit_by_a_person_while_the_step_runs_is_noticed(self, shop: Workshop):
         """The step may have read either text."""
         shop.wavefile("steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}")

@@ -171,6 +171,7 @@ class TestQuestions:
 
 
 class TestBadInputs:
+    @pytest.mark.scenario(id="G4")
     def test_every_missing_source_is_told_as_by_a_build(self, shop: Workshop):
         """All in one report, whoever asks."""
         shop.wavefile("steps: {a: {inputs: [s, t], outputs: a.o, run: x}, b: {inputs: u, outputs: b.o, run: x}}")
@@ -248,6 +249,7 @@ class TestHalfDone:
 
         assert seen == [("RUN", ["NeverRan"])]
 
+    @pytest.mark.scenario(id="K9")
     def test_after_a_cut_off_an_edit_that_is_undone_leaves_all_fresh(self, diamond: Workshop):
         """What was set aside counts as standing, what was half made as not there; the next build says the same."""
         diamond.put("s", "y")

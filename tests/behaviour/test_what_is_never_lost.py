@@ -19,6 +19,7 @@ def everywhere(shop: Workshop, text: str) -> list[Path]:
 
 
 class TestLinksInOutputs:
+    @pytest.mark.scenario(id="F4")
     def test_what_lies_behind_a_link_that_a_step_made_is_not_the_steps(self, shop: Workshop):
         """A directory output with a link to a folder of sources, built twice, then cleaned."""
         shop.put("src/f.txt", "precious\n")
@@ -32,6 +33,7 @@ class TestLinksInOutputs:
         assert shop.read("src/f.txt") == "precious\n"
         assert not os.path.lexists(shop.root / "out/src")
 
+    @pytest.mark.scenario(id="F4")
     def test_a_link_that_leads_out_of_the_root_is_refused(self, shop: Workshop):
         """And what it leads to is left alone."""
         outside = shop.home / "ext"
@@ -56,6 +58,7 @@ class TestLinksInOutputs:
         assert sorted(os.listdir(shop.root / "out")) == ["current", "v2"]
         assert os.readlink(shop.root / "out/current") == "v2"
 
+    @pytest.mark.scenario(id="F4")
     def test_a_dangling_link_is_a_result_like_any(self, shop: Workshop):
         """It is on record, and the next build has nothing to do."""
         shop.wavefile("steps: {g: {outputs: out/, run: 'echo 1 > out/x; ln -s nowhere out/l'}}")

@@ -11,6 +11,7 @@ import pytest
 from tests.support.workshop import Workshop
 
 
+@pytest.mark.scenario(id="G9")
 def test_outputs_that_swap_their_names(shop: Workshop):
     """`{{ outputs.p }}` is another file then."""
     run = "echo p > {{{{ outputs.p }}}}; echo q > {{{{ outputs.q }}}}"
@@ -34,6 +35,7 @@ def test_outputs_in_another_order(shop: Workshop):
     assert (shop.read("y"), shop.read("x")) == ("0\n", "1\n")
 
 
+@pytest.mark.scenario(id="G11")
 def test_named_inputs_that_swap_what_they_stand_for(shop: Workshop):
     """The set of files read is the same."""
     shop.put("in/a.txt", "a\n")

@@ -74,6 +74,7 @@ class TestInputs:
         assert built.ran == ["a"]
         assert built.outcomes == {"a": "succeeded", "b": "kept", "c": "kept"}
 
+    @pytest.mark.scenario(id="F15")
     def test_there_and_back_again_runs_nothing(self, chain: Workshop):
         """A to B and back to A: outputs of A put back by hand are known, and so is the source."""
         outputs = {name: chain.read(name) for name in ("a.out", "b.out", "c.out")}
@@ -96,6 +97,7 @@ class TestInputs:
 
         assert chain.build().ran == []
 
+    @pytest.mark.scenario(id="P13")
     def test_a_failure_is_tried_again_at_every_build(self, chain: Workshop):
         """As make does."""
         chain.wavefile(CHAIN.replace("note c;", "note c; false;"))
@@ -103,6 +105,8 @@ class TestInputs:
         assert (chain.build().ran, chain.build().ran) == (["c"], ["c"])
         assert chain.plan()["c"] == "RUN"
 
+    @pytest.mark.scenario(id="F11")
+    @pytest.mark.scenario(id="G11")
     def test_members_that_come_go_or_change_name_are_changes(self, shop: Workshop):
         """Of a glob, and of a directory with its hidden files."""
         shop.wavefile("""
@@ -183,6 +187,7 @@ steps:
 
 
 class TestDefinition:
+    @pytest.mark.scenario(id="G10")
     @pytest.mark.parametrize(
         ("old", "new", "runs"),
         [
@@ -202,6 +207,7 @@ class TestDefinition:
 
         assert chain.build().ran == runs
 
+    @pytest.mark.scenario(id="G9")
     def test_a_renamed_step_keeps_its_traces(self, chain: Workshop):
         """The name is a label."""
         chain.wavefile(CHAIN.replace("  b: {", "  better: {"))
@@ -241,6 +247,7 @@ class TestOutputs:
         assert chain.displaced("b.out") == ["mine\n"]
         assert built.steps["b"].displaced[0].startswith(".wavebuild/displaced/")
 
+    @pytest.mark.scenario(id="F3")
     def test_an_output_that_is_made_no_more_is_gone(self, shop: Workshop):
         """Of a directory: members that only the former run made."""
         shop.wavefile(
@@ -253,6 +260,7 @@ class TestOutputs:
 
         assert os.listdir(shop.root / "d") == ["b"]
 
+    @pytest.mark.scenario(id="F1")
     def test_a_missing_output_fails_the_step(self, shop: Workshop):
         """Also of a directory that stays empty; an optional one may be missing."""
         shop.wavefile("""
@@ -266,6 +274,7 @@ steps:
         assert built.outcomes == {"file": "failed", "folder": "failed", "may": "succeeded"}
         assert {built.steps[name].failure for name in ("file", "folder")} == {"missing output"}
 
+    @pytest.mark.scenario(id="G5")
     def test_a_step_without_outputs_is_fresh_by_its_trace(self, shop: Workshop):
         """Like any other."""
         shop.wavefile("steps: {t: {inputs: src, run: note t}}")

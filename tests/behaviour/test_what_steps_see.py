@@ -212,6 +212,7 @@ steps:
 
         assert shop.build().ran == ["one", "two"]
 
+    @pytest.mark.scenario(id="P6")
     def test_a_script_longer_than_an_argument_may_be(self, shop: Workshop):
         """128 KiB and more."""
         body = "\n".join(f"      x='{'y' * 90} {number}'" for number in range(2000))
@@ -293,6 +294,7 @@ steps:
         assert shop.settle().ran == ["a", "b"]
         assert shop.read("o") == "odd"
 
+    @pytest.mark.scenario(id="F7")
     @pytest.mark.timeout(30)
     @pytest.mark.parametrize("kind", ["fifo", "self-link", "dangling link"])
     def test_odd_things_in_a_directory_that_is_read_are_no_crash(self, shop: Workshop, kind: str):

@@ -198,6 +198,7 @@ def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | 
     return found
 
 
+@pytest.mark.scenario(id="W6")
 @pytest.mark.parametrize("path", places(GOOD), ids=lambda path: ".".join(map(str, path)))
 def test_no_wrong_type_anywhere_in_a_good_file_crashes(path: tuple[str | int, ...]) -> None:
     for wrong in WRONG:

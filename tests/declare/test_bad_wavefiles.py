@@ -171,6 +171,10 @@ BAD: dict[str, tuple[str, str, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.scenario(id="X6")
+@pytest.mark.scenario(id="W14")
+@pytest.mark.scenario(id="W9")
+@pytest.mark.scenario(id="W2")
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_wavefile_is_refused_with_its_place_and_words_that_help(name: str, tmp_path: Path) -> None:
     text, code, place, words = BAD[name]
@@ -224,12 +228,14 @@ def test_a_mistake_in_the_defaults_is_said_once_and_not_for_every_step(tmp_path:
     assert only(refused(tmp_path, text)).code == "bad-duration"
 
 
+@pytest.mark.scenario(id="W3")
 def test_a_duplicate_key_names_both_places(tmp_path: Path) -> None:
     problem = only(refused(tmp_path, STEP + "  a: {run: y}\n"))
 
     assert [str(place) for place in (problem.place, *problem.also)] == ["Wavefile:4:3", "Wavefile:2:3"]
 
 
+@pytest.mark.scenario(id="W2")
 def test_a_problem_shows_its_line_and_a_caret_under_the_column(tmp_path: Path) -> None:
     problem = only(refused(tmp_path, STEP + "    timeout: 5\n"))
 
@@ -246,6 +252,7 @@ def test_an_undefined_name_in_a_block_is_shown_on_its_own_line(tmp_path: Path) -
     assert str(only(refused(tmp_path, text)).place) == "Wavefile:5:15"
 
 
+@pytest.mark.scenario(id="W13")
 def test_bytes_that_are_not_utf8_are_refused_with_their_offset(tmp_path: Path) -> None:
     problem = only(refused(tmp_path, b"steps:\n  a: {run: \xff}\n"))
 
@@ -254,6 +261,7 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_offset(tmp_path: Path) -
     assert "offset 18" in problem.message
 
 
+@pytest.mark.scenario(id="W11")
 def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WavebuildError, match=r"16,777,216|larger|16 MiB"):
         loaded(tmp_path, b"#" * (16 * 1024 * 1024 + 1))
@@ -294,6 +302,7 @@ BOMBS = {
 }  # fmt: skip
 
 
+@pytest.mark.scenario(id="W8")
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_small_file_that_unfolds_without_end_is_refused(bomb: str, tmp_path: Path) -> None:
@@ -302,6 +311,7 @@ def test_a_small_file_that_unfolds_without_end_is_refused(bomb: str, tmp_path: P
     assert problem.code in ("too-many-values", "too-deep")
 
 
+@pytest.mark.scenario(id="W10")
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_nesting_of_a_hundred_thousand_levels_ends_in_a_message_not_in_a_crash(opening: str, tmp_path: Path) -> None:
     (tmp_path / "Wavefile").write_text("x-a: " * (opening in "[{a: ") + opening * 100_000)

@@ -53,6 +53,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         find(str(tmp_path / "nowhere"), None)
 
 
+@pytest.mark.scenario(id="X7")
 def test_the_search_passes_no_folder_that_belongs_to_someone_else(tmp_path: Path) -> None:
     """Whoever may write into a folder above, /tmp say, must not decide what we run."""
     (tmp_path / "below").mkdir()

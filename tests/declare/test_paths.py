@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wavebuild.declare.paths import Home, Normal, PathProblem, folder, matches, normal, refuse_as_output
 
 
+@pytest.mark.scenario(id="W17")
 @pytest.mark.parametrize(
     ("text", "path"),
     [

@@ -8,6 +8,7 @@ from tests.declare.written import loaded, step
 from wavebuild.declare.model import Run, Text
 
 
+@pytest.mark.scenario(id="W4")
 @pytest.mark.parametrize("text", ["no", "true", "1.10", "012", "1:30", "0x1F", "2024-01-01", "1e3", "NO", ".5", "+1"])
 def test_a_scalar_stays_the_text_that_was_written(text: str, tmp_path: Path) -> None:
     found = step(tmp_path, f"run: {text}\noutputs: {text}\ntitle: {text}\nenv: {{V: {text}}}\ncwd: {text}")
@@ -17,6 +18,7 @@ def test_a_scalar_stays_the_text_that_was_written(text: str, tmp_path: Path) -> 
     assert (found.title, found.env, found.cwd) == (text, (("V", text),), text)
 
 
+@pytest.mark.scenario(id="W4")
 @pytest.mark.parametrize("nothing", ["", "null", "~", "Null", "NULL"])
 def test_nothing_null_and_tilde_mean_not_given(nothing: str, tmp_path: Path) -> None:
     found = step(tmp_path, f"run: x\ntitle: {nothing}\ntimeout: {nothing}\nenv: {{A: {nothing}}}", "env: {A: b}")
@@ -28,6 +30,7 @@ def test_a_quoted_null_is_a_text(tmp_path: Path) -> None:
     assert step(tmp_path, 'run: x\ntitle: "null"').title == "null"
 
 
+@pytest.mark.scenario(id="W13")
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbfsteps:\r\n  a:\r\n    run: |\r\n      x\r\n      y\r\n"
 
@@ -45,6 +48,7 @@ def test_aliases_stand_for_what_they_name(tmp_path: Path) -> None:
     assert [[artifact.path for artifact in one.inputs] for one in found.steps] == [["a", "b"], ["a", "b"]]
 
 
+@pytest.mark.scenario(id="W14")
 def test_a_merge_gives_what_the_mapping_itself_does_not_say(tmp_path: Path) -> None:
     top = "x-one: &one {title: T, phase: P, tags: [t]}\nx-two: &two {title: U, timeout: 1s}"
 
@@ -71,6 +75,7 @@ def test_steps_keep_the_order_of_the_file(tmp_path: Path) -> None:
     assert [one.name for one in found.steps] == names
 
 
+@pytest.mark.scenario(id="W12")
 def test_ten_thousand_steps_load_in_a_moment(tmp_path: Path) -> None:
     import time
 

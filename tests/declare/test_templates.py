@@ -230,6 +230,7 @@ def test_jinja_is_not_imported_for_a_file_without_templates(tmp_path: Path) -> N
     assert found.returncode == 0
 
 
+@pytest.mark.scenario(id="W17")
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
 def test_any_path_reaches_the_command_as_one_word(paths: list[str]) -> None:
     assert shlex.split(render(Text((Hole("inputs"),)), {"inputs": paths})) == paths

@@ -80,6 +80,7 @@ def finished_build(site: Site, victim: str) -> Finished:
     return build
 
 
+@pytest.mark.scenario(id="P5")
 def test_a_segfault_is_named(site: Site) -> None:
     build = failed_build(site, "echo half > v.txt; kill -SEGV $$")
 
@@ -102,6 +103,7 @@ def test_a_step_out_of_memory_fails_and_shows_why(site: Site) -> None:
     assert "MemoryError" in build.err
 
 
+@pytest.mark.scenario(id="P3")
 def test_a_timeout_kills_the_children_too(site: Site) -> None:
     began = time.monotonic()
     build = failed_build(site, "sh -c 'sleep 100 & sleep 100' & sleep 100", extra="timeout: 1s")
@@ -117,6 +119,7 @@ def test_a_missing_output_is_a_failure_that_names_it(site: Site) -> None:
     assert "v.txt" in build.err
 
 
+@pytest.mark.scenario(id="P5")
 def test_an_unknown_command_is_exit_127(site: Site) -> None:
     build = failed_build(site, "no-such-command-anywhere")
 
@@ -148,12 +151,14 @@ def test_a_retry_that_succeeds_makes_a_success(site: Site) -> None:
     assert site.read("b.txt") == "two\n"
 
 
+@pytest.mark.scenario(id="P9")
 def test_a_step_that_reads_standard_input_finds_it_empty(site: Site) -> None:
     finished_build(site, f"cat > stdin.txt; {GOOD}")
 
     assert site.read("stdin.txt") == ""
 
 
+@pytest.mark.scenario(id="P4")
 @pytest.mark.parametrize("daemon", ["setsid sleep 100 >/dev/null 2>&1 &", "sleep 100 &", "setsid sleep 100 & disown"])
 def test_a_daemon_does_not_hold_the_build_and_is_ended(daemon: str, site: Site) -> None:
     """In a session of its own or not, with or without the step's output in its hands."""
@@ -163,6 +168,7 @@ def test_a_daemon_does_not_hold_the_build_and_is_ended(daemon: str, site: Site) 
     assert build.seconds < 20
 
 
+@pytest.mark.scenario(id="P8")
 def test_a_flood_of_output_leaves_memory_flat(site: Site) -> None:
     """300 MB in a single line; neither the parent nor a worker grows."""
     site.write("in", "x")
@@ -183,10 +189,12 @@ def test_a_flood_of_output_leaves_memory_flat(site: Site) -> None:
     assert max(peaks.values()) < 200_000_000
 
 
+@pytest.mark.scenario(id="P8")
 def test_binary_output_is_no_trouble(site: Site) -> None:
     finished_build(site, f"head -c 3000000 /dev/urandom; printf '\\033]0;title\\007\\033[?1049h'; {GOOD}")
 
 
+@pytest.mark.scenario(id="M7")
 @pytest.mark.parametrize("harm", ["rm in", "echo three > in", "echo three > in; echo two > in"])
 def test_an_input_that_moved_while_it_was_read_is_told_and_never_trusted(harm: str, site: Site) -> None:
     """The outputs stay and readers run, but the build ends 1, and the next one runs the step again."""
@@ -207,6 +215,7 @@ def test_an_input_that_moved_while_it_was_read_is_told_and_never_trusted(harm: s
     assert "victim" in site.ran()
 
 
+@pytest.mark.scenario(id="P1")
 def test_a_killed_worker_fails_its_step_and_the_build_goes_on(site: Site) -> None:
     """Its death is noticed at once; a build that waits for a dead worker would wait for ever."""
     before = built(site)

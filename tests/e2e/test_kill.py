@@ -79,6 +79,7 @@ def downstream(name: str) -> set[str]:
     return found
 
 
+@pytest.mark.scenario(id="K1")
 @pytest.mark.parametrize("seed", range(3))
 def test_after_a_kill_of_everything_the_next_build_is_right(seed: int, site: Site) -> None:
     """kill -9 of the whole tree, twice in a row, then a plain build."""
@@ -104,6 +105,8 @@ def test_after_a_kill_of_everything_the_next_build_is_right(seed: int, site: Sit
     assert site.ran() == []
 
 
+@pytest.mark.scenario(id="K3")
+@pytest.mark.scenario(id="K2")
 @pytest.mark.parametrize("seed", range(3))
 def test_after_a_kill_of_the_parent_an_edit_and_a_build_orphans_write_nothing(seed: int, site: Site) -> None:
     """kill -9 of the parent alone, an edit at once, a build; what ran before must not write into it later."""
@@ -135,6 +138,7 @@ def test_after_a_kill_of_the_parent_an_edit_and_a_build_orphans_write_nothing(se
     assert site.ran() == []
 
 
+@pytest.mark.scenario(id="K9")
 def test_a_killed_edit_that_is_undone_leaves_the_right_outputs(site: Site) -> None:
     """An edit, a kill in the midst of the build, the edit undone: the outputs are those of the first build."""
     slow_project(site)
@@ -183,7 +187,9 @@ def started(site: Site, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.scenario(id="K6")
+@pytest.mark.scenario(id="K4")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_build_and_brings_the_former_outputs_back(
     number: signal.Signals, code: int, site: Site
 ) -> None:
@@ -201,6 +207,7 @@ def test_a_signal_ends_the_build_and_brings_the_former_outputs_back(
     assert {event["step"]: event["outcome"] for event in settled} == {"quick": "succeeded", "slow": "interrupted"}
 
 
+@pytest.mark.scenario(id="K4")
 def test_ctrl_c_of_a_terminal_reaches_everybody_and_does_no_more_harm(site: Site) -> None:
     """A terminal sends SIGINT to the whole foreground group, workers too."""
     before = built_once_then_stale(site)
@@ -214,6 +221,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_does_no_more_harm(site: Site
     assert snapshot(site.root, without=(".wavebuild", "in", "quick.txt")) == before
 
 
+@pytest.mark.scenario(id="K5")
 def test_a_second_ctrl_c_kills_a_step_that_ignores_the_first(site: Site) -> None:
     """The step ignores INT and TERM; two signals end the build long before the grace time would."""
     site.write("in", "x")
@@ -238,6 +246,7 @@ def test_a_second_ctrl_c_kills_a_step_that_ignores_the_first(site: Site) -> None
     site.build()
 
 
+@pytest.mark.scenario(id="K8")
 def test_an_ignored_sigint_stays_ignored_and_sigterm_works(site: Site) -> None:
     """As under nohup or in a background job of a shell without job control."""
     before = built_once_then_stale(site)

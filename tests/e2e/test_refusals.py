@@ -82,6 +82,7 @@ def built_then_stale(site: Site, *arguments: str) -> None:
     site.write("in", "two\n")
 
 
+@pytest.mark.scenario(id="D9")
 def test_a_lock_of_somebody_else_is_named_with_its_owner_and_the_way_out(powerless: Unprivileged) -> None:
     """Exit 1: the file, whose it is, and what to do."""
     powerless.build()
@@ -95,6 +96,7 @@ def test_a_lock_of_somebody_else_is_named_with_its_owner_and_the_way_out(powerle
     powerless.build()
 
 
+@pytest.mark.scenario(id="S9")
 def test_a_state_folder_of_somebody_else_is_named_with_its_owner(powerless: Unprivileged) -> None:
     """Also where not even the lock can be made."""
     folder = powerless.root / ".wavebuild"
@@ -127,6 +129,7 @@ def test_a_state_folder_that_cannot_be_entered_is_no_missing_state(powerless: Un
     assert "the state cannot be read: Permission denied" in said
 
 
+@pytest.mark.scenario(id="D9")
 @pytest.mark.parametrize(("name", "rights"), [("state", 0), ("state", 0o555), ("state/Wavefile.db", 0)])
 def test_a_build_that_may_not_use_the_state_says_whose_it_is(name: str, rights: int, powerless: Unprivileged) -> None:
     """Exit 1, and nothing runs."""
@@ -321,6 +324,8 @@ def test_without_its_state_nothing_is_taken_as_fresh(site: Site) -> None:
     assert "nothing to do" not in site.wavebuild().err
 
 
+@pytest.mark.scenario(id="D1")
+@pytest.mark.scenario(id="S3")
 def test_a_full_disk_is_told_with_the_step_and_with_what_may_go(site: Site) -> None:
     """A limit on the size of files stands for the full disk: the state cannot grow beyond it."""
     site.write("in", "one\n")

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 
+import pytest
+
 from tests.support.command import Site
 from tests.support.processes import eventually, kill_marked
 
@@ -25,6 +27,7 @@ def holding(site: Site) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.scenario(id="C1")
 def test_a_second_build_is_refused_and_told_who_holds_the_project(site: Site) -> None:
     process = holding(site)
 
@@ -42,6 +45,7 @@ def test_a_second_build_is_refused_and_told_who_holds_the_project(site: Site) ->
     assert site.ran() == ["slow"]
 
 
+@pytest.mark.scenario(id="C1")
 def test_a_build_that_waits_gets_its_turn(site: Site) -> None:
     process = holding(site)
 
@@ -65,6 +69,7 @@ def test_a_build_that_waited_in_vain_is_refused(site: Site) -> None:
     process.communicate()
 
 
+@pytest.mark.scenario(id="C8")
 def test_a_build_inside_a_step_of_the_same_root_is_refused_at_once(site: Site) -> None:
     """It could only wait for itself; so it does not, whatever --wait says."""
     inner = " ".join(site.argv("--wait", "30s"))
@@ -94,6 +99,7 @@ def test_a_build_of_another_root_inside_a_step_is_allowed(site: Site) -> None:
     assert (site.home / "elsewhere" / "o.txt").read_text() == "inner\n"
 
 
+@pytest.mark.scenario(id="C2")
 def test_a_killed_holder_frees_the_project(site: Site) -> None:
     process = holding(site)
     kill_marked(site.mark)
@@ -105,6 +111,7 @@ def test_a_killed_holder_frees_the_project(site: Site) -> None:
     assert build.seconds < 10
 
 
+@pytest.mark.scenario(id="C4")
 def test_a_daemon_of_a_step_does_not_hold_the_project(site: Site) -> None:
     site.write("in", "one\n")
     site.write("Wavefile", "steps: {x: {inputs: in, outputs: o.txt, run: 'setsid sleep 100 & cat in > o.txt'}}\n")
@@ -113,6 +120,7 @@ def test_a_daemon_of_a_step_does_not_hold_the_project(site: Site) -> None:
     site.build()
 
 
+@pytest.mark.scenario(id="C5")
 def test_questions_are_answered_while_a_build_runs(site: Site) -> None:
     process = holding(site)
 

@@ -159,6 +159,7 @@ def test_no_output_is_made_through_a_link_that_leads_astray(form: str, leads: st
     assert not (shop.root / leads / "pre-commit").exists()
 
 
+@pytest.mark.scenario(id="X1")
 @pytest.mark.scenario(id="X4")
 def test_nothing_unpacks_archives_or_pickles() -> None:
     """What is kept or restored is files and their digests: no module can even read an archive or a pickle."""

@@ -186,6 +186,7 @@ def test_ten_thousand_steps_link_without_comparing_all_pairs(read: str, made: st
     assert linked.wave == tuple(range(1, 10_001))
 
 
+@pytest.mark.scenario(id="G6")
 def test_a_fan_of_fifty_thousand_joins_in_time() -> None:
     fan = [step(f"s{k}", makes=[f"o/{k}.csv"]) for k in range(50_000)]
     gather: list[str | Artifact] = [f"o/{k}.csv" for k in range(50_000)]

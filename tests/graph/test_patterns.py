@@ -220,6 +220,7 @@ _SHORT = ["".join(name) for size in (1, 2) for name in product("abc.", repeat=si
 _PATHS = ["/".join(path) for path in [*product(_NAMES), *product(_NAMES, _SHORT), *product(_SHORT, repeat=3)]]
 
 
+@pytest.mark.scenario(id="G2")
 @given(_GLOBS, _GLOBS)
 @example("*.a", "?a")
 @example("**/a", "a")

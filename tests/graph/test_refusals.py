@@ -24,6 +24,7 @@ def refused(*steps: Step) -> tuple[Problem, ...]:
     return caught.value.problems
 
 
+@pytest.mark.scenario(id="G2")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -76,6 +77,7 @@ def test_the_same_output_twice_in_one_step_is_refused(output: str) -> None:
     assert len(problem.also) == 1
 
 
+@pytest.mark.scenario(id="G3")
 @pytest.mark.parametrize("other", ["a/b", "a/b/c", "a/", "a/b/", "a/*.csv", "a/*/x"])
 def test_a_file_where_another_output_needs_a_folder_is_refused(other: str) -> None:
     file = step("file", makes=["a"])
@@ -115,6 +117,7 @@ def test_a_cycle_through_a_group_names_the_group() -> None:
     assert "'all' needs 'a'" in problem.message
 
 
+@pytest.mark.scenario(id="G1")
 @pytest.mark.parametrize(
     "own",
     [
@@ -134,6 +137,7 @@ def test_a_step_that_waits_for_itself_is_a_cycle(own: Step) -> None:
     assert problem.place is not None
 
 
+@pytest.mark.scenario(id="G1")
 def test_a_cycle_of_ten_thousand_steps_is_told_whole() -> None:
     ring = [step(f"s{k}", [f"o{k}"], [f"o{(k + 1) % 10_000}"]) for k in range(10_000)]
     started = time.process_time()
@@ -155,6 +159,7 @@ _EDGES = st.integers(1, 9).flatmap(
 )
 
 
+@pytest.mark.scenario(id="G1")
 @given(_EDGES)
 def test_either_all_is_ordered_or_every_knot_shows_a_real_loop(upstream: list[list[int]]) -> None:
     upstream = [[before for before in edges if before != number] for number, edges in enumerate(upstream)]

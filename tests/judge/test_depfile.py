@@ -51,6 +51,7 @@ def test_rules_are_read(text: str, names: list[str]):
     assert read(text) == names
 
 
+@pytest.mark.scenario(id="G12")
 @pytest.mark.parametrize("text", ["a.o a.c a.h\n", "a.o: a.c\nbroken line\n", "a.o: a\0b\n", "colon\\: only\n"])
 def test_what_is_no_list_of_rules_is_refused_by_name(text: str):
     """Half a depfile must not pass for a whole one."""
@@ -81,6 +82,7 @@ def test_whatever_a_compiler_writes_is_read_back(wanted: list[str], wrapped: boo
     assert read(text) == wanted
 
 
+@pytest.mark.scenario(id="G12")
 @given(some.binary(max_size=60))
 def test_any_bytes_are_names_or_a_refusal(data: bytes):
     """Never a crash."""

@@ -215,6 +215,7 @@ class TestLinks:
 
 
 class TestOtherKinds:
+    @pytest.mark.scenario(id="F7")
     @pytest.mark.timeout(10)
     @pytest.mark.parametrize("how", ["bytes", "json", "csv", "python", "sqlite", "stat", "key"])
     @pytest.mark.parametrize("through_a_link", [False, True])
@@ -242,6 +243,7 @@ class TestOtherKinds:
         with pytest.raises(WavebuildError, match="write `d/`"):
             digest(tmp_path, "d", how)
 
+    @pytest.mark.scenario(id="D7")
     def test_a_file_that_may_not_be_read_is_the_worlds_fault(self, tmp_path: Path):
         """An error with a name, never a bare OSError."""
         (tmp_path / "a").write_text("x")
@@ -313,6 +315,7 @@ class TestMoved:
 
         return Digests(str(folder), {}, clock)
 
+    @pytest.mark.scenario(id="F8")
     def test_a_file_that_is_written_to_all_the_while_counts_as_moved(self, tmp_path: Path):
         """Its digest may be of bytes that never stood there together: whoever reads it is told."""
         digests = self.busy(tmp_path, times=100)
@@ -340,6 +343,7 @@ class TestMakingSure:
         assert digests.make_sure()
         assert list(digests.take_learned()) == ["a"]
 
+    @pytest.mark.scenario(id="M5")
     def test_a_change_within_the_tick_is_found(self, tmp_path: Path):
         """The bytes that were read first are not what stands there: nothing may be settled on them."""
         (tmp_path / "a").write_text("one")

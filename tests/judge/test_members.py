@@ -76,6 +76,7 @@ class TestDirectories:
 
         assert of(tmp_path, "d/") == ["d/a", "d/link/x"]
 
+    @pytest.mark.scenario(id="F11")
     def test_links_in_a_circle_come_to_an_end(self, tmp_path: Path):
         """A link to the folder itself, or to one above, is not followed again."""
         written(tmp_path, {"d/a": "", "d/sub/b": ""})

@@ -19,6 +19,7 @@ def changed_at(ctime: int) -> tuple[int, ...]:
 
 
 class TestTrust:
+    @pytest.mark.scenario(id="M5")
     def test_a_stamp_of_the_same_tick_is_not_trusted(self):
         """A file changed again within one tick may keep its stamp, so bytes read then prove nothing."""
         assert not trusted(changed_at(CHANGED), CHANGED)
@@ -33,6 +34,7 @@ class TestTrust:
         """FAT and some network disks count in two seconds: until those are over a stamp proves nothing."""
         assert not trusted(changed_at(COARSE), COARSE + after)
 
+    @pytest.mark.scenario(id="M5")
     def test_a_coarse_stamp_is_trusted_after_two_seconds(self):
         """Old files on a coarse clock need not be read again for ever."""
         assert trusted(changed_at(COARSE), COARSE + COARSE_TICK)

@@ -274,6 +274,7 @@ class TestManual:
 
 
 class TestWhatIsRead:
+    @pytest.mark.scenario(id="F11")
     def test_a_steps_own_outputs_are_not_among_its_inputs(self, tmp_path: Path):
         """Inside its own directory or glob inputs they do not count."""
         written(tmp_path, {"d/x": "1", "d/made": "1"})

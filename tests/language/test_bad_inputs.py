@@ -112,6 +112,7 @@ def misspelled(name: str) -> str:
     return name[:-2] + name[-1] + name[-2] if name[-1] != name[-2] else name[:-1]
 
 
+@pytest.mark.scenario(id="W5")
 @pytest.mark.parametrize(("part", "key"), KEYS, ids=name_of)
 def test_a_misspelled_key_is_told_what_was_meant(part: str, key: Key[object], tmp_path: Path) -> None:
     """At its place."""

@@ -82,6 +82,7 @@ class TestDiscovered:
 
         assert (failed, compiling.build().ran) == ("failed", [])
 
+    @pytest.mark.scenario(id="G12")
     def test_one_that_vanished_makes_the_step_stale(self, compiling: Workshop):
         """And if it is read no more, the step is done with it."""
         compiling.settle()
@@ -291,6 +292,7 @@ class TestGenerated:
 
 
 class TestRefused:
+    @pytest.mark.scenario(id="G12")
     @pytest.mark.parametrize(
         ("command", "said"),
         [

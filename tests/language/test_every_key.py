@@ -93,6 +93,7 @@ PARTS = {
 }  # fmt: skip
 
 
+@pytest.mark.scenario(id="G10")
 @pytest.mark.parametrize("key", PARTS)
 def test_what_the_work_depends_on_is_a_reason_to_run(key: str, shop: Workshop):
     """Once; and what was before is known when it comes back."""

@@ -43,6 +43,7 @@ def moved(shop: Workshop) -> list[str]:
 
 
 class TestReported:
+    @pytest.mark.scenario(id="G8")
     def test_no_pattern_matches_what_a_removed_step_made(self, shop: Workshop):
         """Neither a glob nor a directory; the build and status name it, and it stays."""
         begun(shop)
@@ -103,6 +104,7 @@ class TestRemoved:
 
         assert (built.code, len(built.result.orphans), moved(shop)) == (1, 2, [])
 
+    @pytest.mark.scenario(id="G8")
     def test_touched_bytes_stay(self, shop: Workshop):
         """They are somebody's."""
         begun(shop)
@@ -129,6 +131,7 @@ class TestRemoved:
 
 
 class TestCleaned:
+    @pytest.mark.scenario(id="G8")
     def test_clean_orphans_moves_them(self, shop: Workshop):
         """Dry it only says which."""
         begun(shop)

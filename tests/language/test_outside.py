@@ -178,6 +178,7 @@ class TestPermission:
         shop.wavefile("steps: {a: {outputs: x, run: 'echo > x'}}\n")
         shop.settle()
 
+    @pytest.mark.scenario(id="X6")
     @pytest.mark.parametrize(
         ("folder", "output", "said"),
         [
@@ -436,6 +437,7 @@ class TestTransactions:
         assert found == ["1"] * 4
         assert not (agreed / ".wavebuild").exists()
 
+    @pytest.mark.scenario(id="F13")
     @pytest.mark.parametrize("how", ["failure", "kill", "edit", "success"])
     def test_on_another_device_all_is_the_same(self, shop: Workshop, other_disk: Path, how: str) -> None:
         """What is set aside stays on its disk; what a person gets is copied to the root."""

@@ -123,6 +123,7 @@ TAKES = "steps: {x: {run: make, %s}}"
 NESTED = "a root with a Wavefile of its own"
 
 
+@pytest.mark.scenario(id="W15")
 @pytest.mark.parametrize(
     ("top", "inner", "code", "place", "words"),
     [
@@ -543,6 +544,7 @@ def all_that_is_kept(shop: Workshop) -> bytes:
     return b"".join(path.read_bytes() for path in shop.root.rglob(".wavebuild/**/*") if path.is_file())
 
 
+@pytest.mark.scenario(id="X10")
 def test_a_secret_reaches_the_step_and_no_record_of_it(secretive: Workshop) -> None:
     """The log shows *** also where the value was printed in two pieces; another value makes nothing stale."""
     built = secretive.build()

@@ -64,6 +64,7 @@ def test_a_step_that_takes_no_time_takes_no_slot() -> None:
     assert timing.times.flow_j == Range(3, 3)
 
 
+@pytest.mark.scenario(id="G6")
 def test_ten_thousand_steps_in_a_chain_are_measured_in_time() -> None:
     linked = graph(*(step(f"s{k}", [f"o{k}"], [f"o{k + 1}"]) for k in range(10_000)))
     started = time.process_time()

@@ -7,6 +7,8 @@ import select
 import signal
 import threading
 
+import pytest
+
 from wavebuild.run.interrupts import STOPPING, Interrupts
 
 
@@ -42,6 +44,7 @@ def test_afterwards_everything_is_as_before():
     assert len(os.listdir("/proc/self/fd")) == files
 
 
+@pytest.mark.scenario(id="K8")
 def test_a_signal_that_was_ignored_stays_ignored():
     """Under nohup a closed terminal stops nothing."""
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)

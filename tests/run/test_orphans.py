@@ -59,6 +59,7 @@ def noted(folder: Path, *processes: Sleeper) -> str:
     return str(path)
 
 
+@pytest.mark.scenario(id="K3")
 def test_a_noted_process_of_this_root_is_ended(tmp_path: Path, sleepers: list[Sleeper]):
     """Before anything of the project is touched again."""
     left = sleeper(sleepers, tmp_path)
@@ -75,6 +76,7 @@ def test_a_process_that_shows_nothing_of_the_root_is_ended_too(tmp_path: Path, s
     assert left.wait(5) == -9
 
 
+@pytest.mark.scenario(id="C3")
 @pytest.mark.parametrize("root", ["", "other"])
 def test_an_id_that_was_given_out_again_is_nobody_s_business(tmp_path: Path, sleepers: list[Sleeper], root: str):
     """It began at another time: no environment makes it ours."""

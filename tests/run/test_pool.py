@@ -82,12 +82,14 @@ class TestCommands:
         crew.run('cat "$FEW" "$MANY"', lists={"FEW": b"b\n", "MANY": b""})
         assert crew.log == "b\n"
 
+    @pytest.mark.scenario(id="P9")
     def test_standard_input_is_empty(self, crew: Crew):
         """A command that asks gets no answer and does not hang."""
         crew.run("wc -c; test -t 0 || echo no terminal")
 
         assert crew.log.split("\n")[:2] == ["0", "no terminal"]
 
+    @pytest.mark.scenario(id="P11")
     def test_what_one_job_does_to_itself_does_not_reach_the_next(self, crew: Crew):
         """Folder, mask, limits, variables."""
         crew.run("umask 077; cd /; ulimit -n 20; export LEAK=1; touch $TMP_FILE", env={"TMP_FILE": f"{crew.folder}/a"})
@@ -161,6 +163,7 @@ class TestCommands:
 
 
 class TestWhatCannotStart:
+    @pytest.mark.scenario(id="P6")
     def test_an_unknown_command_is_no_crash(self, crew: Crew):
         """As a shell says it: 127."""
         ended = crew.run(argv=("no-such-command-anywhere",))
@@ -168,6 +171,7 @@ class TestWhatCannotStart:
         assert (ended.failure, ended.exit_code) == ("start", 127)
         assert "command not found" in ended.detail
 
+    @pytest.mark.scenario(id="P6")
     def test_a_file_that_may_not_be_run(self, crew: Crew):
         """126."""
         (crew.folder / "plain").write_text("#!/bin/sh\n")
@@ -183,6 +187,7 @@ class TestWhatCannotStart:
         assert ended.failure == "start"
         assert f"{crew.folder}/gone does not exist" in ended.detail
 
+    @pytest.mark.scenario(id="P6")
     def test_an_argument_list_that_is_too_long_is_told_so(self, crew: Crew):
         """With the way out."""
         ended = crew.run(argv=("/bin/echo", *["x" * 100_000] * 40))
@@ -223,6 +228,7 @@ class TestWhatCannotStart:
 
 
 class TestTimeouts:
+    @pytest.mark.scenario(id="P3")
     def test_the_whole_group_ends(self, crew: Crew):
         """Children of the command too, in the background or not."""
         ended = crew.run("sleep 60 & sleep 60; echo never", timeout=0.2)
@@ -285,6 +291,7 @@ class TestLeftovers:
 
 
 class TestDeathOfAWorker:
+    @pytest.mark.scenario(id="P1")
     def test_its_job_fails_and_the_pool_goes_on(self, crew: Crew):
         """By any signal, in the middle of a job; what it ran ends too, and what it said is kept."""
         crew.submit(1, "echo begun; sleep 60")

@@ -101,6 +101,7 @@ def check_all(stage: Stage) -> None:
             raise AssertionError(f"{one.name} is {ended[one.name].outcome}, though {culprits} stop it")
 
 
+@pytest.mark.scenario(id="G6")
 @settings(max_examples=60, deadline=None)
 @given(stages())
 def test_whatever_happens_every_step_settles_once_and_in_order(stage):

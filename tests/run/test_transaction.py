@@ -100,6 +100,7 @@ def behave(root: Path, what: list[Deed]) -> None:
                 place.write_text(f"new {number}")
 
 
+@pytest.mark.scenario(id="K1")
 @settings(max_examples=50, deadline=None)
 @given(what=deeds, first=some.none() | some.integers(0, 30), second=moments, third=moments)
 @example(what=[("clear", "d")], first=None, second=12, third=3)
@@ -193,6 +194,7 @@ def folder_times(root: Path) -> dict[str, int]:
     return {path: (root / path).stat().st_mtime_ns for path in ("d", "d/sub")}
 
 
+@pytest.mark.scenario(id="P13")
 @settings(max_examples=25, deadline=None)
 @given(what=deeds)
 def test_what_a_failed_step_left_is_kept_for_a_look(what):
@@ -215,6 +217,7 @@ def test_what_a_failed_step_left_is_kept_for_a_look(what):
                 assert kept.read_text() == left_there[path][0]
 
 
+@pytest.mark.scenario(id="K10")
 @settings(max_examples=30, deadline=None)
 @given(what=deeds, moment=moments, edited=some.sets(some.sampled_from(["o.txt", "d/a", "parts/p.txt"])))
 def test_after_a_success_edits_are_displaced_however_often_it_is_cut_off(what, moment, edited):

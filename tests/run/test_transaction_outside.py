@@ -127,6 +127,7 @@ def test_a_success_is_concluded_whenever_it_was_killed(place: str, tmp_path: Pat
         assert [(kept / path).read_text() for path in ("one", "g/mine.txt")] == ["former one", "former g/mine.txt"]
 
 
+@pytest.mark.scenario(id="F13")
 def test_what_is_carried_to_another_disk_is_whole_whenever_it_was_killed(tmp_path: Path, other_disk: Path) -> None:
     """A folder with all that is in it, too: each file is at one place or at both, and done again it is there."""
     from wavebuild import disk

@@ -61,6 +61,7 @@ def test_who_comes_second_is_told_who_came_first(tmp_path: Path):
     assert "wavebuild -j4" in str(caught.value)
 
 
+@pytest.mark.scenario(id="C2")
 def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path):
     """kill -9 leaves a file behind, but no lock: nothing has to be cleaned by hand."""
     path = tmp_path / "lock"
@@ -86,6 +87,7 @@ def test_waiting_takes_the_lock_as_soon_as_it_is_free(tmp_path: Path):
     lock.release()
 
 
+@pytest.mark.scenario(id="C1")
 def test_waiting_ends_when_the_time_is_over(tmp_path: Path):
     """And then the holder is named."""
     path = tmp_path / "lock"
@@ -128,6 +130,7 @@ def test_asking_whether_it_is_held_takes_nothing(tmp_path: Path):
     assert eventually(lambda: not is_held(str(path)), 5)
 
 
+@pytest.mark.scenario(id="C4")
 def test_the_lock_is_not_inherited_by_commands(tmp_path: Path):
     """A daemon that a step left would hold the project for ever."""
     path = tmp_path / "lock"

@@ -92,6 +92,7 @@ def test_what_was_forgotten_is_not_known(ground: Ground):
     assert ground.known() is None
 
 
+@pytest.mark.scenario(id="S1")
 def test_every_truncation_is_not_known(ground: Ground):
     """A disk that was full in the middle of a write."""
     data = Path(ground.path).read_bytes()
@@ -103,6 +104,7 @@ def test_every_truncation_is_not_known(ground: Ground):
     assert answers == {None}
 
 
+@pytest.mark.scenario(id="S1")
 def test_every_flipped_bit_is_not_known(ground: Ground):
     """A disk that lies."""
     data = Path(ground.path).read_bytes()

@@ -226,6 +226,7 @@ class TestDamage:
         state.succeed("k1", trace(99), attempt(99), result(99))
         state.close_attempt("r1.0")
 
+    @pytest.mark.scenario(id="S1")
     @pytest.mark.parametrize("bad", [b"", b"no database at all, but as long as one" * 200])
     def test_what_is_no_database_is_set_aside_and_said(self, memory: Memory, bad: bytes):
         """An empty file is an empty state."""
@@ -246,6 +247,7 @@ class TestDamage:
 
         assert len(list(memory.path.parent.glob("*.bad-*"))) == 2
 
+    @pytest.mark.scenario(id="S1")
     def test_damage_anywhere_never_crashes_a_build(self, memory: Memory):
         """Each page spoilt in turn: the state is used, or set aside and said; nothing else."""
         data = self.filled(memory)
@@ -293,6 +295,7 @@ class TestDamage:
 
         assert memory.open().attempts() == []
 
+    @pytest.mark.scenario(id="S4")
     def test_a_newer_version_is_refused_and_left_as_it_is(self, memory: Memory):
         """Its remedy: the newer wavebuild, or a new start."""
         memory.open()
@@ -312,6 +315,7 @@ class TestReading:
         assert read_state(str(tmp_path / "no.db"), held=False) is None
         assert os.listdir(tmp_path) == []
 
+    @pytest.mark.scenario(id="C5")
     def test_a_reader_sees_what_was_recorded_while_the_writer_works(self, memory: Memory):
         """Questions need not wait for a build."""
         state = memory.open()
@@ -396,6 +400,7 @@ def test_answers_of_probes_are_written_with_the_next_deed(memory: Memory) -> Non
     assert memory.open().answers()["probe:q"] == Answer("", None, 0.0)
 
 
+@pytest.mark.scenario(id="S4")
 def test_a_state_of_the_first_version_has_no_answers_yet(memory: Memory) -> None:
     """A question reads it as it is; a build makes room."""
     state = memory.open()

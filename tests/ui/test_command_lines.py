@@ -19,6 +19,7 @@ ALL = cores()
 TMP = "/tmp"
 
 
+@pytest.mark.scenario(id="P12")
 @pytest.mark.parametrize(
     ("line", "deed", "wanted"),
     [
@@ -128,6 +129,7 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
     assert {name: getattr(done.engine.request, name) for name in wanted} == wanted
 
 
+@pytest.mark.scenario(id="P12")
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -14,6 +14,7 @@ from wavebuild.ui.escapes import Sanitizer, escaped, sanitized
 RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
+@pytest.mark.scenario(id="X20")
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -61,12 +62,14 @@ SEQUENCES = [
 ]
 
 
+@pytest.mark.scenario(id="X20")
 @pytest.mark.parametrize(("output", "shown"), SEQUENCES)
 def test_no_sequence_but_a_colour_passes_with_or_without_its_payload(output: str, shown: str) -> None:
     assert sanitized(output, colours=False) == shown
     assert sanitized(output, colours=True) == shown
 
 
+@pytest.mark.scenario(id="X20")
 @pytest.mark.parametrize(("output", "shown"), [*SEQUENCES, (f"{RED}x{RESET}", "x")])
 def test_a_sequence_split_over_reads_is_removed_alike(output: str, shown: str) -> None:
     sanitizer = Sanitizer(colours=False)

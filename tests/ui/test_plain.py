@@ -136,6 +136,7 @@ def test_moved_inputs_displaced_edits_and_notes_are_told_at_the_end() -> None:
     assert "a: a daemon was ended" in text
 
 
+@pytest.mark.scenario(id="X20")
 def test_names_commands_and_notices_cannot_forge_the_screen() -> None:
     evil = "x\x1b[2J\nfake"
 
@@ -249,6 +250,7 @@ class Broken:
         raise BrokenPipeError
 
 
+@pytest.mark.scenario(id="K7")
 def test_a_screen_nobody_reads_does_not_stop_the_build() -> None:
     stream: Sink = Broken()
     screen = PlainScreen(stream, PLAIN)

@@ -114,6 +114,7 @@ def test_a_reader_that_has_gone_ends_a_question_quietly() -> None:
     assert answered_to_nobody("list", engine=FakeEngine()) == (0, "")
 
 
+@pytest.mark.scenario(id="K7")
 def test_a_reader_that_has_gone_does_not_hide_how_the_build_ended() -> None:
     from tests.ui.samples import a_build_with_a_failure, result_of
 
