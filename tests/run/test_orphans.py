@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import command_line
+from wavebuild.errors import WavebuildError
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.processes import start_time
 
@@ -49,7 +50,7 @@ def outliving(started: list[Sleeper], root: Path) -> int:
 def noted_before(folder: Path, process: Sleeper) -> str:
     """As if the id had been another process's, that began earlier."""
     path = folder / "groups"
-    path.write_text(f"{process.pid} {int(start_time(process.pid)) - 1}\n")
+    path.write_text(f"{process.pid} 1{start_time(process.pid)}\n")
     return str(path)
 
 
@@ -104,6 +105,31 @@ def test_a_process_that_was_not_noted_is_never_ended(tmp_path: Path, sleepers: l
 
     assert end_orphans(noted(tmp_path), str(tmp_path)) == 0
     assert mine.poll() is None
+
+
+def test_who_cannot_be_ended_in_time_is_named_and_nothing_is_built(tmp_path: Path, sleepers: list[Sleeper]):
+    """It could still write: the command that found it stops with the number, as if another build held the project."""
+    left = sleeper(sleepers, tmp_path)
+
+    with pytest.raises(WavebuildError, match=rf"{left.pid} \(sleep 60\)") as raised:
+        end_orphans(noted(tmp_path, left), str(tmp_path), patience=-1.0)
+
+    assert raised.value.exit_code == 3
+
+
+def test_who_went_into_a_session_of_its_own_is_told_by_its_run(tmp_path: Path, sleepers: list[Sleeper]):
+    """A daemon: neither its group nor its session was noted. Another run's is none of ours."""
+    noted_one = sleeper(sleepers, tmp_path)
+    path = tmp_path / "groups"
+    path.write_text(f"{noted_one.pid} {start_time(noted_one.pid)} run-1\n")
+    daemons = []
+    for run in ("run-1", "run-2"):
+        environ = os.environ | {"WAVEBUILD_ROOT": str(tmp_path), "WAVEBUILD_RUN": run}
+        daemons.append(subprocess.Popen(["sleep", "60"], start_new_session=True, env=environ))
+    sleepers += daemons
+
+    assert end_orphans(str(path), str(tmp_path)) == 2
+    assert (daemons[0].wait(5), daemons[1].poll()) == (-9, None)
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "999999999 0\n", "rubbish\nnot a number at all\n", "\xff\x00"])

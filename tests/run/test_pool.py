@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
 from wavebuild.run import pool
+from wavebuild.run.pool import guarded
 
 
 @pytest.fixture
@@ -730,6 +732,23 @@ def test_a_child_of_the_caller_is_left_alone(crew: Crew):
             mine.kill()
 
     assert survived
+
+
+@pytest.mark.parametrize("parent_lives", [True, False])
+def test_a_worker_whose_parent_dies_while_it_starts_says_nothing(parent_lives: bool):
+    """What it is sent breaks off: a traceback would be noise. While the parent lives, it is worth one."""
+    hear, tell = os.pipe()
+    start = guarded(spawn.get_command_line(tracker_fd=hear, pipe_handle=hear), os.getpid())
+    shell = [] if parent_lives else ["sh", "-c", '"$@" &', "sh"]
+    with subprocess.Popen([*shell, *start], pass_fds=(hear,), stderr=subprocess.PIPE, text=True) as process:
+        if not parent_lives:
+            process.wait()
+        os.write(tell, b"torn")
+        os.close(tell)
+        _, said = process.communicate(timeout=20)
+    os.close(hear)
+
+    assert ("Traceback" in said) == parent_lives
 
 
 def test_the_callers_main_module_is_not_loaded_again(crew: Crew):

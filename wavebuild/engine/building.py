@@ -129,7 +129,7 @@ def _build(
 
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
         environ = {name: value for name, value in request.environ if name not in SOMETIMES}
-        pool = Pool(jobs, layout.groups, environ, interrupts.wake)
+        pool = Pool(jobs, layout.groups, environ, interrupts.wake, request.alone)
         course = Course(
             wanted=selection.wanted,
             waves=layers,

@@ -1,4 +1,4 @@
-"""The process groups that workers noted, and which processes are of them.
+"""What workers noted of the processes they started, and which processes are of those.
 
 It does not know what the processes are doing. A process id alone is never enough: ids are used
 again by processes that are nobody's business.
@@ -7,69 +7,73 @@ again by processes that are nobody's business.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from wavebuild import disk
-from wavebuild.run.processes import start_time
+from wavebuild.run.processes import standing, start_time, variables
 
-Noted = Mapping[int, frozenset[str]]
-"""Process group → when its first process began, in the kernel's ticks."""
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """``firsts``: id of a worker, or of the first process of a group → when such began. ``runs``: for which builds."""
+
+    firsts: dict[int, frozenset[str]]
+    runs: frozenset[bytes]
+
+
+NOTHING = Noted({}, frozenset())
 
 
 def noted_groups(path: str) -> Noted:
-    """The groups in the file that workers append to."""
-    found: dict[int, frozenset[str]] = {}
+    """What is in the file that workers append to: ``ID START RUN`` on each line."""
+    firsts: dict[int, frozenset[str]] = {}
+    runs: set[bytes] = set()
     for line in disk.tail(path, 1 << 20).decode("ascii", "replace").splitlines():
         words = line.split()
-        if words and words[0].isdecimal():
-            group = int(words[0])
-            found[group] = found.get(group, frozenset()) | frozenset(words[1:2])
-    return found
+        if len(words) > 1 and words[0].isdecimal():
+            first = int(words[0])
+            firsts[first] = firsts.get(first, frozenset()) | {words[1]}
+            runs.update(os.fsencode(word) for word in words[2:3])
+    return Noted(firsts, frozenset(runs))
+
+
+def note(process: int, run: str) -> bytes:
+    """The line that is noted of a process."""
+    return f"{process} {start_time(process)} {run}\n".encode()
 
 
 def is_of_a_step(process: int, noted: Noted) -> bool:
     """Whether a child of ours that is no worker is in a noted group or session, or was started in a step."""
-    words = _status(process)
-    if not words:
+    now = standing(process)
+    if now is None:
         return False
-    return bool({int(words[2]), int(words[3])} & noted.keys()) or any(
-        entry.startswith(b"WAVEBUILD_STEP=") for entry in _environ(process)
+    return bool({now.group, now.session} & noted.firsts.keys()) or any(
+        entry.startswith(b"WAVEBUILD_STEP=") for entry in variables(process)
     )
 
 
 def is_left_by_a_step(process: int, noted: Noted, root: str) -> bool:
-    """Whether a living process, whoever's child, was left by a step of a build of ``root``.
+    """Whether a living process, whoever's child, is a worker of a build of ``root``, or was left by one of its steps.
 
-    Its group's first process is the noted one: the same id and the same start. Where that one is
-    gone, the environment that the process was started with must name the root.
+    It is the noted one, or of its group: the same id and the same start. Where that one is gone, the environment
+    that the process was started with must name the root. What names a noted run of this root besides is ours
+    wherever it went: a run has its name to itself.
     """
-    words = _status(process)
-    if not words or words[0] in (b"Z", b"X"):
+    now = standing(process)
+    if now is None or now.is_over:
         return False
-    leaders = {int(words[2]), int(words[3])} & noted.keys()
+    leaders = {process, now.group, now.session} & noted.firsts.keys()
     starts = {leader: start_time(leader) for leader in leaders}
-    if any(start != "0" and start in noted[leader] for leader, start in starts.items()):
+    if any(start != "0" and start in noted.firsts[leader] for leader, start in starts.items()):
         return True
-    return "0" in starts.values() and root in roots_of(_environ(process))
+    told = variables(process)
+    if root not in roots_of(told):
+        return False
+    return "0" in starts.values() or any(entry.removeprefix(b"WAVEBUILD_RUN=") in noted.runs for entry in told)
 
 
 def roots_of(environ: Iterable[bytes]) -> list[str]:
     """The root that a step's environment names; of a step of an included file its own folder, and the first root."""
     named = (entry.partition(b"=") for entry in environ)
     return [os.fsdecode(value) for name, _, value in named if name in (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP")]
-
-
-def _status(process: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{process}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()
-    except OSError:
-        return []
-
-
-def _environ(process: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []

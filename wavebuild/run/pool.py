@@ -13,16 +13,16 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from wavebuild.run import worker
-from wavebuild.run.groups import is_of_a_step, noted_groups
+from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
 from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Warmth
-from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
 from wavebuild.run.spool import spool_path
 
 OVERDUE = 10.0
@@ -57,12 +57,13 @@ class Pool:
     """Runs jobs, at most one a worker, and hands back how they ended.
 
     ``groups``: the file in which workers note the process groups they start. ``environ``: the
-    environment that jobs add to. ``wake``: a
-    descriptor that becomes readable when a signal came, so that waiting ends at once.
+    environment that jobs add to. ``wake``: a descriptor that becomes readable when a signal came,
+    so that waiting ends at once. ``alone``: nobody else in this process starts any of its own.
     """
 
-    def __init__(self, size: int, groups: str, environ: Mapping[str, str], wake: int = -1) -> None:
+    def __init__(self, size: int, groups: str, environ: Mapping[str, str], wake: int = -1, alone: bool = False) -> None:
         self.size = size
+        self._alone = alone
         self._groups = groups
         self._environ = dict(environ)
         self._wake = wake
@@ -170,7 +171,8 @@ class Pool:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
             told = dict(job.env)
-            with _without_main(), _known_by(told.get("WAVEBUILD_TOP", told.get("WAVEBUILD_ROOT", ""))):
+            root = told.get("WAVEBUILD_TOP", told.get("WAVEBUILD_ROOT", ""))
+            with _without_main(), _quiet_without_parent(), _known_by(root, told.get("WAVEBUILD_RUN", "")):
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -241,18 +243,24 @@ class Pool:
         try:
             noted = noted_groups(self._groups)
         except OSError:
-            noted = {}  # what steps have in their environment still tells
+            noted = NOTHING  # what steps have in their environment still tells
         while time.monotonic() < until:
             ours = {hired.process.pid for hired in self._workers}
-            strays = [child for child in children() if child not in ours and is_of_a_step(child, noted)]
+            strays = [child for child in children() if child not in ours and self._is_stray(child, noted)]
             if not strays:
                 return
             for stray in strays:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(stray, signal.SIGKILL)
+                send(stray, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(stray, os.WNOHANG)
             time.sleep(0.005)
+
+    def _is_stray(self, child: int, noted: Noted) -> bool:
+        """Who hides all that it got from a step is in a session of its own at least, as nothing of ours is."""
+        if is_of_a_step(child, noted):
+            return True
+        now = standing(child)
+        return self._alone and now is not None and now.session != os.getsid(0)
 
     def _next_overdue(self, timeout: float | None) -> float | None:
         now = time.monotonic()
@@ -293,11 +301,36 @@ def _without_main() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _known_by(root: str) -> Iterator[None]:
+def _quiet_without_parent() -> Iterator[None]:
+    """A worker whose parent is killed while it starts ends without a word; any other trouble it tells."""
+    usual = spawn.get_command_line
+
+    def command_line(**handles: int) -> list[str]:
+        return guarded(usual(**handles), os.getpid())
+
+    spawn.get_command_line = command_line
+    try:
+        yield
+    finally:
+        spawn.get_command_line = usual
+
+
+def guarded(command_line: Sequence[str], parent: int) -> list[str]:
+    """The command of a spawned process, which complains of nothing once its parent is gone."""
+    *words, program, mark = command_line
+    wrapped = (
+        f"import os\ntry:\n    {program}\nexcept Exception:\n"
+        f"    if os.getppid() == {parent}: raise\n    os._exit({worker.DROPPED})\n"
+    )
+    return [*words, wrapped, mark]
+
+
+@contextlib.contextmanager
+def _known_by(root: str, run: str) -> Iterator[None]:
     """A process shows the environment it was started with: forks of a worker must be found if it is killed."""
-    names = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP")
+    names = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP", "WAVEBUILD_RUN")
     former = {name: os.environ[name] for name in names if name in os.environ}
-    os.environ.update(zip(names, (root, ""), strict=True))
+    os.environ.update(zip(names, (root, "", run), strict=True))
     try:
         yield
     finally:

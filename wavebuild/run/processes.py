@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -34,13 +37,64 @@ def children() -> list[int]:
         return []
 
 
-def start_time(process: int) -> str:
-    """When a process began, in the kernel's ticks: with its id it names one process for ever."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a process is now: ``state`` is one letter, ``start`` when it began, in ticks of this boot."""
+
+    state: str
+    parent: int
+    group: int
+    session: int
+    start: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in "ZX"
+
+
+def standing(process: int) -> Standing | None:
+    """None if there is no such process, or the system does not tell."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return "0"
+            words = file.read().rpartition(b")")[2].decode("ascii", "replace").split()
+        return Standing(words[0], int(words[1]), int(words[2]), int(words[3]), f"{words[19]}@{_boot()}")
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def start_time(process: int) -> str:
+    """When a process began: with its id it names one process for ever. "0" if there is none."""
+    found = standing(process)
+    return found.start if found is not None else "0"
+
+
+def variables(process: int) -> list[bytes]:
+    """The environment that a process was started with; nothing if that may not be known."""
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def send(process: int, how: signal.Signals) -> None:
+    """Signals a process and its group: who forks and goes on as the child is met too. Our own group is left alone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        group = os.getpgid(process)
+        if group != os.getpgrp():
+            os.killpg(group, how)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process, how)
+
+
+@functools.cache
+def _boot() -> str:
+    """Which start of the system this is: after the next one ids and ticks begin anew."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read(8)
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager

@@ -20,9 +20,10 @@ from multiprocessing.connection import Connection
 
 from wavebuild.run import confined
 from wavebuild.run.environment import passed
+from wavebuild.run.groups import note
 from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
-from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, start_time, watched
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, send, watched
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 
 SHOWN_AFTER = 0.2
@@ -48,6 +49,7 @@ def main(
     command can do harm, so that whoever comes after a killed build can end what it left.
     """
     _keep_descriptors_to_ourselves()
+    run = os.environ.get("WAVEBUILD_RUN", "")
     os.environ.clear()
     os.environ.update(environ)
     for number in (signal.SIGINT, signal.SIGHUP):
@@ -56,7 +58,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    hands = Hands(parent, groups, keep_interrupt_ignored)
+    hands = Hands(parent, groups, keep_interrupt_ignored, run)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTERM, hands.drop_everything)
     if os.getppid() != parent_pid:
@@ -86,8 +88,9 @@ def _keep_descriptors_to_ourselves() -> None:
 class Hands:
     """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
 
-    def __init__(self, parent: Connection, groups: str, keep_interrupt_ignored: bool) -> None:
+    def __init__(self, parent: Connection, groups: str, keep_interrupt_ignored: bool, run: str) -> None:
         self._parent = parent
+        self._run = run
         self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
         self._keep_interrupt_ignored = keep_interrupt_ignored
@@ -99,6 +102,8 @@ class Hands:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
+        with contextlib.suppress(OSError):  # whoever comes after us must find us, too
+            os.write(self._groups, note(os.getpid(), run))
         self._tap: Tap | None = None  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self.worn_out = False
@@ -185,8 +190,7 @@ class Hands:
                 count = 1
         left = children()
         for child in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(child, how)
+            send(child, how)
         return len(left) or count
 
     def _list_file(self, name: str, text: bytes) -> str:
@@ -289,7 +293,7 @@ class Hands:
         """Whoever comes after us must find it: a process that cannot be noted may not go on."""
         self._group = process
         try:
-            os.write(self._groups, f"{process} {start_time(process)}\n".encode())
+            os.write(self._groups, note(process, self._run))
         except OSError:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)

@@ -97,6 +97,7 @@ class Caller:
     stderr: TextIO
     argv: tuple[str, ...] = ()
     engine: Callable[[], Deeds] = wavebuild_engine
+    alone: bool = False  # the command is a process of its own: nobody else starts others in it
 
     def say(self, lines: Sequence[str]) -> None:
         """Diagnostics, on stderr; if nobody listens any more, that is no failure of the command."""
@@ -136,7 +137,7 @@ class Caller:
 def the_caller(argv: Sequence[str]) -> Caller:
     """The process's own streams and environment."""
     stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
-    return Caller(_current_folder(), dict(os.environ), stdin, stdout, stderr, tuple(argv))
+    return Caller(_current_folder(), dict(os.environ), stdin, stdout, stderr, tuple(argv), alone=True)
 
 
 def _open(stream: TextIO | None, way: Literal["r", "w"]) -> TextIO:
