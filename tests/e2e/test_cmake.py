@@ -23,7 +23,7 @@ from wavebuild.engine import Request
 PACKAGE, VERSION = "deflate", "0.9.0"
 SHA256 = "962e0a6f1ea3a94b900a8ea0ce138fa92bfcbafda5b86367104a259ffcd3462b"
 
-pytestmark = pytest.mark.xdist_group("cmake")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("cmake")]
 
 
 def without(what: str) -> None:

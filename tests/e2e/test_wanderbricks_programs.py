@@ -503,6 +503,7 @@ CIRCULAR = {
 SINGLE = {"readings": "reading_id INT, sensor TEXT, temperature DOUBLE, humidity DOUBLE"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tables", [HOSPITAL, CIRCULAR, SINGLE], ids=["hospital", "circular", "single"])
 def test_another_schema_builds_to_the_end(tmp_path: Path, tables: dict[str, str]) -> None:
     """Other tables, names and types: every step runs, every gate holds."""

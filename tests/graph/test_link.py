@@ -187,6 +187,7 @@ def test_ten_thousand_steps_link_without_comparing_all_pairs(read: str, made: st
 
 
 @pytest.mark.scenario(id="G6")
+@pytest.mark.long
 def test_a_fan_of_fifty_thousand_joins_in_time() -> None:
     fan = [step(f"s{k}", makes=[f"o/{k}.csv"]) for k in range(50_000)]
     gather: list[str | Artifact] = [f"o/{k}.csv" for k in range(50_000)]
