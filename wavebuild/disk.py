@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import stat as st
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from wavebuild.errors import Place, mistake
 
@@ -172,6 +172,46 @@ def _cloned(old: str, new: str) -> bool:
     return True
 
 
+def replicate(old: str, new: str, pause: Callable[[], None]) -> None:
+    """A file of its own with the bytes, the permissions and the time of the file that a path leads to.
+
+    Nothing may stand at ``new``. ``pause`` is called between parts of a large file.
+    """
+    source = os.open(old, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(source)
+        if not st.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", old)
+        target = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _copy_bytes(source, target, status.st_size, pause)
+            os.fchmod(target, status.st_mode & 0o777 | 0o400)
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError as error:
+            error.filename = error.filename or new
+            raise
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _copy_bytes(source: int, target: int, size: int, pause: Callable[[], None]) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(target, FICLONE, source)
+        return
+    while (left := size - os.lseek(target, 0, os.SEEK_CUR)) > 0:
+        part = os.read(source, min(left, CHUNK))
+        if not part:
+            return
+        view = memoryview(part)
+        while view:
+            view = view[os.write(target, view) :]
+        pause()
+
+
 def same_bytes(one: str, other: str) -> bool:
     """Whether two regular files hold the same bytes."""
     first, second = look(one), look(other)
@@ -184,6 +224,17 @@ def take_times(path: str, former: str) -> None:
     """Gives a file the times of another."""
     status = os.lstat(former)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+
+
+def point_link(path: str, text: str) -> None:
+    """A link leads elsewhere from now on."""
+    os.unlink(path)
+    os.symlink(text, path)
+
+
+def take_mode(folder: str, former: str) -> None:
+    """Gives a folder the permissions of another."""
+    os.chmod(folder, os.stat(former).st_mode & 0o7777)
 
 
 def remove(path: str) -> None:
@@ -205,6 +256,19 @@ def remove_tree(path: str) -> None:
     """Removes a folder of ours with all that is in it."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
+
+
+def remove_all(path: str) -> None:
+    """Removes a folder with all that a step has put into it, folders among it that it has closed to us."""
+    try:
+        remove_tree(path)
+    except PermissionError:
+        os.chmod(path, 0o700)
+        for folder, names, _ in os.walk(path):
+            for below in (os.path.join(folder, name) for name in names):
+                if not os.path.islink(below):
+                    os.chmod(below, 0o700)  # before it is looked into
+        remove_tree(path)
 
 
 def remove_empty_folders(folder: str, stop: str) -> None:

@@ -292,6 +292,7 @@ _EFFECTIVE: dict[str, Callable[[Step], Json]] = {
     "threshold": lambda step: step.threshold,
     "depfile": lambda step: step.depfile,
     "scratch": lambda step: step.scratch,
+    "sandbox": lambda step: step.sandbox,
     "frozen": lambda step: step.frozen,
     "freshness": lambda step: step.freshness,
 }

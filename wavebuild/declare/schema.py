@@ -232,6 +232,7 @@ FROZEN = Key("frozen", Flag(), "never run: what stands is its result")
 ON_EDIT = Key("on_edit", Choice(_ON_EDIT), "what to do with an output that was edited by hand")
 DEPFILE = Key("depfile", Label("a path"), "a list of what it has read, as compilers write it; its entries are inputs")
 SCRATCH = Key("scratch", Flag(), "a folder, $WAVEBUILD_SCRATCH, that outlives failures: to resume long work")
+SANDBOX = Key("sandbox", Flag(), "it runs in a private folder that holds its declared inputs; only outputs come back")
 FOREACH = Key(
     "foreach", Unread(lambda _: _repeated()), "one instance of the step for every value: {VARIABLE: [VALUES]}"
 )
@@ -275,6 +276,7 @@ STEP = Section(
         ESTIMATE,
         DEPFILE,
         SCRATCH,
+        SANDBOX,
         FOREACH,
         WITHOUT,
         ALLOW_EMPTY,
@@ -286,7 +288,6 @@ STEP = Section(
         "review",
         "threshold",
         "console",
-        "sandbox",
         "cache",
     ),
     synonyms=(

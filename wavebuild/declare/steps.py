@@ -273,6 +273,7 @@ class _Reader:
             estimate=get(schema.ESTIMATE),
             depfile=self._depfile(),
             scratch=get(schema.SCRATCH) or False,
+            sandbox=(get(schema.SANDBOX) or False) and not self._is_group,
             category=self._category,
             threshold=self._around.categories.threshold(self._category),
             secrets=self._secrets(env, inputs, checks),

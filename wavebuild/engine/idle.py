@@ -64,7 +64,7 @@ def question_asked(request: Request, root: str) -> str:
 
 
 def refuse_inside_itself(root: str, environ: Mapping[str, str]) -> None:
-    if root in (environ.get("WAVEBUILD_ROOT"), environ.get("WAVEBUILD_TOP")):
+    if root in (environ.get(name) for name in ("WAVEBUILD_ROOT", "WAVEBUILD_TOP", "WAVEBUILD_PROJECT")):
         step = environ.get("WAVEBUILD_STEP", "?")
         raise mistake(
             "inside-itself",

@@ -5,6 +5,6 @@ It does not know what lies on the disk: the graph comes from the Wavefile's text
 
 from wavebuild.graph.link import Graph, link, reads
 from wavebuild.graph.owners import Owners, may_be_one
-from wavebuild.graph.patterns import covers, excluded, is_wild, matches
+from wavebuild.graph.patterns import covers, excluded, fixed_folder, is_wild, matches
 
-__all__ = ["Graph", "Owners", "covers", "excluded", "is_wild", "link", "matches", "may_be_one", "reads"]
+__all__ = ["Graph", "Owners", "covers", "excluded", "fixed_folder", "is_wild", "link", "matches", "may_be_one", "reads"]

@@ -39,6 +39,15 @@ def is_wild(text: str) -> bool:
     return _WILD.search(text) is not None
 
 
+def fixed_folder(artifact: Artifact) -> str:
+    """The folder that all members of an artifact lie in, as far as its text says; "" is the root."""
+    if artifact.kind is Kind.DIRECTORY:
+        return artifact.path
+    parts = artifact.path.split("/")[:-1]
+    wild = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
+    return "/".join(parts[:wild])
+
+
 def folder_prefix(path: str) -> str:
     """What every path below a folder begins with."""
     return "" if path in ("", ".") else path.rstrip("/") + "/"

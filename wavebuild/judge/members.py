@@ -24,7 +24,7 @@ class Folders:
 
     def __init__(self, root: str, ignore: tuple[str, ...] = ()) -> None:
         self.root = root
-        self._ignore = ignore
+        self.ignore = ignore
         self.visited: dict[str, os.stat_result | None] = {}  # what each folder was when it was first listed
         self.probed: set[str] = set()  # single files asked for
 
@@ -33,7 +33,7 @@ class Folders:
         name = path.rsplit("/", 1)[-1]
         if name in NEVER_NAMES or _NEVER.fullmatch(name):
             return True
-        return bool(self._ignore) and (excluded(self._ignore, path) or excluded(self._ignore, name))
+        return bool(self.ignore) and (excluded(self.ignore, path) or excluded(self.ignore, name))
 
     def note(self, folder: str) -> str:
         """Remembers what a folder is before it is looked into; its absolute path."""

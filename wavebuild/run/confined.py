@@ -74,3 +74,7 @@ def confine(confines: Confines) -> None:
     """Puts the confines round this process and all it will start, for good. Raises OSError."""
     if confines.memory is not None:
         resource.setrlimit(resource.RLIMIT_AS, (confines.memory, confines.memory))
+    if confines.walls:
+        from wavebuild.run import landlock
+
+        landlock.confine(confines.hidden, confines.readable, confines.writable, (0, 1, 2))

@@ -18,31 +18,35 @@ from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.members import NEVER_NAMES
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.plan.targets import upstream_of
+from wavebuild.run.sandbox import Private
 
 LARGEST = 1 << 26
 """Bytes that a depfile may have."""
 
 
-def take_in(facts: Facts, number: int, read: Read, before: Stamp) -> tuple[Reading, ...]:
+def take_in(
+    facts: Facts, number: int, read: Read, before: Stamp, private: Private | None = None
+) -> tuple[Reading, ...]:
     """The members that the step read and did not declare; its depfile is removed, unless it is an output.
 
-    ``before``: the stamp of the depfile before the step ran. Raises WavebuildError where the depfile is
-    missing or says what cannot be.
+    ``before``: the stamp of the depfile before the step ran; ``private``: where it ran, if apart. Raises
+    WavebuildError where the depfile is missing or says what cannot be.
     """
     step = facts.graph.wavefile.steps[number]
     assert step.depfile is not None
-    path = facts.digests.absolute(step.depfile)
+    path = private.inside(step.depfile) if private else facts.digests.absolute(step.depfile)
     if stamp(path) in ((), before):
         raise mistake("depfile", f"it ended well but did not write its depfile {step.depfile}")
     named = prerequisites(_content(path, step.depfile), step.depfile)
     known = {*read.files, *(reading.path for reading in read.action)}
     found = {}
     for name in named:
-        member = _member(facts, step, name)
+        member = _member(facts.digests.root, private, step, name)
         if member not in known and member not in found and _counts(facts, step, member):
             _refuse_unordered(facts, number, member)
             found[member] = facts.discovered(member)
-    let_go(facts.digests.root, step)
+    if private is None:
+        let_go(facts.digests.root, step)
     return tuple(found.values())
 
 
@@ -60,13 +64,14 @@ def _content(path: str, shown: str) -> bytes:
         raise mistake("depfile", f"its depfile {shown} cannot be read: {why}") from None
 
 
-def _member(facts: Facts, step: Step, name: str) -> str:
+def _member(root: str, private: Private | None, step: Step, name: str) -> str:
     """A name of a depfile, relative to the step's folder, as a path relative to the root where it lies in it."""
-    root = facts.digests.root
-    written = os.path.join(root, step.cwd, name)
+    written = os.path.join(private.root if private else root, step.cwd, name)
     path = os.path.normpath(written)
     if ".." in name.split("/") and not _is_one(written, path):
         path = disk.real(written)  # behind a link to a folder, `..` is not the way back
+    if private:
+        path = private.meant(path)
     return os.path.relpath(path, root) if path.startswith(root + os.sep) else path
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from wavebuild import disk
 from wavebuild.run.processes import standing, start_time, variables
 
+ROOTS = (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP", b"WAVEBUILD_PROJECT")
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:
@@ -74,6 +76,7 @@ def is_left_by_a_step(process: int, noted: Noted, root: str) -> bool:
 
 
 def roots_of(environ: Iterable[bytes]) -> list[str]:
-    """The root that a step's environment names; of a step of an included file its own folder, and the first root."""
+    """The root that a step's environment names; of a step of an included file its own folder, and the first root;
+    of a sandboxed step its private one, and the project's."""
     named = (entry.partition(b"=") for entry in environ)
-    return [os.fsdecode(value) for name, _, value in named if name in (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP")]
+    return [os.fsdecode(value) for name, _, value in named if name in ROOTS]

@@ -47,13 +47,46 @@ class Confines:
     """What a command may not pass; it is put round itself by the child that becomes the command.
 
     ``memory``: bytes of address space of each of its processes. ``walls``: the kernel refuses, where it can,
-    to write anywhere but below ``writable``, and to read anywhere but below those and ``readable`` (absolute).
+    to write anywhere but below ``writable``, and to read files below ``hidden`` but for those below ``readable``
+    or ``writable`` (absolute).
     """
 
     memory: int | None = None
     walls: bool = False
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some rows of a table: ``parts`` of wanted values by column, and the columns to be taken (None: all)."""
+
+    source: str
+    target: str
+    delimiter: str
+    parts: tuple[tuple[tuple[tuple[str, str], ...], tuple[str, ...] | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Furniture:
+    """What is put into a private folder before the commands of a job run in it. All paths are absolute.
+
+    ``copies``: from, to; one may be the source of the next. ``links``: path, text. ``lists``: the folder for the
+    files that variables name.
+    """
+
+    folders: tuple[str, ...]
+    copies: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...]
+    excerpts: tuple[Excerpt, ...]
+    lists: str
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every file and link that stands there before anything runs."""
+        copied, linked = (to for _, to in self.copies), (path for path, _ in self.links)
+        return frozenset((*copied, *linked, *(excerpt.target for excerpt in self.excerpts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +106,7 @@ class Job:
     most_output: int | None = None  # bytes that its log may take; one that says more is ended
     console: bool = False  # it gets the terminal, and no log
     passes: tuple[str, ...] | None = None  # patterns of the caller's variables that it gets; None: all
+    furniture: Furniture | None = None  # of its private folder
 
     @property
     def is_tapped(self) -> bool:

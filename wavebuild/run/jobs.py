@@ -27,8 +27,9 @@ from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
+from wavebuild.run.sandbox import Private
 
-SOMETIMES = ("WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT")
+SOMETIMES = ("WAVEBUILD_PROJECT", "WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT")
 """Variables that only some steps have: a build inside a step must not hand on those of the outer one."""
 
 LONGEST_ARGUMENT = 120_000
@@ -60,12 +61,17 @@ class Try:
     scratch: str = ""  # its scratch folder, relative to the root
     memory: Mapping[str, str] = field(default_factory=dict)  # the values it may read, as JSON
     memory_out: str = ""  # where it writes its values, relative to the root
+    private: Private | None = None  # the folder it runs in, if not in the root
+
+    def root_of(self, real: str) -> str:
+        """The root as the step sees it."""
+        return self.private.root if self.private else real
 
 
 def job_of(invocation: Invocation, this: Try) -> Job:
     """The job of one attempt. Raises OSError where its folder cannot be made."""
-    step, root = this.step, invocation.root
-    log = os.path.join(root, log_path(invocation.run, step.name, this.attempt))
+    step, root = this.step, this.root_of(invocation.root)
+    log = os.path.join(invocation.root, log_path(invocation.run, step.name, this.attempt))
     disk.make_folder(os.path.dirname(log))
     names = _names(invocation, this)
     commands = tuple(
@@ -106,12 +112,13 @@ def _actions(this: Try) -> list[Run | Call]:
 def _commands(
     invocation: Invocation, this: Try, action: Run | Call, names: Mapping[str, object], log: str
 ) -> list[Shell | PythonCall]:
-    root = invocation.root
+    root = this.root_of(invocation.root)
+    beside = f"{this.private.top}/script" if this.private else log
     match action:
         case Run(scripts):
             environ = passed(invocation.environ, _passes(this.step, invocation.clean_env))
             start = shell_start(this.step.shell, dict(this.step.env), environ)
-            return [shell_command(start, render(script, names), log) for script in scripts]
+            return [shell_command(start, render(script, names), beside) for script in scripts]
         case Call(module, function, arguments):
             given = {name: _filled(value, names) for name, value in arguments}
             own = _own_root(root, this.step)
@@ -160,11 +167,16 @@ def _names(invocation: Invocation, this: Try) -> dict[str, object]:
     def here(path: str) -> str:
         return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
 
+    def made_there(path: str) -> str:
+        return this.private.inside(path) if this.private and os.path.isabs(path) else here(path)
+
     read = this.read
     inputs = Paths(map(here, read.files), _by_name(step.inputs, read.named, here))
     made = [(a.name, (a.path,) if a.covers_files else ()) for a in step.outputs if a.name]
-    outputs = Paths((here(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, here))
-    own = {"root": _own_root(invocation.root, step), "step": step.name.removeprefix(step.prefix)}
+    outputs = Paths(
+        (made_there(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, made_there)
+    )
+    own = {"root": _own_root(this.root_of(invocation.root), step), "step": step.name.removeprefix(step.prefix)}
     memory = {key: json.loads(text) for key, text in this.memory.items()}
     return {"inputs": inputs, "outputs": outputs, "mem": memory, "python": sys.executable, **own}
 
@@ -197,11 +209,14 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         "WAVEBUILD_STEP": this.step.name,
         "WAVEBUILD_RUN": invocation.run,
         "WAVEBUILD_ATTEMPT": str(this.attempt),
-        "WAVEBUILD_ROOT": _own_root(invocation.root, this.step),
+        "WAVEBUILD_ROOT": _own_root(this.root_of(invocation.root), this.step),
         "WAVEBUILD_SEED": str(seed),
     }
     if this.step.folder:
-        told["WAVEBUILD_TOP"] = invocation.root
+        told["WAVEBUILD_TOP"] = this.root_of(invocation.root)
+    if this.private:
+        told["WAVEBUILD_PROJECT"] = invocation.root
+        told |= dict.fromkeys(("TMPDIR", "TMP", "TEMP"), this.private.tmp)
     if this.number in invocation.forced:
         told["WAVEBUILD_FULL"] = "1"
     if this.scratch:
@@ -218,12 +233,15 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
     def here(path: str) -> str:
         return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
 
+    def made_there(path: str) -> str:
+        return this.private.inside(path) if this.private and os.path.isabs(path) else here(path)
+
     changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
     memory = (("WAVEBUILD_MEM", as_object(this.memory)),) if this.memory else ()
     return (
         *memory,
         ("WAVEBUILD_INPUTS", _lines(list(map(here, this.read.files)))),
-        ("WAVEBUILD_OUTPUTS", _lines([here(artifact.path) for artifact in this.step.file_outputs])),
+        ("WAVEBUILD_OUTPUTS", _lines([made_there(artifact.path) for artifact in this.step.file_outputs])),
         ("WAVEBUILD_CHANGED", _lines(list(map(here, changed)))),
     )
 

@@ -20,6 +20,7 @@ from wavebuild.judge.trace import Trace
 from wavebuild.run import transaction
 from wavebuild.run.job import Ended
 from wavebuild.run.records import Attempt
+from wavebuild.run.sandbox import Private
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,9 @@ class Life:
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
     scratch: str = ""  # its scratch folder, relative to the root
+    private: Private | None = None  # the folder it runs in, if it is sandboxed
+    furnished: frozenset[str] = frozenset()  # what stood in there before this try began to work
+    cut: frozenset[str] = frozenset()  # those of them that are only some rows of a table
     depfile: Stamp = ()  # of the depfile, before the try began
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 import msgspec
 
 from wavebuild import disk
-from wavebuild.declare.model import Kind, Step
+from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts, output_reading
@@ -21,6 +21,7 @@ from wavebuild.judge.trace import key
 from wavebuild.run import transaction
 from wavebuild.run.life import Due, Life
 from wavebuild.run.records import Attempt
+from wavebuild.run.sandbox import made_in
 
 
 class Outputs:
@@ -82,15 +83,22 @@ class Outputs:
         for artifact in step.file_outputs:
             if artifact.optional:
                 continue
-            there = made_members(self._facts.folders, artifact)
-            found = [path for path in there if not self.only_stands_by(life, path)]
+            found = self._found(life, artifact)
             if not found:
                 if artifact.kind is Kind.DIRECTORY:
                     return f"it ended well but made nothing in {artifact.text}"
                 return f"it ended well but did not make {artifact.text}"
-            if artifact.kind is Kind.FILE and os.path.isdir(self._facts.digests.absolute(artifact.path)):
+            at = life.private.inside(artifact.path) if life.private else self._facts.digests.absolute(artifact.path)
+            if artifact.kind is Kind.FILE and os.path.isdir(at):
                 return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
         return ""
+
+    def _found(self, life: Life, artifact: Artifact) -> list[str]:
+        """The members that an output has where the step worked."""
+        if life.private:
+            return list(made_in(life.private, (artifact,), self._facts.folders.ignore))
+        there = made_members(self._facts.folders, artifact)
+        return [path for path in there if not self.only_stands_by(life, path)]
 
     def only_stands_by(self, life: Life, path: str) -> bool:
         """Whether a file was there before and the step has not so much as written the same bytes to it."""

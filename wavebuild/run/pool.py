@@ -171,8 +171,8 @@ class Pool:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
             told = dict(job.env)
-            root = told.get("WAVEBUILD_TOP", told.get("WAVEBUILD_ROOT", ""))
-            with _without_main(), _quiet_without_parent(), _known_by(root, told.get("WAVEBUILD_RUN", "")):
+            known = _known_by(_root_told(told), told.get("WAVEBUILD_RUN", ""))
+            with _without_main(), _quiet_without_parent(), known:
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -298,6 +298,12 @@ def _without_main() -> Iterator[None]:
     finally:
         del main.__dict__["__spec__"]
         main.__dict__.update(saved)
+
+
+def _root_told(env: Mapping[str, str]) -> str:
+    """The project's root, as a job is told it."""
+    names = ("WAVEBUILD_PROJECT", "WAVEBUILD_TOP", "WAVEBUILD_ROOT")
+    return next((env[name] for name in names if name in env), "")
 
 
 @contextlib.contextmanager

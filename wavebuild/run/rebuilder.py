@@ -28,7 +28,8 @@ from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import discovery, memory, scratch, transaction
+from wavebuild.run import discovery, memory, sandbox, scratch, transaction
+from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job
@@ -61,6 +62,7 @@ class Rebuilder:
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
         self._outputs = Outputs(facts, invocation.root, invocation.run, outside)
+        self._apart = Apart(facts, self._outputs, invocation.root, invocation.environ.get("PATH", os.defpath))
 
     def relink(self, graph: Graph, forced: frozenset[int]) -> None:
         """The graph has grown; steps have kept their numbers."""
@@ -218,17 +220,19 @@ class Rebuilder:
         identity = f"{self._invocation.run}.{due.number}"
         life = Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
         try:
+            if step.sandbox:
+                life.private = self._apart.private_folder(step, life)
             if due.gate_of is None and not due.adopt and step.action is not None:
-                forced = due.number in self._invocation.forced
-                life.attempt = self._outputs.attempt(step, due, identity, self._records.made(), forced)
+                life.attempt = self._attempt(step, life)
                 for artifact in step.outputs:
                     if artifact.kind is Kind.PROBE:
                         self._facts.answers.forget(artifact)
                 self._learn()
                 self._records.begin(life.attempt)
-                transaction.set_aside(self._root, life.attempt)
-                self._forget(life.attempt.aside)
-                life.stood = self._outputs.stamps(life.attempt.bystanders)
+                if not life.private:
+                    transaction.set_aside(self._root, life.attempt)
+                    self._forget(life.attempt.aside)
+                    life.stood = self._outputs.stamps(life.attempt.bystanders)
                 life.scratch = self._scratch(step, due.now)
                 self._await_depfile(step, life)
             else:
@@ -239,6 +243,14 @@ class Rebuilder:
         self._lives[due.number] = life
         self._tell_started(step, life, job)
         return job
+
+    def _attempt(self, step: Step, life: Life) -> Attempt:
+        if life.private:
+            return self._apart.attempt(step, life, self._is_forced(life))
+        return self._outputs.attempt(step, life.due, life.attempt.id, self._records.made(), self._is_forced(life))
+
+    def _is_forced(self, life: Life) -> bool:
+        return life.due.number in self._invocation.forced
 
     def _begin_asking(self, step: Step, due: Asks) -> Job | Settled:
         try:
@@ -251,7 +263,7 @@ class Rebuilder:
 
     def _await_depfile(self, step: Step, life: Life) -> None:
         """Its folder exists when a try starts, and one that is there already is not taken for the try's."""
-        if step.depfile:
+        if step.depfile and not life.private:
             path = self._facts.digests.absolute(step.depfile)
             disk.make_folder(os.path.dirname(path))
             life.depfile = stamp(path)
@@ -268,7 +280,7 @@ class Rebuilder:
         return {name: text for name, text in found.items() if text is not None}, out
 
     def _memory_out(self, life: Life) -> str:
-        return memory.file_of(self._invocation.run, life.due.number)
+        return life.private.memory if life.private else memory.file_of(self._invocation.run, life.due.number)
 
     def _scratch(self, step: Step, now: Now) -> str:
         """The scratch folder of a step, ready to be used; "" if it has none."""
@@ -282,7 +294,7 @@ class Rebuilder:
         return folder
 
     def _tell_started(self, step: Step, life: Life, job: Job) -> None:
-        life.command = shown(job, self._root)
+        life.command = self._shown(life, job)
         self._tell(
             StepStarted(
                 self._invocation.run,
@@ -296,12 +308,20 @@ class Rebuilder:
             )
         )
 
+    def _shown(self, life: Life, job: Job) -> str:
+        return shown(job, life.private.root if life.private else self._root)
+
     def _job(self, life: Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
+        self._apart.make_ready(life)
         values, out = self._memory(step, life)
-        this = Try(due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch, values, out)
+        this = Try(
+            due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch, values, out, life.private
+        )
         job = job_of(self._invocation, this)
+        if life.private:
+            job = self._apart.furnished(step, life, job, self._is_forced(life))
         # The action and its checks share the time of an attempt.
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
@@ -328,7 +348,9 @@ class Rebuilder:
                     return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
                 if step.depfile:
                     try:
-                        life.discovered = discovery.take_in(self._facts, life.due.number, life.due.read, life.depfile)
+                        life.discovered = discovery.take_in(
+                            self._facts, life.due.number, life.due.read, life.depfile, life.private
+                        )
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
                 if keys := memory.keys_written(step):
@@ -341,8 +363,10 @@ class Rebuilder:
                 if step.checks:
                     life.checking = True
                     job = self._job(life)
-                    life.command = shown(job, self._root)
+                    life.command = self._shown(life, job)
                     return job
+            if life.attempt.sandbox and not life.attempt.enters:
+                self._swap_in(step, life)
             if life.asks is None:
                 life.asks = list(self._asks_after(step, life))
             if life.asks:
@@ -351,10 +375,26 @@ class Rebuilder:
                 life.command = shown(job, self._root)
                 return job
             settled = self._succeeded(step, life)
+            self._leave_sandbox(life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=complaint(error)))
         del self._lives[ended.id]
         return settled
+
+    def _swap_in(self, step: Step, life: Life) -> None:
+        """What a sandboxed step made takes the place of what it made before."""
+        made = self._apart.made(step, life)
+        life.attempt = self._apart.entering(step, life, self._records.made(), self._is_forced(life))
+        self._learn()
+        self._records.begin(life.attempt)
+        life.stood = self._outputs.stamps(life.attempt.bystanders)
+        transaction.swap_in(self._root, life.attempt, made)
+        self._forget((*made, *life.attempt.aside))
+
+    def _leave_sandbox(self, life: Life) -> None:
+        if life.private:
+            with contextlib.suppress(OSError):  # nothing in it is of use to anybody; the next build tries again
+                sandbox.remove(life.private)
 
     def _asks_after(self, step: Step, life: Life) -> Iterator[Asking]:
         """What must be asked of what the step has just made: its probes, and files by the digest it declares."""
@@ -447,8 +487,7 @@ class Rebuilder:
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
-            left = transaction.move_partial(self._facts.folders, life.attempt)
-            self._forget((*left, *life.attempt.copied))
+            self._clear_for_another_try(step, life)
             delay = step.retries.delay * (1 << (life.tries - 1))
             self._tell(
                 StepRetried(
@@ -459,11 +498,24 @@ class Rebuilder:
             life.of_this_try = 0.0
             life.asks = None
             life.checking = step.action is None
-            transaction.make_folders(self._root, step.outputs)
-            life.stood = self._outputs.stamps(life.attempt.bystanders)
-            self._await_depfile(step, life)
             return Again(life.due.number, delay)
         return self._give_up(step, life, ended)
+
+    def _clear_for_another_try(self, step: Step, life: Life) -> None:
+        """All is as it was before the try that failed."""
+        if life.private:
+            entered = life.attempt.enters
+            self._forget((*transaction.put_back(self._facts.folders, life.attempt), *life.attempt.aside))
+            life.furnished = frozenset()
+            if entered:
+                life.attempt = self._attempt(step, life)
+                self._records.begin(life.attempt)
+            return
+        left = transaction.move_partial(self._facts.folders, life.attempt)
+        self._forget((*left, *life.attempt.copied))
+        transaction.make_folders(self._root, step.outputs)
+        life.stood = self._outputs.stamps(life.attempt.bystanders)
+        self._await_depfile(step, life)
 
     def _may_retry(self, step: Step, life: Life, ended: Ended) -> bool:
         if ended.failure == "interrupted" or life.tries > step.retries.times or life.due.gate_of or life.due.adopt:
@@ -473,9 +525,14 @@ class Rebuilder:
 
     def _give_up(self, step: Step, life: Life, ended: Ended) -> Settled:
         """The former outputs back, the failure recorded."""
+        settled = self._given_up(step, life, ended)
+        self._leave_sandbox(life)
+        return settled
+
+    def _given_up(self, step: Step, life: Life, ended: Ended) -> Settled:
         interrupted = ended.failure == "interrupted"
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
-        if not life.due.adopt and life.due.gate_of is None and life.attempt.covers:
+        if not life.due.adopt and life.due.gate_of is None and (life.attempt.covers or life.attempt.sandbox):
             try:
                 left = transaction.put_back(self._facts.folders, life.attempt)
                 self._forget((*left, *life.attempt.aside, *life.attempt.copied))

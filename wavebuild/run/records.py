@@ -25,6 +25,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     ``covers``: the outputs, as (kind, path, exclude). ``displaced``: member → where its edited
     bytes go once the attempt has succeeded. ``in_place``: the paths of the outputs that are edited
     rather than remade; ``copied``: their members, and ``folders``: their folders, → where a copy lies.
+    ``sandbox``: the root of the private folder that the step works in, "" if it works in the project; there nothing
+    is touched before ``enters``: what it made is about to take the place of its former outputs.
     """
 
     id: str
@@ -38,11 +40,13 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     in_place: tuple[str, ...] = ()
     copied: dict[str, str] = {}
     folders: dict[str, str] = {}
+    sandbox: str = ""
+    enters: bool = False
 
     @property
     def holds_files(self) -> bool:
         """Whether something is to be moved or let go when it ends."""
-        return bool(self.aside or self.bystanders or self.copied or self.folders)
+        return bool(self.aside or self.bystanders or self.copied or self.folders or self.sandbox)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.errors import Place
-from wavebuild.graph import excluded, is_wild
+from wavebuild.graph import excluded
+from wavebuild.graph import fixed_folder as fixed_folder
 from wavebuild.judge.members import Folders, made_members
+from wavebuild.run import sandbox
 from wavebuild.run.records import Attempt
 
 ASIDE = ".wavebuild/aside"
@@ -89,7 +91,11 @@ def _in(folder: str, path: str) -> str:
 
 
 def covered(attempt: Attempt) -> list[Artifact]:
-    """The outputs of the attempt's step, as they were when it began."""
+    """The outputs that the attempt may have touched, as they were declared when it began."""
+    return [] if attempt.sandbox and not attempt.enters else _declared(attempt)
+
+
+def _declared(attempt: Attempt) -> list[Artifact]:
     nowhere = Place(attempt.step)
     return [Artifact(Kind(kind), path, nowhere, exclude=exclude) for kind, path, exclude in attempt.covers]
 
@@ -110,20 +116,28 @@ def set_aside(root: str, attempt: Attempt) -> None:
     make_folders(root, covered(attempt))
 
 
+def swap_in(root: str, attempt: Attempt, made: Mapping[str, str]) -> None:
+    """What a sandboxed step made takes the place of its former outputs; ``made``: member → where it lies."""
+    set_aside(root, attempt)
+    for path, there in made.items():
+        if path.endswith("/"):
+            disk.make_folder(_at(root, path))
+        else:
+            disk.move(there, _at(root, path))
+    folders = {os.path.dirname(path.rstrip("/")): os.path.dirname(there) for path, there in made.items()}
+    folders |= {path.rstrip("/"): there for path, there in made.items() if path.endswith("/")}
+    for artifact in covered(attempt):
+        if artifact.kind is Kind.DIRECTORY:
+            for path, there in folders.items():
+                if f"{path}/".startswith(f"{artifact.path}/"):
+                    disk.take_mode(_at(root, path), there)
+
+
 def make_folders(root: str, outputs: Iterable[Artifact]) -> None:
     """The folders of outputs exist when a step starts."""
     for artifact in outputs:
         if artifact.covers_files:
             disk.make_folder(_at(root, fixed_folder(artifact)))
-
-
-def fixed_folder(artifact: Artifact) -> str:
-    """The folder that all members of an artifact lie in, as far as its text says; "" is the root."""
-    if artifact.kind is Kind.DIRECTORY:
-        return artifact.path
-    parts = artifact.path.split("/")[:-1]
-    wild = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
-    return "/".join(parts[:wild])
 
 
 def partial_outputs(folders: Folders, attempt: Attempt) -> list[str]:
@@ -173,12 +187,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     """
     edited = [path for path in attempt.copied if _edited(folders.root, attempt, path)]
     left = partial_outputs(folders, attempt)
-    keep = f"{FAILED}/{attempt.step}"
-    if left:
-        for folder in (keep, keep + BESIDE):
-            _make_room(_at(folders.root, folder))
-        for path in left:
-            disk.move(_at(folders.root, path), _at(folders.root, _in(keep, path)))
+    _keep_failed(folders.root, attempt.step, {path: _at(folders.root, path) for path in left})
     for path, copy in attempt.bystanders.items():
         if bystander_changed(folders.root, attempt, path):
             _clear_way(folders.root, attempt, path)
@@ -211,6 +220,8 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
     """After a failure, or a kill: the former outputs stand again, with their times; what partial ones were moved."""
     root = folders.root
     _require_rooms(attempt)
+    if attempt.sandbox and not attempt.enters:
+        return _leave_sandbox(folders, attempt)
     left = move_partial(folders, attempt)
     for path, there in attempt.aside.items():
         if os.path.lexists(_at(root, there)):
@@ -221,6 +232,25 @@ def put_back(folders: Folders, attempt: Attempt) -> list[str]:
         if artifact.kind is Kind.DIRECTORY and artifact.path not in attempt.folders:
             _remove_if_empty(_at(root, artifact.path))
     return left
+
+
+def _leave_sandbox(folders: Folders, attempt: Attempt) -> list[str]:
+    """A sandboxed step that has not come to its end has touched nothing; what it made so far is kept a while."""
+    private = sandbox.known_folder(folders.root, attempt.sandbox)
+    made = sandbox.made_in(private, _declared(attempt), folders.ignore)
+    _keep_failed(folders.root, attempt.step, made)
+    sandbox.remove(private)
+    return sorted(made)
+
+
+def _keep_failed(root: str, step: str, made: Mapping[str, str]) -> None:
+    """What a failed attempt left goes to the failed folder; ``made``: member → where it lies, absolute."""
+    keep = f"{FAILED}/{step}"
+    if made:
+        for folder in (keep, keep + BESIDE):
+            _make_room(_at(root, folder))
+        for path in sorted(made):
+            disk.move(made[path], _at(root, _in(keep, path)))
 
 
 def conclude(root: str, attempt: Attempt) -> None:
@@ -257,6 +287,8 @@ def _require_rooms(attempt: Attempt) -> None:
 
 
 def _leave_rooms(root: str, attempt: Attempt) -> None:
+    if attempt.sandbox:
+        sandbox.remove(sandbox.known_folder(root, attempt.sandbox))
     disk.remove_tree(_at(root, f"{ASIDE}/{attempt.id}"))
     for room in _rooms(attempt):
         disk.remove_tree(room)

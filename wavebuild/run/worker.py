@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
+from wavebuild import disk
 from wavebuild.run import confined
 from wavebuild.run.environment import passed
 from wavebuild.run.groups import note
-from wavebuild.run.job import Ended, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
+from wavebuild.run.job import Ended, Furniture, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, send, watched
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
@@ -119,6 +120,8 @@ class Hands:
 
     def do(self, job: Job) -> Ended | StaleWorker:
         """Runs a job to its end."""
+        if job.furniture is not None and (refused := self._furnish(job, job.furniture)):
+            return refused
         started = time.monotonic()
         until = started + job.timeout if job.timeout is not None else None
         if self._spool is None:
@@ -136,7 +139,7 @@ class Hands:
 
     def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
         leftovers = 0
-        env = dict(job.env) | {name: self._list_file(name, text) for name, text in job.lists}
+        env = dict(job.env) | {name: self._list_file(name, text, job.furniture) for name, text in job.lists}
         ended = Ended(job.id)
         log = spool.handle if self._tap is None else self._tap.handle
         for number, command in enumerate(job.commands):
@@ -193,7 +196,29 @@ class Hands:
             send(child, how)
         return len(left) or count
 
-    def _list_file(self, name: str, text: bytes) -> str:
+    def _furnish(self, job: Job, furniture: Furniture) -> Ended | None:
+        """Makes a private folder ready, which is no part of the job's time; or how the job ends before it began."""
+        from wavebuild.run.furnishing import furnish
+
+        try:
+            furnish(furniture, self._go_on)
+            for name, text in job.lists:
+                disk.write(f"{furniture.lists}/{name}", text)
+        except InterruptedError:
+            return Ended(job.id, "interrupted")
+        except OSError as error:
+            what = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+            return Ended(job.id, "start", detail=f"its private folder cannot be furnished: {what}")
+        return None
+
+    def _go_on(self) -> None:
+        """Raises InterruptedError if the parent wants no more of this job."""
+        if self._parent.poll(0) and isinstance(self.next_message(None), Interrupt):
+            raise InterruptedError
+
+    def _list_file(self, name: str, text: bytes, furniture: Furniture | None) -> str:
+        if furniture is not None:
+            return f"{furniture.lists}/{name}"  # what is in memory alone is not seen from behind walls
         if name not in self._lists:
             self._lists[name] = ListFile(name)
         return self._lists[name].holding(text)
@@ -281,10 +306,10 @@ class Hands:
                 _leave_only(job.passes)
             os.environ.update({n: value for n, value in given.items() if not warm or tells_of_the_attempt(n)})
             time.tzset()
-            if job.confines is not None:
-                confined.confine(job.confines)
             from wavebuild.run import call
 
+            if job.confines is not None:
+                confined.confine(job.confines)
             code = call.run(command)
         finally:
             os._exit(code)

@@ -1,0 +1,116 @@
+"""A sandboxed step: what it is given in its private folder, and how what it made there comes home.
+
+It does not know why the step runs, nor when what is planned here is recorded and done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+
+from wavebuild.declare.model import Step
+from wavebuild.judge.digest import ABSENT, Reading
+from wavebuild.judge.facts import Facts
+from wavebuild.judge.trace import Made
+from wavebuild.run import sandbox
+from wavebuild.run.job import Confines, Job
+from wavebuild.run.life import Life
+from wavebuild.run.outputs import Outputs
+from wavebuild.run.records import Attempt
+
+NAMED = 5
+"""Undeclared files that a note names."""
+
+
+class Apart:
+    """``path``: the caller's PATH, for steps that do not set their own."""
+
+    def __init__(self, facts: Facts, outputs: Outputs, root: str, path: str) -> None:
+        self._facts = facts
+        self._outputs = outputs
+        self._root = root
+        self._path = path
+
+    def attempt(self, step: Step, life: Life, forced: bool) -> Attempt:
+        """The intent of a step that touches nothing of the project before it has come to its end.
+
+        Raises WavebuildError where an output lies behind a link that leads out of the root.
+        """
+        plan = self._outputs.attempt(step, life.due, life.attempt.id, (), forced)
+        life.stood = self._outputs.stamps(self._facts.outputs(step))
+        assert life.private is not None
+        inside = os.path.relpath(life.private.root, self._root)
+        return msgspec.structs.replace(life.attempt, covers=plan.covers, sandbox=inside)
+
+    def private_folder(self, step: Step, life: Life) -> sandbox.Private:
+        read = life.due.read
+        return sandbox.private_folder(self._root, life.attempt.id, step, (*read.action, *read.gate))
+
+    def make_ready(self, life: Life) -> None:
+        """The folder is there and empty before the first job of a try."""
+        if life.private and not life.furnished:
+            sandbox.make(life.private)
+
+    def furnished(self, step: Step, life: Life, job: Job, forced: bool) -> Job:
+        """The job with what it finds in its folder; what only checks read is not there before them."""
+        private = life.private
+        assert private is not None
+        readings = (*life.due.read.action, *self._discovered(life))
+        if life.checking:
+            readings = (*readings, *life.due.read.gate)
+        tools = sandbox.tools_in(self._root, step.cwd, dict(step.env).get("PATH", self._path))
+        own = self._own(step, life, forced) if not life.furnished else ()
+        given = sandbox.furniture(private, step, readings, own, tools, life.furnished - life.cut)
+        life.furnished |= given.paths
+        life.cut = frozenset(excerpt.target for excerpt in given.excerpts)
+        walls = sandbox.confines(private, tools, life.scratch)
+        around = job.confines or Confines()
+        around = replace(
+            around, walls=True, readable=walls.readable, writable=walls.writable, hidden=walls.hidden
+        )  # fmt: skip
+        return replace(job, furniture=given, confines=around, cold=True)
+
+    def _discovered(self, life: Life) -> list[Reading]:
+        """What the last runs found that they read."""
+        found = life.due.now.discovered
+        return [self._facts.discovered(member) for member, digest in found.items() if digest != ABSENT]
+
+    def _own(self, step: Step, life: Life, forced: bool) -> list[str]:
+        """Members of its own that it finds: those it edits in place; of checks alone, all."""
+        if not life.attempt.sandbox:
+            return [*self._facts.outputs(step), *self._facts.sidecars(step)]
+        edited = [artifact for artifact in step.outputs if artifact.in_place and not forced]
+        return [*self._facts.outputs(replace(step, outputs=tuple(edited)))] if edited else []
+
+    def entering(self, step: Step, life: Life, made: Mapping[str, Made], forced: bool) -> Attempt:
+        """What is about to happen to the project's files; what a person has edited meanwhile is kept."""
+        before = life.stood
+        edited = [
+            path
+            for path, stamp in self._outputs.stamps(self._facts.outputs(step)).items()
+            if path in made and before.get(path) != stamp and not self._is_as_made(path, made[path])
+        ]
+        due = replace(life.due, displaced=tuple(dict.fromkeys((*life.due.displaced, *edited))))
+        apart = tuple(replace(artifact, in_place=False) for artifact in step.outputs)
+        plan = self._outputs.attempt(replace(step, outputs=apart), due, life.attempt.id, made, forced)
+        return msgspec.structs.replace(plan, sandbox=life.attempt.sandbox, enters=True)
+
+    def _is_as_made(self, path: str, made: Made) -> bool:
+        self._facts.digests.forget(path.rstrip("/"))
+        return self._facts.raw_digest(path) == (made.raw or made.digest)
+
+    def made(self, step: Step, life: Life) -> dict[str, str]:
+        """The members that the step has made, and where they lie; what it wrote besides is noted."""
+        private = life.private
+        assert private is not None
+        made = sandbox.made_in(private, step.outputs, self._facts.folders.ignore)
+        sandbox.point_home(private, made)
+        lost = sandbox.undeclared(private, life.furnished, made, step)
+        if lost:
+            more = f" … ({len(lost)} in all)" if len(lost) > NAMED else ""
+            count = "an undeclared file" if len(lost) == 1 else f"{len(lost)} undeclared files"
+            life.notes.append(f"it wrote {count}, gone with its sandbox: {' '.join(lost[:NAMED])}{more}")
+        return made
