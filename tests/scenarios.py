@@ -1,4 +1,6 @@
-"""The faults of docs/reliability.md and the tests that hold them; ``python -m tests.scenarios`` writes the column anew.
+"""The faults of docs/reliability.md and the tests that hold them.
+
+``python -m tests.scenarios`` writes anew what the page takes from the tests.
 
 A test claims a line by ``@pytest.mark.scenario(id="K3")``. It does not know what any line says.
 """
@@ -10,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import mutants
 
 TESTS = Path(__file__).resolve().parent
 PAGE = TESTS.parent / "docs" / "reliability.md"
@@ -69,13 +73,14 @@ def named(text: str) -> list[Test]:
 
 
 def rewrite(page: str) -> str:
-    """The page with its last column as the tests stand."""
+    """The page with the column of tests, and the table of changes, as they stand."""
     claims = held()
 
     def row(match: re.Match[str]) -> str:
         return f"{match['begin']}{cell(claims.get(match['line'], ()))} |"
 
-    return re.sub(r"^(?P<begin>\| (?P<line>[A-Z]\d+) \|[^|]*\|[^|]*\| )[^|]* \|$", row, page, flags=re.MULTILINE)
+    page = re.sub(r"^(?P<begin>\| (?P<line>[A-Z]\d+) \|[^|]*\|[^|]*\| )[^|]* \|$", row, page, flags=re.MULTILINE)
+    return re.sub(r"^\| changed \|(.*\n)*?(?=\n|\Z)", lambda found: mutants.table(), page, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":
