@@ -97,6 +97,7 @@ def next_build_is_right(site: Site, hidden: Hidden) -> None:
     assert site.wavebuild("-q").code == 0
 
 
+@pytest.mark.scenario(id="K2")
 @pytest.mark.parametrize("how", FOUND_AS_CHILDREN)
 def test_after_a_kill_of_the_parent_alone(how: str, site: Site) -> None:
     """The worker notices, and takes all it has started along."""
@@ -123,6 +124,7 @@ def test_after_a_kill_of_the_worker_alone(how: str, site: Site) -> None:
         hidden.finish()
 
 
+@pytest.mark.scenario(id="K2")
 @pytest.mark.parametrize("how", FOUND_BY_NOTES)
 def test_after_a_kill_of_parent_and_worker_the_next_build_ends_what_is_left(how: str, site: Site) -> None:
     """Before it judges anything; who has left the session of the step is known by what its environment names."""
@@ -151,6 +153,7 @@ def test_a_worker_that_sleeps_through_the_death_of_its_parent_is_ended_by_the_ne
         hidden.finish()
 
 
+@pytest.mark.scenario(id="P4")
 @pytest.mark.parametrize("how", ["session+bare", "double fork+session+bare+deaf"])
 def test_what_a_step_leaves_is_ended_however_it_hides(how: str, site: Site) -> None:
     """Also without a kill of anybody: it is no child of the step any more, and shows nothing of where it came from."""
@@ -168,6 +171,7 @@ def test_what_a_step_leaves_is_ended_however_it_hides(how: str, site: Site) -> N
     assert not (site.root / "out").exists()
 
 
+@pytest.mark.scenario(id="C3")
 def test_a_process_with_the_number_of_one_that_is_gone_is_left_alone(site: Site) -> None:
     """Numbers are given out again: whoever has one now began at another time, or shows another root."""
     site.write("Wavefile", "steps: {a: {outputs: a, run: touch a}}\n")
