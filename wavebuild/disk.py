@@ -259,7 +259,12 @@ def remove_tree(path: str) -> None:
 
 
 def remove_all(path: str) -> None:
-    """Removes a folder with all that a step has put into it, folders among it that it has closed to us."""
+    """Removes a folder with all that a step has put into it, folders among it that it has closed to us.
+
+    What stands in the folder's place, a file or a link, goes too.
+    """
+    if os.path.islink(path) or os.path.isfile(path):
+        remove(path)
     try:
         remove_tree(path)
     except PermissionError:

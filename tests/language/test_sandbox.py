@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.support.command import Site
+from tests.support.processes import eventually
 from tests.support.workshop import Built, Workshop
 from wavebuild.run import landlock
 
@@ -240,7 +242,10 @@ class TestWhatComesBack:
 
         assert sorted(os.listdir(shop.root)) == [".wavebuild", "Wavefile", "a", "o"]
         assert (shop.read("a"), os.path.exists(shop.root / ".wavebuild/sandbox")) == ("1\n", False)
-        assert built.steps["s"].notes == ("it wrote 2 undeclared files, gone with its sandbox: x/y z",)
+        assert built.steps["s"].notes == (
+            "it wrote 2 undeclared files, gone with its sandbox: x/y z",
+            "it changed its copy of an input, gone with its sandbox: a",
+        )
 
     def test_a_directory_is_replaced_as_a_whole(self, shop: Workshop):
         """Members that are no longer made are gone; modes and links are as made."""
@@ -451,11 +456,47 @@ def test_names_of_any_bytes(shop: Workshop):
     assert ran(shop.build()) == []
 
 
+def test_a_kill_leaves_the_project_as_it_was(shop: Workshop):
+    """The next build removes the private folder; with the input as it was there is nothing to do."""
+    shop.write(a="1\n")
+    one(shop, "inputs: a\n    outputs: o", "cat a > o; test $(cat a) = 1 || { touch ready; sleep 60; }")
+    shop.settle()
+    before = os.stat(shop.root / "o")
+    shop.write(a="2\n")
+    with Site(shop.home).start() as process:
+        assert eventually(lambda: list(shop.root.glob(".wavebuild/sandbox/*/tree/root/ready")), 20)
+        process.kill()
+        process.communicate()
+    shop.write(a="1\n")
+    plan = shop.plan()
+    built = shop.build()
+    after = os.stat(shop.root / "o")
+
+    assert (plan, ran(built), before.st_ctime_ns == after.st_ctime_ns) == ({"s": "FRESH"}, [], True)
+    assert "cut off" in built.notices
+    assert (shop.read(".wavebuild/failed/s/o"), (shop.root / ".wavebuild/sandbox").exists()) == ("2\n", False)
+
+
+def test_a_timeout_ends_the_step_and_not_its_furnishing(shop: Workshop):
+    """The former output stands."""
+    shop.write(a="1\n")
+    one(shop, "inputs: a\n    outputs: o\n    timeout: 1s", "cat a > o; test $(cat a) = 1 || sleep 60")
+    shop.build()
+    shop.write(a="2\n")
+    built = shop.build()
+
+    assert (built.steps["s"].failure, shop.read("o")) == ("timeout", "1\n")
+
+
 def test_a_private_folder_that_cannot_be_made_fails_the_step(shop: Workshop):
     """With the path, before its command; when the hindrance is gone it runs."""
     one(shop, "outputs: o", "touch o")
-    shop.put(".wavebuild/sandbox", "")
-    built = shop.build()
+
+    def hinder(event: object) -> None:
+        if type(event).__name__ == "BuildStarted":
+            shop.put(".wavebuild/sandbox", "")
+
+    built = shop.build(meanwhile=hinder)
     (shop.root / ".wavebuild/sandbox").unlink()
 
     assert (built.steps["s"].failure, ".wavebuild/sandbox" in built.steps["s"].detail) == ("start", True)

@@ -30,6 +30,7 @@ from wavebuild.run.jobs import Invocation
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
+from wavebuild.run.sandbox import SANDBOX
 from wavebuild.run.transaction import (
     ASIDE,
     DISPLACED,
@@ -337,6 +338,7 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
     if begun and layout.chosen:
         notices.append(f"state in {layout.folder}")
     _repair(folders, state, layout.settled, notices)
+    disk.remove_all(os.path.join(layout.root, SANDBOX))
     if fresh_start or all_known:
         _rescue(layout.root, settings.outside, notices)
     aside = os.path.join(layout.root, ASIDE)

@@ -6,7 +6,7 @@ It does not know why the step runs, nor when what is planned here is recorded an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -65,6 +65,7 @@ class Apart:
         own = self._own(step, life, forced) if not life.furnished else ()
         given = sandbox.furniture(private, step, readings, own, tools, life.furnished - life.cut)
         life.furnished |= given.paths
+        life.copies |= {target: source for source, target in given.copies}
         life.cut = frozenset(excerpt.target for excerpt in given.excerpts)
         walls = sandbox.confines(private, tools, life.scratch)
         around = job.confines or Confines()
@@ -107,10 +108,18 @@ class Apart:
         private = life.private
         assert private is not None
         made = sandbox.made_in(private, step.outputs, self._facts.folders.ignore)
+        if database := sandbox.unfinished_log(made):
+            why = f"it left {database}-wal beside the database {database}: close the database, or declare its folder"
+            raise OSError(None, why)
         sandbox.point_home(private, made)
-        lost = sandbox.undeclared(private, life.furnished, made, step)
-        if lost:
-            more = f" … ({len(lost)} in all)" if len(lost) > NAMED else ""
+        if lost := sandbox.undeclared(private, life.furnished, made, step):
             count = "an undeclared file" if len(lost) == 1 else f"{len(lost)} undeclared files"
-            life.notes.append(f"it wrote {count}, gone with its sandbox: {' '.join(lost[:NAMED])}{more}")
+            life.notes.append(f"it wrote {count}, gone with its sandbox: {_few(lost)}")
+        if changed := sandbox.changed_inputs(private, life.copies, step):
+            count = "an input" if len(changed) == 1 else f"{len(changed)} inputs"
+            life.notes.append(f"it changed its copy of {count}, gone with its sandbox: {_few(changed)}")
         return made
+
+
+def _few(paths: Sequence[str]) -> str:
+    return " ".join(paths[:NAMED]) + (f" … ({len(paths)} in all)" if len(paths) > NAMED else "")

@@ -44,10 +44,12 @@ def confine(hidden: Sequence[str], readable: Sequence[str], writable: Sequence[s
     rules = struct.pack("=Q", change | _READ_FILE)
     ruleset = _done(_call(_CREATE_RULESET, rules, len(rules), 0))
     try:
-        for path in (*_visible([os.path.realpath(path) for path in hidden]), *map(os.path.realpath, readable)):
+        unseen = [os.path.realpath(path) for path in hidden]
+        for path in (*_beside(unseen, "/"), *map(os.path.realpath, readable)):
             _allow(ruleset, path, _READ_FILE)
-        for path in writable:
-            _allow(ruleset, os.path.realpath(path), change | _READ_FILE)
+        for path in map(os.path.realpath, writable):
+            for part in _beside(unseen, path):
+                _allow(ruleset, part, change | _READ_FILE)
         for handle in handles:
             if stat.S_ISREG(os.fstat(handle).st_mode):
                 _allow(ruleset, f"/proc/self/fd/{handle}", change | _READ_FILE)
@@ -58,19 +60,20 @@ def confine(hidden: Sequence[str], readable: Sequence[str], writable: Sequence[s
     return True
 
 
-def _visible(hidden: Sequence[str]) -> Iterator[str]:
-    """Rules can only allow: all that is beside the hidden folders, and beside the folders that they lie in."""
-    if not hidden:
-        yield "/"
+def _beside(hidden: Sequence[str], top: str) -> Iterator[str]:
+    """A folder but for the hidden ones in it. Rules can only allow, so it is all that stands beside these and
+    beside the folders that they lie in."""
+    below = f"{top.rstrip('/')}/"
+    if top in hidden:
         return
-    above = {"/"}
-    for path in hidden:
-        while (path := os.path.dirname(path)) != "/":
-            above.add(path)
-    for folder in above:
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    if not any(path.startswith(below) for path in hidden):
+        yield top
+        return
+    with contextlib.suppress(OSError), os.scandir(top) as entries:
+        for entry in entries:
             # What a link leads to has its own place: allowed there or not at all.
-            yield from (e.path for e in entries if e.path not in above and e.path not in hidden and not e.is_symlink())
+            if not entry.is_symlink():
+                yield from _beside(hidden, entry.path)
 
 
 def _allow(ruleset: int, path: str, what: int) -> None:

@@ -506,7 +506,7 @@ class Rebuilder:
         if life.private:
             entered = life.attempt.enters
             self._forget((*transaction.put_back(self._facts.folders, life.attempt), *life.attempt.aside))
-            life.furnished = frozenset()
+            life.furnished, life.copies = frozenset(), {}
             if entered:
                 life.attempt = self._attempt(step, life)
                 self._records.begin(life.attempt)

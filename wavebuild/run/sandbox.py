@@ -29,6 +29,7 @@ SANDBOX = ".wavebuild/sandbox"
 DEVICES = "/dev"
 """Steps write to /dev/null, /dev/tty and /dev/shm; the rest is the system's to guard."""
 
+_DATABASES = (".db", ".sqlite", ".sqlite3")
 _LOGS = ("-wal", "-journal")
 
 
@@ -159,10 +160,9 @@ def _put_in(private: Private, path: str, declared: set[str], copies: dict[str, s
         copies[target] = source
     elif os.path.lexists(source) and not os.path.isdir(source):
         raise OSError(None, f"{path} is neither a file nor a link to one")
-    for ending in _LOGS:
+    if source.endswith(_DATABASES):
         # What was committed last to a database may be in the log beside it alone.
-        if os.path.isfile(source + ending) and source.endswith((".db", ".sqlite", ".sqlite3")):
-            copies[target + ending] = source + ending
+        copies |= {target + ending: source + ending for ending in _LOGS if os.path.isfile(source + ending)}
 
 
 def _folders(private: Private, step: Step) -> Iterator[str]:
@@ -216,9 +216,17 @@ def _is_environment(folder: str) -> bool:
 
 def _linked_tools(private: Private, step: Step, tools: Iterable[str], files: Iterable[str]) -> dict[str, str]:
     """Links to the tools of the project, but where the step itself reads or makes something."""
-    tops = {path.split("/")[0] for path in (*files, *(fixed_folder(output) for output in step.file_outputs))}
-    own = {*tops, *(output.path for output in step.file_outputs)}
-    return {private.inside(tool): os.path.join(private.real, tool) for tool in tools if tool.split("/")[0] not in own}
+    made = [fixed_folder(output) for output in step.file_outputs]
+    free = {
+        tool: f"{tool}/"
+        for tool in tools
+        if not any(f"{path}/".startswith(f"{tool}/") for path in made)
+        and not any(covers(output, f"{tool}/any") for output in step.file_outputs)
+    }
+    for path in files:
+        for tool in [tool for tool, below in free.items() if path.startswith(below)]:
+            del free[tool]
+    return {private.inside(tool): os.path.join(private.real, tool) for tool in free}
 
 
 def confines(private: Private, tools: Iterable[str], scratch: str) -> Confines:
@@ -259,6 +267,26 @@ def point_home(private: Private, made: Mapping[str, str]) -> None:
     for path in made.values():
         if os.path.islink(path) and (text := disk.read_link(path)) != (meant := private.meant(text)):
             disk.point_link(path, meant)
+
+
+def unfinished_log(made: Mapping[str, str]) -> str:
+    """A database among what was made that would lose what was committed last; "" if there is none."""
+    for member, path in made.items():
+        status = disk.look(f"{path}{_LOGS[0]}") if member.endswith(_DATABASES) else None
+        if status is not None and status.st_size and f"{member}{_LOGS[0]}" not in made:
+            return member
+    return ""
+
+
+def changed_inputs(private: Private, copies: Mapping[str, str], step: Step) -> list[str]:
+    """The inputs that were written to in the private folder; ``copies``: from where each file in it was taken."""
+    found = []
+    for target, source in copies.items():
+        was, now = disk.look_through(source), disk.look(target)
+        if was and now and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+            found.append(os.path.relpath(target, private.root))
+    own = (*step.outputs, *step.updates)
+    return sorted(path for path in found if not any(covers(artifact, path) for artifact in own))
 
 
 def undeclared(private: Private, furnished: frozenset[str], made: Mapping[str, str], step: Step) -> list[str]:
