@@ -27,6 +27,21 @@ FICLONE = 0x40049409
 """Linux's request that a file share the bytes of another."""
 
 
+def _nothing_happens(point: str) -> None:
+    """What a fault point is to everybody but a test."""
+
+
+fault: Callable[[str], None] = _nothing_happens
+"""Told before and after each rename, each link, each write and each commit. No variable and no flag changes it: a
+program of the tests puts another in its place, to be killed or to fail there."""
+
+
+def rename(old: str, new: str) -> None:
+    fault("before rename")
+    os.rename(old, new)
+    fault("after rename")
+
+
 def look(path: str) -> os.stat_result | None:
     """What stands at a path, a link not followed; None if nothing does."""
     try:
@@ -113,7 +128,7 @@ def make_folder(path: str) -> None:
 def move(old: str, new: str) -> None:
     """Renames, over what stands there; across file systems copies with times and removes the old."""
     try:
-        os.rename(old, new)
+        rename(old, new)
         return
     except FileNotFoundError:
         make_folder(os.path.dirname(new))
@@ -121,7 +136,7 @@ def move(old: str, new: str) -> None:
         if error.errno != errno.EXDEV:
             raise
     try:
-        os.rename(old, new)
+        rename(old, new)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -155,7 +170,7 @@ def copy(old: str, new: str) -> None:
         shutil.copystat(old, part)
     else:
         shutil.copy2(old, part, follow_symlinks=False)
-    os.rename(part, new)
+    rename(part, new)
 
 
 def _cloned(old: str, new: str) -> bool:
@@ -293,7 +308,7 @@ def write_atomic(path: str, data: bytes) -> None:
     make_folder(os.path.dirname(path))
     part = f"{path}.{os.getpid()}.part"
     write(part, data)
-    os.rename(part, path)
+    rename(part, path)
 
 
 def write_new(path: str, data: bytes) -> None:
@@ -301,13 +316,15 @@ def write_new(path: str, data: bytes) -> None:
     part = f"{path}.{os.getpid()}.part"
     write(part, data)
     try:
+        fault("before link")
         os.link(part, path)
+        fault("after link")
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         # A file system without hard links: the name is taken first, then filled.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-        os.rename(part, path)
+        rename(part, path)
     finally:
         remove(part)
 
@@ -315,9 +332,11 @@ def write_new(path: str, data: bytes) -> None:
 def write(path: str, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
+        fault("before write")
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]
+        fault("after write")
     finally:
         os.close(handle)
 

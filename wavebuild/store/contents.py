@@ -99,6 +99,8 @@ class Contents:
                     self._hide(handle)
                     self._write(handle, pending)
                     self._make_room(handle)
+                    disk.fault("before commit")
+                disk.fault("after commit")
                 return
             except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (11, 26):  # SQLITE_CORRUPT, SQLITE_NOTADB

@@ -243,6 +243,8 @@ class State:
         try:
             with self._handle:
                 yield
+                disk.fault("before commit")
+            disk.fault("after commit")
         except sqlite3.Error as error:
             said = f"the state cannot be written{when and f', {when}'}: {error}"
             raise mistake("state-unwritable", said, Place(self._path), _remedy(error), exit_code=1) from None
@@ -376,7 +378,9 @@ class State:
                 self._write_pending()
 
     def close(self) -> None:
+        disk.fault("before close")
         self._handle.close()
+        disk.fault("after close")
 
     def _made_by(self, key: str, trace: Trace) -> dict[str, Made]:
         return {
