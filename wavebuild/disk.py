@@ -23,6 +23,9 @@ _COPIED = (st.S_IFREG, st.S_IFDIR, st.S_IFLNK)
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
+PART = ".part"
+"""How the name of a file ends that is being written: what a kill leaves of it is nobody's."""
+
 FICLONE = 0x40049409
 """Linux's request that a file share the bytes of another."""
 
@@ -304,11 +307,16 @@ def remove_empty_folders(folder: str, stop: str) -> None:
 
 
 def write_atomic(path: str, data: bytes) -> None:
-    """Writes a whole file or leaves the former one."""
+    """Writes a whole file or leaves the former one; the caller holds the project, so nobody else does so meanwhile."""
     make_folder(os.path.dirname(path))
-    part = f"{path}.{os.getpid()}.part"
-    write(part, data)
-    rename(part, path)
+    part = path + PART
+    try:
+        write(part, data)
+        rename(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            remove(part)
+        raise
 
 
 def write_new(path: str, data: bytes) -> None:

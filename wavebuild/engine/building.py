@@ -147,7 +147,8 @@ def _build(
             ended = scheduler.run()
         finally:
             pool.close()
-            disk.remove(layout.groups)
+            with contextlib.suppress(OSError):  # what stays is read by the next build, and names nobody
+                disk.remove(layout.groups)
             contents.write()
         steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
         project, orphans = growing.project, growing.orphans
@@ -157,7 +158,7 @@ def _build(
             _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, tell)
-        elif code == 0 and not orphans:
+        elif code == 0 and not orphans and not state.attempts():
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
         state.learn(facts.digests.take_learned())

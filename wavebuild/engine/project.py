@@ -319,6 +319,8 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
         notices.append(f"ended {left} process(es) that a killed build had left running")
     disk.remove(layout.groups)
     disk.remove_tree(os.path.join(layout.root, MEMORY))
+    for path in layout.half_written():
+        disk.remove(path)
     layout.note()
     away = layout.out_of_reach()
     all_known = not away

@@ -477,13 +477,22 @@ class Rebuilder:
         self._records.succeed(attempt.key, trace, attempt, result, values)
         self.in_force[key(step)] = trace
         if attempt.holds_files:
-            transaction.conclude(self._root, attempt)
-            self._records.close_attempt(attempt.id)
+            self._conclude(attempt, life)
         if life.scratch:
             with contextlib.suppress(OSError):  # what is left is of a run that is over: it is never used again
                 scratch.clear(self._root, life.scratch)
         displaced = tuple(sorted(attempt.displaced.values()))
         return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
+
+    def _conclude(self, attempt: Attempt, life: Life) -> None:
+        """What was set aside is let go. The success is on record: where this cannot be done, the next build does it."""
+        try:
+            transaction.conclude(self._root, attempt)
+            self._records.close_attempt(attempt.id)
+        except (OSError, WavebuildError) as error:
+            life.notes.append(
+                f"its former outputs are still in {transaction.ASIDE}, until the next build: {complaint(error)}"
+            )
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):

@@ -117,12 +117,18 @@ class Layout:
     def _name(self) -> str:
         return self.file.replace("/", "%")
 
+    def half_written(self) -> list[str]:
+        """What a killed build was writing, of the files that are written whole or not at all."""
+        folders = (self.home, self.folder, f"{self.home}/scratch")
+        return [entry.path for each in folders for entry in disk.entries(each) if entry.name.endswith(disk.PART)]
+
     def prepare(self) -> None:
         """Makes the folder, which ignores itself in git, and that of the state."""
         disk.make_folder(self.home)
         ignore = f"{self.home}/.gitignore"
-        if not os.path.exists(ignore):
-            disk.write_atomic(ignore, b"*\n")
+        there = disk.look_through(ignore)
+        if there is None or there.st_size == 0:  # the latter: whoever made it was killed before it was written
+            disk.write(ignore, b"*\n")
         disk.make_folder(self.folder)
 
 

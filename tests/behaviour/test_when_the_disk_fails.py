@@ -1,0 +1,107 @@
+"""A disk that fails at one point of a build: what is on record stays so, and the next build makes all good.
+
+Each of these was found by striking a build at every point (`python -m tests.points`). It does not know how
+many points there are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import pytest
+
+from tests.support.workshop import Workshop
+from wavebuild import disk
+
+EDITED = "steps: {make: {inputs: in, outputs: out/, run: 'note make; cat in > out/it; cat in > out/$(cat in)'}}\n"
+
+
+def break_once(monkeypatch: pytest.MonkeyPatch, point: str, after: str = "") -> list[str]:
+    """The next time this point is passed, once ``after`` has been, the disk fails; what has been passed."""
+    passed: list[str] = []
+
+    def fail(name: str) -> None:
+        passed.append(name)
+        if name == point and (not after or after in passed) and "failed" not in passed:
+            passed.append("failed")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(disk, "fault", fail)
+    return passed
+
+
+def test_a_success_on_record_stays_one_though_what_was_set_aside_cannot_be_let_go(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new outputs stand, and the next build takes a person's former bytes to the displaced files."""
+    shop.wavefile(EDITED)
+    shop.write(**{"in": "one"})
+    shop.settle()
+    shop.put("out/it", "by hand")
+    shop.write(**{"in": "two"})
+    moves = []
+
+    def fail(point: str) -> None:
+        moves.append(point)
+        if moves.count("before rename") == 3:  # two members were set aside; the third is displaced
+            moves.append("before rename")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(disk, "fault", fail)
+    struck = shop.build()
+    after = shop.build()
+
+    assert moves.count("before rename") > 3
+    assert (struck.code, struck.ran) == (0, ["make"])
+    assert "until the next build" in "".join(struck.steps["make"].notes)
+    assert (after.code, after.ran) == (0, [])
+    assert (shop.read("out/it"), shop.displaced("out/it")) == ("two", ["by hand"])
+    assert not (shop.root / ".wavebuild/aside").exists()
+
+
+def test_a_failing_write_leaves_no_half_written_file(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written whole or not at all is not there at all."""
+    passed = break_once(monkeypatch, "before rename")
+
+    with pytest.raises(OSError, match="Input/output"):
+        disk.write_atomic(str(shop.root / "it"), b"data")
+
+    assert "failed" in passed
+    assert not list(shop.root.iterdir())
+
+
+def test_what_a_killed_build_was_writing_is_gone_with_the_next(shop: Workshop) -> None:
+    """Beside the state, and in the folders of scratch."""
+    shop.wavefile(EDITED)
+    shop.write(**{"in": "one"})
+    shop.settle()
+    left = [
+        shop.put(f".wavebuild/{path}.part", "half") for path in ("frozen", "scratch/0.mark", "state/Wavefile.settled")
+    ]
+    shop.write(**{"in": "two"})
+
+    shop.build()
+
+    assert [path for path in left if path.exists()] == []
+
+
+def test_notes_of_process_groups_that_cannot_be_removed_are_no_failure(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They name nobody any more."""
+    shop.wavefile(EDITED)
+    shop.write(**{"in": "one"})
+    real = os.unlink
+
+    def unlink(path: str) -> None:
+        if str(path).endswith("/groups") and sys._getframe(2).f_code.co_name == "_build":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        real(path)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    built = shop.build()
+
+    assert built.code == 0
+    assert shop.build().ran == []
