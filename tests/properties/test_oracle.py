@@ -1,20 +1,55 @@
-"""Random pipelines and random edits: incremental equals clean, and only what had to ran.
+"""Random pipelines, random edits and accidents: incremental equals clean, and only what had to ran.
 
-It does not know how the pipelines look; `python -m tests.fuzz` runs the same trials for as long as one likes.
+It does not know how the pipelines look; `python -m tests.fuzz` runs the same trials for as long as one likes, and
+`python -m tests.points` strikes at every point of a build.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.support.oracle import run_trial
+from tests.support.forks import Forks
+from tests.support.oracle import Story, run_story
+from tests.support.points import Point, Range, all_points
 
-SEEDS = range(2)
+SEEDS = range(6)
+STRIKES = 12
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks() as server:
+        yield server
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_incremental_build_equals_a_clean_one_and_runs_only_what_had_to(seed: int, tmp_path: Path) -> None:
-    """Holds promises 1 to 4 over a first build and four edits."""
-    run_trial(seed, tmp_path, edits=4)
+def test_an_incremental_build_equals_a_clean_one_and_runs_only_what_had_to(
+    seed: int, tmp_path: Path, forks: Forks
+) -> None:
+    """Holds promises 1 to 4 over edits (even seeds), and 5 to 11 over accidents (odd seeds)."""
+    run_story(Story.of(seed, 4), tmp_path, forks)
+
+
+def test_a_build_that_is_killed_or_fails_at_any_point_is_made_good_by_the_next(tmp_path: Path, forks: Forks) -> None:
+    """Points before and after every rename and commit, and before all else that changes the disk: a sample of them."""
+    shooting = Range(tmp_path, forks)
+    names = shooting.count()
+    assert {"before rename", "after rename", "before write", "before commit", "after commit"} <= set(names)
+    for how, at, undone in sample(all_points(len(names))):
+        shooting.strike(how, at, undone)
+
+
+def sample(points: list[Point]) -> list[Point]:
+    return Random(len(points)).sample(points, STRIKES)
+
+
+def test_a_struck_build_has_indeed_been_struck(tmp_path: Path, forks: Forks) -> None:
+    """A fault that never strikes would let every other test here pass."""
+    shooting = Range(tmp_path, forks)
+
+    assert "ended" not in shooting.strike("kill", 60, undone=False)
+    assert "No space left" in shooting.strike("full", 20, undone=False)

@@ -105,6 +105,7 @@ class Site:
         return own | {
             "PYTHONPATH": str(REPOSITORY),
             "JOURNAL": str(self.journal),
+            "HOOKS": str(self.home / "hooks"),
             "WAVEBUILD_JOURNAL": str(self.journal),
             "SITE_MARK": self.mark,
             "NO_COLOR": "1",

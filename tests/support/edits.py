@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.project import (
+    ALL_NAMES,
     EMPTY,
     FILES,
+    FOUND,
     KEY_NAMES,
     KEYS,
     LINK,
+    MORE,
+    NAMES,
+    OUTER,
+    POLICIES,
     TRANSFORMS,
     Read,
+    Spec,
     World,
     random_spec,
     random_text,
@@ -34,11 +41,12 @@ class Edit:
 
     text: str
     undo: Callable[[], None] | None = None
+    gate: bool = False  # it may make checks run again: whether anything is stale cannot be told from the steps
 
 
 def any_source(world: World) -> Path:
     """A plain source file, most times one that some step reads."""
-    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS)]
+    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS, NAMES, MORE)]
     wanted = {read.source.removesuffix("*.txt") for spec in world.specs for read in spec.reads}
     read = [path for path in plain if path in wanted or path.split("/")[0] + "/" in wanted]
     return world.root / world.rng.choice(read if read and world.rng.random() < 0.8 else plain)
@@ -48,7 +56,8 @@ def any_output(world: World) -> Path | None:
     """A file that some step made."""
     steps = world.project()["steps"]
     facts = all_facts(world.root, [output for step in steps for output in step["outputs"]], steps)
-    return world.root / world.rng.choice(sorted(facts)) if facts else None
+    files = [path for path in sorted(facts) if (world.root / path).is_file()]
+    return world.root / world.rng.choice(files) if files else None
 
 
 def content(world: World) -> Edit:
@@ -175,14 +184,15 @@ def tampered(world: World) -> Edit | None:
     elif kind == "disguised":
         disguised(world, path)
     else:
-        path.write_text("by hand\n")
+        path.write_text(f"by hand {world.rng.getrandbits(64)}\n")
+        world.precious.append(path.read_text())
     return Edit(f"output {path.name} {kind}")
 
 
 def all_outputs_gone(world: World) -> Edit:
     steps = world.project()["steps"]
     for member in all_facts(world.root, [output for step in steps for output in step["outputs"]], steps):
-        (world.root / member).unlink()
+        (world.root / member).unlink(missing_ok=True)
     return Edit("every output deleted")
 
 
@@ -263,18 +273,57 @@ def tree_member(world: World) -> Edit:
     return Edit(f"{path} written")
 
 
+def names(world: World) -> Edit:
+    """Instances come and go with the lines of a file that a step makes a table of."""
+    chosen = world.rng.sample(ALL_NAMES, world.rng.randint(0, len(ALL_NAMES)))
+    (world.root / NAMES).write_text("".join(f"{name}\n" for name in chosen))
+    return Edit(f"{NAMES}: {' '.join(chosen)}")
+
+
+def more(world: World) -> Edit:
+    chosen = world.rng.sample(FOUND, world.rng.randint(0, len(FOUND)))
+    (world.root / MORE).write_text("".join(f"{path}\n" for path in chosen))
+    return Edit(f"{MORE}: {' '.join(chosen)}")
+
+
+def found(world: World) -> Edit:
+    path = world.rng.choice(FOUND)
+    (world.root / path).write_text(random_text(world.rng))
+    return Edit(f"new content of {path}")
+
+
+def outer(world: World) -> Edit | None:
+    if not world.probes:
+        return None
+    (world.root / OUTER).write_text(random_text(world.rng))
+    return Edit("the outer world is another")
+
+
+def policy(world: World) -> Edit:
+    spec = world.rng.choice(world.specs)
+    chosen = world.rng.choice(POLICIES)
+    spec.policy = {} if spec.policy else dict(chosen)
+    return Edit(f"policy of {spec.name}: {spec.policy}", gate=True)
+
+
 def step_removed(world: World) -> Edit | None:
     if len(world.specs) < 3:
         return None
     spec = world.rng.choice(world.specs)
+    remove_step(world, spec)
+    return Edit(f"step {spec.name} removed")
+
+
+def remove_step(world: World, spec: Spec) -> None:
+    """The step, and all that is said of it elsewhere."""
     world.specs.remove(spec)
     for other in world.specs:
         other.needs = [name for name in other.needs if name != spec.name]
         other.reads = [read for read in other.reads if read.step != spec.name]
         other.reads = other.reads or [Read(source=world.rng.choice(FILES))]
+        other.table = "" if other.table == spec.name else other.table
     for output in spec.outputs if spec.shape == "mix" else ():
         (world.root / output).unlink(missing_ok=True)
-    return Edit(f"step {spec.name} removed")
 
 
 def step_added(world: World) -> Edit:
@@ -313,6 +362,11 @@ EDITS: tuple[Callable[[World], Edit | None], ...] = (
     renamed_output,
     glob_member,
     tree_member,
+    names,
+    more,
+    found,
+    outer,
+    policy,
     step_removed,
     step_added,
 )

@@ -1,19 +1,43 @@
-"""One random project through several edits, built by wavebuild and held against the reference runner.
+"""One random project through several edits and accidents, built by wavebuild and held against the reference runner.
 
-It does not know how wavebuild is written; a broken promise is an AssertionError that names the seed and the edits.
+It does not know how wavebuild is written; a broken promise is an AssertionError that names the seed and the story.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Literal
 
+from tests.support.accidents import Aftermath, random_accident
 from tests.support.command import Finished, Site, snapshot
-from tests.support.edits import random_edit
+from tests.support.edits import Edit, random_edit, remove_step
+from tests.support.forks import ForkedSite, Forks
 from tests.support.project import World, random_world
-from tests.support.reference import Reference, clean_build, differences
+from tests.support.reference import Reference, all_facts, clean_build, differences
+
+Kind = Literal["edits", "accidents"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a trial does: chapters are numbers from which each edit or accident follows, whatever else is left out."""
+
+    seed: int
+    kind: Kind
+    chapters: tuple[int, ...]
+    without: frozenset[str] = frozenset()  # steps that the first project lacks
+
+    @classmethod
+    def of(cls, seed: int, edits: int) -> Story:
+        return cls(seed, "accidents" if seed % 2 else "edits", tuple(range(edits)))
 
 
 @dataclass
@@ -21,10 +45,11 @@ class Trial:
     """A project under test, with all that was done to it so far."""
 
     seed: int
-    site: Site
+    site: ForkedSite
     world: World
     reference: Reference = field(default_factory=Reference)
     story: list[str] = field(default_factory=list)
+    settled: dict[str, object] = field(default_factory=dict)  # the steps as they last were when all was
 
     def demand(self, holds: bool, text: str, build: Finished | None = None) -> None:
         if holds:
@@ -32,12 +57,20 @@ class Trial:
         said = f"\n--- exit {build.code}\n{build.out}{build.err}" if build else ""
         raise AssertionError("\n".join([f"seed {self.seed}: {text}", *self.story, str(self.site.root)]) + said)
 
+    def wavebuild(self, *arguments: str) -> Finished:
+        """Now and then as a person would, with the time that takes."""
+        if self.world.rng.random() < 0.05:
+            return Site.wavebuild(self.site, *arguments)
+        return self.site.wavebuild(*arguments)
+
     def clean_copy(self) -> Path:
         """What a build from nothing makes of the present sources."""
         clean = self.site.home / "clean"
         shutil.rmtree(clean, ignore_errors=True)
+        clean.with_suffix(".memory").unlink(missing_ok=True)
         clean.mkdir()
-        clean_build(self.world.project(), self.site.root, clean, self.site.environ | {"JOURNAL": "/dev/null"})
+        environ = self.site.environ | {"JOURNAL": "/dev/null", "HOOKS": "/nowhere"}
+        clean_build(self.world.project(), self.site.root, clean, environ)
         return clean
 
     def flags(self) -> list[str]:
@@ -47,36 +80,102 @@ class Trial:
 
     def refused_until(self, undo: object) -> None:
         """A missing source stops everything before anything runs."""
-        build = self.site.wavebuild(*self.flags())
+        build = self.wavebuild(*self.flags())
         self.demand(build.code == 2, "a missing source is refused with exit 2", build)
         self.demand(self.site.ran() == [], "nothing runs while a source is missing", build)
         assert callable(undo)
         undo()
 
-    def settle(self) -> None:
+    def settle(self, edit: Edit) -> None:
         """Builds once and again, and asks every promise."""
         clean = self.clean_copy()
+        self.remember()
         expected = sorted(self.reference.must_run(self.world.project(), self.site.root, clean))
-        self.questions(stale=bool(expected))
-        build = self.site.wavebuild(*self.flags())
+        if not (edit.gate or self.world.probes):
+            self.questions(stale=bool(expected))
+        build = self.wavebuild(*self.flags())
         ran = sorted(self.site.ran())
         self.demand(build.code == 0, "the build succeeds", build)
+        self.equals(clean, build)
+        self.demand(ran == expected, f"ran {ran}, had to run {expected}", build)
+        self.is_idle()
+        if self.world.rng.random() < 0.5 and not self.world.probes:
+            self.questions(stale=False)
+        self.settled = self.standing(clean)
+
+    def recover(self, after: Aftermath, known: Path | None = None) -> None:
+        """A plain build makes all good, and repeats nothing that was told as done. ``known``: a clean one."""
+        if after.forgot:  # whose files these are is not known any more: those of a glob would stay beside what is made
+            shutil.rmtree(self.site.root / "parts", ignore_errors=True)
+        clean = known or self.clean_copy()
+        self.site.ran()
+        now = self.standing(clean)
+        kept = {name for name, facts in now.items() if self.settled.get(name) == facts}
+        build = self.wavebuild(*self.flags())
+        if after.forgot and build.code == 1 and "was not made by this step" in build.err:
+            build = self.wavebuild("-B", *self.flags())
+        ran = self.site.ran()
+        self.demand(build.code == 0, "the build after it succeeds", build)
+        self.equals(clean, build)
+        if not after.forgot:
+            again = after.told.intersection(ran)
+            self.demand(not again, f"{sorted(again)} had been told as done, and ran again", build)
+            spurious = kept.intersection(ran) - after.ran
+            self.demand(not spurious, f"{sorted(spurious)} had nothing to do, and ran", build)
+        self.is_idle()
+        self.settled = self.standing(clean)
+
+    def equals(self, clean: Path, build: Finished) -> None:
+        self.remember()
         wrong = differences(self.world.project(), self.site.root, clean)
         self.demand(not wrong, f"incremental equals clean, but for {wrong}", build)
-        self.demand(ran == expected, f"ran {ran}, had to run {expected}", build)
-        self.demand(self.site.nothing_alive(), "no process is left", build)
-        if self.world.rng.random() < 0.5:
-            self.questions(stale=False)
-        second = self.site.wavebuild(*self.flags())
+        self.demand(self.site.nothing_alive(), f"no process is left, but {self.site.alive()}", build)
+        lost = self.lost()
+        self.demand(not lost, f"what a person wrote is lost: {lost}", build)
+
+    def is_idle(self) -> None:
+        second = self.wavebuild(*self.flags())
         self.demand(second.code == 0 and self.site.ran() == [], "a second build runs nothing", second)
         self.demand("nothing to do" in second.out + second.err, "it says: nothing to do", second)
+        strays = stray_files(self.site.root)
+        self.demand(not strays, f"nothing is left over, but {strays}", second)
+        self.demand(is_sound(self.site.root), "the state is sound", second)
+
+    def remember(self) -> None:
+        """Puts what the shared memory of the project holds where the reference looks."""
+        told = self.site.wavebuild("mem", "--json")
+        known = {one["key"]: one["value"] for one in told.json["memory"] if "value" in one}
+        self.site.root.with_suffix(".memory").write_text(json.dumps(known))
+
+    def lost(self) -> list[str]:
+        """What a person wrote into outputs, and what is neither there nor set aside for them."""
+        if not self.world.precious:
+            return []
+        there = set()
+        for folder in ("out", "far", "parts", "db", "mix", ".wavebuild/displaced"):
+            for path in (self.site.root / folder).rglob("*"):
+                if path.is_file():
+                    there.add(path.read_bytes())
+        return [text for text in self.world.precious if text.encode() not in there]
+
+    def standing(self, clean: Path) -> dict[str, object]:
+        """Every step with its outputs as they stand, and its inputs as they will be when all is done."""
+        steps = self.world.project()["steps"]
+        return {
+            step["name"]: (
+                (step["command"], step["outputs"], step["env"]),
+                all_facts(clean, step["inputs"], steps),
+                all_facts(self.site.root, step["outputs"], steps),
+            )
+            for step in steps
+        }
 
     def questions(self, stale: bool) -> None:
         """``-q`` tells the truth; neither it nor ``-n`` changes anything."""
         before = snapshot(self.site.root, folder_times=True)
-        question = self.site.wavebuild("-q")
+        question = self.wavebuild("-q")
         self.demand(question.code == int(stale), f"-q answers {int(stale)}", question)
-        dry = self.site.wavebuild("-n")
+        dry = self.wavebuild("-n")
         self.demand(dry.code == 0, "-n ends well", dry)
         self.demand(self.site.ran() == [], "questions run nothing")
         after = snapshot(self.site.root, folder_times=True)
@@ -84,16 +183,71 @@ class Trial:
         self.demand(not changed, f"questions change nothing on disk: {changed}")
 
 
-def run_trial(seed: int, home: Path, edits: int) -> None:
-    """A project from a seed: built, then edited and built again, several times."""
-    rng = Random(seed)
-    site = Site(home)
-    trial = Trial(seed, site, random_world(site.root, rng))
-    trial.story.append("first build")
-    trial.settle()
-    for _ in range(edits):
+def stray_files(root: Path) -> list[str]:
+    """What a build has forgotten to take away."""
+    found = [path for path in root.rglob("*") if path.name.endswith(".part") or path.name.startswith(".wavebuild-")]
+    rooms = (root / ".wavebuild" / name for name in ("aside", "memory", "sandbox", "updates"))
+    found += [path for room in rooms if room.is_dir() for path in room.iterdir()]
+    found += [path for path in [root / ".wavebuild/groups"] if path.exists()]
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def is_sound(root: Path) -> bool:
+    """Whether the state can be read whole, and nothing is left open in it."""
+    with closing(sqlite3.connect(f"file:{root}/.wavebuild/state/Wavefile.db?mode=ro&immutable=1", uri=True)) as handle:
+        (said,) = handle.execute("pragma integrity_check").fetchone()
+        (attempts,) = handle.execute("select count(*) from attempts").fetchone()
+    return bool(said == "ok" and attempts == 0)
+
+
+def run_story(story: Story, home: Path, forks: Forks) -> None:
+    """A project from a seed: built, then edited or struck and built again, several times."""
+    site = ForkedSite(home, forks=forks)
+    world = random_world(site.root, Random(story.seed))
+    for spec in [spec for spec in world.specs if spec.name in story.without]:
+        remove_step(world, spec)
+    world.write_wavefile()
+    trial = Trial(story.seed, site, world, story=[f"first build of {len(world.specs)} steps"])
+    trial.settle(Edit("first build"))
+    for chapter in story.chapters:
+        world.rng = Random(f"{story.seed}/{chapter}")
+        if story.kind == "accidents":
+            live_through(trial)
+        else:
+            edit = random_edit(world)
+            trial.story.append(edit.text)
+            if edit.undo:
+                trial.refused_until(edit.undo)
+            trial.settle(edit)
+
+
+def live_through(trial: Trial) -> None:
+    """Perhaps an edit, then a build that meets with an accident, then a plain one."""
+    if trial.world.rng.random() < 0.8:
         edit = random_edit(trial.world)
         trial.story.append(edit.text)
         if edit.undo:
-            trial.refused_until(edit.undo)
-        trial.settle()
+            edit.undo()
+    trial.site.ran()
+    after = random_accident(trial.site, trial.world)
+    trial.story.append(after.text)
+    trial.demand(not after.complaint, after.complaint)
+    trial.recover(after)
+
+
+def shrunk(story: Story, names: Collection[str], still_fails: object) -> Story:
+    """The story with every chapter and step left out without which it still fails."""
+    assert callable(still_fails)
+    for chapter in reversed(story.chapters):
+        shorter = Story(story.seed, story.kind, tuple(c for c in story.chapters if c != chapter), story.without)
+        story = shorter if still_fails(shorter) else story
+    for name in sorted(names, reverse=True):
+        smaller = Story(story.seed, story.kind, story.chapters, story.without | {name})
+        story = smaller if still_fails(smaller) else story
+    return story
+
+
+def environ_of_trials() -> None:
+    """Nothing of where the tests run gets into the builds."""
+    for name in [name for name in os.environ if name.startswith(("WAVEBUILD_", "GITHUB_"))]:
+        del os.environ[name]

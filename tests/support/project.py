@@ -14,8 +14,10 @@ from typing import Literal
 
 from tests.support.reference import Project, Step
 
-Shape = Literal["file", "pair", "mix", "directory", "glob", "nothing"]
-SHAPES: tuple[Shape, ...] = ("file", "file", "pair", "mix", "directory", "glob", "nothing")
+Shape = Literal["file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread"]
+SHAPES: tuple[Shape, ...] = (
+    *("file", "file", "file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread"),
+)
 
 FILES = ("src/a.txt", "src/b b.txt", "src/c$'.txt", "src/ünï.txt")
 LINK = "src/link.txt"
@@ -24,6 +26,15 @@ EMPTY = "tree/empty/"
 MIX = ("mix/s0.txt", "mix/s1.txt", "mix/s2.txt")
 KEYS = "conf.yaml"
 KEY_NAMES = ("alpha", "beta", "gamma")
+NAMES = "names.txt"
+"""A name a line: the instances of steps that are repeated by a table made of it."""
+ALL_NAMES = ("ann", "bob", "eve", "zoe")
+MORE = "more.txt"
+"""A path a line: what steps with a depfile read besides."""
+FOUND = ("found/1.txt", "found/2.txt", "found/3.txt")
+OUTER = "../outer.txt"
+"""What the probe looks at."""
+PROBE = "probe:outer"
 
 # Short cuts make different inputs meet in one output: that is where a rebuild stops.
 TRANSFORMS = ("sha256sum | cut -c1-64", "sha256sum | cut -c1-1", "wc -c", "wc -l", "LC_ALL=C sort | sed -n 1,2p", "cat")
@@ -52,6 +63,10 @@ class Spec:
     declared: int = 0  # seed of the order in which inputs are declared
     env: dict[str, str] = field(default_factory=dict)
     needs: list[str] = field(default_factory=list)
+    table: str = ""  # of a repeated step: the step that makes the table of its instances
+    instances: tuple[str, ...] = ()  # of a repeated step, as the table says now
+    finds: bool = False  # whether it has a depfile
+    policy: dict[str, object] = field(default_factory=dict)  # keys of the step that change nothing of what it makes
 
     @property
     def tag(self) -> str:
@@ -72,10 +87,28 @@ class Spec:
                 return [f"parts/{self.tag}-*.txt"]
             case "nothing":
                 return []
+            case "in place":
+                return [f"db/{self.tag}/"]
+            case "memory":
+                return [f"mem:{self.name}"]
+            case "table":
+                return [f"out/{self.tag}.csv"]
+            case "spread":
+                return [f"out/{self.name}/{name}.txt" for name in self.instances]
+
+    @property
+    def steps(self) -> list[str]:
+        """The names that its runs go by."""
+        return [f"{self.name}@{name}" for name in self.instances] if self.shape == "spread" else [self.name]
 
 
 def shown(artifact: str) -> str:
     """A command that prints everything an artifact holds, members in the order of their bytes."""
+    if artifact == PROBE:
+        return f"cat {OUTER}"
+    if artifact.startswith("mem:"):
+        key = artifact.removeprefix("mem:")
+        return f"""sed -E 's/.*"{key}": *"([a-z0-9]*)".*/\\1/' "$WAVEBUILD_MEM\""""
     if "#" in artifact:
         path, key = artifact.split("#")
         return f"sed -n 's/^{key}: //p' {path}"
@@ -101,6 +134,15 @@ def made(spec: Spec) -> str:
             return f"{{ {scatter}parts/{spec.tag}-$c.txt; done; }}"
         case "nothing":
             return f"{{ {spec.transform}; }} > /dev/null"
+        case "in place":
+            return f"{{ mkdir -p {quoted[0]}; rm -rf {quoted[0]}*; {scatter}{quoted[0]}f$c; done; }}"
+        case "memory":
+            value = f"$({{ {spec.transform}; }} | sha256sum | cut -c1-2)"
+            return f"""{{ printf '{{"{spec.name}": "%s"}}' "{value}" > "$WAVEBUILD_MEM_OUT"; }}"""
+        case "table":
+            return f"{{ cat > /dev/null; {{ echo name; cat {NAMES}; }} > {quoted[0]}; }}"
+        case "spread":
+            raise AssertionError("each instance has a command of its own")
 
 
 @dataclass
@@ -111,6 +153,12 @@ class World:
     rng: Random
     specs: list[Spec] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    precious: list[str] = field(default_factory=list)  # what a person wrote into outputs: never to be lost
+
+    @property
+    def probes(self) -> bool:
+        """Whether some step reads what no question may look at."""
+        return any(read.source == PROBE for spec in self.specs for read in spec.reads)
 
     def spec(self, name: str) -> Spec:
         return next(spec for spec in self.specs if spec.name == name)
@@ -121,43 +169,101 @@ class World:
             return [read.source]
         return [f"step:{read.step}"] if read.by_name else self.spec(read.step).outputs
 
-    def command(self, spec: Spec) -> str:
+    def command(self, spec: Spec, name: str = "") -> str:
+        """``name``: of the instance."""
         artifacts = [
             artifact
             for read in spec.reads
             for artifact in (self.spec(read.step).outputs if read.step else [read.source])
         ]
-        shows = "; ".join(shown(artifact) for artifact in artifacts)
-        return f'echo {spec.name} >> "$JOURNAL"; : version {spec.version}; {{ {shows}; }} | {made(spec)}'
+        shows = "; ".join([*map(shown, artifacts), *(["cat $(cat more.txt) /dev/null"] if spec.finds else [])])
+        end = made(spec) if not name else f"{{ {{ echo {name}; {spec.transform}; }} > out/{spec.name}/{name}.txt; }}"
+        who = f"{spec.name}@{name}" if name else spec.name
+        listed = f"; echo \"x: $(paste -sd' ' {MORE})\" > {depfile(spec)}" if spec.finds else ""
+        again = '[ "${WAVEBUILD_ATTEMPT:-2}" != 1 ] || exit 75; ' if "retries" in spec.policy else ""
+        return (
+            f'{again}echo {who} >> "$JOURNAL"; {hook(who, "before")}; : version {spec.version}; '
+            f"{{ {shows}; }} | {end}{listed}; {hook(who, 'after')}"
+        )
 
-    def step(self, spec: Spec) -> Step:
+    def steps(self, spec: Spec) -> list[Step]:
+        """What the reference runner has to run for it: of a repeated step each instance."""
         inputs = [artifact for read in spec.reads for artifact in self.artifacts(read)]
-        Random(spec.declared).shuffle(inputs)
-        return Step(name=spec.name, inputs=inputs, outputs=spec.outputs, command=self.command(spec), env=dict(spec.env))
+        inputs += [MORE, f"depfile:{depfile(spec)}"] if spec.finds else []
+        if spec.shape == "table":
+            inputs = [*dict.fromkeys((*inputs, NAMES))]
+        names = spec.instances if spec.shape == "spread" else ("",)
+        return [
+            Step(
+                name=f"{spec.name}@{name}" if name else spec.name,
+                inputs=inputs,
+                outputs=[f"out/{spec.name}/{name}.txt"] if name else spec.outputs,
+                command=self.command(spec, name),
+                env=dict(spec.env),
+            )
+            for name in names
+        ]
+
+    def look_at_names(self) -> None:
+        """The instances of repeated steps are what the tables will say."""
+        names = tuple((self.root / NAMES).read_text().split())
+        for spec in self.specs:
+            if spec.shape == "spread":
+                spec.instances = tuple(sorted(names if spec.table else ALL_NAMES))
 
     def project(self) -> Project:
-        return Project(sources=list(self.sources), steps=[self.step(spec) for spec in self.specs])
+        self.look_at_names()
+        return Project(sources=list(self.sources), steps=[step for spec in self.specs for step in self.steps(spec)])
 
     def write_wavefile(self) -> None:
         """The Wavefile; the order of its steps is none that would help."""
+        self.look_at_names()
         specs = sorted(self.specs, key=lambda spec: spec.name[::-1])
-        lines = ["wavefile: 1", "steps:"]
+        lines = ["wavefile: 1", f"probes: {{outer: {{run: cat {OUTER}}}}}", "resources: {gpu: 1}", "steps:"]
         for spec in specs:
-            lines += written(self.step(spec), spec)
+            lines += self.written(spec)
         (self.root / "Wavefile").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+    def written(self, spec: Spec) -> list[str]:
+        """One step as lines of YAML; JSON texts are YAML texts."""
+        inputs = [artifact for read in spec.reads for artifact in self.declared(read)]
+        inputs += [MORE] if spec.finds else []
+        if spec.shape == "table":
+            inputs = [*dict.fromkeys((*inputs, NAMES))]
+        Random(spec.declared).shuffle(inputs)
+        command, outputs = self.command(spec) if spec.shape != "spread" else "", spec.outputs
+        keys: dict[str, object] = {"title": f"Step {spec.name}", "inputs": inputs}
+        if spec.shape == "spread":
+            table = {"path": self.spec(spec.table).outputs[0], "column": "name"} if spec.table else list(ALL_NAMES)
+            keys |= {"foreach": {"n": table}} | ({"allow_empty": True} if spec.table else {})
+            outputs = [f"out/{spec.name}/{{{{ n }}}}.txt"]
+            command = self.command(spec, "{{ n }}")
+        keys |= {"outputs": [{"path": spec.outputs[0], "in_place": True}]} if spec.shape == "in place" else {}
+        keys |= {"outputs": outputs} if outputs and spec.shape != "in place" else {}
+        keys |= {"needs": spec.needs} if spec.needs else {}
+        keys |= {"env": spec.env} if spec.env else {}
+        keys |= {"depfile": depfile(spec)} if spec.finds else {}
+        keys |= spec.policy | {"run": command}
+        return [f"  {spec.name}:", *(f"    {key}: {_text(value)}" for key, value in keys.items())]
 
-def written(step: Step, spec: Spec) -> list[str]:
-    """One step as lines of YAML; JSON texts are YAML texts."""
-    lines = [f"  {step['name']}:", f"    title: {json.dumps('Step ' + step['name'])}"]
-    lines += [f"    inputs: [{', '.join(json.dumps(text, ensure_ascii=False) for text in step['inputs'])}]"]
-    if step["outputs"]:
-        lines += ["    outputs:", *(f"      - {json.dumps(text)}" for text in step["outputs"])]
-    if spec.needs:
-        lines += [f"    needs: [{', '.join(spec.needs)}]"]
-    if step["env"]:
-        lines += [f"    env: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in step['env'].items())}}}"]
-    return [*lines, f"    run: {json.dumps(step['command'], ensure_ascii=False)}"]
+    def declared(self, read: Read) -> list[str]:
+        """The input artifacts of one read, as the Wavefile declares them; of a repeated step all that it makes."""
+        if read.step and self.spec(read.step).shape == "spread":
+            return [f"step:{read.step}"]
+        return self.artifacts(read)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def depfile(spec: Spec) -> str:
+    return f"deps/{spec.name}.d"
+
+
+def hook(step: str, moment: str) -> str:
+    """Where a step does what somebody does at this moment: a program, if one is there."""
+    return f'! [ -x "$HOOKS/{step}.{moment}" ] || "$HOOKS/{step}.{moment}"'
 
 
 def random_text(rng: Random) -> str:
@@ -170,26 +276,43 @@ def write_keys(path: Path, values: dict[str, str]) -> None:
 
 def make_sources(world: World) -> None:
     root, rng = world.root, world.rng
-    for path in (*FILES, *TREE, *MIX):
+    for path in (*FILES, *TREE, *MIX, *FOUND, OUTER):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(random_text(rng))
     (root / EMPTY).mkdir()
     (root / LINK).symlink_to("a.txt")
+    (root / NAMES).write_text("".join(f"{name}\n" for name in rng.sample(ALL_NAMES, rng.randint(1, 3))))
+    (root / MORE).write_text("".join(f"{path}\n" for path in rng.sample(FOUND, rng.randint(0, 2))))
     write_keys(root / KEYS, {name: rng.choice(("red", "blue")) for name in KEY_NAMES})
-    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, KEYS]
+    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, *FOUND, KEYS, NAMES, MORE]
 
 
 def random_reads(world: World, before: list[Spec]) -> list[Read]:
     """One to three different inputs, among the sources and the steps that stand earlier."""
     rng = world.rng
-    choices = [Read(source=path) for path in (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}")]
-    makers = [spec for spec in before if spec.outputs]
-    choices += [Read(step=spec.name, by_name=rng.random() < 0.3) for spec in makers for _ in range(2)]
+    sources = (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}")
+    choices = [Read(source=path) for path in (*sources, *([PROBE] if rng.random() < 0.2 else []))]
+    makers = [spec for spec in before if spec.outputs or spec.shape == "spread"]
+    choices += [
+        Read(step=spec.name, by_name=spec.shape == "spread" or (spec.shape != "memory" and rng.random() < 0.3))
+        for spec in makers
+        for _ in range(2)
+    ]
     reads: list[Read] = []
     for read in rng.sample(choices, rng.randint(1, 3)):
         if not any(read.step == other.step and read.source == other.source for other in reads):
             reads.append(read)
     return reads
+
+
+POLICIES: tuple[dict[str, object], ...] = (
+    {"resources": ["gpu"]},
+    {"retries": 1},
+    {"checks": ["true"]},
+    {"timeout": "60s"},
+    {"estimate": "2h"},
+    {"on_edit": "overwrite"},
+)
 
 
 def random_spec(world: World, name: str) -> Spec:
@@ -199,9 +322,20 @@ def random_spec(world: World, name: str) -> Spec:
     read_by_all = any(read.source == "mix/*.txt" for spec in world.specs for read in spec.reads)
     if shape == "mix" and (read_by_all or any(read.source == "mix/*.txt" for read in reads)):
         shape = "file"
+    tables = [spec.name for spec in world.specs if spec.shape == "table"]
+    if shape == "spread" and not tables:
+        shape = "table"
     needs = [rng.choice(world.specs).name] if world.specs and rng.random() < 0.2 else []
+    policy: dict[str, object] = {}
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        policy |= rng.choice(POLICIES)
     return Spec(
-        name, shape, reads, rng.choice(TRANSFORMS), rng.randint(1, 8), declared=rng.randrange(1 << 30), needs=needs
+        *(name, shape, reads, rng.choice(TRANSFORMS), rng.randint(1, 8)),
+        declared=rng.randrange(1 << 30),
+        needs=needs,
+        table=rng.choice(tables) if shape == "spread" else "",
+        finds=shape == "file" and rng.random() < 0.3,
+        policy=policy,
     )
 
 
@@ -211,5 +345,38 @@ def random_world(root: Path, rng: Random) -> World:
     make_sources(world)
     for number in range(rng.randint(2, 12)):
         world.specs.append(random_spec(world, f"{'stu'[number % 3]}{number}"))
+    world.write_wavefile()
+    return world
+
+
+def whole_world(root: Path, rng: Random) -> World:
+    """A small project with a step of every shape, each read by another."""
+    world = World(root, rng)
+    make_sources(world)
+    (root / NAMES).write_text("ann\nbob\n")
+    shapes: tuple[Shape, ...] = (
+        "file",
+        "directory",
+        "glob",
+        "in place",
+        "memory",
+        "table",
+        "spread",
+        "pair",
+        "nothing",
+    )
+    for number, shape in enumerate(shapes):
+        reads = [Read(source=FILES[number % 2]), *([Read(step=world.specs[-1].name)] if number else [])]
+        name = f"s{number}"
+        spec = Spec(name, shape, reads, TRANSFORMS[0], table=world.specs[-1].name if shape == "spread" else "")
+        spec.finds = shape == "file"
+        world.specs.append(spec)
+    for spec in world.specs:
+        for read in spec.reads:
+            read.by_name = bool(read.step) and world.spec(read.step).shape == "spread"
+    world.specs[0].reads.append(Read(source="tree/"))
+    for spec, policy in zip(world.specs, POLICIES, strict=False):
+        spec.policy = dict(policy)
+    world.specs[-1].policy = {"scratch": True}
     world.write_wavefile()
     return world

@@ -3,13 +3,15 @@
 It does not know wavebuild: it imports none of it, and decides by reading every byte again.
 
 A project is JSON: ``sources`` (paths) and ``steps`` in an order that respects who reads what, each with ``name``,
-``inputs``, ``outputs``, ``command`` and ``env``. Artifacts: ``f``, ``d/``, ``g*.txt``, ``f.yaml#key``, ``step:name``.
+``inputs``, ``outputs``, ``command`` and ``env``. Forms: ``f``, ``d/``, ``g*.txt``, ``f.yaml#key``, ``step:name``
+(an instance is ``name@x``), ``mem:key``, ``probe:x`` (``x.txt`` beside the root), ``depfile:f`` (what f lists).
 """
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -43,8 +45,7 @@ def file_fact(path: Path) -> str:
 
 def key_fact(path: Path, key: str) -> str:
     """The value of a key in a flat ``key: value`` file."""
-    pairs = dict(line.split(": ", 1) for line in path.read_text().splitlines())
-    return pairs[key]
+    return dict(line.split(": ", 1) for line in path.read_text().splitlines())[key]
 
 
 def directory_facts(root: Path, directory: str) -> Facts:
@@ -62,8 +63,14 @@ def directory_facts(root: Path, directory: str) -> Facts:
 def artifact_facts(root: Path, artifact: str, steps: list[Step]) -> Facts:
     """Every member of one artifact that is there now, with what counts of it."""
     if artifact.startswith("step:"):
-        owner = next(step for step in steps if step["name"] == artifact[len("step:") :])
-        return all_facts(root, owner["outputs"], steps)
+        owners = [step for step in steps if step["name"].split("@")[0] == artifact[len("step:") :]]
+        return all_facts(root, [output for owner in owners for output in owner["outputs"]], steps)
+    if artifact.startswith("mem:"):
+        return {artifact: memory(root)[artifact[4:]]} if artifact[4:] in memory(root) else {}
+    if artifact.startswith("probe:"):
+        return {artifact: (root.parent / f"{artifact[6:]}.txt").read_text()}
+    if artifact.startswith("depfile:"):
+        return all_facts(root, (root / artifact[8:]).read_text().split()[1:], steps)
     if "#" in artifact:
         path, key = artifact.split("#")
         return {artifact: key_fact(root / path, key)} if (root / path).is_file() else {}
@@ -75,41 +82,43 @@ def artifact_facts(root: Path, artifact: str, steps: list[Step]) -> Facts:
     return {artifact: file_fact(root / artifact)} if (root / artifact).is_file() else {}
 
 
+def memory(root: Path) -> Facts:
+    """The shared memory of a tree, in a file beside it."""
+    kept = root.with_suffix(".memory")
+    return dict(json.loads(kept.read_text())) if kept.exists() else {}
+
+
 def all_facts(root: Path, artifacts: list[str], steps: list[Step]) -> Facts:
-    facts: Facts = {}
-    for artifact in artifacts:
-        facts |= artifact_facts(root, artifact, steps)
-    return facts
-
-
-def copy_source(root: Path, into: Path, source: str) -> None:
-    """A file or link as it is; a path that ends in a slash is an empty folder."""
-    target = into / source
-    if source.endswith("/"):
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(root / source, target, follow_symlinks=False)
+    return {name: fact for one in artifacts for name, fact in artifact_facts(root, one, steps).items()}
 
 
 def clean_build(project: Project, root: Path, into: Path, environ: dict[str, str]) -> None:
     """Copies the sources alone from ``root`` and runs every step once, in order, one at a time."""
-    for source in project["sources"]:
-        copy_source(root, into, source)
+    for source in project["sources"]:  # one that ends in a slash is an empty folder
+        (into / source).parent.mkdir(parents=True, exist_ok=True)
+        if source.endswith("/"):
+            (into / source).mkdir()
+        else:
+            shutil.copy2(root / source, into / source, follow_symlinks=False)
     for step in project["steps"]:
-        for output in step["outputs"]:
+        for output in (*step["outputs"], *(name[8:] for name in step["inputs"] if name.startswith("depfile:"))):
             (into / output).parent.mkdir(parents=True, exist_ok=True)
-        command = ["bash", "-euo", "pipefail", "-c", step["command"]]
-        subprocess.run(command, cwd=into, env=environ | step["env"], check=True, stdin=subprocess.DEVNULL)
+        written = into.with_suffix(".written")
+        own = {"WAVEBUILD_MEM": str(into.with_suffix(".memory")), "WAVEBUILD_MEM_OUT": str(written)}
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", step["command"]],
+            cwd=into,
+            env=environ | step["env"] | own,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if written.exists():
+            into.with_suffix(".memory").write_text(json.dumps(memory(into) | json.loads(written.read_text())) + "\n")
+            written.unlink()
 
 
-@dataclass(frozen=True)
-class Record:
-    """What one success read and made."""
-
-    definition: tuple[str, ...]
-    inputs: Facts
-    outputs: Facts
+Record = tuple[tuple[str, ...], Facts, Facts]
+"""What one success was told to do, what it read and what it made."""
 
 
 @dataclass
@@ -125,11 +134,11 @@ class Reference:
     def _settle(self, step: Step, steps: list[Step], root: Path, clean: Path) -> bool:
         definition = (step["command"], *sorted(step["outputs"]), *(f"{k}={v}" for k, v in sorted(step["env"].items())))
         inputs = all_facts(clean, step["inputs"], steps)
-        present = Record(definition, inputs, all_facts(root, step["outputs"], steps))
+        present = (definition, inputs, all_facts(root, step["outputs"], steps))
         kept = self.records.setdefault(step["name"], [])
         if present in kept:
             return False
-        made = Record(definition, inputs, all_facts(clean, step["outputs"], steps))
+        made = (definition, inputs, all_facts(clean, step["outputs"], steps))
         self.records[step["name"]] = [*[record for record in kept if record != made][-7:], made]
         return True
 
