@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from tests.support.workshop import Workshop
+from wavebuild import engine
 from wavebuild.judge.digest import Digests, Reading
 
 COPY = "steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}"
@@ -156,3 +158,66 @@ def test_a_project_in_another_place_runs_nothing(how: str, shop: Workshop) -> No
     assert [shop.build().ran for _ in range(2)] == [[], []]
     shop.put("in/x.txt", "y")
     assert shop.build().ran == ["a", "b"]
+
+
+ROOTS = ["a?b#c%20 'x\"\n$(touch pwned) {{ x }} *", os.fsdecode(b"-\xc3\xbc \xff")]
+
+
+@pytest.mark.scenario(id="W17")
+@pytest.mark.parametrize("name", ROOTS)
+def test_a_project_may_lie_in_a_folder_of_any_name(name: str, shop: Workshop) -> None:
+    """Builds, questions, explanations and a database that is read by its rows."""
+    root = shop.home / name
+    shop.root.rename(root)
+    shop.root = root
+    shop.put("in/x", "1\n")
+    shop.wavefile(f"""
+steps:
+  a: {{inputs: 'in/*', outputs: d/, run: 'note a; cp {{{{ inputs }}}} d; echo {{{{ root }}}} > d/root'}}
+  b: {{inputs: d/, outputs: o, run: 'note b; cat d/* > o'}}
+  c:
+    inputs: in/x
+    outputs: {{path: r.db, digest: sqlite}}
+    run: note c; {sys.executable} -c 'import sqlite3; sqlite3.connect("r.db").execute("create table t (x)")'
+""")
+    shop.settle()
+    shop.put("in/x", "2\n")
+    explained = engine.explain(shop.request(), "b")
+
+    assert explained is not None
+    assert shop.plan() == {"a": "RUN", "b": "MAYBE", "c": "RUN"}
+    assert sorted(shop.build().ran) == ["a", "b", "c"]
+    assert not list(shop.home.rglob("pwned"))
+
+
+@pytest.mark.scenario(id="F4")
+@pytest.mark.parametrize("leads", ["../precious", "precious", "nowhere"])
+def test_nothing_is_written_through_a_link_that_a_person_placed(leads: str, shop: Workshop) -> None:
+    """It stands where the step writes: it stops the step, and under -B it is moved away, not followed."""
+    for place in (shop.home / "precious", shop.root / "precious"):
+        place.write_text("mine")
+    (shop.root / "o").symlink_to(leads)
+    shop.put("s", "1")
+    shop.wavefile(COPY)
+
+    stopped = shop.build()
+    forced = shop.build(force=True)
+
+    assert stopped.steps["a"].failure == "unclaimed"
+    assert (forced.code, shop.read("o"), (shop.root / "o").is_symlink()) == (0, "1", False)
+    assert [(place / "precious").read_text() for place in (shop.home, shop.root)] == ["mine", "mine"]
+
+
+@pytest.mark.scenario(id="F7")
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", ["mkfifo {}", "mkdir {}; mkfifo {}/x"])
+@pytest.mark.parametrize("output", ["o", "d/"])
+def test_a_step_that_makes_what_is_no_file_has_failed(kind: str, output: str, shop: Workshop) -> None:
+    """What it made is moved away, and nothing waits for it."""
+    path = "d/o" if output == "d/" else "o"
+    shop.wavefile(f"steps: {{a: {{outputs: {output}, run: 'note a; {kind.format(path, path)}; echo y > side'}}}}")
+
+    built = shop.build()
+
+    assert built.outcomes == {"a": "failed"}
+    assert not os.path.lexists(shop.root / path)

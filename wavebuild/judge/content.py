@@ -108,7 +108,7 @@ def sqlite_digest(path: str, shown: str) -> str:
     # Without a log beside it nobody is writing, and reading in place would leave files of SQLite's there.
     how = "mode=ro" if os.path.exists(f"{path}-wal") else "mode=ro&immutable=1"
     try:
-        handle = sqlite3.connect(f"file:{quote(path)}?{how}", uri=True)
+        handle = sqlite3.connect(f"file:{quote(os.fsencode(path))}?{how}", uri=True)
         try:
             handle.text_factory = bytearray  # a blob comes as bytes: '1' and x'31' are two values
             return _database_digest(handle.execute)

@@ -151,7 +151,7 @@ def recalled(path: str, digests: Iterable[str]) -> dict[str, Content]:
     if not os.path.exists(path):
         return found
     with contextlib.suppress(sqlite3.Error, OSError):
-        handle = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=2)
+        handle = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True, timeout=2)
         with contextlib.closing(handle):
             for digest in digests:
                 row = handle.execute("select size, data from contents where digest = ?", (digest,)).fetchone()

@@ -623,7 +623,7 @@ def _set_aside(path: str) -> str:
 def _quoted(path: str) -> str:
     from urllib.parse import quote
 
-    return quote(path)
+    return quote(os.fsencode(path))
 
 
 def _forgotten(trace: Trace) -> Trace:
