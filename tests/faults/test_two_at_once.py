@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
 from tests.support.workshop import Workshop
+from wavebuild import engine
+from wavebuild.errors import WavebuildError
+from wavebuild.store.lock import take
 
 
 @pytest.mark.scenario(id="C3")
@@ -21,4 +25,39 @@ def test_a_lock_file_that_names_a_living_process_holds_nothing(text: str, shop: 
     (shop.root / ".wavebuild/lock").write_text(text.format(pid=os.getppid()))
     shop.put("s", "2")
 
+    assert shop.build().ran == ["a"]
+
+
+DEEDS: dict[str, Callable[[Workshop], object]] = {
+    "build": lambda shop: shop.build(),
+    "clean": lambda shop: engine.clean(shop.request(), dry=False),
+    "clean --orphans": lambda shop: engine.clean_orphans(shop.request(), dry=False),
+    "clean --state": lambda shop: engine.clean_state(shop.request(), dry=False),
+    "accept": lambda shop: shop.accept("a"),
+    "touch": lambda shop: shop.touch("a"),
+    "forget": lambda shop: engine.forget(shop.request("a")),
+}
+
+
+@pytest.mark.scenario(id="C1")
+@pytest.mark.scenario(id="C5")
+@pytest.mark.parametrize("deed", DEEDS)
+def test_no_deed_touches_a_project_that_a_build_holds(deed: str, shop: Workshop) -> None:
+    """Exit 3 with the holder; questions are answered meanwhile, and nothing is changed."""
+    shop.put("s", "1")
+    shop.wavefile("steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}")
+    shop.settle()
+    shop.put("s", "2")
+    lock = take(str(shop.root / ".wavebuild/lock"), "wavebuild -j4", 0.0, lambda: False)
+    assert lock is not None
+    try:
+        with pytest.raises(WavebuildError, match=r"another wavebuild holds this project.*-j4") as caught:
+            DEEDS[deed](shop)
+        planned, stale = shop.plan(), shop.stale()
+    finally:
+        lock.release()
+
+    assert caught.value.exit_code == 3
+    assert (planned, stale) == ({"a": "RUN"}, True)
+    assert shop.read("o") == "1"
     assert shop.build().ran == ["a"]
