@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.workshop import Built, Workshop
+from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import StepSettled, StepStarted
 
 THREE = """
 steps:
@@ -14,19 +13,6 @@ steps:
   b: {outputs: b.txt, KEYS, run: note b; sleep 0.05; echo b > b.txt}
   c: {outputs: c.txt, KEYS, run: note c; sleep 0.05; echo c > c.txt}
 """
-
-
-def most_at_once(built: Built) -> int:
-    """How many steps were between their start and their end at one time."""
-    most = 0
-    running: set[str] = set()
-    for event in built.events:
-        if isinstance(event, StepStarted):
-            running.add(event.step)
-        elif isinstance(event, StepSettled):
-            running.discard(event.settled.step)
-        most = max(most, len(running))
-    return most
 
 
 class TestResources:
@@ -48,7 +34,7 @@ class TestResources:
         shop.wavefile(top + THREE.replace("KEYS", keys))
         built = shop.build(jobs=3)
 
-        assert (sorted(built.ran), most_at_once(built)) == (["a", "b", "c"], most)
+        assert (sorted(built.ran), built.most_at_once) == (["a", "b", "c"], most)
         assert shop.build(jobs=3).ran == []
 
     def test_a_profile_gives_another_capacity(self, shop: Workshop):
@@ -56,9 +42,9 @@ class TestResources:
         text = "resources: {db: 1}\nprofiles: {large: {resources: {db: 2}}}\n"
         shop.wavefile(text + THREE.replace("KEYS", "resources: [db]"))
 
-        assert most_at_once(shop.build(jobs=3)) == 1
+        assert shop.build(jobs=3).most_at_once == 1
         assert shop.build(jobs=3, profile="large").ran == []
-        assert most_at_once(shop.build(jobs=3, profile="large", force=True)) == 2
+        assert shop.build(jobs=3, profile="large", force=True).most_at_once == 2
 
     def test_more_than_there_is_is_refused_with_its_place(self, shop: Workshop):
         """Before anything runs: such a step could never start."""

@@ -17,7 +17,7 @@ from tests.support.folders import written
 from wavebuild import engine
 from wavebuild.engine import BuildResult, Request, StatusLine
 from wavebuild.plan.model import PlanWord
-from wavebuild.run.events import Event, Noticed, Settled, StepSettled
+from wavebuild.run.events import Event, Noticed, Settled, StepSettled, StepStarted
 
 
 @dataclass
@@ -44,6 +44,18 @@ class Built:
     def told(self) -> list[str]:
         """The steps whose end was told, in order."""
         return [event.settled.step for event in self.events if isinstance(event, StepSettled)]
+
+    @property
+    def most_at_once(self) -> int:
+        """How many steps were between their start and their end at one time."""
+        most, running = 0, set()
+        for event in self.events:
+            if isinstance(event, StepStarted):
+                running.add(event.step)
+            elif isinstance(event, StepSettled):
+                running.discard(event.settled.step)
+            most = max(most, len(running))
+        return most
 
     @property
     def notices(self) -> str:

@@ -265,6 +265,7 @@ class Settings:
     outside: tuple[str, ...] = ()  # absolute folders out of the root that outputs may lie in: the user agrees
     timezone: str | None = None  # None: the system's
     state: str | None = None  # absolute folder of the state's database; None: in .wavebuild
+    jobserver: Literal["pipe", "fifo", "off"] = "pipe"  # how makes below share the jobs
 
 
 @dataclass(frozen=True, slots=True)

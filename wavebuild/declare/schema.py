@@ -68,6 +68,7 @@ _ON_ERROR: dict[str, Literal["fail", "changed", "unchanged"]] = {
 _COMPARE: dict[str, Literal["value", "exists"]] = {"value": "value", "exists": "exists"}
 _FRESHNESS: dict[str, Freshness] = {"hash": "hash", "mtime": "mtime"}
 _ORPHANS: dict[str, Literal["report", "remove"]] = {"report": "report", "remove": "remove"}
+_JOBSERVER: dict[str, Literal["pipe", "fifo", "off"]] = {"pipe": "pipe", "fifo": "fifo", "off": "off"}
 _SCHEDULE: dict[str, Schedule] = {"flow": "flow", "barrier": "barrier"}
 
 # --- the whole file
@@ -163,6 +164,9 @@ LOCK = Key("lock", Label("a path"), "a file to commit, of fingerprints and diges
 OUTSIDE = Key("outside", Many(Label("a folder")), "folders out of the root that outputs may lie in, if the user agrees")
 CLEAN_ENV = Key("clean_env", Many(ENV_PATTERN), "steps get only those of the caller's variables: patterns of names")
 STATE = Key("state", Label("a folder"), "where the database of the state lies, if not in .wavebuild")
+JOBSERVER = Key(
+    "jobserver", Choice(_JOBSERVER), "how make and others below share the jobs; fifo: GNU make 4.4, ninja 1.13"
+)
 SETTINGS_KEYS = Section(
     "settings",
     (
@@ -179,6 +183,7 @@ SETTINGS_KEYS = Section(
         OUTSIDE,
         STATE,
         CLEAN_ENV,
+        JOBSERVER,
     ),
     later=(
         "cache",

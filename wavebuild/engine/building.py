@@ -24,7 +24,6 @@ from wavebuild.engine.project import (
     durations_of,
     facts_of,
     forced_steps,
-    jobs_of,
     layout_of_project,
     load,
     missing_of,
@@ -37,6 +36,7 @@ from wavebuild.engine.project import (
     select_steps,
     wavefile_of,
 )
+from wavebuild.engine.sharing import Share, joined, shared
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import Facts, refuse
@@ -75,12 +75,13 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
     project = load(request)
     layout = layout_of_project(request, project)
     prepare(layout)
-    with Interrupts() as interrupts:
+    with joined(request) as above, Interrupts() as interrupts:
         lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
         if lock is None:
             raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
         try:
-            return _build(request, project, layout, tell, interrupts, asked, started, began)
+            with shared(request, project, layout, above) as share:
+                return _build(request, project, layout, tell, interrupts, share, asked, started, began)
         finally:
             lock.release()
 
@@ -91,18 +92,19 @@ def _build(
     layout: Layout,
     tell: Callable[[Event], None],
     interrupts: Interrupts,
+    share: Share,
     asked: str,
     started: float,
     clock: float,
 ) -> BuildResult:
     run = run_identity(started)
-    notices = _said_of_the_root(request, layout)
+    notices = [*_said_of_the_root(request, layout), *([share.notice] if share.notice else [])]
     state = open_repaired(layout, project, notices, scope_of(request))
     try:
         graph = project.graph
         selection = select_steps(request, project)
         settings = project.wavefile.settings
-        jobs = jobs_of(request, project)
+        jobs = share.jobs
         schedule = request.schedule or settings.schedule
         contents = Contents(
             layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
@@ -116,7 +118,9 @@ def _build(
             tell(Noticed(run, time.time(), notice))
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
-        invocation = Invocation(run, layout.root, dict(request.environ), forced, request.clock, settings.clean_env)
+        invocation = Invocation(
+            run, layout.root, dict(request.environ), forced, request.clock, settings.clean_env, share.makeflags
+        )
         began: list[str] = []
 
         def hear(event: Event) -> None:
@@ -129,7 +133,10 @@ def _build(
 
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
         environ = {name: value for name, value in request.environ if name not in SOMETIMES}
-        pool = Pool(jobs, layout.groups, environ, interrupts.wake, request.alone)
+        if share.makeflags is not None:
+            environ["MAKEFLAGS"] = share.makeflags
+        handed = share.tokens.ours if share.tokens else ()
+        pool = Pool(jobs, layout.groups, environ, interrupts.wake, request.alone, handed)
         course = Course(
             wanted=selection.wanted,
             waves=layers,
@@ -141,7 +148,7 @@ def _build(
             run=run,
         )
         growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
-        room = Room(request.load)
+        room = Room(request.load, tokens=share.tokens)
         scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count, growing, room)
         try:
             ended = scheduler.run()

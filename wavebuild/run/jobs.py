@@ -46,6 +46,7 @@ class Invocation:
     forced: frozenset[int] = frozenset()
     clock: Callable[[], float] = time.time
     clean_env: tuple[str, ...] | None = None  # patterns of the caller's variables that steps get; None: all
+    makeflags: str | None = None  # MAKEFLAGS of steps; None: the caller's
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,8 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         "WAVEBUILD_ROOT": _own_root(this.root_of(invocation.root), this.step),
         "WAVEBUILD_SEED": str(seed),
     }
+    if invocation.makeflags is not None:
+        told["MAKEFLAGS"] = invocation.makeflags
     if this.step.folder:
         told["WAVEBUILD_TOP"] = this.root_of(invocation.root)
     if this.private:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import SpawnProcess, get_spawning_popen
 
 from wavebuild.run import worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
@@ -59,14 +59,24 @@ class Pool:
     ``groups``: the file in which workers note the process groups they start. ``environ``: the
     environment that jobs add to. ``wake``: a descriptor that becomes readable when a signal came,
     so that waiting ends at once. ``alone``: nobody else in this process starts any of its own.
+    ``handed``: descriptors that every command gets, by the same numbers.
     """
 
-    def __init__(self, size: int, groups: str, environ: Mapping[str, str], wake: int = -1, alone: bool = False) -> None:
+    def __init__(
+        self,
+        size: int,
+        groups: str,
+        environ: Mapping[str, str],
+        wake: int = -1,
+        alone: bool = False,
+        handed: tuple[int, ...] = (),
+    ) -> None:
         self.size = size
         self._alone = alone
         self._groups = groups
         self._environ = dict(environ)
         self._wake = wake
+        self._handed = _Handed(handed)
         self._workers: list[Hired] = []
         self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
@@ -162,7 +172,7 @@ class Pool:
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         process = self._context.Process(
             target=worker.main,
-            args=(theirs, os.getpid(), self._groups, self._environ, ignored),
+            args=(theirs, os.getpid(), self._groups, self._environ, ignored, self._handed),
             name="wavebuild-worker",
             daemon=True,
         )
@@ -272,6 +282,18 @@ class Pool:
             if hired.limit is not None and time.monotonic() >= hired.limit:
                 hired.process.kill()
                 self._bury(hired, "interrupted" if hired.asked else "timeout")
+
+
+class _Handed:
+    """Descriptors that a new worker gets, of which it sees the numbers."""
+
+    def __init__(self, handles: tuple[int, ...]) -> None:
+        self._handles = handles
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[int, ...]]]:
+        spawning = get_spawning_popen()
+        assert spawning is not None
+        return tuple, (tuple(spawning.duplicate_for_child(handle) for handle in self._handles),)
 
 
 def _save_log(hired: Hired) -> None:

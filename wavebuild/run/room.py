@@ -1,4 +1,4 @@
-"""Room for one more job: what the load of the machine leaves.
+"""Room for one more job: what the load of the machine leaves, and the makes with which the jobs are shared.
 
 It does not know steps, nor which of them wants the room. One job always has it.
 """
@@ -8,8 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from wavebuild.run.jobserver import Tokens
+
 AGAIN = 0.5
 """Seconds after which the load is looked at again."""
+
+SOON = 0.05
+"""Seconds after which more tokens are tried for, when there were some, but too few."""
 
 
 def load_of_machine() -> float:
@@ -25,11 +30,17 @@ def load_of_machine() -> float:
 
 
 class Room:
-    """``limit``: the load over which nothing starts beside what runs."""
+    """``limit``: the load over which nothing starts beside what runs.
 
-    def __init__(self, limit: float | None = None, load: Callable[[], float] = load_of_machine) -> None:
+    ``tokens``: one is held for each slot that is used but the first, whose token we own.
+    """
+
+    def __init__(
+        self, limit: float | None = None, load: Callable[[], float] = load_of_machine, tokens: Tokens | None = None
+    ) -> None:
         self._limit = limit
         self._load = load
+        self._tokens = tokens
         self.awaited: tuple[int, float | None] = (-1, None)
 
     def take(self, used: int, more: int) -> bool:
@@ -41,7 +52,22 @@ class Room:
         if used and self._limit is not None and self._load() > self._limit:
             self.awaited = (-1, AGAIN)
             return False
-        return True
+        return self._tokens is None or self._take_tokens(self._tokens, used, more)
+
+    def _take_tokens(self, tokens: Tokens, used: int, more: int) -> bool:
+        held = tokens.held
+        missing = used + more - 1 - held
+        got = tokens.take(missing)
+        # Where nothing runs, a job starts with what there is: two who wait for each other's tokens would wait for ever.
+        if got >= missing or not used:
+            return True
+        tokens.keep(held)
+        self.awaited = (-1, SOON) if got else (tokens.handle, None)
+        return False
 
     def leave(self, used: int) -> None:
         """No more slots than these are used now."""
+        if self._tokens is not None:
+            self._tokens.keep(max(0, used - 1))
+            if not used:
+                self._tokens.make_whole()

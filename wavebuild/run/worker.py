@@ -42,14 +42,23 @@ class ParentGone(Exception):
 
 
 def main(
-    parent: Connection, parent_pid: int, groups: str, environ: dict[str, str], keep_interrupt_ignored: bool
+    parent: Connection,
+    parent_pid: int,
+    groups: str,
+    environ: dict[str, str],
+    keep_interrupt_ignored: bool,
+    handed: tuple[int, ...],
 ) -> None:
     """The life of a worker: jobs in, ends out, until the parent is gone.
+
+    ``handed``: the descriptors that commands get.
 
     ``groups`` is a file to which the id and start of every process group is appended before its
     command can do harm, so that whoever comes after a killed build can end what it left.
     """
     _keep_descriptors_to_ourselves()
+    for handle in handed:
+        os.set_inheritable(handle, True)
     run = os.environ.get("WAVEBUILD_RUN", "")
     os.environ.clear()
     os.environ.update(environ)
@@ -59,7 +68,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    hands = Hands(parent, groups, keep_interrupt_ignored, run)
+    hands = Hands(parent, groups, keep_interrupt_ignored, run, handed)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTERM, hands.drop_everything)
     if os.getppid() != parent_pid:
@@ -89,9 +98,12 @@ def _keep_descriptors_to_ourselves() -> None:
 class Hands:
     """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
 
-    def __init__(self, parent: Connection, groups: str, keep_interrupt_ignored: bool, run: str) -> None:
+    def __init__(
+        self, parent: Connection, groups: str, keep_interrupt_ignored: bool, run: str, handed: tuple[int, ...]
+    ) -> None:
         self._parent = parent
         self._run = run
+        self._handed = handed
         self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
         self._keep_interrupt_ignored = keep_interrupt_ignored
@@ -295,7 +307,7 @@ class Hands:
             os.dup2(log, 1)
             os.dup2(log, 2)
             # The worker's pipes must not live on here: nobody would notice the worker's death.
-            for handle in _open_handles() - {0, 1, 2, self._tracker}:
+            for handle in _open_handles() - {0, 1, 2, self._tracker, *self._handed}:
                 os.close(handle)
             sys.stdin = os.fdopen(0, closefd=False)
             # A call may start processes of its own.

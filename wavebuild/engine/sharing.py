@@ -1,0 +1,93 @@
+"""How many jobs run at once, and with which makes they are shared: the one above us, or those below.
+
+It does not know what runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from wavebuild.declare.model import Settings
+from wavebuild.engine.project import Project, cores, jobs_of
+from wavebuild.engine.values import Request
+from wavebuild.run import jobserver
+from wavebuild.run.jobserver import Tokens
+from wavebuild.store.layout import Layout
+
+UNAVAILABLE = (
+    "the jobs of the make that runs this cannot be shared: using -j1 (put + before the command in its rule, or give -j)"
+)
+FORCED = "-j{jobs} is given: the jobs of the make that runs this are not shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """``makeflags``: the MAKEFLAGS of steps; None: the caller's."""
+
+    jobs: int
+    makeflags: str | None = None
+    tokens: Tokens | None = None
+    notice: str = ""
+
+
+@contextlib.contextmanager
+def joined(request: Request) -> Iterator[Tokens | None]:
+    """The tokens of the make above us, all given back in the end; None if there are none, or none are wanted.
+
+    It comes before anything opens a pipe, which could be taken for make's.
+    """
+    above = jobserver.above(dict(request.environ).get("MAKEFLAGS", ""))
+    tokens = None
+    if above.auth and request.jobs is None:
+        with contextlib.suppress(OSError):
+            tokens = jobserver.join(above.auth)
+    try:
+        yield tokens
+    finally:
+        if tokens is not None:
+            tokens.close()
+
+
+@contextlib.contextmanager
+def shared(request: Request, project: Project, layout: Layout, above: Tokens | None) -> Iterator[Share]:
+    """How the jobs of this build are shared, as long as it lasts. ``above``: the tokens of the make that runs it."""
+    share = _with_above(request, project, above)
+    own = None
+    if share.makeflags is None and project.wavefile.settings.jobserver != "off":
+        share, own = _with_those_below(request, project.wavefile.settings, layout, share)
+    try:
+        yield share
+    finally:
+        if own is not None:
+            own.close()
+
+
+def _with_above(request: Request, project: Project, tokens: Tokens | None) -> Share:
+    flags = dict(request.environ).get("MAKEFLAGS", "")
+    above = jobserver.above(flags)
+    jobs = jobs_of(request, project)
+    most = project.wavefile.settings.jobs
+    if request.jobs is not None:
+        return Share(jobs, notice=FORCED.format(jobs=jobs) if above.auth else "")
+    if tokens is not None:
+        there = above.jobs or cores()
+        return Share(min(there, most or there), flags, tokens)
+    if above.auth:
+        return Share(1, notice=UNAVAILABLE)
+    return Share(1 if above.jobs == 1 else jobs)
+
+
+def _with_those_below(
+    request: Request, settings: Settings, layout: Layout, share: Share
+) -> tuple[Share, Tokens | None]:
+    flags = dict(request.environ).get("MAKEFLAGS", "")
+    if share.jobs == 1:
+        return replace(share, makeflags=jobserver.with_jobs(flags, 1)), None
+    try:
+        fifo = f"{layout.home}/jobserver" if settings.jobserver == "fifo" else ""
+        own = jobserver.serve(share.jobs, fifo)
+    except OSError:  # makes below us go by themselves, as without us
+        return replace(share, makeflags=jobserver.with_jobs(flags, None)), None
+    return replace(share, makeflags=jobserver.with_jobs(flags, share.jobs, own.auth), tokens=own), own
