@@ -228,6 +228,7 @@ RETRIES = Key(
 )
 RESOURCES = Key("resources", Counted(RESOURCE_NAME), "what the step takes of the shared resources while it runs")
 LIMITS = Key("limits", Unread(lambda _: shapes.ref("limits")), "what it may take: {memory: 2G, output: 100M}")
+CONSOLE = Key("console", Flag(), "it owns the terminal while it runs: it asks, and is answered")
 ON_DEMAND = Key("on_demand", Flag(), "built only when named or needed")
 ALWAYS = Key("always", Flag(), "never fresh")
 MAX_AGE = Key("max_age", AgeForm(), "stale once the last success began longer ago, or before today or Monday")
@@ -271,6 +272,7 @@ STEP = Section(
         RETRIES,
         RESOURCES,
         LIMITS,
+        CONSOLE,
         ON_DEMAND,
         ALWAYS,
         MAX_AGE,
@@ -292,7 +294,6 @@ STEP = Section(
         "prompt",
         "review",
         "threshold",
-        "console",
         "cache",
     ),
     synonyms=(

@@ -263,6 +263,7 @@ class _Reader:
             retries=self._retries(),
             resources=self._resources(),
             limits=self._limits(),
+            console=get(schema.CONSOLE) or False,
             on_demand=get(schema.ON_DEMAND) or False,
             always=get(schema.ALWAYS) or False,
             max_age=get(schema.MAX_AGE),
@@ -336,7 +337,7 @@ class _Reader:
         if not runs and (spot := self._fields.spot(schema.LIMITS)):
             self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
         if not isinstance(step.action, Run | Call):
-            for key in (schema.DEPFILE, schema.SCRATCH):
+            for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE):
                 if (spot := self._fields.spot(key)) and not self._is_group:
                     self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
 

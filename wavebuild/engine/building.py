@@ -119,7 +119,14 @@ def _build(
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
         invocation = Invocation(
-            run, layout.root, dict(request.environ), forced, request.clock, settings.clean_env, share.makeflags
+            run,
+            layout.root,
+            dict(request.environ),
+            forced,
+            request.clock,
+            request.terminal,
+            settings.clean_env,
+            share.makeflags,
         )
         began: list[str] = []
 

@@ -44,6 +44,7 @@ class Request:
     paranoid: bool = False  # no stamp is trusted: every file is read again
     load: float | None = None  # -l: nothing starts while the load is over it
     full: bool = False  # every step's end is wanted, also of steps that are fresh
+    terminal: str = ""  # the path of the caller's terminal, if a step may own it
     alone: bool = False  # nobody else in this process starts processes: strange children are of steps
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds

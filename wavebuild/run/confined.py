@@ -22,8 +22,9 @@ def start(
     handles: tuple[int, int, int],
     defaults: Sequence[signal.Signals],
     confines: Confines,
+    own_session: bool = True,
 ) -> int:
-    """The id of the process, alone in its session; ``handles``: its standard input, output and error.
+    """The id of the process, alone in a session if it is to be; ``handles``: its standard input, output and error.
 
     ``defaults``: the signals that do in it what they do by default. Raises OSError if a confine cannot be put
     round it, or the command cannot be executed; no process is left then.
@@ -32,6 +33,8 @@ def start(
     try:
         process = os.fork()
         if process == 0:
+            if own_session:
+                os.setsid()
             _become(executable, argv, env, handles, defaults, confines, tell)
     finally:
         os.close(tell)
@@ -55,7 +58,6 @@ def _become(
 ) -> NoReturn:
     """In the child: never returns."""
     try:
-        os.setsid()
         for number in defaults:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -81,6 +81,7 @@ class StepStarted:
     reasons: tuple[Reason, ...]
     command: str
     log: str
+    console: bool = False  # it owns the terminal until it ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,14 @@ class Job:
     secrets: tuple[str, ...] = ()  # texts that its log must not show
     confines: Confines | None = None
     most_output: int | None = None  # bytes that its log may take; one that says more is ended
-    console: bool = False  # it gets the terminal, and no log
+    console: str = ""  # the terminal that it gets, and then no log
     passes: tuple[str, ...] | None = None  # patterns of the caller's variables that it gets; None: all
     furniture: Furniture | None = None  # of its private folder
 
     @property
     def is_tapped(self) -> bool:
         """Whether what it says goes through our hands on its way to the log."""
-        return bool(self.secrets) or self.most_output is not None
+        return (bool(self.secrets) or self.most_output is not None) and not self.console
 
     @property
     def warmth(self) -> Warmth | None:
@@ -124,7 +124,9 @@ class Job:
             for command in self.commands
         }
         # While a module is imported nobody masks and counts what is said: those who need that import for themselves.
-        same = found.pop() if len(found) == 1 and not self.cold and not self.is_tapped else None
+        # So do those who own the terminal: all that they say goes there.
+        warm = not (self.cold or self.is_tapped or self.console)
+        same = found.pop() if len(found) == 1 and warm else None
         if same is None:
             return None
         env = tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0]))

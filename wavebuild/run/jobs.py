@@ -45,6 +45,7 @@ class Invocation:
     environ: Mapping[str, str]
     forced: frozenset[int] = frozenset()
     clock: Callable[[], float] = time.time
+    terminal: str = ""  # the terminal that a step may own
     clean_env: tuple[str, ...] | None = None  # patterns of the caller's variables that steps get; None: all
     makeflags: str | None = None  # MAKEFLAGS of steps; None: the caller's
 
@@ -86,6 +87,7 @@ def job_of(invocation: Invocation, this: Try) -> Job:
     return Job(
         this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets, confines=confines,
         most_output=limits.output, passes=_passes(step, invocation.clean_env),
+        console=invocation.terminal if step.console and not this.checking else "",
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess, get_spawning_popen
 
-from wavebuild.run import worker
+from wavebuild.run import terminal, worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
 from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
@@ -80,6 +80,7 @@ class Pool:
         self._workers: list[Hired] = []
         self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
+        self._modes: terminal.Modes | None = None  # of the terminal, before a job owned it
         self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
         prctl(PR_SET_CHILD_SUBREAPER, 1)
 
@@ -94,6 +95,8 @@ class Pool:
             hired = self._idle(job.warmth) or self._hire(job)
             hired.job, hired.since, hired.asked, hired.until = job, time.monotonic(), False, None
             hired.warmth = job.warmth
+            if job.console and self._modes is None:
+                self._modes = terminal.modes(job.console)
             try:
                 hired.pipe.send(job)
                 return
@@ -200,6 +203,7 @@ class Pool:
                 if isinstance(message, StaleWorker):
                     stale = message
                 elif isinstance(message, Ended):
+                    self._take_back_terminal(hired)
                     hired.job = None
                     self._ready.append(message)
         except (EOFError, OSError):
@@ -238,6 +242,7 @@ class Pool:
         code = hired.process.exitcode
         hired.pipe.close()
         self._end_strays()
+        self._take_back_terminal(hired)
         if hired.job is not None:
             _save_log(hired)
             number = -code if code is not None and code < 0 else signal.SIGTERM if code == worker.DROPPED else None
@@ -246,6 +251,12 @@ class Pool:
             failure = failure or ("interrupted" if hired.asked else "worker died")
             detail = f"the worker process died ({how})" if failure == "worker died" else ""
             self._ready.append(Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=detail))
+
+    def _take_back_terminal(self, hired: Hired) -> None:
+        """Whatever the job that owned the terminal has made of its modes."""
+        if hired.job is not None and hired.job.console and self._modes is not None:
+            terminal.restore(hired.job.console, self._modes)
+            self._modes = None
 
     def _end_strays(self) -> None:
         """Kills the steps' processes that became our children when a worker died, and buries them."""

@@ -77,6 +77,19 @@ def variables(process: int) -> list[bytes]:
         return []
 
 
+def descendants(process: int) -> list[int]:
+    """A process's children, their children and so on; none where the system does not tell."""
+    try:
+        names = os.listdir(f"/proc/{process}/task")
+    except OSError:
+        return []
+    found: list[int] = []
+    for name in names:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/task/{name}/children") as file:
+            found += [int(word) for word in file.read().split()]
+    return found + [below for child in found for below in descendants(child)]
+
+
 def send(process: int, how: signal.Signals) -> None:
     """Signals a process and its group: who forks and goes on as the child is met too. Our own group is left alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

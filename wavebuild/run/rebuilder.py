@@ -305,6 +305,7 @@ class Rebuilder:
                 life.due.reasons,
                 life.command,
                 os.path.relpath(job.log, self._root),
+                bool(job.console),
             )
         )
 

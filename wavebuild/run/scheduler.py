@@ -20,6 +20,9 @@ from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
 
+_THE_TERMINAL = "the terminal"
+"""A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
+
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -403,6 +406,8 @@ class Scheduler:
 
     def _resources(self, step: Step) -> dict[str, int]:
         wanted = dict(step.resources)
+        if step.console:
+            wanted[_THE_TERMINAL] = 1
         wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self.course.jobs))
         return wanted
 

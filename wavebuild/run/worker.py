@@ -19,12 +19,20 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from wavebuild import disk
-from wavebuild.run import confined
+from wavebuild.run import confined, terminal
 from wavebuild.run.environment import passed
 from wavebuild.run.groups import note
 from wavebuild.run.job import Ended, Furniture, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
-from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, children, prctl, send, watched
+from wavebuild.run.processes import (
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+    children,
+    descendants,
+    prctl,
+    send,
+    watched,
+)
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 
 SHOWN_AFTER = 0.2
@@ -239,33 +247,42 @@ class Hands:
         env = {**passed(os.environ, job.passes), **given}
         executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
         os.chdir(job.cwd)
-        with taken(command.stdout, log) as output:
+        own = not job.console
+        with self._streams(command, job, log) as handles:
             if job.confines is not None:
-                handles = (self._null, output, log)
-                process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines)
+                process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines, own)
             else:
                 process = os.posix_spawn(
                     executable,
                     command.argv,
                     env,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, self._null, 0),
-                        (os.POSIX_SPAWN_DUP2, output, 1),
-                        (os.POSIX_SPAWN_DUP2, log, 2),
-                    ],
-                    setsid=True,
+                    file_actions=[(os.POSIX_SPAWN_DUP2, handle, at) for at, handle in enumerate(handles)],
+                    setsid=own,
                     setsigmask=[],
                     setsigdef=self._defaults,
                 )
-        self._note(process)
+        self._note(process, own)
         return process
+
+    @contextlib.contextmanager
+    def _streams(self, command: Shell | PythonCall, job: Job, log: int) -> Iterator[tuple[int, int, int]]:
+        """Standard input, output and error: nothing and the log, or the terminal for who owns it."""
+        if job.console:
+            with terminal.opened(job.console) as handle:
+                yield handle, handle, handle
+        elif isinstance(command, Shell):
+            with taken(command.stdout, log) as output:
+                yield self._null, output, log
+        else:
+            yield self._null, log, log
 
     def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
         """A child of this process, which has imported the module already; alone in its session like any command."""
-        process = os.fork()
-        if process == 0:
-            self._be_the_call(command, job, given, log)
-        self._note(process)
+        with self._streams(command, job, log) as handles:
+            process = os.fork()
+            if process == 0:
+                self._be_the_call(command, job, given, handles)
+        self._note(process, not job.console)
         return process
 
     def _warm_up(self, job: Job, log: int) -> StaleWorker | None:
@@ -294,18 +311,18 @@ class Hands:
         numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
         return os.getcwd(), _open_handles(), children(), [signal.getsignal(number) for number in numbers]
 
-    def _be_the_call(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> None:
+    def _be_the_call(self, command: PythonCall, job: Job, given: dict[str, str], handles: tuple[int, int, int]) -> None:
         """In the forked child: becomes the call, and never returns."""
         code = 70
         try:
-            os.setsid()
+            if not job.console:
+                os.setsid()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             if not self._keep_interrupt_ignored:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.dup2(self._null, 0)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
+            for own, handle in enumerate(handles):
+                os.dup2(handle, own)
             # The worker's pipes must not live on here: nobody would notice the worker's death.
             for handle in _open_handles() - {0, 1, 2, self._tracker, *self._handed}:
                 os.close(handle)
@@ -326,9 +343,9 @@ class Hands:
         finally:
             os._exit(code)
 
-    def _note(self, process: int) -> None:
+    def _note(self, process: int, leads_a_group: bool) -> None:
         """Whoever comes after us must find it: a process that cannot be noted may not go on."""
-        self._group = process
+        self._group = process if leads_a_group else 0
         try:
             os.write(self._groups, note(process, self._run))
         except OSError:
@@ -360,15 +377,15 @@ class Hands:
                     if isinstance(message, Interrupt):
                         failure = failure or "interrupted"
                         steps = iter((signal.SIGKILL,)) if message.at_once else steps or _ever_harder(signal.SIGINT)
-                        next_step = now
+                        # The terminal itself tells who owns it of a Ctrl-C; told twice, it may give up too early.
+                        told = bool(job.console) and not message.at_once
+                        next_step = now + GRACE if told and next(steps) else now
                 elif steps is None and ((late := until is not None and now >= until) or self._overflowed):
                     failure = "timeout" if late else "output limit"
                     steps = _ever_harder(signal.SIGTERM)
                     next_step = now
                 if steps is not None and next_step is not None and time.monotonic() >= next_step:
-                    how = next(steps, signal.SIGKILL)
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.killpg(process, how)
+                    self._tell(process, next(steps, signal.SIGKILL))
                     next_step = now + GRACE
         leftovers = self._clear_up()
         self._group = 0
@@ -382,6 +399,15 @@ class Hands:
         if code < 0:
             return Ended(job.id, "signal", signal=-code, command=number, detail=detail), leftovers
         return Ended(job.id, "exit" if code else "", exit_code=code, command=number, detail=detail), leftovers
+
+    def _tell(self, process: int, how: signal.Signals) -> None:
+        """Signals the command: its group, or all below it where it is in the group of the build."""
+        if self._group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process, how)
+            return
+        for each in (*descendants(process), process):
+            send(each, how)
 
     def _look(self, process: int, watched: int, until: float | None) -> int | None:
         """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
@@ -416,8 +442,9 @@ class Hands:
             try:
                 found, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._group, signal.SIGKILL)
+                if self._group:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(self._group, signal.SIGKILL)
                 return count
             if found:
                 continue

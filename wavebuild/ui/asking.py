@@ -114,6 +114,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         paranoid=how.paranoid,
         ask=where.ask,
         allow_outside=where.outside,
+        terminal=caller.terminal,
         alone=caller.alone,
         commands=COMMANDS,
         command_line=shlex.join(("wavebuild", *caller.argv)),

@@ -130,6 +130,15 @@ class Caller:
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
     @property
+    def terminal(self) -> str:
+        """The path of the terminal that standard input is, if we are in its foreground; else ""."""
+        try:
+            handle = self.stdin.fileno()
+            return os.ttyname(handle) if os.tcgetpgrp(handle) == os.getpgrp() else ""
+        except (OSError, ValueError):
+            return ""
+
+    @property
     def interactive(self) -> bool:
         return self.stdin.isatty() and self.stderr.isatty()
 

@@ -235,6 +235,8 @@ class PlainScreen:
         self._followed: dict[str, Followed] = {}  # by step
         self._speaker = ""  # the step whose output was shown last
         self._lock = threading.Lock()
+        self._owner = ""  # the step that owns the terminal
+        self._held: list[str] = []  # what is to be said when it has ended
         self._over = threading.Event()
         self._pulse: threading.Thread | None = None
 
@@ -246,9 +248,12 @@ class PlainScreen:
         """Takes in one event and shows it."""
         with self._lock:
             before, self._picture = self._picture, view.seen(self._picture, event)
+            self._perhaps_release(event)
             self._output_before(before, event)
             self._write(lines(before, self._picture, event, self._manner))
             self._output_after(event)
+            if isinstance(event, StepStarted) and event.console:
+                self._owner = event.step
 
     def glance(self) -> None:
         """Shows what the steps that are followed have said since the last look."""
@@ -266,10 +271,26 @@ class PlainScreen:
         if self._pulse:
             self._pulse.join()
         with self._lock:
+            self._release()
             for step in list(self._followed):
                 self._drain(step)
             said = digest(self._picture, self._manner)
             self._write([*said, "", *ending] if said and ending else [*said, *ending])
+
+    def _perhaps_release(self, event: Event) -> None:
+        """The terminal is ours again when its owner has ended."""
+        match event:
+            case StepSettled(settled=Settled(step=step)) | StepRetried(step=step):
+                if step == self._owner:
+                    self._release()
+            case _:
+                pass
+
+    def _release(self) -> None:
+        self._owner = ""
+        held, self._held = self._held, []
+        for text in held:
+            self._put(text)
 
     def _output_before(self, before: Picture, event: Event) -> None:
         """The output of a try that has ended stands above the line that says so."""
@@ -340,6 +361,8 @@ class PlainScreen:
 
     def _perhaps_beat(self) -> None:
         now = self._clock()
+        if self._owner:
+            return
         if now - self._spoke >= self._beat:
             said = heartbeat(self._picture, now)
             self._write([said] if said else [])
@@ -363,6 +386,12 @@ class PlainScreen:
         visible = text.removesuffix(RESET)
         if visible:
             self._midline = not visible.endswith("\n")
+        if self._owner:
+            self._held.append(text)
+        else:
+            self._put(text)
+
+    def _put(self, text: str) -> None:
         try:
             self._stream.write(text)
             self._stream.flush()
