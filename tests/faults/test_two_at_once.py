@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -61,3 +62,28 @@ def test_no_deed_touches_a_project_that_a_build_holds(deed: str, shop: Workshop)
     assert (planned, stale) == ({"a": "RUN"}, True)
     assert shop.read("o") == "1"
     assert shop.build().ran == ["a"]
+
+
+@pytest.mark.scenario(id="W16")
+@pytest.mark.scenario(id="C1")
+def test_who_waited_builds_the_wavefile_as_it_is_by_then(shop: Workshop) -> None:
+    """What was read before the wait is of then: another build has been through it, and somebody has edited it."""
+    text = "steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}"
+    shop.put("s", "1")
+    shop.wavefile(text)
+    shop.settle()
+    shop.put("s", "2")
+    lock = take(str(shop.root / ".wavebuild/lock"), "wavebuild", 0.0, lambda: False)
+    assert lock is not None
+
+    def meanwhile() -> None:
+        shop.wavefile(text.replace("cat s", "cat s s"))
+        lock.release()
+
+    timer = threading.Timer(0.5, meanwhile)
+    timer.start()
+    built = shop.build(wait=30.0)
+    timer.join()
+
+    assert (built.code, shop.read("o")) == (0, "22")
+    assert shop.build().ran == []

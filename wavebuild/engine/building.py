@@ -31,6 +31,7 @@ from wavebuild.engine.project import (
     open_repaired,
     orphans_of,
     prepare,
+    read_again,
     scope_of,
     secrets_of,
     select_steps,
@@ -80,6 +81,7 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
         if lock is None:
             raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
         try:
+            project = read_again(request, project, layout)
             with shared(request, project, layout, above) as share:
                 return _build(request, project, layout, tell, interrupts, share, asked, started, began)
         finally:

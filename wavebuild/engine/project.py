@@ -56,6 +56,14 @@ def load(request: Request, present: bool = False) -> Project:
     return loaded(request, wavefile_of(request), present)
 
 
+def read_again(request: Request, project: Project, layout: Layout, present: bool = False) -> Project:
+    """The project as it is when its lock is held: who waited for it may have read it long ago."""
+    if not request.wait:
+        return project
+    now = load(request, present)
+    return now if layout_of_project(request, now) == layout else project
+
+
 def wavefile_of(request: Request) -> str:
     """The Wavefile that is meant: the one named, else the nearest, or the one further up that includes it."""
     found = declare.find(request.directory, request.file)
@@ -291,6 +299,7 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
     lock = take(layout.lock, request.command_line, request.wait, lambda: False)
     assert lock is not None
     try:
+        project = read_again(request, project, layout, present=True)
         state = open_repaired(layout, project, [], scope_of(request))
         settled.forget(layout.settled)
         try:
