@@ -26,9 +26,13 @@ class Remembered:
         self.answers: dict[str, Answer] = {}
         self._traces: dict[str, list[Trace]] = {}
         self._made: dict[str, Made] = {}
+        self._texts: dict[str, dict[str, bytes]] = {}
 
     def traces(self, key: str) -> Sequence[Trace]:
         return list(self._traces.get(key, ()))
+
+    def texts(self, key: str) -> dict[str, bytes]:
+        return self._texts.get(key, {})
 
     def made(self) -> Mapping[str, Made]:
         return self._made
@@ -49,8 +53,10 @@ class Remembered:
         attempt: Attempt,
         result: Result,
         memory: Mapping[str, tuple[str, str]] = {},
+        texts: Mapping[str, bytes] = {},
     ) -> None:
         self.written |= memory
+        self._texts[key] = {**self.texts(key), **texts}
         former = self._traces.get(key, ())
         for path in former[0].outputs if former else ():
             if path not in trace.outputs:

@@ -43,6 +43,7 @@ EVERY_REASON: list[tuple[Reason, str, str]] = [
     (reasons.InputRemoved("a.csv", OLD), "input-removed", "a.csv is gone: sha256:a1a1a1a1… → nothing"),
     (reasons.OutputMissing("o"), "output-missing", "output o is missing"),
     (reasons.OutputEdited("o", "", ""), "output-edited", "output o was edited"),
+    (reasons.EditLost("f.yml#a.b"), "edit-lost", "its edit of f.yml#a.b was lost"),
     (reasons.Unclaimed(("a", "b")), "unclaimed", "a, b in the way: no step made it"),
     (reasons.Upstream(("a", "b")), "upstream", "depends on what a, b will make"),
     (reasons.ListRefused("a.json: no JSON\nmore"), "list-refused", "its list is of no use: a.json: no JSON"),

@@ -19,7 +19,7 @@ from wavebuild.declare.source import Unreadable, word
 from wavebuild.declare.syntax import Scalar, Series, Table, Value
 from wavebuild.declare.templates import Scope
 
-Role = Literal["input", "output", "code"]
+Role = Literal["input", "output", "update", "code"]
 
 LIST = Key("list", Prose(may_be_empty=True), "a file each of whose lines is one more input")
 PATH = Key("path", Prose(may_be_empty=True), "the artifact, written as in a list")
@@ -165,7 +165,7 @@ class Artifacts:
     def _file(self, text: str, spot: Value, reading: Reading) -> Artifact:
         wild = reading.scope is not None and bool(reading.scope.wild)
         found = paths.normal(_as_pattern(text) if wild else text, reading.home)
-        if self.role == "output" and not (wild and found.is_glob):
+        if self.role in ("output", "update") and not (wild and found.is_glob):
             paths.refuse_as_output(found, reading.home)
         kind = Kind.GLOB if found.is_glob else Kind.DIRECTORY if found.is_directory else Kind.FILE
         return Artifact(kind, found.path, reading.problems.place(spot))
@@ -233,9 +233,28 @@ class Artifacts:
         if self.role == "output" and (artifact.keys or artifact.rows is not None):
             message = "a part of a file cannot be an output"
             raise reading.refuse("bad-artifact", spot, message, f"write {artifact.path}")
+        if self.role == "update":
+            self._check_update(artifact, spot, reading)
         if artifact.keys:
             self._check_keys(artifact, spot, reading)
         return artifact
+
+    def _check_update(self, artifact: Artifact, spot: Value, reading: Reading) -> None:
+        """What steps share is a file of the root, or keys of one; other options say how inputs are compared."""
+        wild = reading.scope is not None and bool(reading.scope.wild)
+        is_file = artifact.kind is Kind.FILE or (wild and artifact.kind is Kind.GLOB)
+        if not is_file:
+            message = f"a step updates single files, not {word(artifact.text)}"
+            remedy = "name each file; what this step alone edits is an output with `in_place: true`"
+            raise reading.refuse("bad-artifact", spot, message, remedy)
+        if artifact.path.startswith("/"):
+            raise reading.refuse(
+                "bad-artifact", spot, f"{word(artifact.path)} lies outside the root: steps update files in it"
+            )
+        if artifact.rows is not None or artifact.digest is not Digest.BYTES or artifact.optional:
+            message = "an update is a file that is there, or keys of one"
+            remedy = "leave out rows, columns, digest and optional"
+            raise reading.refuse("bad-artifact", spot, message, remedy)
 
     def _check_keys(self, artifact: Artifact, spot: Value, reading: Reading) -> None:
         data_file = artifact.path.endswith((".yaml", ".yml", ".json", ".toml"))

@@ -15,16 +15,17 @@ from wavebuild.declare.source import word
 
 
 def refuse_claims(steps: Iterable[Step], book: Book) -> None:
-    """Records every output that lies in a root of its own, where the step does not stand in that root."""
+    """Records every output and update that lies in a root of its own, where the step does not stand in that root."""
     roots: dict[str, str] = {"": ""}
     for step in steps:
-        for artifact in step.outputs:
+        for artifact in (*step.outputs, *step.updates):
             folder = _folder(artifact)
             inner = roots.get(folder)
             if inner is None:
                 inner = _root_of(folder, book.root, roots)
             if inner and step.folder != inner and not step.folder.startswith(inner + "/"):
-                message = f"the output {word(artifact.text)} lies in {inner}/, a root with a Wavefile of its own"
+                what = "update" if artifact in step.updates else "output"
+                message = f"the {what} {word(artifact.text)} lies in {inner}/, a root with a Wavefile of its own"
                 remedy = f"let a step of {inner}/Wavefile make it, and include that file"
                 book.refuse("nested-root", artifact.place, message, remedy)
 

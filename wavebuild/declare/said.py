@@ -270,6 +270,7 @@ _EFFECTIVE: dict[str, Callable[[Step], Json]] = {
     "tags": lambda step: list(step.tags),
     "inputs": lambda step: _artifacts(step.inputs),
     "outputs": lambda step: _artifacts(step.outputs),
+    "updates": lambda step: _artifacts(step.updates),
     "needs": lambda step: [name for name, _ in step.needs],
     "run": _action,
     "call": _action,

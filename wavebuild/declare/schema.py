@@ -203,6 +203,7 @@ STEP_SECRETS = Key("secrets", Many(ENV_NAME), "variables of the caller that the 
 TAGS = Key("tags", Many(Label("a tag")), "select steps: tag:NAME")
 INPUTS = Key("inputs", Artifacts("input"), "what the step reads")
 OUTPUTS = Key("outputs", Artifacts("output"), "what the step makes, and it alone")
+UPDATES = Key("updates", Artifacts("update"), "files that the step edits and others may edit too, or keys of them")
 NEEDS = Key("needs", Many(Label("the name of a step")), "steps that must have succeeded first: order, no data")
 RUN = Key("run", Commands(), "a shell script, or several, one shell each")
 CALL = Key("call", Label("a call"), "a Python function, module:function")
@@ -257,6 +258,7 @@ STEP = Section(
         WHEN,
         INPUTS,
         OUTPUTS,
+        UPDATES,
         NEEDS,
         RUN,
         CALL,
@@ -289,7 +291,6 @@ STEP = Section(
         ALLOW_EMPTY,
     ),
     later=(
-        "updates",
         "agent",
         "prompt",
         "review",

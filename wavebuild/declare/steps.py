@@ -242,7 +242,8 @@ class _Reader:
         patterns = self._patterns
         inputs = self._with_listed(self._added_up(schema.INPUTS))
         outputs = get(schema.OUTPUTS, patterns) or ()
-        self._commands = self._command_reading(inputs, outputs)
+        updates = () if self._is_group else get(schema.UPDATES, patterns) or ()
+        self._commands = self._command_reading(inputs, outputs, updates)
         checks, env = self._checks(), self._env()
         step = Step(
             name=self._around.prefix + self._name.text,
@@ -253,6 +254,7 @@ class _Reader:
             action=self._read_action(),
             checks=checks,
             code=self._added_up(schema.CODE),
+            updates=updates,
             title=get(schema.TITLE, patterns),
             phase=get(schema.PHASE, patterns),
             tags=get(schema.TAGS, patterns) or (),
@@ -336,8 +338,11 @@ class _Reader:
         runs = isinstance(step.action, Run | Call) or step.checks or self._is_group
         if not runs and (spot := self._fields.spot(schema.LIMITS)):
             self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
+        if step.sandbox and step.updates:
+            message = "'updates' in a sandbox is part of the language but not of this version yet"
+            self._refuse("not-yet", self._fields.spot(schema.UPDATES) or self._name, message)
         if not isinstance(step.action, Run | Call):
-            for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE):
+            for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
                 if (spot := self._fields.spot(key)) and not self._is_group:
                     self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
 
@@ -404,10 +409,13 @@ class _Reader:
             return replace(scope.beside(self._with), wild=scope.wild | names, broken=scope.broken | names)
         return scope.beside(self._with)
 
-    def _command_reading(self, inputs: tuple[Artifact, ...], outputs: tuple[Artifact, ...]) -> Reading:
+    def _command_reading(
+        self, inputs: tuple[Artifact, ...], outputs: tuple[Artifact, ...], updates: tuple[Artifact, ...]
+    ) -> Reading:
         named = {
             "inputs": [artifact.name for artifact in inputs if artifact.name],
             "outputs": [artifact.name for artifact in outputs if artifact.name],
+            "updates": [artifact.name for artifact in updates if artifact.name],
             "mem": [artifact.path for artifact in inputs if artifact.kind is Kind.MEM],
         }
         scope = self._beside_with(self._variables)

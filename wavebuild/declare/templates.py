@@ -17,9 +17,9 @@ from wavebuild.errors import WavebuildError, did_you_mean, mistake
 if TYPE_CHECKING:
     from wavebuild.declare.expressions import Expression, ExpressionError
 
-HOLES = frozenset(("inputs", "outputs", "mem", "step", "root", "python"))
+HOLES = frozenset(("inputs", "outputs", "updates", "mem", "step", "root", "python"))
 # Names of the language, of this version or to come, that no variable may take.
-RESERVED = HOLES | {"updates", "profile", "probe", "arg", "path", "prompt_file", "env"}
+RESERVED = HOLES | {"profile", "probe", "arg", "path", "prompt_file", "env"}
 ELSEWHERE = {"arg": "the command of a probe", "path": "the command of a digest"}
 
 

@@ -36,7 +36,7 @@ from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import SIDECARS
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted
+from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted, with_present_edits
 from wavebuild.run.asking import Asker
 from wavebuild.store.lock import take
 from wavebuild.store.state import State
@@ -250,6 +250,11 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
     }
     last = with_accepted(facts, traces[0], step, chosen)
     said = [f"{member}: accepted as made by {step.name}" for member in chosen]
+    if path is None and step.updates:
+        now = facts.now(number, facts.read(number), traces, began, forced=False)
+        if now.lost or any(now.keys.get(member) != digest for member, digest in last.keys.items()):
+            last = with_present_edits(facts, last, step, now)
+            said.append(f"{step.name}: what the files that it shares say now is its result")
     if path is None and (last.moved or last.void):
         now = facts.now(number, facts.read(number), traces, began, forced=False)
         last = blessed(last, now.inputs, now.discovered)

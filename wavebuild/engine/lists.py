@@ -19,6 +19,7 @@ from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, 
 from wavebuild.engine.values import Request
 from wavebuild.errors import Place, Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, Owners, covers, link, may_be_one
+from wavebuild.graph.shared import may_touch
 from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts
 from wavebuild.judge.members import Folders, members
 from wavebuild.store.freezes import frozen_names
@@ -194,7 +195,12 @@ def _refuse_other_outputs(project: Project, wavefile: Wavefile) -> None:
     """What an instance makes lies in what was known of it from the start: others have relied on that."""
     number, before = project.graph.number, project.wavefile.steps
     new: Iterable[Step] = wavefile.steps[len(before) :]
-    problems = [problem for step in new if step.base in number for problem in _strays(step, before[number[step.base]])]
+    problems = [
+        problem
+        for step in new
+        if step.base in number
+        for problem in (*_strays(step, before[number[step.base]]), *_stray_updates(step, before[number[step.base]]))
+    ]
     if problems:
         raise WavebuildError(tuple(problems))
 
@@ -205,6 +211,14 @@ def _strays(step: Step, pattern: Step) -> Iterable[Problem]:
             message = f"step '{step.name}' makes {output.text}, which is not of the kind {_texts(pattern)}"
             remedy = "a value of a list made in the build stands for one name: it holds no '/' and no leading dot"
             yield Problem("bad-value", message, output.place, remedy)
+
+
+def _stray_updates(step: Step, pattern: Step) -> Iterable[Problem]:
+    for update in step.updates:
+        if not any(_lies_in(update, one) and may_touch(update, one) for one in pattern.updates):
+            message = f"step '{step.name}' updates {update.text}, which is not of the kind it was known to update"
+            remedy = "a value of a list made in the build stands for one name: it holds no '/' and no leading dot"
+            yield Problem("bad-value", message, update.place, remedy)
 
 
 def _lies_in(output: Artifact, pattern: Artifact) -> bool:

@@ -170,6 +170,7 @@ def facts_of(
         project.assumed,
         answers,
         memory_of(project, state),
+        state.texts if state else lambda of: {},
     )
     if state is not None:
         assume_locked(wavefile, state, facts, scope_of(request))

@@ -36,7 +36,7 @@ from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mista
 from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.reasons import ListRefused, OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
+from wavebuild.judge.reasons import EditLost, ListRefused, OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
@@ -326,7 +326,7 @@ def _discovered_makers(project: Project, selection: Selection, state: State | No
 
 
 _UNSEEN = Now({}, {}, {}, {}, {}, {})
-_OF_THE_MOMENT = (OutputEdited, OutputMissing, Unclaimed, Upstream)
+_OF_THE_MOMENT = (EditLost, OutputEdited, OutputMissing, Unclaimed, Upstream)
 """Reasons that a running step may seem to have only because its outputs are half made."""
 
 

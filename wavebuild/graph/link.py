@@ -16,6 +16,7 @@ from wavebuild.graph.memory import memory_problems
 from wavebuild.graph.names import Names
 from wavebuild.graph.overlaps import overlaps
 from wavebuild.graph.owners import Output, Owners
+from wavebuild.graph.shared import Shared, shared_problems
 
 Makers = tuple[tuple[int, ...], ...]  # of one step: for every artifact it reads, the steps that may make members of it
 
@@ -36,6 +37,7 @@ class Graph:
     downstream: tuple[tuple[int, ...], ...]
     wave: tuple[int, ...]  # depth from 1
     owners: Owners
+    shared: Shared
     names: Names
 
     def owner(self, path: str) -> int | None:
@@ -55,25 +57,28 @@ def link(wavefile: Wavefile) -> Graph:
     steps = wavefile.steps
     names = Names(steps)
     owners = Owners(steps, wavefile.root)
-    found = tuple(_makers(step, names, owners) for step in steps)
+    shared = Shared(steps)
+    found = tuple(_makers(k, step, names, owners, shared) for k, step in enumerate(steps))
     direct = [_direct(k, step, found[k], names, owners) for k, step in enumerate(steps)]
     downstream = reverse(direct)
     ordered = order(direct, downstream)
     problems = [*_unknown_names(steps, names), *overlaps(steps, owners), *_mistaken_folders(steps, owners)]
     problems += [*memory_problems([reads(step) for step in steps], wavefile.mem, steps, owners)]
+    problems += shared_problems(steps, owners, shared)
     problems += _own_loops(steps, found)
     if len(ordered) < len(steps):
         behind = set(range(len(steps))).difference(ordered)
         problems += [_loop_problem(loop, steps, found, names) for loop in loops(direct, behind)]
     if problems:
         raise WavebuildError(tuple(problems))
-    return _graph(wavefile, names, owners, found, direct, ordered)
+    return _graph(wavefile, names, owners, shared, found, direct, ordered)
 
 
 def _graph(
     wavefile: Wavefile,
     names: Names,
     owners: Owners,
+    shared: Shared,
     found: tuple[Makers, ...],
     direct: Sequence[tuple[int, ...]],
     ordered: Sequence[int],
@@ -94,6 +99,7 @@ def _graph(
         downstream=tuple(map(tuple, reverse(joined))),
         wave=_waves(steps, upstream, ordered),
         owners=owners,
+        shared=shared,
         names=names,
     )
 
@@ -101,8 +107,12 @@ def _graph(
 # Edges
 
 
-def _makers(step: Step, names: Names, owners: Owners) -> Makers:
-    return tuple(_makers_of(artifact, names, owners) for artifact in reads(step))
+def _makers(number: int, step: Step, names: Names, owners: Owners, shared: Shared) -> Makers:
+    if not shared.updates:
+        return tuple(_makers_of(artifact, names, owners) for artifact in reads(step))
+    return tuple(
+        _union((_makers_of(artifact, names, owners), shared.makers(number, step, artifact))) for artifact in reads(step)
+    )
 
 
 def _makers_of(artifact: Artifact, names: Names, owners: Owners) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.graph.shared import may_touch
 from wavebuild.judge.asking import Answers, Asking, Said, Why
 from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
@@ -21,7 +22,8 @@ from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now, is_of
 from wavebuild.judge.members import Folders, made_members, members, sidecars
 from wavebuild.judge.memory import Memory
-from wavebuild.judge.trace import Trace
+from wavebuild.judge.shared import SharedFiles, Texts, key_readings, shared_files
+from wavebuild.judge.trace import Trace, key
 
 AS_RECORDED = {
     "sha256": "bytes",
@@ -69,7 +71,7 @@ class Facts:
     ``orphans``: members that steps which are no more left behind; no pattern matches them.
     ``made``: every member on record as made by some step, as of when it is asked.
     ``elsewhere``: member → where it was moved meanwhile; None: it is only half made, and counts as not there.
-    ``answers``: what probes said. ``memory``: the shared memory.
+    ``answers``: what probes said. ``memory``: the shared memory. ``texts``: of edits of shared files.
     """
 
     def __init__(
@@ -84,7 +86,10 @@ class Facts:
         assumed: Assumed = NOTHING_ASSUMED,
         answers: Answers | None = None,
         memory: Memory | None = None,
+        texts: Texts = lambda of: {},
     ) -> None:
+        self._texts = texts
+        self.shared = SharedFiles(digests, texts)
         self.answers = answers or Answers()
         self.memory = memory or Memory()
         self.graph = graph
@@ -112,7 +117,7 @@ class Facts:
     def with_folders(self, folders: Folders) -> Facts:
         """The same facts, with listings of their own."""
         facts = (self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
-        return Facts(*facts, self.assumed, self.answers, self.memory)
+        return Facts(*facts, self.assumed, self.answers, self.memory, self._texts)
 
     def read(self, number: int) -> Read:
         """What the step of this number reads now; a frozen one reads nothing."""
@@ -147,12 +152,14 @@ class Facts:
             for artifact in check.inputs:
                 found = self._readings(step, artifact)
                 own = artifact.covers_files and any(covers(output, artifact.path) for output in step.outputs)
+                own = own or any(one.path == artifact.path and may_touch(one, artifact) for one in step.updates)
                 if not own and self._is_missing(artifact, found):
                     missing.append(artifact)
                 gate += () if own else found
             if isinstance(check.action, Call):
                 for artifact in self._module(check.action, step):
                     gate += self._closure(artifact.path, _bases(step))
+        missing += self.shared.missing(step)
         missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         unique = tuple(sorted(set(files), key=os.fsencode))
         return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
@@ -168,6 +175,7 @@ class Facts:
         inputs = self._values(read.action)
         gate_inputs = self._values(read.gate)
         discovered = {member: self.discovered(member) for trace in traces for member in trace.discovered}
+        newest = traces[0] if traces and step.updates else None
         return Now(
             action=action_parts(step) | names_part(read.named),
             gate=gate_parts(step),
@@ -189,7 +197,15 @@ class Facts:
             taken_as_changed=self.assumed.changed,
             taken_as_unchanged=self.assumed.unchanged,
             discovered={member: self._digest_if_readable(reading) for member, reading in discovered.items()},
+            edits=newest.edits if newest else {},
+            lost=self.shared.lost(step, key(step), newest),
+            keys=self.shared.keys(step),
+            shares=bool(step.updates),
         )
+
+    def still_standing(self, step: Step, traces: Sequence[Trace]) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What is left of the newest trace's edits of shared files."""
+        return self.shared.standing(step, key(step), traces[0] if traces else None)
 
     def discovered(self, path: str) -> Reading:
         """How a file that a depfile names is compared: as any file that is read."""
@@ -362,15 +378,17 @@ class Facts:
                 return [reading for maker in self._named(artifact.path) for reading in self._owned(maker)]
             case Kind.FILE:
                 if artifact.keys:
-                    return [
-                        Reading(f"{artifact.path}#{key}", artifact.path, "key", key, artifact) for key in artifact.keys
-                    ]
+                    return key_readings(artifact)
                 return [self._reading(artifact, artifact.path)]
             case Kind.DIRECTORY | Kind.GLOB:
-                own = step.outputs
+                own, edited = step.outputs, shared_files(step)
 
                 def other(path: str) -> bool:
-                    if path in self._orphans or any(covers(output, path.rstrip("/")) for output in own):
+                    if (
+                        path in self._orphans
+                        or path in edited
+                        or any(covers(output, path.rstrip("/")) for output in own)
+                    ):
                         return True
                     return self._stands_by(path)
 
@@ -468,7 +486,9 @@ class Facts:
 
     def _owner(self, reading: Reading) -> int | None:
         if reading.of_file:
-            return self.graph.owner(reading.path)
+            owner = self.graph.owner(reading.path)
+            editors = self.graph.shared.updaters(reading.path) if owner is None else ()
+            return editors[0] if len(editors) == 1 else owner
         owners = self.graph.owners.makers(reading.artifact) if reading.artifact is not None else ()
         return owners[0] if owners else None
 
@@ -503,6 +523,9 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
                 continue
             message = f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it"
             remedy = "make it, correct the path, or mark the input `optional: true`"
+            if artifact in step.updates:
+                message = f"step {step.name!r} updates {artifact.path}, which is not there"
+                remedy = "make it, be it empty: what several steps edit belongs to none of them"
             if artifact.kind is Kind.MEM:
                 message = f"step {step.name!r} reads {artifact.text}, but no step writes it and it has no initial value"
                 remedy = _origin(graph, facts, artifact.path)
@@ -518,6 +541,8 @@ def _origin(graph: Graph, facts: Facts, key: str) -> str:
 
 
 def _makers_of(graph: Graph, artifact: Artifact, number: int) -> bool:
+    if artifact in graph.wavefile.steps[number].updates:
+        return False
     for position, read in enumerate(reads(graph.wavefile.steps[number])):
         if read is artifact or read == artifact:
             return bool(graph.makers[number][position])

@@ -25,6 +25,8 @@ def action_parts(step: Step) -> dict[str, str]:
     parts = {"command": _clip(_command(step.action)), "outputs": _clip(" ".join(_output(a) for a in step.outputs))}
     if isinstance(step.action, Run):
         parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
+    if step.updates:
+        parts["updates"] = _clip(" ".join(_output(artifact) for artifact in step.updates))
     if step.cwd:
         parts["cwd"] = step.cwd
     if step.depfile:

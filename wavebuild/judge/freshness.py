@@ -16,6 +16,7 @@ from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
     BeforePeriod,
+    EditLost,
     FailedBefore,
     Forced,
     GateChanged,
@@ -61,6 +62,12 @@ class Now:
     taken_as_changed: tuple[str, ...] = ()  # paths of which the person said so, for this build
     taken_as_unchanged: tuple[str, ...] = ()
     discovered: Mapping[str, str] = field(default_factory=dict)  # of all members that a kept trace discovered
+    edits: Mapping[str, tuple[tuple[str, str], ...]] = field(
+        default_factory=dict
+    )  # of shared files: the newest trace's
+    lost: frozenset[str] = frozenset()  # the files in which these edits are no more
+    keys: Mapping[str, str] = field(default_factory=dict)  # of shared files: key → digest
+    shares: bool = False  # it edits files that others may edit, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +173,7 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
             yield OutputMissing(member)
         elif stands not in (was, UNASKED):
             yield OutputEdited(member, was, stands)
+    yield from _lost_edits(now, trace)
     if trace.void:
         yield FailedBefore()
     for part, was, value in _changes(trace.gate, now.gate):
@@ -188,6 +196,16 @@ def _standing(now: Now) -> Iterator[Reason]:
             yield TakenAsChanged(member)
 
 
+def _lost_edits(now: Now, trace: Trace) -> Iterator[Reason]:
+    """What the trace did to shared files and is in them no more; an older trace's edit gave way to the newest's."""
+    for path, edits in trace.edits.items():
+        if (path in now.lost or now.edits.get(path) != edits) and not is_of(path, now.taken_as_unchanged):
+            yield EditLost(path)
+    for member, was in trace.keys.items():
+        if now.keys.get(member, ABSENT) != was and not is_of(member, now.taken_as_unchanged):
+            yield EditLost(member)
+
+
 def is_later(written: int, oldest_output: int | None) -> bool:
     """`freshness: mtime`: what was written later than the oldest output counts as changed.
 
@@ -198,7 +216,7 @@ def is_later(written: int, oldest_output: int | None) -> bool:
 
 def _stands_later(now: Now) -> bool:
     """`freshness: mtime`, and no trace: outputs no older than what they are made from are fresh."""
-    if now.oldest_output is None or now.max_age is not None:  # nobody knows when what made them began
+    if now.oldest_output is None or now.max_age is not None or now.shares:  # nobody knows when what made them began
         return False
     return now.latest_input is None or not is_later(now.latest_input, now.oldest_output)
 

@@ -50,7 +50,7 @@ def opened(trace: Trace, now: Now) -> Trace:
 
 def may_be_locked(step: Step, trace: Trace) -> bool:
     """Whether what a step did means the same elsewhere: nothing of it hangs on times, places, or things outside."""
-    if trace.void or trace.moved or step.always or step.max_age is not None or step.frozen:
+    if trace.void or trace.moved or step.always or step.max_age is not None or step.frozen or step.updates:
         return False
     if any(artifact.kind in _OF_HERE for artifact in _artifacts(step)):
         return False

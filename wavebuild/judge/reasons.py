@@ -122,6 +122,13 @@ class OutputEdited:
 
 
 @dataclass(frozen=True, slots=True)
+class EditLost:
+    """What the step did to a file that it shares, or to its keys of one, is not in it any more."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unclaimed:
     """Files stand in its outputs that no step made: it may not run."""
 
@@ -166,6 +173,7 @@ Reason = (
     | InputRemoved
     | OutputMissing
     | OutputEdited
+    | EditLost
     | Unclaimed
     | Upstream
     | Unasked

@@ -37,6 +37,8 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     by_hand: tuple[str, ...] = ()  # members that a person made and accepted
     raw: dict[str, str] = {}  # digests of the bytes, of members that are compared otherwise
     discovered: dict[str, str] = {}  # what the depfile named besides the inputs: member → digest
+    edits: dict[str, tuple[tuple[str, str], ...]] = {}  # shared file → digests of its texts before and after, in order
+    keys: dict[str, str] = {}  # key of a shared file, `F#a.b` → digest of what the step made there
 
     @property
     def forgotten(self) -> bool:

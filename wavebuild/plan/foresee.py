@@ -6,16 +6,17 @@ words: ``_word``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from wavebuild.declare.model import Artifact
 from wavebuild.graph import Graph
-from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict
+from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict, is_of
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
     BeforePeriod,
+    EditLost,
     FailedBefore,
     Forced,
     GateChanged,
@@ -115,16 +116,20 @@ def _foreseen(
             assert_never(standing)
     if stopped:
         return Foreseen(PlanWord.BLOCKED, _reasons(verdict), stopped)
-    return _word(_decided(verdict, frozenset(unsettled)), unsettled)
+    open_makers = frozenset(unsettled)
+    shared = tuple(
+        path for path in graph.shared.paths if any(steps[up].name in open_makers for up in graph.shared.updaters(path))
+    )
+    return _word(_decided(verdict, open_makers, shared), unsettled)
 
 
-def _decided(verdict: Verdict, open_makers: frozenset[str]) -> Verdict:
-    """The verdict that holds whatever the makers of its inputs will do; else Undecided."""
+def _decided(verdict: Verdict, open_makers: frozenset[str], shared: Sequence[str] = ()) -> Verdict:
+    """The verdict that holds whatever the makers of inputs, and the editors of ``shared``, will do; else Undecided."""
     if not open_makers:
         return verdict
     match verdict:
         case Stale(reasons, gate_only):
-            lasting = tuple(reason for reason in reasons if _lasts(reason, open_makers))
+            lasting = tuple(reason for reason in reasons if _lasts(reason, open_makers, shared))
             if lasting and gate_only is None:
                 return Stale(lasting)
             return Undecided(tuple(sorted(open_makers)))
@@ -136,11 +141,11 @@ def _decided(verdict: Verdict, open_makers: frozenset[str]) -> Verdict:
             assert_never(verdict)
 
 
-def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
+def _lasts(reason: Reason, open_makers: frozenset[str], shared: Sequence[str]) -> bool:
     """Whether a reason holds whatever is remade upstream."""
     match reason:
-        case InputChanged(maker=maker) | InputAdded(maker=maker) | InputRemoved(maker=maker):
-            return maker not in open_makers
+        case InputChanged() | InputAdded() | InputRemoved():
+            return reason.maker not in open_makers and not is_of(reason.member, shared)
         case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked() | ListRefused():
             return False
         case (
@@ -153,6 +158,7 @@ def _lasts(reason: Reason, open_makers: frozenset[str]) -> bool:
             | ActionChanged()
             | OutputMissing()
             | OutputEdited()
+            | EditLost()
             | Unclaimed()
         ):
             return True

@@ -175,6 +175,8 @@ def _by_path(graph: Graph, word: str, folder: str) -> _Found:
         owner = _owner_of_text(graph, path)
     if owner is not None:
         return _Found(frozenset((owner,)))
+    if editors := graph.shared.updaters(path):
+        return _Found(frozenset(editors))
     if path == ".." or path.startswith(("../", "/")):
         return _Found(frozenset(), f"{word} lies outside the root, where no step makes {_such(graph)}")
     reader = next((step.name for step in graph.wavefile.steps if any(covers(a, path) for a in reads(step))), None)
@@ -226,7 +228,7 @@ def _known(graph: Graph, folder: str, commands: Sequence[str]) -> Iterator[str]:
     for step in graph.wavefile.steps:
         if step.title:
             yield step.title
-        for output in step.file_outputs:
+        for output in (*step.file_outputs, *step.updates):
             inside = folder and not output.path.startswith("/")
             yield posixpath.relpath(output.path, folder) if inside else output.path
         labels |= {f"tag:{tag}": None for tag in step.tags}

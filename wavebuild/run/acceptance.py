@@ -13,6 +13,7 @@ from wavebuild.declare.model import Kind, Step
 from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
+from wavebuild.judge.freshness import Now
 from wavebuild.judge.trace import Made, Trace
 
 
@@ -70,6 +71,8 @@ def present(
         by_hand=tuple(sorted(member for member in outputs if is_by_hand(facts, member, outputs[member], known))),
         raw=facts.raw_digests(step, outputs),
         discovered=dict(now.discovered),
+        edits=facts.still_standing(step, before),
+        keys=dict(now.keys),
     )
 
 
@@ -96,6 +99,11 @@ def with_accepted(facts: Facts, trace: Trace, step: Step, chosen: Mapping[str, s
     by_hand = tuple(sorted({*trace.by_hand, *chosen}))
     raw = trace.raw | facts.raw_digests(step, chosen)
     return msgspec.structs.replace(trace, outputs={**trace.outputs, **chosen}, by_hand=by_hand, raw=raw)
+
+
+def with_present_edits(facts: Facts, trace: Trace, step: Step, now: Now) -> Trace:
+    """A trace whose edits of shared files somebody else has changed, taken as good for what is there now."""
+    return msgspec.structs.replace(trace, edits=facts.still_standing(step, (trace,)), keys=dict(now.keys))
 
 
 def blessed(trace: Trace, inputs: Mapping[str, str], discovered: Mapping[str, str]) -> Trace:

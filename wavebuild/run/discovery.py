@@ -84,7 +84,7 @@ def _is_one(one: str, other: str) -> bool:
 
 def _counts(facts: Facts, step: Step, member: str) -> bool:
     """Whether a member is something that the step read: no output of its own, no tool's litter, no device."""
-    if any(covers(output, member) for output in step.outputs) or member == step.depfile:
+    if any(covers(output, member) for output in (*step.outputs, *step.updates)) or member == step.depfile:
         return False
     if facts.folders.never(member) or not NEVER_NAMES.isdisjoint(member.split("/")):
         return False
@@ -97,10 +97,10 @@ def _counts(facts: Facts, step: Step, member: str) -> bool:
 def _refuse_unordered(facts: Facts, number: int, member: str) -> None:
     """What another step makes may be read only by those that wait for it."""
     owner = facts.graph.owner(member)
-    if owner is None or owner in facts.graph.upstream[number] or owner in upstream_of(facts.graph, [number]):
-        return
-    maker = facts.graph.wavefile.steps[owner].name
-    raise mistake("depfile", f"it reads {member}, made by {maker}; add it to inputs")
+    for maker in (owner,) if owner is not None else facts.graph.shared.updaters(member):
+        if maker not in facts.graph.upstream[number] and maker not in upstream_of(facts.graph, [number]):
+            name, how = facts.graph.wavefile.steps[maker].name, "made" if owner is not None else "edited"
+            raise mistake("depfile", f"it reads {member}, {how} by {name}; add it to inputs")
 
 
 def moved(facts: Facts, found: tuple[Reading, ...], known: frozenset[str], began: float) -> tuple[str, ...]:

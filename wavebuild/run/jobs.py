@@ -22,6 +22,7 @@ from wavebuild.declare.templates import render, render_known, render_value
 from wavebuild.declare.values import Paths
 from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
+from wavebuild.judge.shared import shared_files
 from wavebuild.judge.trace import key
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell
@@ -179,9 +180,11 @@ def _names(invocation: Invocation, this: Try) -> dict[str, object]:
     outputs = Paths(
         (made_there(artifact.path) for artifact in step.file_outputs), _by_name(step.outputs, made, made_there)
     )
+    shared = [(a.name, (a.path,)) for a in step.updates if a.name]
+    updates = Paths(map(here, shared_files(step)), _by_name(step.updates, shared, here))
     own = {"root": _own_root(this.root_of(invocation.root), step), "step": step.name.removeprefix(step.prefix)}
     memory = {key: json.loads(text) for key, text in this.memory.items()}
-    return {"inputs": inputs, "outputs": outputs, "mem": memory, "python": sys.executable, **own}
+    return {"inputs": inputs, "outputs": outputs, "updates": updates, "mem": memory, "python": sys.executable, **own}
 
 
 def _own_root(root: str, step: Step) -> str:

@@ -21,6 +21,7 @@ from wavebuild.run import transaction
 from wavebuild.run.job import Ended
 from wavebuild.run.records import Attempt
 from wavebuild.run.sandbox import Private
+from wavebuild.run.sharing import Did
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Life:
     depfile: Stamp = ()  # of the depfile, before the try began
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
+    did: Did = field(default_factory=Did)  # to the files that it shares
 
 
 def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:

@@ -16,6 +16,8 @@ from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts, output_reading
 from wavebuild.judge.members import made_members
+from wavebuild.judge.reasons import EditLost
+from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.judge.trace import key
 from wavebuild.run import transaction
@@ -50,6 +52,9 @@ class Outputs:
         in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
         kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
         room = transaction.Room(self._root, self._outside, identity)
+        shared = shared_files(step)
+        lost = {reason.member.partition("#")[0] for reason in due.reasons if isinstance(reason, EditLost)}
+        displaced |= lost.intersection(shared)  # where it wrote, somebody else has written since
         edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
         return Attempt(
             id=identity,
@@ -61,13 +66,14 @@ class Outputs:
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
             displaced=transaction.plan_displaced(self._run, sorted(displaced)),
             in_place=tuple(artifact.path for artifact in in_place),
-            copied=room.plan((path for path in kept if not path.endswith("/")), "c"),
+            copied=room.plan((path for path in kept if not path.endswith("/")), "c") | room.plan(shared, "u"),
             folders=room.plan(edited, "f"),
         )
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
         places = [(transaction.fixed_folder(artifact), artifact.text, artifact.place) for artifact in step.file_outputs]
+        places += [(os.path.dirname(artifact.path), artifact.path, artifact.place) for artifact in step.updates]
         if step.depfile:
             places.append((os.path.dirname(step.depfile), step.depfile, step.place))
         for folder, shown_as, place in places:

@@ -25,10 +25,11 @@ from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.memory import value_digest
 from wavebuild.judge.reasons import HeldBack, Reason
+from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import discovery, memory, sandbox, scratch, transaction
+from wavebuild.run import discovery, memory, sandbox, scratch, sharing, transaction
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
@@ -84,7 +85,10 @@ class Rebuilder:
         read = self._facts.read(number)
         if read.missing:
             names = ", ".join(artifact.text for artifact in read.missing)
-            return self._settled(step, Outcome.FAILED, failure="missing input", detail=f"it reads {names}: not there")
+            what = "updates" if all(artifact in step.updates for artifact in read.missing) else "reads"
+            return self._settled(step, Outcome.FAILED, failure="missing input", detail=f"it {what} {names}: not there")
+        if (other := self._editing(step)) is not None:
+            return Behind(number, other)
         traces = self._records.traces(key(step))
         forced = number in self._invocation.forced
         clock = self._invocation.clock()
@@ -118,6 +122,14 @@ class Rebuilder:
                 raise AssertionError("what is not known is asked")
             case _:
                 assert_never(standing)
+
+    def _editing(self, step: Step) -> int | None:
+        """A running step that has a file in its hands that this one edits, too: what it makes of it is waited for."""
+        files = frozenset(shared_files(step))
+        for other, life in self._lives.items() if files else ():
+            if not files.isdisjoint(life.attempt.copied):
+                return other
+        return None
 
     # What must be asked before a step is judged
 
@@ -206,7 +218,8 @@ class Rebuilder:
         return Trace(
             step.name, self._invocation.run, began, 0.0, dict(now.action), dict(now.gate), dict(now.inputs),
             dict(now.gate_inputs), outputs, by_hand=by_hand, raw=self._facts.raw_digests(step, outputs),
-            discovered=discovered,
+            discovered=discovered, keys=dict(now.keys),
+            edits=self._facts.still_standing(step, self._records.traces(key(step))),
         )  # fmt: skip
 
     # Begin
@@ -223,6 +236,7 @@ class Rebuilder:
             if step.sandbox:
                 life.private = self._apart.private_folder(step, life)
             if due.gate_of is None and not due.adopt and step.action is not None:
+                sharing.refuse_unfit_files(self._facts, step)
                 life.attempt = self._attempt(step, life)
                 for artifact in step.outputs:
                     if artifact.kind is Kind.PROBE:
@@ -361,6 +375,11 @@ class Rebuilder:
                         )
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
+                if step.updates:
+                    try:
+                        life.did = self._what_it_did(step, life)
+                    except WavebuildError as error:
+                        return self._failed(step, life, replace(ended, failure="outputs", detail=discovery.said(error)))
                 if step.checks:
                     life.checking = True
                     job = self._job(life)
@@ -396,6 +415,11 @@ class Rebuilder:
         if life.private:
             with contextlib.suppress(OSError):  # nothing in it is of use to anybody; the next build tries again
                 sandbox.remove(life.private)
+
+    def _what_it_did(self, step: Step, life: Life) -> sharing.Did:
+        traces = self._records.traces(key(step))
+        before = {path: os.path.join(self._root, life.attempt.copied[path]) for path in shared_files(step)}
+        return sharing.what_it_did(self._facts, step, before, traces[0] if traces else None)
 
     def _asks_after(self, step: Step, life: Life) -> Iterator[Asking]:
         """What must be asked of what the step has just made: its probes, and files by the digest it declares."""
@@ -454,7 +478,7 @@ class Rebuilder:
             if not digest.startswith("="):
                 self._facts.digests.hand_on(digest, text.encode("utf-8", "surrogatepass"), b"")
         outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
-        moved = self._facts.digests.moved((*due.read.action, *due.read.gate))
+        moved = self._moved(step, due)
         moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
         trace = Trace(
             step=step.name,
@@ -471,11 +495,14 @@ class Rebuilder:
             discovered={
                 reading.member: self._facts.digests.see(reading).digest or ABSENT for reading in life.discovered
             },
+            edits=life.did.edits,
+            keys=life.did.keys,
         )
+        life.notes += life.did.notes
         attempt = self._outputs.with_changed_bystanders(life.attempt, outputs)
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
-        self._records.succeed(attempt.key, trace, attempt, result, values)
+        self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
         self.in_force[key(step)] = trace
         if attempt.holds_files:
             self._conclude(attempt, life)
@@ -494,6 +521,15 @@ class Rebuilder:
             life.notes.append(
                 f"its former outputs are still in {transaction.ASIDE}, until the next build: {complaint(error)}"
             )
+
+    def _moved(self, step: Step, due: Due) -> tuple[str, ...]:
+        """The inputs that changed while it ran; of files that it edits itself, the keys that it reads count."""
+        own = frozenset(shared_files(step))
+        readings = (*due.read.action, *due.read.gate)
+        moved = self._facts.digests.moved(reading for reading in readings if reading.path not in own)
+        was = {**due.now.gate_inputs, **due.now.inputs}
+        keys = (reading for reading in readings if reading.of_file and reading.path in own)
+        return moved + tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
@@ -542,7 +578,11 @@ class Rebuilder:
     def _given_up(self, step: Step, life: Life, ended: Ended) -> Settled:
         interrupted = ended.failure == "interrupted"
         outcome = Outcome.INTERRUPTED if interrupted else Outcome.FAILED
-        if not life.due.adopt and life.due.gate_of is None and (life.attempt.covers or life.attempt.sandbox):
+        if (
+            not life.due.adopt
+            and life.due.gate_of is None
+            and (life.attempt.covers or life.attempt.copied or life.attempt.sandbox)
+        ):
             try:
                 left = transaction.put_back(self._facts.folders, life.attempt)
                 self._forget((*left, *life.attempt.aside, *life.attempt.copied))

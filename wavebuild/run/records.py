@@ -109,10 +109,12 @@ class Records(Protocol):
         attempt: Attempt,
         result: Result,
         memory: Mapping[str, tuple[str, str]] = {},
+        texts: Mapping[str, bytes] = {},
     ) -> None:
         """A success. The attempt stays open while it has files to be moved or removed.
 
         ``memory``: the values that the step has written, key → digest and canonical JSON.
+        ``texts``: of the trace's edits, those that may be new, by their digests.
         """
 
     def fail(self, key: str, attempt: str, result: Result, void: Sequence[Trace]) -> None:
@@ -120,6 +122,9 @@ class Records(Protocol):
 
     def record(self, key: str, trace: Trace, placed: bool = False) -> None:
         """A trace without an attempt: a gate judged again, a touch; ``placed``: the members are a person's own."""
+
+    def texts(self, key: str) -> Mapping[str, bytes]:
+        """The texts of the newest trace's edits, by their digests."""
 
     def close_attempt(self, attempt: str) -> None:
         """Nothing is left to do for this attempt."""

@@ -19,6 +19,7 @@ from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStart
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
+from wavebuild.run.turns import Turns, are_rivals
 
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
@@ -117,6 +118,7 @@ class Scheduler:
         self._later: list[tuple[float, int]] = []  # further tries: when, which
         self._running: dict[int, dict[str, int]] = {}
         self._used: dict[str, int] = {}
+        self._turns = Turns()
         self._stopped = False
         self.settled: dict[int, Settled] = {}
 
@@ -195,11 +197,14 @@ class Scheduler:
     def _start_one_due(self) -> bool:
         """Starts the first due step that fits; what a step before it waits for is not taken from it."""
         reserved: set[str] = set()
-        passed = []
+        passed: list[tuple[tuple[float, ...], int, Due | Asks | Again]] = []
         started = None
         while self._due and self._slots_free() > 0:
             entry = heapq.heappop(self._due)
             wanted = self._resources(self._graph.wavefile.steps[entry[1]])
+            if isinstance(entry[2], Due) and not self._is_its_turn(entry[1], [one[1] for one in passed]):
+                passed.append(entry)
+                continue
             if not self._are_there(wanted, reserved):
                 passed.append(entry)
                 reserved |= set(wanted)
@@ -229,7 +234,18 @@ class Scheduler:
             self._settle(due.number, job)
             return
         self._take(due.number, wanted)
+        if isinstance(due, Due):
+            self._turns.take(due.number, self._graph.wavefile.steps[due.number])
         self._submit(job)
+
+    def _is_its_turn(self, number: int, passed: Sequence[int]) -> bool:
+        """Whether a step may edit the files that it shares: of those that are ready the first of the plan."""
+        steps = self._graph.wavefile.steps
+        if not steps[number].updates:
+            return True
+        ready = [*(entry[1] for entry in self._due), *(entry[1] for entry in self._to_consider), *passed]
+        earlier = (other for other in ready if (self._wave_of[other], other) < (self._wave_of[number], number))
+        return self._turns.may_begin(steps[number]) and not any(are_rivals(steps[number], steps[o]) for o in earlier)
 
     def _try_again(self, number: int, wanted: dict[str, int]) -> None:
         try:
@@ -317,6 +333,7 @@ class Scheduler:
 
     def _settle(self, number: int, settled: Settled) -> None:
         self.settled[number] = settled
+        self._turns.give_back(number)
         self._free_those_behind(number)
         self._may_grow = self._has_lists
         self._tell(StepSettled(self.course.run, time.time(), settled))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.errors import Place
-from wavebuild.graph import excluded
+from wavebuild.graph import covers, excluded
 from wavebuild.graph import fixed_folder as fixed_folder
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.run import sandbox
@@ -183,11 +183,15 @@ def _says_the_same(here: str, copy: str) -> bool:
 def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     """Moves what a failed attempt left to the failed folder, for a person to look at; what was moved.
 
-    What is edited in place is as it was before the attempt: for a further try, or for good.
+    A file that it shares with others goes there, too: a person may have edited it meanwhile. What is edited in place
+    is as it was before the attempt: for a further try, or for good.
     """
     edited = [path for path in attempt.copied if _edited(folders.root, attempt, path)]
+    ours = covered(attempt)
+    shared = [path for path in edited if not any(covers(artifact, path) for artifact in ours)]
     left = partial_outputs(folders, attempt)
-    _keep_failed(folders.root, attempt.step, {path: _at(folders.root, path) for path in left})
+    kept = {path: _at(folders.root, path) for path in (*left, *shared) if os.path.lexists(_at(folders.root, path))}
+    _keep_failed(folders.root, attempt.step, kept)
     for path, copy in attempt.bystanders.items():
         if bystander_changed(folders.root, attempt, path):
             _clear_way(folders.root, attempt, path)
@@ -204,7 +208,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
         if artifact.kind is Kind.DIRECTORY:
             _remove_emptied(folders.root, artifact, former)
     _restore_folders(folders.root, attempt)
-    return left
+    return [*left, *shared]
 
 
 def _restore_folders(root: str, attempt: Attempt) -> None:

@@ -11,6 +11,7 @@ import errno
 import os
 import sqlite3
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -27,7 +28,7 @@ from wavebuild.store.causes import unwritten, written
 from wavebuild.store.layout import unwritable
 from wavebuild.store.text import packed, restored, storable, unpacked
 
-VERSION = 2
+VERSION = 3
 OLDEST = 1
 """The version of a state that questions still read: later ones only have more tables."""
 
@@ -52,6 +53,7 @@ create table if not exists results (
     exit_code integer, failure text, log text, primary key (step, run)
 ) without rowid;
 create table if not exists reasons (step text primary key, run text, data blob) without rowid;
+create table if not exists texts (key text, digest text, data blob, primary key (key, digest)) without rowid;
 create table if not exists tallies (
     run text, outcome text, number integer, primary key (run, outcome)
 ) without rowid;
@@ -154,6 +156,20 @@ class State:
         if row is None:
             raise mistake("unreadable", f"the value of mem:{key} is gone", Place(self._path), exit_code=1)
         return str(row[0])
+
+    def texts(self, key: str) -> dict[str, bytes]:
+        """The texts before and after what the step last did to shared files, by digest; a damaged one is gone."""
+        found: dict[str, bytes] = {}
+        if not self._has("texts"):
+            return found
+        try:
+            rows = self._handle.execute("select digest, data from texts where key = ?", (storable(key),)).fetchall()
+        except sqlite3.Error as error:
+            raise mistake("unreadable", f"the state cannot be read: {error}", Place(self._path), exit_code=1) from None
+        for digest, data in rows:
+            with contextlib.suppress(zlib.error):
+                found[digest] = zlib.decompress(data)
+        return found
 
     def forget_memory(self, keys: Iterable[str]) -> None:
         """Values that were removed on purpose."""
@@ -272,13 +288,14 @@ class State:
         attempt: Attempt,
         result: Result,
         memory: Mapping[str, tuple[str, str]] = {},
+        texts: Mapping[str, bytes] = {},
     ) -> None:
         """A success: trace, members, values and result in one transaction; the attempt stays while files wait to be
         moved."""
         kept = self.traces(key)
         gone = [path for path in (kept[0].outputs if kept else {}) if path not in trace.outputs]
         with self._writing(f"as step {result.step} ended"):
-            self._append_trace(key, trace)
+            self._append_trace(key, trace, texts)
             ask = self._handle.executemany
             ask("insert or replace into made values (?, ?, ?, ?, ?, ?)", self._members(key, trace))
             ask("delete from made where path = ? and key = ?", [(storable(path), storable(key)) for path in gone])
@@ -394,7 +411,8 @@ class State:
             for path, made in self._made_by(key, trace).items()
         ]
 
-    def _append_trace(self, key: str, trace: Trace) -> None:
+    def _append_trace(self, key: str, trace: Trace, texts: Mapping[str, bytes] = {}) -> None:
+        self._keep_texts(key, trace, texts)
         rows = self._traces.setdefault(key, [])
         number = rows[0][0] + 1 if rows else 1
         data = packed(trace)
@@ -405,6 +423,22 @@ class State:
         rows.insert(0, (number, data))
         decoded.insert(0, trace)
         del rows[KEPT:], decoded[KEPT:]
+
+    def _keep_texts(self, key: str, trace: Trace, texts: Mapping[str, bytes]) -> None:
+        """The texts of the newest trace's edits alone: an older trace is never fresh while a newer edit stands."""
+        former = self._here(key)
+        if not trace.edits and not (former and former[0].edits):
+            return
+        wanted = {digest for edits in trace.edits.values() for edit in edits for digest in edit}
+        known = {row[0] for row in self._handle.execute("select digest from texts where key = ?", (storable(key),))}
+        gone = [(storable(key), digest) for digest in known - wanted]
+        new = [
+            (storable(key), digest, zlib.compress(text))
+            for digest, text in texts.items()
+            if digest in wanted and digest not in known
+        ]
+        self._handle.executemany("delete from texts where key = ? and digest = ?", gone)
+        self._handle.executemany("insert into texts values (?, ?, ?)", new)
 
     def _rewrite(self, key: str, changed: Mapping[int, Trace]) -> None:
         if not changed:

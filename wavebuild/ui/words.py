@@ -16,6 +16,7 @@ from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
     BeforePeriod,
+    EditLost,
     FailedBefore,
     Forced,
     GateChanged,
@@ -91,6 +92,8 @@ def reason_text(reason: Reason) -> str:
             return f"output {escaped(reason.member)} is missing"
         case OutputEdited():
             return f"output {escaped(reason.member)} was edited"
+        case EditLost():
+            return f"its edit of {escaped(reason.member)} was lost"
         case Unclaimed():
             return f"{listed(reason.members)} in the way: no step made it"
         case Upstream():
@@ -114,7 +117,15 @@ def _made_by(maker: str | None) -> str:
 def reason_artifact(reason: Reason) -> str | None:
     """The member or the part of the definition that a reason is about."""
     match reason:
-        case InputChanged() | InputAdded() | InputRemoved() | OutputMissing() | OutputEdited() | TakenAsChanged():
+        case (
+            InputChanged()
+            | InputAdded()
+            | InputRemoved()
+            | OutputMissing()
+            | OutputEdited()
+            | EditLost()
+            | TakenAsChanged()
+        ):
             return reason.member
         case ActionChanged() | GateChanged():
             return reason.part
@@ -147,6 +158,7 @@ def reason_makers(reason: Reason) -> tuple[str, ...]:
             | GateChanged()
             | OutputMissing()
             | OutputEdited()
+            | EditLost()
             | Unclaimed()
             | Unasked()
             | ListRefused()
@@ -176,6 +188,7 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
             | FailedBefore()
             | InputsMoved()
             | OutputMissing()
+            | EditLost()
             | Unclaimed()
             | Upstream()
             | Unasked()
