@@ -265,6 +265,14 @@ class TestAbove:
         assert (built.code, built.most_at_once) == (0, 1)
         assert built.notices.count("using -j1 (put + before the command in its rule, or give -j)") == 1
 
+    def test_under_another_wavebuild_it_says_what_to_do_there(self, shop: Workshop):
+        """A program between the two may have closed what it inherited."""
+        shop.setenv(MAKEFLAGS="-j3 --jobserver-auth=998,999", WAVEBUILD_STEP="outer")
+        shop.wavefile(self.FOUR)
+
+        assert "jobs of the wavebuild that runs this cannot be shared: using -j1" in shop.build(jobs=None).notices
+        assert "`settings: {jobserver: fifo}`" in shop.build(jobs=None, force=True).notices
+
     def test_a_make_of_one_job_is_obeyed(self, shop: Workshop):
         """``make -j1`` has no tokens to share."""
         shop.setenv(MAKEFLAGS=" -j1")

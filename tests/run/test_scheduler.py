@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from tests.graph.declared import group, step
 from tests.support.stage import Fate, Stage
 from wavebuild.declare.model import Step
 from wavebuild.run.events import Outcome, StepSettled
+from wavebuild.run.jobserver import Tokens, serve
 from wavebuild.run.room import AGAIN, Room
 
 STOPPING = {Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED}
@@ -439,6 +441,35 @@ class TestWhatIsAsked:
         stage = Stage(steps, dict.fromkeys("ab", "shares"), jobs=2, interrupt_at="b")
 
         assert outcomes(stage) == {"a": "interrupted", "b": "not_started"}
+
+
+class Watched(Room):
+    """Looks at each start whether the tokens are those of the slots that are used."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__(tokens=tokens)
+        self.tokens = tokens
+
+    def take(self, used: int, more: int) -> bool:
+        found = super().take(used, more)
+        assert not (found and used) or self.tokens.held == used + more - 1
+        return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(stages(keep_going=True, interrupt_after=None), some.integers(0, 4))
+def test_whoever_takes_tokens_away_every_step_settles_and_all_are_given_back(stage, taken):
+    """A make below may keep what it took: one job goes on, and those beside it have a token each."""
+    tokens = serve(stage.jobs)
+    stage.room = Watched(tokens)
+    if taken and stage.jobs > 1:
+        os.read(tokens.ours[0], taken)
+
+    check_all(stage)
+
+    left = tokens.take(99)
+    tokens.close()
+    assert left == stage.jobs - 1
 
 
 class TestRoom:

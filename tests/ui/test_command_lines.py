@@ -405,3 +405,34 @@ def test_the_load_may_come_from_the_environment_and_the_flag_wins() -> None:
 
     assert (given.load, flagged.load) == (3.0, 1.0)
     assert (wrong.code, wrong.engine.deeds) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("flags", "line", "deed"),
+    [
+        ("n -j4 --jobserver-auth=3,4", "", "plan"),
+        ("kq", "app", "question"),
+        ("k -- n=1", "", "build"),
+        (" --no-print-directory", "", "build"),
+        ("-n", "", "build"),
+        ("n", "plan", "plan"),
+        ("n", "status", "status"),
+        ("n", "-q", "question"),
+    ],
+)
+def test_under_make_n_and_q_nothing_is_built(flags: str, line: str, deed: str) -> None:
+    """A rule with a + is run even so; make tells by MAKEFLAGS, whose first word has the letters."""
+    told = {"MAKEFLAGS": flags, "MAKELEVEL": "1"}
+
+    assert called(*line.split(), environ=told).engine.deeds[-1] == deed
+
+
+def test_what_a_person_exported_for_make_alone_is_not_meant_for_us() -> None:
+    assert called(environ={"MAKEFLAGS": "n"}).engine.deeds == ["build"]
+
+
+def test_make_t_touches_nothing_here() -> None:
+    done = called(environ={"MAKEFLAGS": "t", "MAKELEVEL": "1"})
+
+    assert (done.code, done.engine.deeds) == (2, [])
+    assert "wavebuild -t TARGETS" in done.err

@@ -16,10 +16,12 @@ from wavebuild.run import jobserver
 from wavebuild.run.jobserver import Tokens
 from wavebuild.store.layout import Layout
 
-UNAVAILABLE = (
-    "the jobs of the make that runs this cannot be shared: using -j1 (put + before the command in its rule, or give -j)"
-)
-FORCED = "-j{jobs} is given: the jobs of the make that runs this are not shared"
+FORCED = "-j{jobs} is given: the jobs of the {above} that runs this are not shared"
+UNAVAILABLE = "the jobs of the {above} that runs this cannot be shared: using -j1 ({remedy}, or give -j)"
+REMEDIES = {
+    "make": "put + before the command in its rule",
+    "wavebuild": "its step must pass on the descriptors it inherits, or its Wavefile say `settings: {jobserver: fifo}`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,18 @@ def shared(request: Request, project: Project, layout: Layout, above: Tokens | N
 
 
 def _with_above(request: Request, project: Project, tokens: Tokens | None) -> Share:
-    flags = dict(request.environ).get("MAKEFLAGS", "")
-    above = jobserver.above(flags)
+    environ = dict(request.environ)
+    flags = environ.get("MAKEFLAGS", "")
+    above, who = jobserver.above(flags), "wavebuild" if environ.get("WAVEBUILD_STEP") else "make"
     jobs = jobs_of(request, project)
     most = project.wavefile.settings.jobs
     if request.jobs is not None:
-        return Share(jobs, notice=FORCED.format(jobs=jobs) if above.auth else "")
+        return Share(jobs, notice=FORCED.format(jobs=jobs, above=who) if above.auth else "")
     if tokens is not None:
         there = above.jobs or cores()
         return Share(min(there, most or there), flags, tokens)
     if above.auth:
-        return Share(1, notice=UNAVAILABLE)
+        return Share(1, notice=UNAVAILABLE.format(above=who, remedy=REMEDIES[who]))
     return Share(1 if above.jobs == 1 else jobs)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -140,6 +140,18 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     if show.dry_run:
         return "plan"
     return "touch" if show.touch else "build"
+
+
+def mode_under_make(environ: Mapping[str, str]) -> Mode:
+    """What a plain build is when make starts it: a + in the rule has make start it even under its -n and -q."""
+    flags = environ.get("MAKEFLAGS", "") if environ.get("MAKELEVEL") else ""
+    letters = flags.split(" ")[0]
+    if letters.isalpha() and "t" in letters:
+        remedy = "say which results you accept: wavebuild -t TARGETS"
+        raise mistake("make-touch", "make -t is not passed on to wavebuild: nothing is touched", remedy=remedy)
+    if letters.isalpha() and "q" in letters:
+        return "question"
+    return "plan" if letters.isalpha() and "n" in letters else "build"
 
 
 def _at_most_one(message: str, *given: bool) -> None:

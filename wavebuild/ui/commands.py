@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, duration, is_command, meant
-from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, request_of
+from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, mode_under_make, request_of
 from wavebuild.ui.caller import Caller
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ FOLLOW = 0.2  # seconds between two looks at a log that is followed
 
 def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
     mode = mode_of(show, how, words)
+    if mode == "build":
+        mode = mode_under_make(caller.environ)
     seen = show.json or show.events is not None or show.verbose or show.explain
     request = replace(request_of(caller, where, words, how), full=seen)
     match mode:
