@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from tests.support.processes import eventually
 from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
+from wavebuild.run.room import load_of_machine
 
 THREE = """
 steps:
@@ -83,3 +87,23 @@ class TestTriesThatWait:
         assert (built.code, built.ran) == (0, ["flaky", "other", "flaky"])
         assert built.steps["flaky"].attempts == 2
         assert shop.build().ran == []
+
+
+class TestLoad:
+    def test_a_machine_that_is_busy_stops_no_build(self, shop: Workshop):
+        """Over every load one step at a time goes on, and all come to run."""
+        shop.wavefile(THREE.replace("KEYS", "title: x"))
+        built = shop.build(jobs=3, load=0.0)
+
+        assert (built.code, sorted(built.ran)) == (0, ["a", "b", "c"])
+        assert shop.build(jobs=3, load=0.0).ran == []
+
+    def test_the_load_is_what_runs_or_wants_to_now(self):
+        """At once, not on the mean of a minute: a build would start all it has meanwhile."""
+        busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(3)]
+        try:
+            assert eventually(lambda: load_of_machine() >= 3, 10)
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
