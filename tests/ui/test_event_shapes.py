@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.ui.samples import NOON, RUN, a_build_with_a_failure, called
 from wavebuild.judge.reasons import ActionChanged, InputChanged, NeverRan
+from wavebuild.run.audit import Audit, Touch
 from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepSettled, StepsFound, WaveStarted
 from wavebuild.ui.event_shapes import events_schema
 from wavebuild.ui.records import event_record
@@ -29,6 +30,7 @@ FULL = Settled(
     moved=("m",),
     displaced=("d",),
     notes=("n",),
+    audit=Audit((Touch("r"),), (Touch("w", "o"),), (Touch("x"),), ("l",), (Touch("s"),), (Touch("k"),), ("u",), False),
 )
 EVENTS = [
     *a_build_with_a_failure(),

@@ -54,7 +54,7 @@ def test_dry_run_with_json_is_the_plan() -> None:
 def test_a_build_has_its_documented_shape() -> None:
     build = answer("--json", engine=a_failed_build())
 
-    assert set(build) == {"run", "ok", "started", "seconds", "jobs", "schedule", "counts", "steps"}
+    assert set(build) == {"run", "ok", "started", "seconds", "jobs", "schedule", "counts", "steps", "additions"}
     assert (build["run"], build["ok"], build["started"]) == (RUN, False, "2026-11-21T12:00:00.000Z")
     assert build["counts"] == {"succeeded": 2, "failed": 1, "blocked": 1}
     assert list(build["steps"]) == ["a", "c", "b", "d"]

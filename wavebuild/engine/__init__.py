@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wavebuild.engine.idle import idle_build, is_idle, layout_of
 from wavebuild.engine.values import (
+    Addition,
     BuildResult,
     Cause,
     Cleaned,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from wavebuild.run.events import Event
 
 __all__ = [
+    "Addition",
     "BuildResult",
     "Cause",
     "Cleaned",

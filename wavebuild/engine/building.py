@@ -38,7 +38,7 @@ from wavebuild.engine.project import (
     wavefile_of,
 )
 from wavebuild.engine.sharing import Share, joined, shared
-from wavebuild.engine.values import BuildResult, Request
+from wavebuild.engine.values import Addition, BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.plan import remaining, waves
@@ -140,12 +140,14 @@ def _build(
                 contents.write_now_and_then()
             tell(event)
 
-        rebuilder = Rebuilder(graph, facts, state, invocation, hear)
         environ = {name: value for name, value in request.environ if name not in SOMETIMES}
         if share.makeflags is not None:
             environ["MAKEFLAGS"] = share.makeflags
         handed = share.tokens.ours if share.tokens else ()
         pool = Pool(jobs, layout.groups, environ, interrupts.wake, request.alone, handed)
+        if request.audit:
+            invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
+        rebuilder = Rebuilder(graph, facts, state, invocation, hear)
         course = Course(
             wanted=selection.wanted,
             waves=layers,
@@ -182,10 +184,41 @@ def _build(
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code, _counts(steps))
         prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
+        found = _additions(project, steps) if request.audit else ()
         tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
-        return BuildResult(run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps))
+        return BuildResult(
+            run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps), found
+        )
     finally:
         state.close()
+
+
+def _audited(
+    invocation: Invocation,
+    project: Project,
+    wanted: Collection[int],
+    layout: Layout,
+    pool: Pool,
+    interrupts: Interrupts,
+    tell: Callable[[Event], None],
+) -> Invocation:
+    from wavebuild.engine.auditing import traced
+
+    try:
+        invocation, notice = traced(invocation, project, wanted, layout, pool, interrupts)
+    except BaseException:
+        pool.close()
+        disk.remove(layout.groups)
+        raise
+    if notice:
+        tell(Noticed(invocation.run, time.time(), notice))
+    return invocation
+
+
+def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ...]:
+    from wavebuild.engine.auditing import additions
+
+    return additions(project, steps)
 
 
 def _write_lock(

@@ -43,12 +43,23 @@ class Request:
     ask: bool = False  # a question may run probes
     paranoid: bool = False  # no stamp is trusted: every file is read again
     load: float | None = None  # -l: nothing starts while the load is over it
+    audit: bool = False  # --audit: what steps touch is followed
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     terminal: str = ""  # the path of the caller's terminal, if a step may own it
     alone: bool = False  # nobody else in this process starts processes: strange children are of steps
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds
     command_line: str = "wavebuild"  # named to whoever finds the project held
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Lines to be added to one step, or to a repeated step for all its instances, ready to be pasted."""
+
+    step: str
+    place: Place
+    lines: tuple[str, ...]
+    present: tuple[str, ...]  # those of its keys that the step has already: what stands below them is added to those
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class BuildResult:
     nothing_to_do: bool  # every step was fresh: nothing started
     orphans: tuple[str, ...] = ()
     fresh: int = 0  # how many steps were looked at, also where ``steps`` is empty as nothing had changed
+    additions: tuple[Addition, ...] = ()  # what an audit would have added to the Wavefile
 
 
 @dataclass(frozen=True, slots=True)

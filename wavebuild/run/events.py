@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 
 from wavebuild.judge.reasons import Reason
+from wavebuild.run.audit import Audit
 
 
 class Outcome(enum.Enum):
@@ -49,6 +50,7 @@ class Settled:
     moved: tuple[str, ...] = ()  # inputs that changed while it ran
     displaced: tuple[str, ...] = ()  # where overwritten edits went, relative to the root
     notes: tuple[str, ...] = ()  # other things to say (a daemon was left and ended, partial outputs kept in …)
+    audit: Audit | None = None  # what it touched, where that was followed
 
 
 @dataclass(frozen=True, slots=True)

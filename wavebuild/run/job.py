@@ -90,6 +90,34 @@ class Furniture:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """What a job touches is to be told: what it reads and seeks in the ``roots``, what it writes anywhere.
+
+    ``tracer``: the words before a command that has it traced; () where only Python can tell of its calls.
+    """
+
+    tracer: tuple[str, ...]
+    roots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What a job touched, as absolute paths, in the order in which it first did.
+
+    What it made itself it did not read, and what it made and removed again is not there.
+    ``complete``: whether all it did was seen, and not only what Python tells of its calls.
+    """
+
+    read: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()  # folders
+    sought: tuple[str, ...] = ()  # opened, and not there
+    refused: tuple[str, ...] = ()  # opened, and not allowed
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
 
@@ -107,6 +135,7 @@ class Job:
     console: str = ""  # the terminal that it gets, and then no log
     passes: tuple[str, ...] | None = None  # patterns of the caller's variables that it gets; None: all
     furniture: Furniture | None = None  # of its private folder
+    tracing: Tracing | None = None
 
     @property
     def is_tapped(self) -> bool:
@@ -125,7 +154,7 @@ class Job:
         }
         # While a module is imported nobody masks and counts what is said: those who need that import for themselves.
         # So do those who own the terminal: all that they say goes there.
-        warm = not (self.cold or self.is_tapped or self.console)
+        warm = not (self.cold or self.is_tapped or self.console or self.tracing)
         same = found.pop() if len(found) == 1 and warm else None
         if same is None:
             return None
@@ -148,6 +177,7 @@ class Ended:
     command: int = 0  # which of the commands
     detail: str = ""
     leftovers: int = 0  # processes it left behind, ended by the worker
+    touches: Touches | None = None  # of a job that was traced
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reas
 from wavebuild.judge.shared import shared_files
 from wavebuild.judge.trace import key
 from wavebuild.run.environment import exactly, passed
-from wavebuild.run.job import Confines, Job, PythonCall, Shell
+from wavebuild.run.job import Confines, Job, PythonCall, Shell, Tracing
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
 from wavebuild.run.sandbox import Private
@@ -49,6 +49,7 @@ class Invocation:
     terminal: str = ""  # the terminal that a step may own
     clean_env: tuple[str, ...] | None = None  # patterns of the caller's variables that steps get; None: all
     makeflags: str | None = None  # MAKEFLAGS of steps; None: the caller's
+    tracing: Tracing | None = None  # it is to be told what steps touch
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Trace
 from wavebuild.run import transaction
+from wavebuild.run.audit import Seen
 from wavebuild.run.job import Ended
 from wavebuild.run.records import Attempt
 from wavebuild.run.sandbox import Private
@@ -86,6 +87,7 @@ class Life:
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
     did: Did = field(default_factory=Did)  # to the files that it shares
+    seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
 
 
 def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:

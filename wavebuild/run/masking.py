@@ -30,6 +30,10 @@ class Mask:
         """The rest, when nothing more comes."""
         return self._masked(self._held, last=True)
 
+    def whole(self, data: bytes) -> bytes:
+        """All of it at once."""
+        return self._masked(data, last=True)
+
     def _masked(self, data: bytes, last: bool) -> bytes:
         if self._pattern is None:
             return data

@@ -32,8 +32,9 @@ from wavebuild.judge.trace import Trace, key
 from wavebuild.run import discovery, memory, sandbox, scratch, sharing, transaction
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
+from wavebuild.run.audit import Audit, Seen, audited, masked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
-from wavebuild.run.job import Ended, Job
+from wavebuild.run.job import Ended, Job, Tracing
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
 from wavebuild.run.life import Again, Asks, Behind, Due, Life, complaint, signal_name, told, ways_out, why_failed
 from wavebuild.run.outputs import Outputs
@@ -337,6 +338,7 @@ class Rebuilder:
         job = job_of(self._invocation, this)
         if life.private:
             job = self._apart.furnished(step, life, job, self._is_forced(life))
+        job = replace(job, tracing=self._tracing(life))
         # The action and its checks share the time of an attempt.
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
@@ -350,6 +352,8 @@ class Rebuilder:
         step = self._graph.wavefile.steps[ended.id]
         life.seconds += ended.seconds
         life.of_this_try += ended.seconds
+        if not life.asks:
+            life.seen = life.seen.with_more(ended.touches, life.checking)
         if ended.leftovers:
             life.notes.append(f"it left {ended.leftovers} process(es) running: they were ended")
         try:
@@ -542,6 +546,7 @@ class Rebuilder:
             )
             life.tries += 1
             life.of_this_try = 0.0
+            life.seen = Seen()
             life.asks = None
             life.checking = step.action is None
             return Again(life.due.number, delay)
@@ -647,6 +652,26 @@ class Rebuilder:
             reasons=life.due.reasons,
         )
 
+    def _tracing(self, life: Life) -> Tracing | None:
+        """How the step is followed; a private folder stands for the root."""
+        tracing = self._invocation.tracing
+        if tracing is None or life.private is None:
+            return tracing
+        return replace(tracing, roots=(life.private.root, *tracing.roots))
+
+    def _audit(self, life: Life, outcome: Outcome) -> Audit | None:
+        """What the step touched, where that was followed."""
+        tracing = self._tracing(life)
+        if tracing is None or life.seen == Seen():
+            return None
+        chosen = self._invocation.environ.get("TMPDIR")
+        free = (chosen.rstrip("/"), disk.real(chosen)) if chosen else ("/tmp", "/var/tmp")
+        ended_well = outcome in (Outcome.SUCCEEDED, Outcome.KEPT)
+        found = audited(
+            self._facts, life.due.number, life.due.read, life.discovered, life.seen, tracing.roots, free, ended_well
+        )
+        return masked(found, self._secrets.values())
+
     def _settled(
         self,
         step: Step,
@@ -681,4 +706,5 @@ class Rebuilder:
             moved=moved,
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
+            audit=self._audit(life, outcome) if life else None,
         )

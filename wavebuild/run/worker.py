@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
@@ -34,6 +35,7 @@ from wavebuild.run.processes import (
     watched,
 )
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
+from wavebuild.run.tracing import Trail, is_tracer
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
@@ -127,6 +129,7 @@ class Hands:
             os.write(self._groups, note(os.getpid(), run))
         self._tap: Tap | None = None  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
+        self._trail: Trail | None = None  # of a job that is traced
         self.worn_out = False
 
     def next_message(self, timeout: float | None) -> object:
@@ -149,12 +152,17 @@ class Hands:
         self._spool.begin(job.log)
         if job.is_tapped:
             self._tap = Tap(self._spool.handle, job.secrets, job.most_output)
+        if job.tracing is not None:
+            self._trail = Trail(job.tracing, os.path.dirname(job.log), job.cwd)
         try:
             return self._do(job, started, until, self._spool)
         finally:
             if self._tap is not None:
                 self._tap.close()
                 self._tap = None
+            if self._trail is not None:
+                self._trail.close()
+                self._trail = None
             self._spool.end()
 
     def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
@@ -172,7 +180,7 @@ class Hands:
                         return refused
                     process = self._fork(command, job, env, log)
                 else:
-                    process = self._spawn(command, job, env, log)
+                    process = self._spawn(*self._traced(command, job, env), env, log)
             except OSError as error:
                 ended = Ended(
                     job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
@@ -182,9 +190,11 @@ class Hands:
             leftovers += more
             if ended.failure:
                 break
+        seconds = time.monotonic() - started
+        touches = self._trail.touches() if self._trail is not None else None
         return Ended(
-            ended.id, ended.failure, ended.exit_code, ended.signal, time.monotonic() - started, ended.command,
-            ended.detail, leftovers,
+            ended.id, ended.failure, ended.exit_code, ended.signal, seconds, ended.command,
+            ended.detail, leftovers, touches,
         )  # fmt: skip
 
     def drop_everything(self, number: int, frame: object) -> None:
@@ -214,7 +224,8 @@ class Hands:
         left = children()
         for child in left:
             send(child, how)
-        return len(left) or count
+        tracers = sum(map(is_tracer, left)) if self._trail is not None else 0
+        return len(left) - tracers if left else count
 
     def _furnish(self, job: Job, furniture: Furniture) -> Ended | None:
         """Makes a private folder ready, which is no part of the job's time; or how the job ends before it began."""
@@ -242,6 +253,18 @@ class Hands:
         if name not in self._lists:
             self._lists[name] = ListFile(name)
         return self._lists[name].holding(text)
+
+    def _traced(self, command: Shell, job: Job, given: dict[str, str]) -> tuple[Shell, Job]:
+        """The command with its tracer, where there is one; what it may write to has room for what that writes."""
+        if self._trail is None:
+            return command, job
+        path = {**passed(os.environ, job.passes), **given}.get("PATH", os.defpath)
+        _find(command.argv[0], path, job.cwd)  # that it is not there is for us to say
+        command = replace(command, argv=self._trail.around(command.argv))
+        if job.confines is not None and job.confines.walls and self._trail.file:
+            room = replace(job.confines, writable=(*job.confines.writable, self._trail.file))
+            job = replace(job, confines=room)
+        return command, job
 
     def _spawn(self, command: Shell, job: Job, given: dict[str, str], log: int) -> int:
         env = {**passed(os.environ, job.passes), **given}
@@ -278,11 +301,19 @@ class Hands:
 
     def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
         """A child of this process, which has imported the module already; alone in its session like any command."""
+        if self._trail is not None:
+            self._trail.before_fork()
         with self._streams(command, job, log) as handles:
             process = os.fork()
             if process == 0:
                 self._be_the_call(command, job, given, handles)
         self._note(process, not job.console)
+        if self._trail is not None:
+            try:
+                self._trail.after_fork(process)
+            except OSError:
+                self._forget_group()
+                raise
         return process
 
     def _warm_up(self, job: Job, log: int) -> StaleWorker | None:
@@ -317,6 +348,8 @@ class Hands:
         try:
             if not job.console:
                 os.setsid()
+            if self._trail is not None:
+                self._trail.wait_in_the_call()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             if not self._keep_interrupt_ignored:
@@ -326,6 +359,8 @@ class Hands:
             # The worker's pipes must not live on here: nobody would notice the worker's death.
             for handle in _open_handles() - {0, 1, 2, self._tracker, *self._handed}:
                 os.close(handle)
+            if self._trail is not None:
+                self._trail.record_in_the_call()
             sys.stdin = os.fdopen(0, closefd=False)
             # A call may start processes of its own.
             multiprocessing.current_process().daemon = False
@@ -353,9 +388,12 @@ class Hands:
                 os.kill(process, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(process, 0)
-            self._clear_up()
-            self._group = 0
+            self._forget_group()
             raise
+
+    def _forget_group(self) -> None:
+        self._clear_up()
+        self._group = 0
 
     def _wait(self, job: Job, process: int, until: float | None, number: int, spool: Spool) -> tuple[Ended, int]:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
@@ -449,6 +487,9 @@ class Hands:
             if found:
                 continue
             late = time.monotonic() - asked > GRACE / 2
+            if self._trail is not None and not late and all(map(is_tracer, children())):
+                time.sleep(0.001)  # it writes its last lines, and ends by itself
+                continue
             ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
             if self._tap is not None:
                 self._tap.pump()

@@ -54,7 +54,7 @@ LATER_VALUED = frozenset(
     }
 )
 LATER = LATER_VALUED | {
-    *("--no-cache", "--audit", "--no-watcher", "--daemon"),
+    *("--no-cache", "--no-watcher", "--daemon"),
     "--race",
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})

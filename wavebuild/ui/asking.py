@@ -55,6 +55,7 @@ class How:
     unchanged: Sequence[str] = ()  # -o
     load: str | None = None  # -l
     paranoid: bool = False
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         schedule=_schedule(caller, how),
         keep_going=True if how.keep_going else _yes_or_no(caller, "WAVEBUILD_KEEP_GOING"),
         force=how.force,
+        audit=how.audit,
         only=how.only,
         changed=tuple(how.changed),
         unchanged=tuple(how.unchanged),
@@ -131,6 +133,8 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
         raise mistake("flags", "-t takes what stands as it is: it goes with neither -W nor -o")
     if show.quiet and show.output:
         raise mistake("flags", "-s shows failures alone: it does not go with --output")
+    if how.audit and (show.dry_run or show.question or show.touch):
+        raise mistake("flags", "--audit follows what runs: it goes with none of -n, -q and -t")
     if show.strict and not show.question:
         raise mistake("flags", "--strict says how -q judges: it needs -q")
     if show.touch and not show.yes and not split_words(words)[0]:

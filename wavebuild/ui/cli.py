@@ -117,6 +117,7 @@ def build(
         str | None,
         typer.Option("--confirm-over", metavar="DURATION", help="Ask first if it is estimated to take longer."),
     ] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Follow what steps touch; say what is not declared.")] = False,
     paranoid: Annotated[bool, typer.Option("--paranoid", help="Read every file again; trust no stamp.")] = False,
     quiet: Annotated[bool, typer.Option("-s", "--quiet", help="Only failures.")] = False,
     events: Annotated[
@@ -152,6 +153,7 @@ def build(
             unchanged or (),
             load,
             paranoid,
+            audit,
         ),
         Show(
             dry_run=dry_run,

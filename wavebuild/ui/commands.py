@@ -67,7 +67,7 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
 
         try:
             result = caller.engine().build(request, tell)
-            ending = ending_lines(result, manner)
+            ending = [*_audit_lines(result, request, manner), *ending_lines(result, manner)]
         finally:
             screen.close(ending)
     if show.json:
@@ -75,6 +75,15 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
 
         _answer_record(caller, build_record(result))
     return result.exit_code
+
+
+def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[str]:
+    """What an audit found; it stands before the last line of a build."""
+    if not request.audit or manner.quiet:
+        return []
+    from wavebuild.ui.audits import audit_lines
+
+    return [*audit_lines(result, manner.style, manner.verbose), ""]
 
 
 def _confirmed(caller: Caller, request: Request, show: Show) -> bool:

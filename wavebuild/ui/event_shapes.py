@@ -21,10 +21,21 @@ _NAMES: Shape = {"type": "array", "items": _TEXT}
 _REASONS: Shape = {"type": "array", "items": {"$ref": "#/$defs/reason"}}
 
 
+def _object(properties: dict[str, Shape], needed: tuple[str, ...] = ()) -> Shape:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(needed or properties),
+        "additionalProperties": True,
+    }
+
+
 def _or_null(shape: Shape) -> Shape:
     return {"anyOf": [shape, {"type": "null"}]}
 
 
+_TOUCHES: Shape = {"type": "array", "items": _object({"path": _TEXT, "owner": _or_null(_TEXT)})}
+_TOUCHED = ("reads", "writes", "removes", "sought", "refused")
 _SETTLED: dict[str, Shape] = {
     "step": _TEXT,
     "outcome": {"enum": [outcome.value for outcome in Outcome]},
@@ -44,6 +55,9 @@ _SETTLED: dict[str, Shape] = {
     "moved": _NAMES,
     "displaced": _NAMES,
     "notes": _NAMES,
+    "audit": _or_null(
+        _object(dict.fromkeys(_TOUCHED, _TOUCHES) | {"lists": _NAMES, "unread": _NAMES, "complete": _FLAG})
+    ),
 }
 _EVENTS: dict[str, dict[str, Shape]] = {
     "build_started": {
@@ -95,7 +109,3 @@ def _reason() -> Shape:
     return _object(
         {"kind": kinds, "text": _TEXT, "artifact": _TEXT, "was": _TEXT, "now": _TEXT}, needed=("kind", "text")
     )
-
-
-def _object(properties: dict[str, Shape], needed: tuple[str, ...]) -> Shape:
-    return {"type": "object", "properties": dict(properties), "required": list(needed), "additionalProperties": True}

@@ -32,6 +32,7 @@ from wavebuild.run.events import (
     WaveStarted,
 )
 from wavebuild.ui import words
+from wavebuild.ui.audits import addition_record, audit_record
 from wavebuild.ui.changes import change_record
 from wavebuild.ui.escapes import sanitized
 
@@ -134,6 +135,7 @@ def build_record(result: BuildResult) -> Record:
         "schedule": result.schedule,
         "counts": dict(counts(result)),
         "steps": {each.step: settled_record(each) for each in result.steps},
+        "additions": [addition_record(each) for each in result.additions],
     }
 
 
@@ -164,6 +166,7 @@ def settled_record(settled: Settled) -> Record:
         "moved": names(settled.moved),
         "displaced": names(settled.displaced),
         "notes": names(sanitized(note, colours=False) for note in settled.notes),
+        "audit": audit_record(settled.audit),
     }
 
 

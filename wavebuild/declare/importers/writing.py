@@ -53,6 +53,11 @@ def written(document: Mapping[str, Writable], heading: Sequence[str] = ()) -> st
     return "\n".join("".join(line + "\n" for line in block) for block in blocks)
 
 
+def listed_under(key: str, items: Sequence[str]) -> list[str]:
+    """The lines of a key with a list of texts, one on each line. Raises Unwritable."""
+    return [f"{key}:", *(line for item in items for line in _item(item, 2))]
+
+
 def literal(text: str) -> str:
     """The text as a template that gives it back: its ``{{`` open no expression."""
     return text.replace("{{", "{{ '{{' }}")
