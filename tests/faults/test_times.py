@@ -142,3 +142,38 @@ def test_what_moves_the_stamp_and_not_the_bytes_runs_nothing(deed: str, built: W
 
     assert set(built.plan().values()) == {"FRESH"}
     assert [built.build().ran for _ in range(2)] == [[], []]
+
+
+JUDGED = """
+steps:
+  a:
+    inputs: s
+    outputs: o
+    run: note a; cat s > o
+    checks: {run: 'note check; grep -q ok limit && grep -q ok o', inputs: limit}
+  m: {manual: write it, outputs: m.txt, checks: 'note manual; grep -q ok m.txt'}
+"""
+
+
+@pytest.mark.scenario(id="M7")
+@pytest.mark.parametrize(("step", "path"), [("a", "limit"), ("a", "o"), ("m", "m.txt")])
+def test_what_checks_saw_for_a_moment_is_not_recorded(step: str, path: str, shop: Workshop) -> None:
+    """The checks run alone, and while they run, what they judge or read says for a moment what passes."""
+    for name in ("s", "limit", "m.txt"):
+        shop.put(name, "ok")
+    shop.wavefile(JUDGED)
+    shop.settle()
+    other = "limit" if step == "a" else "m.txt"
+    shop.put(other, "ok, newer" if path == "o" else "bad")
+
+    def disguise(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            shop.put(path, "ok for a moment")
+
+    built = shop.build(meanwhile=disguise)
+    shop.put(path, "ok" if path == "o" else "bad")
+    again = shop.build()
+
+    assert (built.code, built.steps[step].moved) == (1, (path,))
+    assert again.ran == ["check" if step == "a" else "manual"]
+    assert again.code == (0 if path == "o" else 1)

@@ -465,17 +465,8 @@ class Rebuilder:
 
     def _succeeded(self, step: Step, life: Life) -> Settled:
         due = life.due
-        if due.adopt:
-            self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
-            return self._settled(step, Outcome.KEPT, life)
-        if due.gate_of is not None:
-            self._learn()
-            gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
-            here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
-            again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
-            self._records.record(key(step), again)
-            self.in_force[key(step)] = again
-            return self._settled(step, Outcome.KEPT, life)
+        if due.adopt or due.gate_of is not None:
+            return self._rechecked(step, life)
         outputs = self._outputs.made(step, life)
         values = {name: (value_digest(text), text) for name, text in life.remembered.items()}
         for digest, text in values.values():
@@ -534,6 +525,24 @@ class Rebuilder:
         was = {**due.now.gate_inputs, **due.now.inputs}
         keys = (reading for reading in readings if reading.of_file and reading.path in own)
         return moved + tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))
+
+    def _rechecked(self, step: Step, life: Life) -> Settled:
+        """The checks alone have passed. If what they judged or read moved meanwhile, nobody knows what they saw."""
+        due = life.due
+        judged = [output_reading(step, member) for member, digest in due.now.outputs.items() if digest is not None]
+        if moved := self._facts.digests.moved((*due.read.gate, *judged)):
+            self._learn()
+            return self._settled(step, Outcome.KEPT, life, moved=moved)
+        if due.gate_of is None:
+            self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
+            return self._settled(step, Outcome.KEPT, life)
+        self._learn()
+        gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
+        here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
+        again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
+        self._records.record(key(step), again)
+        self.in_force[key(step)] = again
+        return self._settled(step, Outcome.KEPT, life)
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
