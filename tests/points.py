@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 
@@ -28,8 +29,10 @@ def main() -> int:
     asked = parser.parse_args()
     environ_of_trials()
     failed = 0
-    with Forks() as forks, tempfile.TemporaryDirectory(prefix="wave-points-") as home:
-        shooting = Range(Path(home), forks)
+    with ExitStack() as stack:
+        forks = stack.enter_context(Forks())
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="wave-points-"))
+        shooting = stack.enter_context(closing(Range(Path(home), forks)))
         names = shooting.count()
         points = [point for point in all_points(len(names)) if asked.first <= point[1] <= asked.to]
         points = [point for point in points if asked.how in (None, point[0])]

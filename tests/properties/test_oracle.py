@@ -7,6 +7,7 @@ It does not know how the pipelines look; `python -m tests.fuzz` runs the same tr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -36,11 +37,11 @@ def test_an_incremental_build_equals_a_clean_one_and_runs_only_what_had_to(
 
 def test_a_build_that_is_killed_or_fails_at_any_point_is_made_good_by_the_next(tmp_path: Path, forks: Forks) -> None:
     """Points before and after every rename and commit, and before all else that changes the disk: a sample of them."""
-    shooting = Range(tmp_path, forks)
-    names = shooting.count()
-    assert {"before rename", "after rename", "before write", "before commit", "after commit"} <= set(names)
-    for how, at, undone in sample(all_points(len(names))):
-        shooting.strike(how, at, undone)
+    with closing(Range(tmp_path, forks)) as shooting:
+        names = shooting.count()
+        assert {"before rename", "after rename", "before write", "before commit", "after commit"} <= set(names)
+        for how, at, undone in sample(all_points(len(names))):
+            shooting.strike(how, at, undone)
 
 
 def sample(points: list[Point]) -> list[Point]:
@@ -49,7 +50,9 @@ def sample(points: list[Point]) -> list[Point]:
 
 def test_a_struck_build_has_indeed_been_struck(tmp_path: Path, forks: Forks) -> None:
     """A fault that never strikes would let every other test here pass."""
-    shooting = Range(tmp_path, forks)
+    with closing(Range(tmp_path, forks)) as shooting:
+        killed, full = (shooting.strike(how, 30, undone=False) for how in ("kill", "full"))
 
-    assert "ended" not in shooting.strike("kill", 60, undone=False)
-    assert "No space left" in shooting.strike("full", 20, undone=False)
+    assert "kept" not in killed
+    assert "succeeded" not in killed
+    assert "No space left" in full

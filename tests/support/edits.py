@@ -21,11 +21,11 @@ from tests.support.project import (
     MORE,
     NAMES,
     OUTER,
-    POLICIES,
     TRANSFORMS,
     Read,
     Spec,
     World,
+    random_policy,
     random_spec,
     random_text,
     write_keys,
@@ -301,8 +301,7 @@ def outer(world: World) -> Edit | None:
 
 def policy(world: World) -> Edit:
     spec = world.rng.choice(world.specs)
-    chosen = world.rng.choice(POLICIES)
-    spec.policy = {} if spec.policy else dict(chosen)
+    spec.policy = {} if spec.policy else random_policy(world.rng, spec)
     return Edit(f"policy of {spec.name}: {spec.policy}", gate=True)
 
 

@@ -202,23 +202,28 @@ def is_sound(root: Path) -> bool:
 
 def run_story(story: Story, home: Path, forks: Forks) -> None:
     """A project from a seed: built, then edited or struck and built again, several times."""
-    site = ForkedSite(home, forks=forks)
-    world = random_world(site.root, Random(story.seed))
-    for spec in [spec for spec in world.specs if spec.name in story.without]:
-        remove_step(world, spec)
-    world.write_wavefile()
-    trial = Trial(story.seed, site, world, story=[f"first build of {len(world.specs)} steps"])
-    trial.settle(Edit("first build"))
-    for chapter in story.chapters:
-        world.rng = Random(f"{story.seed}/{chapter}")
-        if story.kind == "accidents":
-            live_through(trial)
-        else:
-            edit = random_edit(world)
-            trial.story.append(edit.text)
-            if edit.undo:
-                trial.refused_until(edit.undo)
-            trial.settle(edit)
+    with closing(ForkedSite(home, forks=forks)) as site:
+        world = random_world(site.root, Random(story.seed))
+        for spec in [spec for spec in world.specs if spec.name in story.without]:
+            remove_step(world, spec)
+        world.write_wavefile()
+        trial = Trial(story.seed, site, world, story=[f"first build of {len(world.specs)} steps"])
+        trial.settle(Edit("first build"))
+        for chapter in story.chapters:
+            world.rng = Random(f"{story.seed}/{chapter}")
+            if story.kind == "accidents":
+                live_through(trial)
+            else:
+                edit_and_settle(trial)
+
+
+def edit_and_settle(trial: Trial) -> None:
+    """An edit, and all that is promised of the next builds."""
+    edit = random_edit(trial.world)
+    trial.story.append(edit.text)
+    if edit.undo:
+        trial.refused_until(edit.undo)
+    trial.settle(edit)
 
 
 def live_through(trial: Trial) -> None:

@@ -35,6 +35,9 @@ class Range:
         self.edited = self._kept("edited")
         self.clean = {undone: self._clean_of(undone) for undone in (True, False)}
 
+    def close(self) -> None:
+        self.site.close()
+
     def _edit(self) -> None:
         """Nearly every step is stale; an instance comes and one goes; a person has written into outputs."""
         root = self.site.root
@@ -85,7 +88,7 @@ class Range:
         struck = self.site.struck(Fault(at, how), "-j1", "--events", str(self._log))
         told = frozenset() if undone else frozenset(succeeded(self._log))
         self.trial.story = [f"{how} at point {at}: exit {struck.code}", *(["the edit is undone"] if undone else [])]
-        self.trial.demand(struck.code in ((0, -9) if how == "kill" else (0, 1)), "it ends as it should", struck)
+        self.trial.demand(struck.code in ((0, -9) if how == "kill" else (0, 1, 2)), "it ends as it should", struck)
         if undone:
             for path in (*FILES[:2], NAMES, "Wavefile"):
                 shutil.copy2(self.before / path, self.site.root / path)

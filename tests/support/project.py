@@ -312,7 +312,15 @@ POLICIES: tuple[dict[str, object], ...] = (
     {"timeout": "60s"},
     {"estimate": "2h"},
     {"on_edit": "overwrite"},
+    {"sandbox": True},
 )
+
+
+def random_policy(rng: Random, spec: Spec) -> dict[str, object]:
+    """Nothing that a sandbox cannot know before it is there is read in one."""
+    policy = dict(rng.choice(POLICIES))
+    reads_more = spec.finds or any(read.source == PROBE for read in spec.reads)
+    return {} if reads_more and "sandbox" in policy else policy
 
 
 def random_spec(world: World, name: str) -> Spec:
@@ -326,17 +334,16 @@ def random_spec(world: World, name: str) -> Spec:
     if shape == "spread" and not tables:
         shape = "table"
     needs = [rng.choice(world.specs).name] if world.specs and rng.random() < 0.2 else []
-    policy: dict[str, object] = {}
-    for _ in range(rng.choice((0, 0, 1, 2))):
-        policy |= rng.choice(POLICIES)
-    return Spec(
+    spec = Spec(
         *(name, shape, reads, rng.choice(TRANSFORMS), rng.randint(1, 8)),
         declared=rng.randrange(1 << 30),
         needs=needs,
         table=rng.choice(tables) if shape == "spread" else "",
         finds=shape == "file" and rng.random() < 0.3,
-        policy=policy,
     )
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        spec.policy |= random_policy(rng, spec)
+    return spec
 
 
 def random_world(root: Path, rng: Random) -> World:

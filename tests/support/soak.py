@@ -76,6 +76,10 @@ class Soak:
         self.site = Site(place)
         self.world = random_world(self.site.root, self.rng)
 
+    @property
+    def _told(self) -> dict[str, str]:
+        return {"TMPDIR": str(self.temporary), "JOURNAL": "/dev/null"}
+
     def go_on(self, seconds: float, every: int = 1) -> None:
         """Builds after random edits; one in twenty by command. What is held is noted after every so many."""
         former, tempfile.tempdir = tempfile.tempdir, str(self.temporary)
@@ -96,10 +100,10 @@ class Soak:
         if edit.undo is not None:
             edit.undo()
         if self.rng.random() < 0.05:
-            self.site.build("-j2", TMPDIR=str(self.temporary))
+            self.site.build("-j2", **self._told)
             assert self.site.nothing_alive()
             return
-        environ = self.site.environ | {"TMPDIR": str(self.temporary)}
+        environ = self.site.environ | self._told
         request = Request(str(self.site.root), jobs=self.rng.randint(1, 3), environ=tuple(environ.items()))
         result = engine.build(request, lambda event: None)
         assert result.ok, (edit.text, result.steps)
