@@ -89,6 +89,16 @@ def test_a_bug_during_a_build_is_loud_too_and_leaves_no_thread() -> None:
     assert done.code == 70
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENOMEM])
+def test_what_the_system_refuses_is_no_bug_of_ours(number: int) -> None:
+    """A disk that fails in the midst of a build: what and where, exit 1, no traceback."""
+    done = called(engine=FakeEngine(raises=OSError(number, os.strerror(number), "/some/file")))
+
+    assert done.code == 1
+    assert done.err.startswith(f"wavebuild: {os.strerror(number)}: /some/file\n")
+    assert "Traceback" not in done.err
+
+
 def test_ctrl_c_outside_a_build_ends_130_without_a_word() -> None:
     done = called("plan", "x", engine=FakeEngine(raises=KeyboardInterrupt()))
 

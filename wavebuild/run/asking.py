@@ -5,6 +5,7 @@ It does not know what an answer means for the verdict on a step.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -89,7 +90,8 @@ def said(asking: Asking, ended: Ended, output: str, secrets: Mapping[str, str]) 
     except OSError as error:
         return Said("", "start", f"{asking.reading.member}: its answer cannot be read: {error.strerror}")
     finally:
-        disk.remove(output)
+        with contextlib.suppress(OSError):  # it lies among the logs, and goes with them
+            disk.remove(output)
 
 
 def secrets_of(wavefile: Wavefile, invocation: Invocation) -> dict[str, str]:

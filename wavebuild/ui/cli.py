@@ -4,6 +4,7 @@ It does not know how anything is built; each command is its flags and a few line
 """
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -16,6 +17,12 @@ from wavebuild.errors import WavebuildError
 from wavebuild.ui import arguments, commands
 from wavebuild.ui.asking import How, Show, WantedLog, Where
 from wavebuild.ui.caller import Caller, let_go, the_caller
+
+OF_THE_SYSTEM = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE),
+    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN),
+)
+"""What no care of ours can prevent."""
 
 BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may have meant a step
 
@@ -552,7 +559,9 @@ def run(caller: Caller) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except OSError as error:
-        return _unheard(caller, error) if _asks_for_help(caller.argv) else _bug(caller)
+        if _asks_for_help(caller.argv):
+            return _unheard(caller, error)
+        return _denied(caller, error) if error.errno in OF_THE_SYSTEM else _bug(caller)
     except Exception as error:
         return _misread(caller, error) if hasattr(error, "format_message") else _bug(caller)
 
@@ -584,6 +593,20 @@ def _unheard(caller: Caller, error: OSError) -> int:
         return 0
     caller.say([f"wavebuild: the answer cannot be written: {error.strerror}"])
     return 2
+
+
+def _denied(caller: Caller, error: OSError) -> int:
+    """A disk that fails, a system that has no more to give: no mistake of the author, and none of ours."""
+    from wavebuild.ui.escapes import escaped
+
+    where = f": {escaped(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else ""
+    caller.say(
+        [
+            f"wavebuild: {error.strerror}{where}",
+            "    what was told as done stays so: see to it, and build again; .wavebuild/failed may be removed for room",
+        ]
+    )
+    return 1
 
 
 def _bug(caller: Caller) -> int:
