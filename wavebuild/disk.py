@@ -286,12 +286,24 @@ def remove_all(path: str) -> None:
     try:
         remove_tree(path)
     except PermissionError:
-        os.chmod(path, 0o700)
-        for folder, names, _ in os.walk(path):
-            for below in (os.path.join(folder, name) for name in names):
-                if not os.path.islink(below):
-                    os.chmod(below, 0o700)  # before it is looked into
+        open_folders(path)
         remove_tree(path)
+
+
+def open_folders(top: str) -> None:
+    """Whoever owns a folder and those below it may look into them and change them again."""
+    if not os.path.isdir(top):
+        return
+    _open_folder(top)
+    for folder, names, _ in os.walk(top):
+        for name in names:
+            _open_folder(os.path.join(folder, name))  # before it is looked into
+
+
+def _open_folder(path: str) -> None:
+    status = os.lstat(path)
+    if st.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
+        os.chmod(path, status.st_mode & 0o7777 | 0o700)
 
 
 def remove_empty_folders(folder: str, stop: str) -> None:

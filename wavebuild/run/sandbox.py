@@ -240,7 +240,11 @@ def confines(private: Private, tools: Iterable[str], scratch: str) -> Confines:
 
 
 def made_in(private: Private, outputs: Iterable[Artifact], ignore: tuple[str, ...]) -> dict[str, str]:
-    """The members that the outputs have in the private folder, and where they lie there."""
+    """The members that the outputs have in the private folder, and where they lie there.
+
+    Folders that the step has closed are opened: what is in them is to be moved.
+    """
+    disk.open_folders(private.top)
     folders = Folders(private.root, ignore)
     found: dict[str, str] = {}
     for artifact in outputs:
