@@ -341,3 +341,26 @@ def test_a_full_disk_is_told_with_the_step_and_with_what_may_go(site: Site) -> N
     assert "the state cannot be written, as step s" in done.stderr
     assert ".wavebuild/failed" in done.stderr
     site.build()
+
+
+def test_folders_that_a_sandboxed_step_has_closed_are_opened_again(powerless: Unprivileged):
+    """What is in them comes back, or goes; and the next run replaces it."""
+    powerless.write(
+        "Wavefile",
+        """
+steps:
+  s:
+    inputs: in
+    outputs: out/
+    sandbox: true
+    run: |
+      mkdir -p junk/x out/sub; touch junk/x/y; cat in > out/sub/o
+      chmod 500 out/sub junk/x; chmod 000 junk
+""",
+    )
+    first = powerless.build().err
+    powerless.write("in", "two\n")
+    powerless.build()
+
+    assert "an undeclared file, gone with its sandbox: junk/x/y" in first
+    assert (powerless.read("out/sub/o"), (powerless.root / ".wavebuild/sandbox").exists()) == ("two\n", False)

@@ -62,6 +62,7 @@ class TestWhatItFinds:
 
         assert built.outcomes == {"s": "failed"}
         assert "b: No such file" in "\n".join(built.steps["s"].tail)
+        assert "--audit names what it lacks" in "\n".join(built.steps["s"].notes)
 
     def test_of_rows_only_those(self, shop: Workshop):
         """With the header, in their order; a line break in a cell is part of it."""

@@ -585,6 +585,8 @@ class Rebuilder:
 
     def _give_up(self, step: Step, life: Life, ended: Ended) -> Settled:
         """The former outputs back, the failure recorded."""
+        if life.private and ended.failure in ("exit", "missing output") and self._invocation.tracing is None:
+            life.notes.append("it ran in a sandbox, with its declared inputs alone: --audit names what it lacks")
         settled = self._given_up(step, life, ended)
         self._leave_sandbox(life)
         return settled
