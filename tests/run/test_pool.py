@@ -84,6 +84,19 @@ class TestCommands:
         crew.run('cat "$FEW" "$MANY"', lists={"FEW": b"b\n", "MANY": b""})
         assert crew.log == "b\n"
 
+    def test_waiting_ends_when_another_descriptor_has_something(self, crew: Crew):
+        """Whoever waits for jobs may wait for a token of a make, too; it is left to them to read it."""
+        read, write = os.pipe()
+        crew.submit(1, "sleep 0.2")
+        os.write(write, b"+")
+        before = time.monotonic()
+        assert crew.pool.wait(20.0, read) == []
+        assert time.monotonic() - before < 10
+        assert os.read(read, 9) == b"+"
+        os.close(read)
+        os.close(write)
+        assert [ended.failure for ended in crew.ends(1)] == [""]
+
     @pytest.mark.scenario(id="P9")
     def test_standard_input_is_empty(self, crew: Crew):
         """A command that asks gets no answer and does not hang."""

@@ -15,6 +15,8 @@ _IN_NAMES = re.compile(f"[\x00-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
 _IN_OUTPUT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
 _COLOUR = re.compile(r"[0-9;:]*")
 _LONGEST_CSI = 128
+_WHOLE = re.compile(rf"\x1b\[([0-9;:]{{0,{_LONGEST_CSI}}})m|\r\n")
+"""What most output has of control characters, in one piece; who takes it at once need not go character by character."""
 RESET = "\x1b[0m"
 
 _STRING_OPENERS = {"]": True, "P": False, "_": False, "^": False, "X": False}  # → ended by BEL as well
@@ -63,6 +65,10 @@ class Sanitizer:
                     break
                 shown.append(text[at : found.start()])
                 at = found.start()
+                if whole := _WHOLE.match(text, at):
+                    shown.append("\n" if whole[1] is None else self._painting(whole[1]))
+                    at = whole.end()
+                    continue
             shown.append(self._take(text[at]))
             at += 1
         return "".join(shown)
@@ -145,10 +151,13 @@ class Sanitizer:
         return self._again(char)
 
     def _colour(self) -> str:
-        if not self._colours or not _COLOUR.fullmatch(self._csi):
+        return self._painting(self._csi) if _COLOUR.fullmatch(self._csi) else ""
+
+    def _painting(self, colour: str) -> str:
+        if not self._colours:
             return ""
-        self._painted = self._csi.strip("0") != ""
-        return f"\x1b[{self._csi}m"
+        self._painted = colour.strip("0") != ""
+        return f"\x1b[{colour}m"
 
     def _string(self, char: str) -> str:
         if char == "\x1b":

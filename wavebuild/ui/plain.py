@@ -34,7 +34,7 @@ from wavebuild.ui.view import Picture
 WORD = 12  # the column of "started", "succeeded", "interrupted"
 HEARTBEAT = 60.0
 GLANCE = 0.1  # between two looks at a log that is followed
-AT_A_GLANCE = 64  # pieces of a log that are shown before events may be told again
+AT_A_GLANCE = 16  # pieces of a log that are shown before events may be told again
 DIGEST_LINES = 20
 
 Output = Literal["group", "stream", "prefix"]
