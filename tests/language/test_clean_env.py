@@ -7,7 +7,7 @@ import pytest
 from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
 
-SHOW = "env | cut -d= -f1 | sort | grep -v -e '^WAVEBUILD_' -e '^_$' -e '^SHLVL$' -e '^PWD$' > "
+SHOW = "env | cut -d= -f1 | sort | grep -v -e '^WAVEBUILD_' -e '^MAKEFLAGS$' -e '^_$' -e '^SHLVL$' -e '^PWD$' > "
 
 
 @pytest.fixture(autouse=True)
