@@ -126,6 +126,23 @@ class TestWhatItFinds:
 
         assert shop.read("o") == "./to-a\n1\n2\n3\n"
 
+    def test_a_link_that_leads_nowhere_is_one_there_too(self, shop: Workshop):
+        """As a member of a directory it is no obstacle."""
+        shop.put("d/a", "1\n")
+        os.symlink("gone", shop.root / "d/l")
+        one(shop, "inputs: d/\n    outputs: o", "readlink d/l > o")
+
+        assert (shop.build().code, shop.read("o"), ran(shop.build())) == (0, "gone\n", [])
+
+    def test_a_step_of_an_included_file_runs_in_its_folder(self, shop: Workshop):
+        """With its own root, and the top one, in the private folder."""
+        shop.put("part/a", "1\n")
+        run = "cat a > o; test $WAVEBUILD_ROOT = $PWD -a $WAVEBUILD_TOP/part = $PWD -a $PWD != $WAVEBUILD_PROJECT/part"
+        shop.put("part/Wavefile", f"steps: {{s: {{inputs: a, outputs: o, sandbox: true, run: '{run}'}}}}\n")
+        shop.wavefile("include: [{path: part/Wavefile, as: p}]\n")
+
+        assert (shop.build().outcomes, shop.read("part/o")) == ({"p.s": "succeeded"}, "1\n")
+
     def test_inputs_beside_the_root_are_where_they_were(self, shop: Workshop):
         """As copies too."""
         (shop.home / "shared").mkdir()

@@ -181,6 +181,13 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Furnished:
+    """The private folder of a job is ready: from now on its time runs."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class StaleWorker:
     """The worker holds a module that has changed: it ends, and the job must go to a new one.
 

@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnProcess, get_spawning_popen
 
 from wavebuild.run import terminal, worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
-from wavebuild.run.job import Ended, Interrupt, Job, StaleWorker, Warmth
+from wavebuild.run.job import Ended, Furnished, Interrupt, Job, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
 from wavebuild.run.spool import spool_path
 
@@ -42,6 +42,7 @@ class Hired:
     since: float = 0.0
     asked: bool = field(default=False)  # it has been told to end its job
     until: float | None = None  # when it must have done so
+    furnished: bool = True  # its job has all that it needs: the time of the job runs
     warmth: Warmth | None = None  # what it has imported
 
     @property
@@ -49,7 +50,9 @@ class Hired:
         """When it is taken for stuck."""
         if self.job is None:
             return None
-        own = self.since + self.job.timeout + OVERDUE if self.job.timeout is not None else None
+        own = None
+        if self.furnished and self.job.timeout is not None:
+            own = self.since + self.job.timeout + OVERDUE
         return min((moment for moment in (own, self.until) if moment is not None), default=None)
 
 
@@ -94,7 +97,7 @@ class Pool:
         while True:
             hired = self._idle(job.warmth) or self._hire(job)
             hired.job, hired.since, hired.asked, hired.until = job, time.monotonic(), False, None
-            hired.warmth = job.warmth
+            hired.warmth, hired.furnished = job.warmth, job.furniture is None
             if job.console and self._modes is None:
                 self._modes = terminal.modes(job.console)
             try:
@@ -202,6 +205,8 @@ class Pool:
                 message = hired.pipe.recv()
                 if isinstance(message, StaleWorker):
                     stale = message
+                elif isinstance(message, Furnished):
+                    hired.since, hired.furnished = time.monotonic(), True
                 elif isinstance(message, Ended):
                     self._take_back_terminal(hired)
                     hired.job = None

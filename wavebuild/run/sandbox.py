@@ -156,6 +156,9 @@ def _put_in(private: Private, path: str, declared: set[str], copies: dict[str, s
         if not os.path.isabs(text) and leads_there and (near in declared or os.path.isdir(source)):
             links[target] = text
             return
+        if not os.path.exists(source):
+            links[target] = text
+            return
     if os.path.isfile(source):
         copies[target] = source
     elif os.path.lexists(source) and not os.path.isdir(source):

@@ -23,7 +23,17 @@ from wavebuild import disk
 from wavebuild.run import confined, terminal
 from wavebuild.run.environment import passed
 from wavebuild.run.groups import note
-from wavebuild.run.job import Ended, Furniture, Interrupt, Job, PythonCall, Shell, StaleWorker, tells_of_the_attempt
+from wavebuild.run.job import (
+    Ended,
+    Furnished,
+    Furniture,
+    Interrupt,
+    Job,
+    PythonCall,
+    Shell,
+    StaleWorker,
+    tells_of_the_attempt,
+)
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
 from wavebuild.run.processes import (
     PR_SET_CHILD_SUBREAPER,
@@ -240,6 +250,7 @@ class Hands:
         except OSError as error:
             what = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
             return Ended(job.id, "start", detail=f"its private folder cannot be furnished: {what}")
+        self._parent.send(Furnished(job.id))
         return None
 
     def _go_on(self) -> None:
