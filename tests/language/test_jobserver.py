@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("make") is None and not os.environ.get("NO_SKIPS"), reason="there is no make here"
 )
 
-BUSY = "echo + >> $JOURNAL; sleep 0.1; echo - >> $JOURNAL"
+BUSY = "echo + >> $JOURNAL; sleep 0.05; echo - >> $JOURNAL"
 MANY = "many: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@" + BUSY.replace("$", "$$") + "\n"
 
 
@@ -184,6 +184,7 @@ class TestAbove:
         built = shop.build(jobs=None)
 
         assert (built.code, built.result.jobs, built.most_at_once) == (0, 3, 3)
+        assert engine.plan(shop.request(jobs=None)).jobs == 3
         assert self.left(pipe) == b"++"
 
     def test_where_others_have_the_tokens_it_goes_on_with_its_own(self, shop: Workshop, pipe: int):
@@ -302,9 +303,9 @@ class TestRealMake:
         kill_marked(site.mark)
         assert not left, "a process outlived the test"
 
-    def make(self, site: Site, plus: str, flags: str = "") -> subprocess.Popen[str]:
-        site.write("Wavefile", TestAbove.FOUR)
-        command = f"{plus}@{shlex.quote(sys.executable)} -m wavebuild {flags}"
+    def make(self, site: Site, plus: str, steps: str = TestAbove.FOUR) -> subprocess.Popen[str]:
+        site.write("Wavefile", steps)
+        command = f"{plus}@{shlex.quote(sys.executable)} -m wavebuild"
         site.write("Makefile", f"all: ours theirs\nours:\n\t{command}\ntheirs:\n\t@{BUSY.replace('$', '$$')}\n")
         return subprocess.Popen(
             ["make", "-j3"], cwd=site.root, env=site.environ, text=True, start_new_session=True,
@@ -332,8 +333,9 @@ class TestRealMake:
 
     def test_ctrl_c_leaves_make_its_tokens(self, site: Site):
         """Both get the signal; nothing is left, and make misses nothing."""
-        with self.make(site, "+") as process:
-            assert eventually(lambda: len(site.ran()) > 1, 20)
+        long = TestAbove.FOUR.replace("sleep 0.05", "sleep 60")
+        with self.make(site, "+", long) as process:
+            assert eventually(lambda: site.journal.exists() and site.journal.read_text().count("+") > 2, 30)
             os.killpg(process.pid, signal.SIGINT)
             said, _ = process.communicate(timeout=30)
 

@@ -20,7 +20,6 @@ from wavebuild.engine.project import (
     facts_of,
     forced_steps,
     invocation_of,
-    jobs_of,
     layout_of_project,
     load,
     memory_of,
@@ -31,6 +30,7 @@ from wavebuild.engine.project import (
     sequence,
     state_to_read,
 )
+from wavebuild.engine.sharing import jobs_foreseen
 from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Remembered, Request, StatusLine
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mistake
 from wavebuild.graph.advice import mentions, warnings
@@ -57,7 +57,7 @@ def plan(request: Request) -> Plan:
         view.selection.wanted,
         view.foreseen,
         durations_of(project, view.state),
-        jobs_of(request, project),
+        jobs_foreseen(request, project),
     )
 
 

@@ -34,6 +34,15 @@ class Share:
     notice: str = ""
 
 
+def jobs_foreseen(request: Request, project: Project) -> int:
+    """How many jobs a build has at most: those asked for, else those of the make above, else the project's."""
+    above = jobserver.above(dict(request.environ).get("MAKEFLAGS", ""))
+    if request.jobs is None and (above.auth or above.jobs == 1):
+        there = above.jobs or cores()
+        return min(there, project.wavefile.settings.jobs or there)
+    return jobs_of(request, project)
+
+
 @contextlib.contextmanager
 def joined(request: Request) -> Iterator[Tokens | None]:
     """The tokens of the make above us, all given back in the end; None if there are none, or none are wanted.
@@ -70,16 +79,14 @@ def _with_above(request: Request, project: Project, tokens: Tokens | None) -> Sh
     environ = dict(request.environ)
     flags = environ.get("MAKEFLAGS", "")
     above, who = jobserver.above(flags), "wavebuild" if environ.get("WAVEBUILD_STEP") else "make"
-    jobs = jobs_of(request, project)
-    most = project.wavefile.settings.jobs
+    jobs = jobs_foreseen(request, project)
     if request.jobs is not None:
         return Share(jobs, notice=FORCED.format(jobs=jobs, above=who) if above.auth else "")
     if tokens is not None:
-        there = above.jobs or cores()
-        return Share(min(there, most or there), flags, tokens)
+        return Share(jobs, flags, tokens)
     if above.auth:
         return Share(1, notice=UNAVAILABLE.format(above=who, remedy=REMEDIES[who]))
-    return Share(1 if above.jobs == 1 else jobs)
+    return Share(jobs)
 
 
 def _with_those_below(
