@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.workshop import Workshop
+from wavebuild import engine
 from wavebuild.judge.stamp import stamp
 
 COPY = """
@@ -79,3 +81,41 @@ class TestParanoid:
         """An idle build looks at stamps alone; this one reads: it sees each step."""
         assert copy.build().result.steps == ()
         assert len(copy.build(paranoid=True).result.steps) == 2
+
+
+class TestAsk:
+    @pytest.fixture
+    def probed(self, shop: Workshop) -> Workshop:
+        shop.wavefile(
+            "probes: {rows: {run: 'echo asked >> ../asked; cat ../table', ttl: 1s}}\n"
+            "steps:\n  report: {inputs: probe:rows, outputs: r.txt, run: note report; touch r.txt}\n"
+        )
+        shop.put("../table", "1")
+        shop.build()
+        shop.now = time.time() + 3600  # what was said is too old to be believed
+        return shop
+
+    def asked(self, shop: Workshop) -> int:
+        return len((shop.home / "asked").read_text().splitlines())
+
+    def test_every_question_starts_no_command_unless_it_may(self, probed: Workshop):
+        """Plan, status, explain and -q: with --ask they know, without it they say that they do not."""
+        before = self.asked(probed)
+        assert probed.plan() == {"report": "MAYBE"}
+        assert [line.word.name for line in probed.status()] == ["MAYBE"]
+        assert probed.stale()
+        assert self.asked(probed) == before
+
+        request = probed.request(ask=True)
+        assert [line.word.name for line in engine.status(request)] == ["FRESH"]
+        assert [cause.word.name for cause in engine.explain(request, "report").chain] == ["FRESH"]
+        assert (probed.plan(ask=True), engine.question(request)) == ({"report": "FRESH"}, False)
+        assert self.asked(probed) == before + 4
+
+    def test_what_it_hears_counts(self, probed: Workshop):
+        """The answer is another one: the build will run the step, and does."""
+        probed.put("../table", "2")
+
+        assert probed.plan(ask=True) == {"report": "RUN"}
+        assert engine.question(probed.request(ask=True))
+        assert probed.build().ran == ["report"]
