@@ -192,6 +192,9 @@ class Stage:
             self._beginning = number
         return self._job(number)
 
+    def merge(self, number: int) -> Settled:
+        raise AssertionError("no step of this stage shares a file")
+
     def drop(self, number: int) -> Settled:
         return self.settled(number, Outcome.INTERRUPTED)
 

@@ -338,9 +338,6 @@ class _Reader:
         runs = isinstance(step.action, Run | Call) or step.checks or self._is_group
         if not runs and (spot := self._fields.spot(schema.LIMITS)):
             self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
-        if step.sandbox and step.updates:
-            message = "'updates' in a sandbox is part of the language but not of this version yet"
-            self._refuse("not-yet", self._fields.spot(schema.UPDATES) or self._name, message)
         if not isinstance(step.action, Run | Call):
             for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
                 if (spot := self._fields.spot(key)) and not self._is_group:

@@ -36,8 +36,19 @@ from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import SIDECARS
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run.acceptance import blessed, is_by_hand, present, stands, with_accepted, with_present_edits
+from wavebuild.run.acceptance import (
+    blessed,
+    is_by_hand,
+    present,
+    stands,
+    with_accepted,
+    with_present_edits,
+    with_resolution,
+    with_resolved,
+)
 from wavebuild.run.asking import Asker
+from wavebuild.run.merges import conflicting, end_conflict
+from wavebuild.run.transaction import FAILED, plan_displaced
 from wavebuild.store.lock import take
 from wavebuild.store.state import State
 
@@ -83,8 +94,8 @@ def accept(request: Request, subjects: Sequence[str]) -> tuple[str, ...]:
         said: list[str] = []
         with Asker(facts, invocation_of(request, project)) as asker:
             for subject in subjects:
-                number, path = _subject(request, project, subject)
-                said += _accept(project, state, facts, asker, number, path)
+                for number, path in _subjects(request, project, subject):
+                    said += _accept(project, state, facts, asker, number, path)
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         state.flush()
@@ -198,6 +209,53 @@ def acts(project: Project, number: int) -> bool:
     return not project.wavefile.steps[number].is_group
 
 
+def _subjects(request: Request, project: Project, subject: str) -> list[tuple[int, str | None]]:
+    """What is meant to be accepted: one step or member, or of a shared file all steps whose edits conflict in it."""
+    path = spelled(project.wavefile, os.path.join(request.directory, subject))
+    editors = project.graph.shared.updaters(path) if subject not in project.graph.number else ()
+    if not editors:
+        return [_subject(request, project, subject)]
+    steps, root = project.wavefile.steps, project.wavefile.root
+    found: list[tuple[int, str | None]] = [(n, None) for n in editors if path in conflicting(root, steps[n].name)]
+    if not found:
+        names = " ".join(steps[number].name for number in editors)
+        message = f"{path} belongs to all who edit it, and no edit of it conflicts"
+        raise mistake("nothing-to-accept", message, remedy=f"to accept what a step is to have done: {names}")
+    return found
+
+
+def _end_conflict(project: Project, state: State, facts: Facts, number: int, began: float) -> list[str]:
+    """A person has put right what a step's edit conflicted with: what stands is the result, of the others there too."""
+    step, root = project.wavefile.steps[number], project.wavefile.root
+    run, traces = run_identity(began), state.traces(key(step))
+    for path in sorted(_brought_back(facts, step, run)):
+        facts.digests.forget(path)
+    trace = present(facts, number, state.made(), run, began, before=traces)
+    conflicts = conflicting(root, step.name)
+    trace, texts = with_resolved(facts, trace, step, traces[0] if traces else None, conflicts)
+    state.record(key(step), trace, texts=texts)
+    for other in {n for path in conflicts for n in project.graph.shared.updaters(path)} - {number}:
+        one = project.wavefile.steps[other]
+        kept = state.traces(key(one))
+        if kept and (changed := with_resolution(facts, kept[0], one, conflicts)):
+            state.replace_last(key(one), *changed)
+    end_conflict(root, step.name)
+    return [f"{step.name}: what stands is its result"]
+
+
+def _brought_back(facts: Facts, step: Step, run: str) -> list[str]:
+    """The outputs that the step had made when its edit conflicted, in their places; what stands there is kept."""
+    root = facts.digests.root
+    left = os.path.join(root, FAILED, step.name)
+    made = [path for path, _ in disk.walk(left) if any(covers(artifact, path) for artifact in step.file_outputs)]
+    for path, there in plan_displaced(run, facts.outputs(step) if made else ()).items():
+        disk.move(os.path.join(root, path.rstrip("/")), os.path.join(root, there.rstrip("/")))
+        facts.digests.forget(path.rstrip("/"))
+    for path in made:
+        disk.move(os.path.join(left, path), os.path.join(root, path))
+    return made
+
+
 def _subject(request: Request, project: Project, subject: str) -> tuple[int, str | None]:
     """The step that is meant, and the member of it if a path is."""
     if subject in project.graph.number:
@@ -223,6 +281,9 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
     step = project.wavefile.steps[number]
     if step.is_group:
         raise mistake("nothing-to-accept", f"{step.name!r} is a group: name one of its steps", step.place)
+    if path is None and conflicting(project.wavefile.root, step.name):
+        asker.know_inputs(number)
+        return _end_conflict(project, state, facts, number, time.time())
     known, traces = state.made(), state.traces(key(step))
     if step.expands or not traces:
         _refuse_unread(project, [number])

@@ -14,7 +14,10 @@ from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.trace import Made, Trace
+from wavebuild.judge.merging import stands as stands_in
+from wavebuild.judge.shared import text_digest
+from wavebuild.judge.trace import Made, Trace, key
+from wavebuild.run.sharing import composed
 
 
 def present(
@@ -104,6 +107,47 @@ def with_accepted(facts: Facts, trace: Trace, step: Step, chosen: Mapping[str, s
 def with_present_edits(facts: Facts, trace: Trace, step: Step, now: Now) -> Trace:
     """A trace whose edits of shared files somebody else has changed, taken as good for what is there now."""
     return msgspec.structs.replace(trace, edits=facts.still_standing(step, (trace,)), keys=dict(now.keys))
+
+
+def with_resolved(
+    facts: Facts, trace: Trace, step: Step, last: Trace | None, conflicts: Mapping[str, bytes]
+) -> tuple[Trace, dict[str, bytes]]:
+    """A trace whose step has done to each file what a person made of its conflict; and the texts of its edits.
+
+    ``conflicts``: file → what stood there before the person put it right.
+    """
+    former = facts.shared.former(key(step), last)
+    edits = dict(trace.edits)
+    texts: dict[str, bytes] = {}
+    for path in edits:
+        now = facts.shared.text(path)
+        if path in conflicts and now is not None:
+            found = composed(former.get(path, ()), conflicts[path], now)
+            edits[path] = tuple((text_digest(edit.before), text_digest(edit.after)) for edit in found)
+            texts |= {text_digest(text): text for edit in found for text in edit}
+    return msgspec.structs.replace(trace, edits=edits), texts
+
+
+def with_resolution(
+    facts: Facts, trace: Trace, step: Step, conflicts: Mapping[str, bytes]
+) -> tuple[Trace, dict[str, bytes]] | None:
+    """The last trace of another step whose edit a person has changed with the conflict; None if it still stands.
+
+    Its edit is from now on what the person made of both.
+    """
+    former = facts.shared.former(key(step), trace)
+    changed = {
+        path: was
+        for path, was in conflicts.items()
+        if (now := facts.shared.text(path)) is not None
+        and all(stands_in(edit, was) for edit in former.get(path, ()))
+        and not all(stands_in(edit, now) for edit in former.get(path, ()))
+    }
+    keys = facts.shared.keys(step)
+    if not changed and keys == trace.keys:
+        return None
+    resolved, texts = with_resolved(facts, trace, step, trace, changed)
+    return msgspec.structs.replace(resolved, keys=keys), texts
 
 
 def blessed(trace: Trace, inputs: Mapping[str, str], discovered: Mapping[str, str]) -> Trace:

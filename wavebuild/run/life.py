@@ -63,6 +63,13 @@ class Again:
     delay: float
 
 
+@dataclass(frozen=True, slots=True)
+class Merges:
+    """The step of this number has come to its end in its sandbox; its edits of shared files are to be merged."""
+
+    number: int
+
+
 @dataclass(slots=True)
 class Life:
     """A step between its begin and its end."""
@@ -87,6 +94,7 @@ class Life:
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
     did: Did = field(default_factory=Did)  # to the files that it shares
+    moved: tuple[str, ...] | None = None  # inputs that changed while it ran; None: not looked at yet
     seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
 
 

@@ -52,9 +52,8 @@ class Outputs:
         in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
         kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
         room = transaction.Room(self._root, self._outside, identity)
-        shared = shared_files(step)
-        lost = {reason.member.partition("#")[0] for reason in due.reasons if isinstance(reason, EditLost)}
-        displaced |= lost.intersection(shared)  # where it wrote, somebody else has written since
+        shared = () if step.sandbox else shared_files(step)
+        displaced |= _lost(due).intersection(shared)  # where it wrote, somebody else has written since
         edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
         return Attempt(
             id=identity,
@@ -69,6 +68,14 @@ class Outputs:
             copied=room.plan((path for path in kept if not path.endswith("/")), "c") | room.plan(shared, "u"),
             folders=room.plan(edited, "f"),
         )
+
+    def with_shared(self, step: Step, life: Life) -> Attempt:
+        """The attempt of a sandboxed step whose edits of shared files are about to be merged into them."""
+        shared = shared_files(step)
+        copied = transaction.Room(self._root, self._outside, life.attempt.id).plan(shared, "u")
+        lost = sorted(_lost(life.due).intersection(shared))
+        displaced = life.attempt.displaced | transaction.plan_displaced(self._run, lost)
+        return msgspec.structs.replace(life.attempt, copied=life.attempt.copied | copied, displaced=displaced)
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
@@ -165,6 +172,11 @@ class Outputs:
             return attempt
         displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
         return msgspec.structs.replace(attempt, displaced=displaced)
+
+
+def _lost(due: Due) -> set[str]:
+    """The shared files in which the step's former edit is no more."""
+    return {reason.member.partition("#")[0] for reason in due.reasons if isinstance(reason, EditLost)}
 
 
 def _lies_in(path: str, folder: str) -> bool:

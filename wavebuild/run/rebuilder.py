@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -24,19 +24,33 @@ from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.memory import value_digest
+from wavebuild.judge.merging import Edit
 from wavebuild.judge.reasons import HeldBack, Reason
 from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
-from wavebuild.run import discovery, memory, sandbox, scratch, sharing, transaction
+from wavebuild.plan.targets import upstream_of
+from wavebuild.run import discovery, memory, merges, sandbox, scratch, sharing, transaction
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.audit import Audit, Seen, audited, masked
 from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job, Tracing
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
-from wavebuild.run.life import Again, Asks, Behind, Due, Life, complaint, signal_name, told, ways_out, why_failed
+from wavebuild.run.life import (
+    Again,
+    Asks,
+    Behind,
+    Due,
+    Life,
+    Merges,
+    complaint,
+    signal_name,
+    told,
+    ways_out,
+    why_failed,
+)
 from wavebuild.run.outputs import Outputs
 from wavebuild.run.records import Attempt, Records, Result, log_path
 
@@ -63,6 +77,7 @@ class Rebuilder:
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
+        self._bases = merges.Bases()  # what sandboxed steps begin with, of files that others edit, too
         self._outputs = Outputs(facts, invocation.root, invocation.run, outside)
         self._apart = Apart(facts, self._outputs, invocation.root, invocation.environ.get("PATH", os.defpath))
 
@@ -238,6 +253,8 @@ class Rebuilder:
                 life.private = self._apart.private_folder(step, life)
             if due.gate_of is None and not due.adopt and step.action is not None:
                 sharing.refuse_unfit_files(self._facts, step)
+                if step.updates:
+                    merges.end_conflict(self._root, step.name)
                 life.attempt = self._attempt(step, life)
                 for artifact in step.outputs:
                     if artifact.kind is Kind.PROBE:
@@ -331,6 +348,9 @@ class Rebuilder:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
         self._apart.make_ready(life)
+        if life.private and step.updates and not life.furnished:
+            before = upstream_of(self._graph, [due.number])
+            merges.lay_out(self._facts.shared, life.private, step, self._bases, before)
         values, out = self._memory(step, life)
         this = Try(
             due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch, values, out, life.private
@@ -344,7 +364,7 @@ class Rebuilder:
 
     # The end
 
-    def finish(self, ended: Ended) -> Settled | Again | Job | Due | Asks | Behind:
+    def finish(self, ended: Ended) -> Settled | Again | Job | Due | Asks | Behind | Merges:
         """What becomes of a job that ended: the next job of the same step, a further try, or how it settled."""
         if ended.id in self._asking:
             return self._answered(ended)
@@ -379,7 +399,7 @@ class Rebuilder:
                         )
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
-                if step.updates:
+                if step.updates and not life.private:
                     try:
                         life.did = self._what_it_did(step, life)
                     except WavebuildError as error:
@@ -398,6 +418,9 @@ class Rebuilder:
                 job = self._asking_job(life.due.number, life.asks[0], log)
                 life.command = shown(job, self._root)
                 return job
+            if life.attempt.enters and step.updates:
+                life.moved = self._moved(step, life.due)
+                return Merges(ended.id)
             settled = self._succeeded(step, life)
             self._leave_sandbox(life)
         except (OSError, WavebuildError) as error:
@@ -419,6 +442,37 @@ class Rebuilder:
         if life.private:
             with contextlib.suppress(OSError):  # nothing in it is of use to anybody; the next build tries again
                 sandbox.remove(life.private)
+
+    def merge(self, number: int) -> Settled:
+        """The edits of a sandboxed step that has come to its end take their place in the files."""
+        life, step = self._lives[number], self._graph.wavefile.steps[number]
+        assert life.private is not None
+        try:
+            self._forget(shared_files(step))
+            found = merges.brought_home(self._facts.shared, life.private, step)
+            if any(both.text is None for both in found):
+                told = merges.keep_both(self._root, step.name, found)
+                return self._give_up(step, life, Ended(number, "conflict", detail=told))
+            self._take_home(step, life, found)
+            settled = self._succeeded(step, life)
+            self._leave_sandbox(life)
+        except (OSError, WavebuildError) as error:
+            return self._give_up(step, life, Ended(number, "outputs", detail=complaint(error)))
+        for both in found:
+            self._bases.took_in(number, both.path, Edit(both.base, both.theirs))
+        del self._lives[number]
+        return settled
+
+    def _take_home(self, step: Step, life: Life, found: Sequence[merges.Both]) -> None:
+        """Writes what was merged; what stood there before is copied first, and comes back if the step fails yet."""
+        life.attempt = self._outputs.with_shared(step, life)
+        self._records.begin(life.attempt)
+        for path in shared_files(step):
+            disk.copy(os.path.join(self._root, path), os.path.join(self._root, life.attempt.copied[path]))
+        for both in found:
+            if both.text is not None and both.text != both.ours:
+                disk.write(os.path.join(self._root, both.path), both.text)
+        life.did = self._what_it_did(step, life)
 
     def _what_it_did(self, step: Step, life: Life) -> sharing.Did:
         traces = self._records.traces(key(step))
@@ -473,7 +527,7 @@ class Rebuilder:
             if not digest.startswith("="):
                 self._facts.digests.hand_on(digest, text.encode("utf-8", "surrogatepass"), b"")
         outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
-        moved = self._moved(step, due)
+        moved = self._moved(step, due) if life.moved is None else life.moved
         moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
         trace = Trace(
             step=step.name,
@@ -499,6 +553,7 @@ class Rebuilder:
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
         self.in_force[key(step)] = trace
+        self._have_edited(step)
         if attempt.holds_files:
             self._conclude(attempt, life)
         if life.scratch:
@@ -506,6 +561,13 @@ class Rebuilder:
                 scratch.clear(self._root, life.scratch)
         displaced = tuple(sorted(attempt.displaced.values()))
         return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
+
+    def _have_edited(self, step: Step) -> None:
+        for path in shared_files(step):
+            if not step.sandbox:
+                self._bases.forget(path)
+        if step.updates:
+            merges.end_conflict(self._root, step.name)
 
     def _conclude(self, attempt: Attempt, life: Life) -> None:
         """What was set aside is let go. The success is on record: where this cannot be done, the next build does it."""

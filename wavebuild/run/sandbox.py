@@ -129,7 +129,9 @@ def furniture(
             continue
         _put_in(private, path, whole, copies, links)
     for artifact in step.updates:
-        if os.path.lexists(os.path.join(private.real, artifact.path)):
+        if os.path.lexists(private.taken(artifact.path)):
+            copies[private.inside(artifact.path)] = private.taken(artifact.path)
+        elif os.path.lexists(os.path.join(private.real, artifact.path)):
             copies[private.taken(artifact.path)] = os.path.join(private.real, artifact.path)
             copies[private.inside(artifact.path)] = private.taken(artifact.path)
     links |= _linked_tools(private, step, tools, (*files, *lists))

@@ -17,9 +17,9 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.life import Again, Asks, Behind, Due
+from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
-from wavebuild.run.turns import Turns, are_rivals
+from wavebuild.run.turns import Turns, are_rivals, share_a_file
 
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
@@ -38,7 +38,9 @@ class Judge(Protocol):
 
     def begin(self, due: Due | Asks) -> Job | Settled: ...
 
-    def finish(self, ended: Ended) -> Again | Job | Considered: ...
+    def finish(self, ended: Ended) -> Again | Job | Merges | Considered: ...
+
+    def merge(self, number: int) -> Settled: ...
 
     def retry(self, number: int) -> Job: ...
 
@@ -119,6 +121,7 @@ class Scheduler:
         self._running: dict[int, dict[str, int]] = {}
         self._used: dict[str, int] = {}
         self._turns = Turns()
+        self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
         self.settled: dict[int, Settled] = {}
 
@@ -130,11 +133,12 @@ class Scheduler:
                 self._reach(number)
         while len(self.settled) < len(self.course.wanted):
             self._listen()
+            self._merge()
             self._advance()
             self._listen()  # what came meanwhile has woken whoever looked for ends, and wakes nobody again
             if self._running or self._later:
                 self._collect()
-            elif not self._to_consider and not self._due:
+            elif not self._to_consider and not self._due and not self._merge(at_once=True):
                 self._leave_the_rest()
         return self.settled
 
@@ -289,12 +293,42 @@ class Scheduler:
                 # While it waits, what it had is for others; when its time has come it takes its turn.
                 self._give_back(ended.id)
                 heapq.heappush(self._later, (time.monotonic() + delay, number))
+            case Merges(number):
+                self._give_back(ended.id)
+                self._turns.give_back(number)
+                self._unmerged.append(number)
             case Settled() | Due() | Asks() | Behind():
                 self._give_back(ended.id)
                 self._free_those_behind(ended.id)
                 self._take_up(ended.id, after)
             case _:
                 assert_never(after)
+
+    def _merge(self, at_once: bool = False) -> bool:
+        """Merges the edits of those whose turn it is, the first of the plan first; whether there were any.
+
+        ``at_once``: nothing runs, and nothing more will: the first is not waited for by anybody.
+        """
+        merged = False
+        for number in sorted(self._unmerged, key=lambda number: (self._wave_of[number], number)):
+            if at_once or self._may_merge(number):
+                self._unmerged.remove(number)
+                self._settle(number, self._judge.merge(number))
+                merged, at_once = True, False
+        return merged
+
+    def _may_merge(self, number: int) -> bool:
+        """Whether all that come before it in the plan and edit copies of the same files have settled, and nobody has
+        one of the files itself in hand."""
+        steps, place = self._graph.wavefile.steps, (self._wave_of[number], number)
+        if not self._turns.may_merge(steps[number]):
+            return False
+        open_before = (
+            other
+            for other in self.course.wanted
+            if steps[other].sandbox and other not in self.settled and (self._wave_of[other], other) < place
+        )
+        return not any(share_a_file(steps[number], steps[other]) for other in open_before)
 
     # More becomes known
 
@@ -314,6 +348,7 @@ class Scheduler:
         if self._open_wave > open_wave:
             self._start_wave()
         in_hand = {*self._running, *(entry[1] for entry in self._due), *(entry[1] for entry in self._later)}
+        in_hand |= {*self._unmerged}
         in_hand |= {number for behind in self._behind.values() for number in behind}
         self._to_consider, self._held_back = [], []
         open_steps = [number for number in sorted(self.course.wanted) if number not in self.settled]

@@ -95,8 +95,8 @@ def _keys_made(facts: Facts, artifact: Artifact) -> dict[str, str]:
 
 def _of_others(facts: Facts, path: str, own: Sequence[str], before: str) -> Iterator[str]:
     """Who owns keys leaves the others alone; they are other steps', or a person's, who may have edited meanwhile."""
-    was = _without_keys(_value(before, path), own)
-    now = _without_keys(_value(facts.digests.absolute(path), path), own)
+    was = without_keys(_value(before, path), own)
+    now = without_keys(_value(facts.digests.absolute(path), path), own)
     if canonical(was) != canonical(now):
         names = ", ".join(sorted(_differing(was, now))[:4])
         yield f"while it ran, {names or 'other keys'} of {path} changed; it owns only {', '.join(own)} of it"
@@ -106,7 +106,7 @@ def _value(file: str, path: str) -> Json:
     return read_data(disk.read_regular(file, LARGEST_TEXT), path, data_kind(path), as_written=True)
 
 
-def _without_keys(value: Json, keys: Sequence[str]) -> Json:
+def without_keys(value: Json, keys: Sequence[str]) -> Json:
     """The value without these keys, and without what is empty for it: the way to a key may have to be made."""
     for name in keys:
         value = _without(value, name.split("."))

@@ -23,12 +23,20 @@ class Turns:
         if step.updates:
             self._held[number] = step
 
+    def may_merge(self, step: Step) -> bool:
+        """Whether nobody is editing one of the step's files itself."""
+        return not any(not other.sandbox and share_a_file(step, other) for other in self._held.values())
+
     def give_back(self, number: int) -> None:
         self._held.pop(number, None)
 
 
 def are_rivals(one: Step, other: Step) -> bool:
     """Whether two steps edit the same file in the same place: those in a sandbox edit copies, merged afterwards."""
-    if not one.updates or not other.updates or (one.sandbox and other.sandbox):
+    return not (one.sandbox and other.sandbox) and share_a_file(one, other)
+
+
+def share_a_file(one: Step, other: Step) -> bool:
+    if not one.updates or not other.updates:
         return False
     return not frozenset(shared_files(one)).isdisjoint(shared_files(other))

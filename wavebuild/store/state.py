@@ -325,10 +325,10 @@ class State:
             self._write_pending()
             self._handle.execute("delete from attempts where id = ?", (attempt,))
 
-    def record(self, key: str, trace: Trace, placed: bool = False) -> None:
+    def record(self, key: str, trace: Trace, placed: bool = False, texts: Mapping[str, bytes] = {}) -> None:
         """A trace without a run: a touch, a gate judged again; ``placed``: the members are a person's own."""
         with self._writing():
-            self._append_trace(key, trace)
+            self._append_trace(key, trace, texts)
             ask = self._handle.executemany
             if placed:
                 ask("delete from made where path = ?", [(storable(path),) for path in trace.outputs])
@@ -337,9 +337,10 @@ class State:
             self._write_pending()
         self._made = None
 
-    def replace_last(self, key: str, trace: Trace) -> None:
+    def replace_last(self, key: str, trace: Trace, texts: Mapping[str, bytes] = {}) -> None:
         """Puts a trace in the place of the newest one."""
         with self._writing():
+            self._keep_texts(key, trace, texts)
             if here := self._here(key):
                 self._rewrite(key, {id(here[0]): trace})
             else:
