@@ -179,6 +179,24 @@ class TestWhatItFinds:
         assert (first, second) == ((0, "1"), (0, "2"))
         assert "No module named 'lib.other'" in "\n".join(third.steps["s"].tail)
 
+    def test_a_call_does_not_import_from_the_project(self, shop: Workshop):
+        """Not even where Python was started in its root."""
+        shop.put("m.py", "import importlib\ndef f(outputs):\n    importlib.import_module('oth' + 'er')\n")
+        shop.put("other.py", "")
+        shop.wavefile("steps: {s: {outputs: o, call: 'm:f', sandbox: true}}")
+        finished = Site(shop.home).wavebuild()
+
+        assert (finished.code, "No module named 'other'" in finished.err) == (1, True)
+
+    def test_its_path_is_the_same_at_every_run(self, shop: Workshop):
+        """So that what holds it, as debuggers want it, has the same bytes again."""
+        one(shop, "outputs: o", "pwd > o")
+        shop.build()
+        first = shop.read("o")
+        shop.build(force=True)
+
+        assert (shop.read("o"), first.startswith(str(shop.root))) == (first, True)
+
     def test_what_only_checks_read_is_not_there_before_them(self, shop: Workshop):
         """The action would read what is no reason for it to run."""
         shop.write(a="1\n", limit="5\n")

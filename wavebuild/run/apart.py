@@ -16,7 +16,7 @@ from wavebuild.judge.digest import ABSENT, Reading
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import Made
 from wavebuild.run import sandbox
-from wavebuild.run.job import Confines, Job
+from wavebuild.run.job import Job
 from wavebuild.run.life import Life
 from wavebuild.run.outputs import Outputs
 from wavebuild.run.records import Attempt
@@ -47,7 +47,7 @@ class Apart:
 
     def private_folder(self, step: Step, life: Life) -> sandbox.Private:
         read = life.due.read
-        return sandbox.private_folder(self._root, life.attempt.id, step, (*read.action, *read.gate))
+        return sandbox.private_folder(self._root, step, (*read.action, *read.gate))
 
     def make_ready(self, life: Life) -> None:
         """The folder is there and empty before the first job of a try."""
@@ -68,11 +68,9 @@ class Apart:
         life.copies |= {target: source for source, target in given.copies}
         life.cut = frozenset(excerpt.target for excerpt in given.excerpts)
         walls = sandbox.confines(private, tools, life.scratch)
-        around = job.confines or Confines()
-        around = replace(
-            around, walls=True, readable=walls.readable, writable=walls.writable, hidden=walls.hidden
-        )  # fmt: skip
-        return replace(job, furniture=given, confines=around, cold=True)
+        if job.confines is not None:
+            walls = replace(walls, memory=job.confines.memory)
+        return replace(job, furniture=given, confines=walls, cold=True)
 
     def _discovered(self, life: Life) -> list[Reading]:
         """What the last runs found that they read."""

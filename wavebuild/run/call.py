@@ -101,6 +101,8 @@ def run(call: PythonCall) -> int:
 
 
 def _made(call: PythonCall) -> int:
+    if project := os.environ.get("WAVEBUILD_PROJECT"):
+        _look_no_more_in(project)
     _look_first_in(call.folders, call.root)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
@@ -235,6 +237,17 @@ def _look_first_in(folders: Sequence[str], root: str) -> None:
             sys.path.remove(folder)
         sys.path.insert(0, folder)
     importlib.invalidate_caches()
+
+
+def _look_no_more_in(project: str) -> None:
+    """Behind its walls a sandboxed call imports what it declares: of the project only what is installed in it."""
+    installed = (f"{sys.prefix}/", f"{sys.base_prefix}/")
+
+    def is_of_the_project(path: str) -> bool:
+        below = f"{os.path.abspath(path)}/"
+        return below.startswith(f"{project}/") and "site-packages" not in path and not below.startswith(installed)
+
+    sys.path[:] = [path for path in sys.path if not path or not is_of_the_project(path)]
 
 
 def _modules_below(root: str) -> list[tuple[ModuleType, str]]:

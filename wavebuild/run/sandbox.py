@@ -2,7 +2,7 @@
 
 It does not know what is recorded, nor how its outputs come to stand in the project.
 
-    .wavebuild/sandbox/RUN.NUMBER/
+    .wavebuild/sandbox/NAME/    the same for every run of a step: what holds its path does not differ by that
         tree/NAME       the root as the step sees it; above NAME what it reads as ``../…``
         outside/…       outputs that lie in folders of ``settings.outside``
         taken/…         what the step updates, as it was when it began
@@ -12,6 +12,7 @@ It does not know what is recorded, nor how its outputs come to stand in the proj
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from wavebuild.declare.model import Artifact, Digest, Kind, Step
 from wavebuild.graph import covers, fixed_folder
 from wavebuild.judge.digest import Reading
 from wavebuild.judge.members import NEVER_NAMES, Folders, made_members
+from wavebuild.judge.trace import key
 from wavebuild.run.job import Confines, Excerpt, Furniture
 
 SANDBOX = ".wavebuild/sandbox"
@@ -70,12 +72,13 @@ class Private:
         return os.path.normpath(os.path.join(self.real, os.path.relpath(path, self.root)))
 
 
-def private_folder(real: str, identity: str, step: Step, readings: Iterable[Reading]) -> Private:
-    """The place for an attempt; so deep that every ``..`` of an input stays in it."""
+def private_folder(real: str, step: Step, readings: Iterable[Reading]) -> Private:
+    """The place for a step; so deep that every ``..`` of an input stays in it."""
     paths = (reading.path for reading in readings if reading.of_file and not os.path.isabs(reading.path))
     above = max((path.split("/").count("..") for path in (*paths, step.cwd)), default=0)
     names = real.strip("/").split("/")[-above - 1 :]
-    top = f"{real}/{SANDBOX}/{identity}"
+    name = hashlib.sha256(key(step).encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    top = f"{real}/{SANDBOX}/{name}"
     return Private(top, "/".join((top, "tree", *filter(None, names))), real)
 
 
