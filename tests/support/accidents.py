@@ -148,7 +148,7 @@ def disk_trouble(struck: Struck) -> Aftermath:
     how = struck.rng.choice(("full", "full once", "broken once"))
     at = struck.rng.randint(1, 120)
     ended = struck.begin("-k" if struck.rng.random() < 0.3 else "--schedule=flow", fault=Fault(at, how)).finished()  # type: ignore[arg-type]
-    wrong = "" if ended.code in (0, 1) and "Traceback" not in ended.err else f"exit {ended.code}: {ended.err}"
+    wrong = "" if ended.code in (0, 1, 2) and "Traceback" not in ended.err else f"exit {ended.code}: {ended.err}"
     return struck.aftermath(f"disk {how} at point {at}: exit {ended.code}", complaint=wrong)
 
 

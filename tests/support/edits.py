@@ -21,6 +21,7 @@ from tests.support.project import (
     MORE,
     NAMES,
     OUTER,
+    SHARED,
     TRANSFORMS,
     Read,
     Spec,
@@ -46,7 +47,7 @@ class Edit:
 
 def any_source(world: World) -> Path:
     """A plain source file, most times one that some step reads."""
-    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS, NAMES, MORE)]
+    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS, NAMES, MORE, SHARED)]
     wanted = {read.source.removesuffix("*.txt") for spec in world.specs for read in spec.reads}
     read = [path for path in plain if path in wanted or path.split("/")[0] + "/" in wanted]
     return world.root / world.rng.choice(read if read and world.rng.random() < 0.8 else plain)
@@ -234,6 +235,8 @@ def input_order(world: World) -> Edit:
 def needs(world: World) -> Edit:
     position = world.rng.randrange(len(world.specs))
     spec = world.specs[position]
+    if spec.shape == "shared":
+        return Edit("nothing")
     spec.needs = [world.rng.choice(world.specs[:position]).name] if position and not spec.needs else []
     return Edit(f"needs of {spec.name}: {spec.needs}")
 
@@ -297,6 +300,16 @@ def outer(world: World) -> Edit | None:
         return None
     (world.root / OUTER).write_text(random_text(world.rng))
     return Edit("the outer world is another")
+
+
+def shared(world: World) -> Edit:
+    """A person edits the line of a step, or one that is nobody's."""
+    path = world.root / SHARED
+    lines = path.read_text().splitlines()
+    at = world.rng.choice([number for number, line in enumerate(lines) if not line.startswith("#")])
+    lines[at] = f"{lines[at].split(':')[0]}: {world.rng.randrange(100)}"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return Edit(f"{SHARED} now says {lines[at]}")
 
 
 def policy(world: World) -> Edit:
@@ -365,6 +378,7 @@ EDITS: tuple[Callable[[World], Edit | None], ...] = (
     more,
     found,
     outer,
+    shared,
     policy,
     step_removed,
     step_added,

@@ -144,6 +144,7 @@ class Trial:
     def remember(self) -> None:
         """Puts what the shared memory of the project holds where the reference looks."""
         told = self.site.wavebuild("mem", "--json")
+        self.demand(told.code == 0, "the shared memory is told", told)
         known = {one["key"]: one["value"] for one in told.json["memory"] if "value" in one}
         self.site.root.with_suffix(".memory").write_text(json.dumps(known))
 

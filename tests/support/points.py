@@ -15,7 +15,7 @@ from tests.support.edits import Edit
 from tests.support.faults import HOWS, How
 from tests.support.forks import Fault, ForkedSite, Forks
 from tests.support.oracle import Trial
-from tests.support.project import FILES, NAMES, whole_world
+from tests.support.project import FILES, NAMES, SHARED, whole_world
 
 Point = tuple[How, int, bool]
 """How it is struck, where, and whether the edit that was being built is then undone."""
@@ -45,8 +45,8 @@ class Range:
             (root / path).write_text("edited\n")
         (root / NAMES).write_text("bob\nzoe\n")
         self.world.write_wavefile()
-        written = [next((root / folder).iterdir()) for folder in ("out/s1", "parts", "db/s3")]
-        for output in (root / "out/s0.txt", *written, root / "out/s6/bob.txt"):
+        written = [next((root / folder).iterdir()) for folder in ("out/s3", "parts", "db/s5")]
+        for output in (root / "out/s2.txt", *written, root / "out/s8/bob.txt"):
             text = f"written by a person into {output.name}\n"
             output.write_text(text)
             self.world.precious.append(text)
@@ -90,7 +90,7 @@ class Range:
         self.trial.story = [f"{how} at point {at}: exit {struck.code}", *(["the edit is undone"] if undone else [])]
         self.trial.demand(struck.code in ((0, -9) if how == "kill" else (0, 1, 2)), "it ends as it should", struck)
         if undone:
-            for path in (*FILES[:2], NAMES, "Wavefile"):
+            for path in (*FILES[:2], NAMES, SHARED, "Wavefile"):
                 shutil.copy2(self.before / path, self.site.root / path)
         self.trial.settled = {}
         self.trial.recover(Aftermath("", told), self.clean[undone])

@@ -14,9 +14,25 @@ from typing import Literal
 
 from tests.support.reference import Project, Step
 
-Shape = Literal["file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread"]
+Shape = Literal[
+    "file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread", "shared"
+]
 SHAPES: tuple[Shape, ...] = (
-    *("file", "file", "file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread"),
+    *(
+        "file",
+        "file",
+        "file",
+        "pair",
+        "mix",
+        "directory",
+        "glob",
+        "nothing",
+        "in place",
+        "memory",
+        "table",
+        "spread",
+        "shared",
+    ),
 )
 
 FILES = ("src/a.txt", "src/b b.txt", "src/c$'.txt", "src/ünï.txt")
@@ -26,6 +42,8 @@ EMPTY = "tree/empty/"
 MIX = ("mix/s0.txt", "mix/s1.txt", "mix/s2.txt")
 KEYS = "conf.yaml"
 KEY_NAMES = ("alpha", "beta", "gamma")
+SHARED = "shared.yaml"
+"""A line for each step that updates it; a person edits it, too."""
 NAMES = "names.txt"
 """A name a line: the instances of steps that are repeated by a table made of it."""
 ALL_NAMES = ("ann", "bob", "eve", "zoe")
@@ -95,6 +113,8 @@ class Spec:
                 return [f"out/{self.tag}.csv"]
             case "spread":
                 return [f"out/{self.name}/{name}.txt" for name in self.instances]
+            case "shared":
+                return [f"{SHARED}#{self.name}"]
 
     @property
     def steps(self) -> list[str]:
@@ -141,6 +161,9 @@ def made(spec: Spec) -> str:
             return f"""{{ printf '{{"{spec.name}": "%s"}}' "{value}" > "$WAVEBUILD_MEM_OUT"; }}"""
         case "table":
             return f"{{ cat > /dev/null; {{ echo name; cat {NAMES}; }} > {quoted[0]}; }}"
+        case "shared":
+            value = f"$({{ {spec.transform}; }} | sha256sum | cut -c1-2)"
+            return f'{{ v="{value}"; sed -i "s/^{spec.name}: .*/{spec.name}: $v/" {SHARED}; }}'
         case "spread":
             raise AssertionError("each instance has a command of its own")
 
@@ -213,11 +236,20 @@ class World:
 
     def project(self) -> Project:
         self.look_at_names()
-        return Project(sources=list(self.sources), steps=[step for spec in self.specs for step in self.steps(spec)])
+        first = sorted(self.specs, key=lambda spec: spec.shape != "shared")  # they read sources alone
+        return Project(sources=list(self.sources), steps=[step for spec in first for step in self.steps(spec)])
+
+    def make_room_in_shared(self) -> None:
+        """Each step that updates the shared file finds its line."""
+        text = (self.root / SHARED).read_text()
+        missing = [spec.name for spec in self.specs if spec.shape == "shared" and f"\n{spec.name}: " not in text]
+        if missing:
+            (self.root / SHARED).write_text(text + "".join(f"{name}: none\n# ---\n" for name in missing))
 
     def write_wavefile(self) -> None:
         """The Wavefile; the order of its steps is none that would help."""
         self.look_at_names()
+        self.make_room_in_shared()
         specs = sorted(self.specs, key=lambda spec: spec.name[::-1])
         lines = ["wavefile: 1", f"probes: {{outer: {{run: cat {OUTER}}}}}", "resources: {gpu: 1}", "steps:"]
         for spec in specs:
@@ -239,7 +271,8 @@ class World:
             outputs = [f"out/{spec.name}/{{{{ n }}}}.txt"]
             command = self.command(spec, "{{ n }}")
         keys |= {"outputs": [{"path": spec.outputs[0], "in_place": True}]} if spec.shape == "in place" else {}
-        keys |= {"outputs": outputs} if outputs and spec.shape != "in place" else {}
+        keys |= {"updates": spec.outputs} if spec.shape == "shared" else {}
+        keys |= {"outputs": outputs} if outputs and spec.shape not in ("in place", "shared") else {}
         keys |= {"needs": spec.needs} if spec.needs else {}
         keys |= {"env": spec.env} if spec.env else {}
         keys |= {"depfile": depfile(spec)} if spec.finds else {}
@@ -282,17 +315,18 @@ def make_sources(world: World) -> None:
     (root / EMPTY).mkdir()
     (root / LINK).symlink_to("a.txt")
     (root / NAMES).write_text("".join(f"{name}\n" for name in rng.sample(ALL_NAMES, rng.randint(1, 3))))
+    (root / SHARED).write_text("owner: nobody\n# ---\n")
     (root / MORE).write_text("".join(f"{path}\n" for path in rng.sample(FOUND, rng.randint(0, 2))))
     write_keys(root / KEYS, {name: rng.choice(("red", "blue")) for name in KEY_NAMES})
-    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, *FOUND, KEYS, NAMES, MORE]
+    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, *FOUND, KEYS, NAMES, MORE, SHARED]
 
 
 def random_reads(world: World, before: list[Spec]) -> list[Read]:
     """One to three different inputs, among the sources and the steps that stand earlier."""
     rng = world.rng
-    sources = (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}")
+    sources = (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}", SHARED)
     choices = [Read(source=path) for path in (*sources, *([PROBE] if rng.random() < 0.2 else []))]
-    makers = [spec for spec in before if spec.outputs or spec.shape == "spread"]
+    makers = [spec for spec in before if spec.outputs or spec.shape == "spread" if spec.shape != "shared"]
     choices += [
         Read(step=spec.name, by_name=spec.shape == "spread" or (spec.shape != "memory" and rng.random() < 0.3))
         for spec in makers
@@ -334,6 +368,8 @@ def random_spec(world: World, name: str) -> Spec:
     if shape == "spread" and not tables:
         shape = "table"
     needs = [rng.choice(world.specs).name] if world.specs and rng.random() < 0.2 else []
+    if shape == "shared":  # who reads the file waits for all that edit it: these wait for nobody
+        reads, needs = [Read(source=rng.choice((*FILES, "tree/")))], []
     spec = Spec(
         *(name, shape, reads, rng.choice(TRANSFORMS), rng.randint(1, 8)),
         declared=rng.randrange(1 << 30),
@@ -362,18 +398,10 @@ def whole_world(root: Path, rng: Random) -> World:
     make_sources(world)
     (root / NAMES).write_text("ann\nbob\n")
     shapes: tuple[Shape, ...] = (
-        "file",
-        "directory",
-        "glob",
-        "in place",
-        "memory",
-        "table",
-        "spread",
-        "pair",
-        "nothing",
+        *("shared", "shared", "file", "directory", "glob", "in place", "memory", "table", "spread", "pair", "nothing"),
     )
     for number, shape in enumerate(shapes):
-        reads = [Read(source=FILES[number % 2]), *([Read(step=world.specs[-1].name)] if number else [])]
+        reads = [Read(source=FILES[number % 2]), *([Read(step=world.specs[-1].name)] if number > 2 else [])]
         name = f"s{number}"
         spec = Spec(name, shape, reads, TRANSFORMS[0], table=world.specs[-1].name if shape == "spread" else "")
         spec.finds = shape == "file"
@@ -381,8 +409,8 @@ def whole_world(root: Path, rng: Random) -> World:
     for spec in world.specs:
         for read in spec.reads:
             read.by_name = bool(read.step) and world.spec(read.step).shape == "spread"
-    world.specs[0].reads.append(Read(source="tree/"))
-    for spec, policy in zip(world.specs, POLICIES, strict=False):
+    world.specs[2].reads += [Read(source="tree/"), Read(source=SHARED)]
+    for spec, policy in zip(world.specs[3:], POLICIES, strict=False):
         spec.policy = dict(policy)
     world.specs[-1].policy = {"scratch": True}
     world.write_wavefile()

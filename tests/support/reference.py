@@ -45,7 +45,7 @@ def file_fact(path: Path) -> str:
 
 def key_fact(path: Path, key: str) -> str:
     """The value of a key in a flat ``key: value`` file."""
-    return dict(line.split(": ", 1) for line in path.read_text().splitlines())[key]
+    return dict(line.split(": ", 1) for line in path.read_text().splitlines() if ": " in line)[key]
 
 
 def directory_facts(root: Path, directory: str) -> Facts:
