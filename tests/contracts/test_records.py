@@ -11,7 +11,7 @@ import pytest
 from tests.support.remembered import Remembered
 from wavebuild.judge.trace import KEPT, Trace
 from wavebuild.run.records import Attempt, Records, Result
-from wavebuild.store.state import open_state
+from wavebuild.store.opening import open_state
 
 
 @pytest.fixture(params=["on disk", "remembered"])

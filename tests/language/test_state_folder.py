@@ -120,7 +120,7 @@ class TestWhere:
         assert not (shop.home / "states").exists()
 
         shop.setenv(WAVEBUILD_STATE_DIR="")
-        assert shop.plan() == {"a": "BLOCKED"}
+        assert shop.plan() == {"a": "RUN"}
 
     def test_a_profile_may_have_its_own(self, shop: Workshop) -> None:
         """`--profile ci` keeps what it knows elsewhere."""
@@ -141,7 +141,7 @@ class TestWhere:
         assert "Wavefile.db" in kept(shop)
 
     def test_an_old_state_in_the_usual_place_is_not_read(self, shop: Workshop, elsewhere: str) -> None:
-        """What stands at the outputs is unclaimed then, as in a clone; moving the files keeps what is known."""
+        """All steps run again, over what they made themselves; moving the files keeps what is known."""
         if not elsewhere:
             shop.monkeypatch.delenv("WAVEBUILD_STATE_DIR")
         shop.wavefile(STEPS)
@@ -150,7 +150,9 @@ class TestWhere:
         if not elsewhere:
             shop.setenv(WAVEBUILD_STATE_DIR=str(shop.home / "states"))
 
-        assert shop.build().steps["a"].failure == "unclaimed"
+        assert shop.plan() == {"a": "RUN"}
+        again = shop.build()
+        assert (again.code, again.ran, shop.displaced("out")) == (0, ["a"], [])
 
         (folder,) = folders(shop)
         shutil.rmtree(folder)
@@ -263,12 +265,13 @@ class TestKills:
         """Killed before there was a setting."""
         self.killed(shop, HANGS)
         shop.wavefile(SETTING + HANGS)
+        shop.put("s", "1")
 
         built = shop.build()
 
         assert "step a was cut off" in built.notices
-        assert built.steps["a"].failure == "unclaimed"
-        assert (shop.read("out"), shop.read("d/x")) == ("1", "1")
+        assert (built.outcomes, shop.read("out"), shop.read("d/x")) == ({"a": "succeeded"}, "1", "1")
+        assert not (shop.root / ".wavebuild/displaced").exists()
 
     def test_while_the_folder_is_out_of_reach_what_was_set_aside_stays(self, shop: Workshop, elsewhere: str) -> None:
         """A disk that is not mounted: when it is there again, all comes back."""
@@ -288,6 +291,7 @@ class TestKills:
         """It may be at work; in the copy what was set aside is kept, as nobody knows whose it is."""
         self.killed(shop, elsewhere.replace("../states", str(shop.home / "states")) + HANGS)
         shutil.copytree(shop.root, shop.home / "copy/root", symlinks=True)
+        (shop.home / "copy/root/s").write_text("1")
         assert "is out of reach" in shop.build(directory=str(shop.home / "copy/root")).notices
 
         shop.put("s", "1")
@@ -298,6 +302,7 @@ class TestKills:
         """A folder for passing things was emptied: nobody knows whose it was, so a person gets it."""
         self.killed(shop, elsewhere + HANGS)
         shutil.rmtree(shop.home / "states")
+        shop.put("s", "1")
 
         assert "are kept in .wavebuild/displaced/rescued-" in shop.build().notices
         found = [path.read_text() for path in shop.root.glob(".wavebuild/displaced/rescued-*/**/*") if path.is_file()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wavebuild.run.records import Result
 from wavebuild.store.logs import prune_logs
-from wavebuild.store.state import open_state
+from wavebuild.store.opening import open_state
 
 
 def test_only_the_newest_logs_of_each_step_are_kept_and_empty_folders_go(tmp_path: Path):

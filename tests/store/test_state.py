@@ -14,7 +14,9 @@ from wavebuild.errors import WavebuildError
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
-from wavebuild.store.state import State, open_state, read_state
+from wavebuild.store.database import mark
+from wavebuild.store.opening import open_state, read_state
+from wavebuild.store.state import State
 
 
 def trace(number: int = 1, **facts: object) -> Trace:
@@ -268,6 +270,26 @@ class TestDamage:
 
         assert crashes == {}
 
+    def test_no_flipped_bit_makes_a_trace_that_was_never_recorded(self, memory: Memory):
+        """S1: what is read after it is what was written, or nothing: a failure never turns into a success."""
+        state = memory.open()
+        for number in range(1, 9):
+            state.succeed("k", trace(number), attempt(number), result(number))
+        state.fail("k", "x", result(9, "failed"), state.traces("k")[1:])
+        recorded = {msgspec.json.encode(one) for one in state.traces("k")}
+        memory.close()
+        data = memory.path.read_bytes()
+        wrong = []
+        for at in range(0, len(data), 23):
+            for leftover in memory.path.parent.iterdir():
+                leftover.unlink()
+            memory.path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
+            found = {msgspec.json.encode(one) for one in memory.open().traces("k")}
+            if not found <= recorded:
+                wrong.append(at)
+
+        assert wrong == []
+
     def test_a_damaged_trace_is_as_if_it_had_never_been(self, memory: Memory):
         """The others stay, and more can be added."""
         state = memory.open()
@@ -301,7 +323,7 @@ class TestDamage:
         memory.open()
         memory.close()
         with sqlite3.connect(memory.path) as database:
-            database.execute("pragma user_version=99")
+            mark(database, 99)
         database.close()
 
         with pytest.raises(WavebuildError, match="newer wavebuild"):
@@ -363,7 +385,7 @@ class TestReading:
         memory.open()
         memory.close()
         with sqlite3.connect(memory.path) as database:
-            database.execute("pragma user_version=99")
+            mark(database, 99)
         database.close()
 
         with pytest.raises(WavebuildError, match="newer wavebuild"):

@@ -62,7 +62,7 @@ from wavebuild.run.scheduler import STOPS_READERS, Course, Growth, Scheduler
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
-from wavebuild.store.lock import take
+from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
 from wavebuild.store.state import State
 
@@ -83,7 +83,7 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
         try:
             project = read_again(request, project, layout)
             with shared(request, project, layout, above) as share:
-                return _build(request, project, layout, tell, interrupts, share, asked, started, began)
+                return _build(request, project, layout, lock, tell, interrupts, share, asked, started, began)
         finally:
             lock.release()
 
@@ -92,6 +92,7 @@ def _build(
     request: Request,
     project: Project,
     layout: Layout,
+    lock: Lock,
     tell: Callable[[Event], None],
     interrupts: Interrupts,
     share: Share,
@@ -101,7 +102,7 @@ def _build(
 ) -> BuildResult:
     run = run_identity(started)
     notices = [*_said_of_the_root(request, layout), *([share.notice] if share.notice else [])]
-    state = open_repaired(layout, project, notices, scope_of(request))
+    state = open_repaired(layout, project, notices, scope_of(request), lock)
     try:
         graph = project.graph
         selection = select_steps(request, project)
@@ -118,6 +119,7 @@ def _build(
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
         for notice in (*notices, *locked_of(project.wavefile).warnings):
             tell(Noticed(run, time.time(), notice))
+        state.say = lambda said: tell(Noticed(run, time.time(), said))
         state.run_began(run, started, jobs, schedule, request.command_line)
         forced = forced_steps(request, selection)
         invocation = Invocation(

@@ -161,7 +161,7 @@ def clean_state(request: Request, dry: bool) -> Cleaned:
     assert lock is not None
     try:
         # What a killed build has moved aside comes back first: nobody would know of it afterwards.
-        open_repaired(layout, load(request), [], scope_of(request)).close()
+        open_repaired(layout, load(request), [], scope_of(request), lock).close()
         for path in there:
             disk.remove(path)
         return Cleaned(shown, ())

@@ -14,7 +14,8 @@ from wavebuild.run.events import Outcome
 from wavebuild.run.records import PastRun, Result
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import is_held
-from wavebuild.store.state import State, read_state
+from wavebuild.store.opening import read_state
+from wavebuild.store.state import State
 
 
 def history(request: Request, step: str | None, most: int) -> History:

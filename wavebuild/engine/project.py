@@ -44,8 +44,9 @@ from wavebuild.run.transaction import (
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout, layout_in, unwritable
-from wavebuild.store.lock import is_held, take
-from wavebuild.store.state import State, nothing_remembered, open_journal, open_state, read_state
+from wavebuild.store.lock import Lock, is_held, take
+from wavebuild.store.opening import nothing_remembered, open_journal, open_state, read_state
+from wavebuild.store.state import State
 
 
 def load(request: Request, present: bool = False) -> Project:
@@ -272,7 +273,7 @@ def prepare(layout: Layout) -> None:
 def state_to_read(request: Request, project: Project) -> State | None:
     """The state for a question: nothing is locked or written; None if there is none yet."""
     layout = layout_of_project(request, project)
-    state = read_state(layout.state, is_held(layout.lock))
+    state = read_state(layout.state, is_held(layout.lock), layout.claims)
     if state is None and project.wavefile.settings.lock is not None:
         return nothing_remembered(layout.state)
     return state
@@ -301,7 +302,7 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
     assert lock is not None
     try:
         project = read_again(request, project, layout, present=True)
-        state = open_repaired(layout, project, [], scope_of(request))
+        state = open_repaired(layout, project, [], scope_of(request), lock)
         settled.forget(layout.settled)
         try:
             yield project, state
@@ -311,18 +312,18 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
         lock.release()
 
 
-def open_repaired(layout: Layout, project: Project, notices: list[str], scope: str) -> State:
+def open_repaired(layout: Layout, project: Project, notices: list[str], scope: str, lock: Lock) -> State:
     """The state, after what a killed build left running is ended and what it left half done is undone.
 
     The root's other Wavefiles share the lock: what a build of theirs left half done is undone first.
     """
     try:
-        return _open_repaired(layout, project.wavefile.settings, notices, scope)
+        return _open_repaired(layout, project.wavefile.settings, notices, scope, lock)
     except OSError as error:
         raise unwritable("the state cannot be used", _path_of(error) or layout.home, error) from None
 
 
-def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope: str) -> State:
+def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope: str, lock: Lock) -> State:
     folders = Folders(layout.root, settings.ignore)
     left = end_orphans(layout.groups, layout.root)
     if left:
@@ -345,8 +346,8 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
                 _repair(folders, other, path.removesuffix(".db") + ".settled", notices)
     said = len(notices)
     begun = not os.path.exists(layout.state)
-    state = open_state(layout.state, notices, scope)
-    fresh_start = len(notices) > said or (begun and all_known)
+    state = open_state(layout.state, notices, scope, layout.claims, lock.is_ours)
+    fresh_start = all_known if begun else len(notices) > said
     if begun and layout.chosen:
         notices.append(f"state in {layout.folder}")
     _repair(folders, state, layout.settled, notices)

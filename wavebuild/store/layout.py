@@ -95,7 +95,12 @@ class Layout:
 
     def remembered(self) -> tuple[str, ...]:
         """All files that hold what is remembered under this Wavefile."""
-        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.contents)
+        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.contents, self.claims)
+
+    @property
+    def claims(self) -> str:
+        """The second record of what was made: beside the Wavefile wherever the state lies, and in no folder with it."""
+        return f"{self.home}/claims/{self._name}"
 
     @property
     def lock(self) -> str:
@@ -119,7 +124,7 @@ class Layout:
 
     def half_written(self) -> list[str]:
         """What a killed build was writing, of the files that are written whole or not at all."""
-        folders = (self.home, self.folder, f"{self.home}/scratch")
+        folders = (self.home, self.folder, f"{self.home}/claims", f"{self.home}/scratch")
         return [entry.path for each in folders for entry in disk.entries(each) if entry.name.endswith(disk.PART)]
 
     def prepare(self) -> None:

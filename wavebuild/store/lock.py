@@ -24,8 +24,15 @@ HELD = 3
 class Lock:
     """The lock while it is held; ``release`` or the end of the process gives it back."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, path: str) -> None:
         self._handle = handle
+        self._path = path
+
+    def is_ours(self) -> bool:
+        """Whether the file that is held is still the one that others would look at."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(os.fstat(self._handle), os.lstat(self._path))
+        return False
 
     def release(self) -> None:
         if self._handle >= 0:
@@ -76,7 +83,7 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
     with contextlib.suppress(OSError):  # the text only informs: on a full disk the lock holds without it
         os.ftruncate(handle, 0)
         os.pwrite(handle, said, 0)
-    return Lock(handle)
+    return Lock(handle, path)
 
 
 def is_held(path: str) -> bool:

@@ -7,6 +7,7 @@ neither SQLite nor MessagePack writes: a private character of the last plane sta
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ _SURROGATES = re.compile("[\udc80-\udcff]")
 _STAND_INS = re.compile("[\U0010ff80-\U0010ffff]")
 _DISTANCE = 0x10FF80 - 0xDC80
 _MARKS = (b"\xf4\x8f\xbe", b"\xf4\x8f\xbf")  # how every stand-in begins in UTF-8
+
+_SEAL = b"\xc1"
+"""How a sealed value begins: MessagePack never does. After it come four bytes of checksum, then the value."""
 
 Plain = None | bool | int | float | str | bytes | list["Plain"] | dict[str, "Plain"]
 T = TypeVar("T", bound=msgspec.Struct)
@@ -32,15 +36,23 @@ def restored(text: str) -> str:
 
 
 def packed(value: msgspec.Struct) -> bytes:
-    """A value as MessagePack."""
+    """A value as MessagePack, sealed: one flipped bit can say that what failed was well."""
     try:
-        return msgspec.msgpack.encode(value)
+        data = msgspec.msgpack.encode(value)
     except UnicodeEncodeError:
-        return msgspec.msgpack.encode(_mapped(msgspec.to_builtins(value), storable))
+        data = msgspec.msgpack.encode(_mapped(msgspec.to_builtins(value), storable))
+    return _SEAL + zlib.crc32(data).to_bytes(4, "big") + data
 
 
 def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
-    """The value that was packed. Raises ``msgspec.DecodeError`` for damaged data."""
+    """The value that was packed. Raises ``msgspec.DecodeError`` for damaged data.
+
+    Up to version 2 of the state nothing was sealed.
+    """
+    if data[:1] == _SEAL:
+        seal, data = data[1:5], data[5:]
+        if zlib.crc32(data).to_bytes(4, "big") != seal:
+            raise msgspec.DecodeError("the seal does not fit")
     value = decoder.decode(data)
     if not any(mark in data for mark in _MARKS):
         return value
