@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import shlex
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +52,35 @@ def test_all_else_stays_as_it_is() -> None:
 def test_each_line_of_a_secret_of_several_lines_is_one() -> None:
     """A key that is printed line by line does not show either."""
     assert masked(["first line\nsecond line\n"], [b"> first line\n> second line\n"]) == b"> ***\n> ***\n"
+
+
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize("secret", ["hunter2", "p@ss w0rd'\"&<é>/+", "abcd", "line one\nline two\n"])
+def test_no_form_in_which_programs_write_a_secret_shows_it(secret: str, shift: int) -> None:
+    """Quoted, escaped, encoded, and within what is encoded, whatever stands before and behind."""
+    raw = secret.encode()
+    inside = base64.b64encode(b"user:"[:shift] + raw + b"@host").decode()
+    written = [
+        json.dumps(secret), repr(secret), shlex.quote(secret), quote(secret, safe=""), quote_plus(secret),
+        html.escape(secret),
+        base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper(),
+    ]  # fmt: skip
+
+    assert [form for form in written if "***" not in masked([secret], [form.encode()]).decode()] == []
+    assert "***" in masked([secret], [inside.encode()]).decode()
+    core = inside[4 + 4 * (shift > 2) : -8]
+    assert len(core) < 4 or core.encode() not in masked([secret], [inside.encode()])
+
+
+def test_a_secret_of_few_signs_is_masked_as_it_is_alone() -> None:
+    """Its other forms stand in many a text by chance."""
+    assert masked(["abc"], [b"abc 616263 YWJj"]) == b"*** 616263 YWJj"
+
+
+def test_a_long_key_costs_little_time() -> None:
+    """Thirty lines in twenty forms each, and a log that nearly holds them everywhere."""
+    key = "\n".join(f"{number:02}" + "A/b+" * 15 for number in range(30))
+    began = time.monotonic()
+    masked([key], [b"A/b+" * 16_000] * 8)
+
+    assert time.monotonic() - began < 5.0

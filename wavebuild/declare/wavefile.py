@@ -341,6 +341,17 @@ class _Assembly:
             message = f"a template reads the secret {word(name)}, which would put it into fingerprints and traces"
             remedy = f"a command reads it as ${name}"
             self._top.reading.problems.add("secret-in-template", None, message, remedy)
+        for step in found:
+            tracked = (*step.inputs, *(one for check in step.checks for one in check.inputs))
+            for artifact in tracked:
+                # Of a secret of its own each step says so itself.
+                if artifact.kind is Kind.ENV and artifact.path in secrets.difference(step.secrets):
+                    message = (
+                        f"{word(artifact.path)} is a secret of another step, and an input would put it into the trace"
+                    )
+                    self._top.reading.problems.record(
+                        Problem("secret-told", message, artifact.place, "remove it from the inputs")
+                    )
 
     def _notes(self) -> Iterator[Problem]:
         """What an included file says that counts only when it is built by itself."""

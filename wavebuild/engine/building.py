@@ -21,6 +21,7 @@ from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
 from wavebuild.engine.project import (
     Project,
+    command_shown,
     durations_of,
     facts_of,
     forced_steps,
@@ -55,6 +56,7 @@ from wavebuild.run.events import (
 )
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
+from wavebuild.run.memory import MEMORY
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.room import Room
@@ -77,7 +79,7 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
     layout = layout_of_project(request, project)
     prepare(layout)
     with joined(request) as above, Interrupts() as interrupts:
-        lock = take(layout.lock, request.command_line, request.wait, lambda: interrupts.count > 0)
+        lock = take(layout.lock, command_shown(request, project), request.wait, lambda: interrupts.count > 0)
         if lock is None:
             raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
         try:
@@ -120,7 +122,7 @@ def _build(
         for notice in (*notices, *locked_of(project.wavefile).warnings):
             tell(Noticed(run, time.time(), notice))
         state.say = lambda said: tell(Noticed(run, time.time(), said))
-        state.run_began(run, started, jobs, schedule, request.command_line)
+        state.run_began(run, started, jobs, schedule, command_shown(request, project))
         forced = forced_steps(request, selection)
         invocation = Invocation(
             run,
@@ -169,6 +171,7 @@ def _build(
             pool.close()
             with contextlib.suppress(OSError):  # what stays is read by the next build, and names nobody
                 disk.remove(layout.groups)
+                disk.remove_tree(os.path.join(layout.root, MEMORY))
             contents.write()
         steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
         project, orphans = growing.project, growing.orphans

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -27,6 +28,7 @@ from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.jobs import Invocation
+from wavebuild.run.masking import masked_text
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
 from wavebuild.run.records import Attempt
@@ -189,6 +191,14 @@ def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
     return {name: environ.get(name) for step in project.wavefile.steps for name in step.secrets}
 
 
+def command_shown(request: Request, project: Project) -> str:
+    """The command line as it may be kept: a person may have written a secret into it."""
+    secrets = [value for value in secrets_of(request, project).values() if value]
+    if not secrets:
+        return request.command_line
+    return shlex.join(masked_text(word, secrets) for word in shlex.split(request.command_line))
+
+
 def contents_of(request: Request, project: Project, state: State) -> Contents:
     """Takes the contents that are read, for later explanations."""
     path = layout_of_project(request, project).contents
@@ -298,7 +308,7 @@ def holding(request: Request) -> Iterator[tuple[Project, State]]:
     layout = layout_of_project(request, project)
     refuse_inside_itself(layout.root, dict(request.environ))
     prepare(layout)
-    lock = take(layout.lock, request.command_line, request.wait, lambda: False)
+    lock = take(layout.lock, command_shown(request, project), request.wait, lambda: False)
     assert lock is not None
     try:
         project = read_again(request, project, layout, present=True)

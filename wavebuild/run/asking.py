@@ -27,6 +27,7 @@ from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standi
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.jobs import Invocation, shell_command, shell_start
+from wavebuild.run.masking import holds
 
 if TYPE_CHECKING:
     from wavebuild.run.pool import Pool
@@ -105,7 +106,7 @@ def _answer(output: str, secrets: Collection[str]) -> str:
     printed = disk.tail(output, 4 * LONGEST_SHOWN + 2)
     text = printed.decode("utf-8", "replace").removesuffix("\n")
     whole = (text + "\n").encode() == printed
-    if whole and len(text) <= LONGEST_SHOWN and text.isprintable() and not any(secret in text for secret in secrets):
+    if whole and len(text) <= LONGEST_SHOWN and text.isprintable() and not holds(printed, secrets):
         return f"={text}"
     return f"probe:{disk.sha256(output)[0]}"
 

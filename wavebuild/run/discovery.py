@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 
 from wavebuild import disk
 from wavebuild.declare.model import Step
@@ -18,6 +19,7 @@ from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.members import NEVER_NAMES
 from wavebuild.judge.stamp import Stamp, stamp
 from wavebuild.plan.targets import upstream_of
+from wavebuild.run.masking import SHORTEST, holds
 from wavebuild.run.sandbox import Private
 
 LARGEST = 1 << 26
@@ -25,12 +27,17 @@ LARGEST = 1 << 26
 
 
 def take_in(
-    facts: Facts, number: int, read: Read, before: Stamp, private: Private | None = None
+    facts: Facts,
+    number: int,
+    read: Read,
+    before: Stamp,
+    private: Private | None = None,
+    secrets: Collection[str] = (),
 ) -> tuple[Reading, ...]:
     """The members that the step read and did not declare; its depfile is removed, unless it is an output.
 
-    ``before``: the stamp of the depfile before the step ran; ``private``: where it ran, if apart. Raises
-    WavebuildError where the depfile is missing or says what cannot be.
+    ``before``: the stamp of the depfile before the step ran; ``private``: where it ran, if apart; ``secrets``: texts
+    that no name may hold, as names are kept. Raises WavebuildError where the depfile is missing or says what cannot be.
     """
     step = facts.graph.wavefile.steps[number]
     assert step.depfile is not None
@@ -44,6 +51,9 @@ def take_in(
         member = _member(facts.digests.root, private, step, name)
         if member not in known and member not in found and _counts(facts, step, member):
             _refuse_unordered(facts, number, member)
+            if holds(os.fsencode(member), secrets, SHORTEST):
+                let_go(facts.digests.root, step)
+                raise mistake("depfile", "its depfile names a file whose path holds a secret, and paths are kept")
             found[member] = facts.discovered(member)
     if private is None:
         let_go(facts.digests.root, step)

@@ -14,15 +14,12 @@ from wavebuild.declare.model import Json, Kind, Step
 from wavebuild.declare.values import json_text
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import reads
+from wavebuild.run.masking import SHORTEST, holds
 
 MEMORY = ".wavebuild/memory"
 
 LARGEST = 64 << 20
 """Bytes that a value may have, as JSON."""
-
-
-SHORTEST_SECRET = 4
-"""Characters: what is shorter stands in many a value by chance."""
 
 
 def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
@@ -54,10 +51,13 @@ def make_ready(root: str, path: str) -> None:
 def take_in(root: str, path: str, keys: Sequence[str], secrets: Collection[str] = ()) -> dict[str, str]:
     """The values of all declared keys as canonical JSON; the file is removed. Raises WavebuildError, naming the key.
 
-    ``secrets``: texts that no value may hold, as values are kept and shown.
+    ``secrets``: texts that no value may hold, as values are kept and shown; what is shorter than
+    some signs stands in many a value by chance.
     """
-    given = _object(os.path.join(root, path), keys)
-    disk.remove(os.path.join(root, path))
+    try:
+        given = _object(os.path.join(root, path), keys)
+    finally:
+        disk.remove(os.path.join(root, path))
     for key in keys:
         if key not in given:
             raise _refused(f"it ended well but did not write mem:{key}")
@@ -66,7 +66,7 @@ def take_in(root: str, path: str, keys: Sequence[str], secrets: Collection[str] 
             raise _refused(f"it wrote mem:{key}, which is not among its outputs")
     found = {key: _canonical(key, given[key]) for key in keys}
     for key, text in found.items():
-        if any(len(secret) >= SHORTEST_SECRET and json_text(secret)[1:-1] in text for secret in secrets):
+        if holds(text.encode("utf-8", "surrogatepass"), secrets, SHORTEST):
             raise _refused(f"the value of mem:{key} holds a secret, and values are kept and shown: leave it out")
     return found
 

@@ -51,6 +51,7 @@ from wavebuild.run.life import (
     ways_out,
     why_failed,
 )
+from wavebuild.run.masking import masked_text
 from wavebuild.run.outputs import Outputs
 from wavebuild.run.records import Attempt, Records, Result, log_path
 
@@ -388,7 +389,12 @@ class Rebuilder:
                 if step.depfile:
                     try:
                         life.discovered = discovery.take_in(
-                            self._facts, life.due.number, life.due.read, life.depfile, life.private
+                            self._facts,
+                            life.due.number,
+                            life.due.read,
+                            life.depfile,
+                            life.private,
+                            self._secrets.values(),
                         )
                     except WavebuildError as error:
                         return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
@@ -770,7 +776,7 @@ class Rebuilder:
             attempts=life.tries if life else 0,
             reasons=life.due.reasons if life else reasons,
             failure=failure,
-            detail=detail,
+            detail=masked_text(detail, self._secrets.values()) if detail and self._secrets else detail,
             exit_code=exit_code,
             signal=signal,
             command=life.command if life else "",

@@ -87,7 +87,8 @@ class Tap:
     Every secret becomes ``***``, and of more than ``most`` bytes the rest is thrown away.
     """
 
-    def __init__(self, log: int, secrets: Collection[str], most: int | None) -> None:
+    def __init__(self, log: int, secrets: Collection[str], most: int | None, is_ours: bool = False) -> None:
+        self._is_ours = is_ours  # the descriptor of the log is closed with the pipe
         self._mask = Mask(secrets)
         self._log = log
         self._room = None if most is None else max(0, most - os.fstat(log).st_size)
@@ -109,6 +110,8 @@ class Tap:
         self.pump()
         self._write(self._mask.end())
         os.close(self.source)
+        if self._is_ours:
+            os.close(self._log)
 
     def _write(self, data: bytes) -> None:
         """Where the disk is full, a step goes on without its log."""

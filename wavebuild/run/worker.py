@@ -9,6 +9,7 @@ import contextlib
 import errno
 import multiprocessing
 import os
+import resource
 import select
 import signal
 import sys
@@ -88,6 +89,8 @@ def main(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    # A crash leaves no image of its memory in the project, unless the step itself asks for one.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     hands = Hands(parent, groups, keep_interrupt_ignored, run, handed)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTERM, hands.drop_everything)
@@ -137,7 +140,7 @@ class Hands:
         self._spool: Spool | None = None
         with contextlib.suppress(OSError):  # whoever comes after us must find us, too
             os.write(self._groups, note(os.getpid(), run))
-        self._tap: Tap | None = None  # of a job with secrets, or with a limit to what it says
+        self._taps: list[Tap] = []  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
         self.worn_out = False
@@ -161,15 +164,15 @@ class Hands:
             self._spool = Spool(os.path.dirname(job.log))
         self._spool.begin(job.log)
         if job.is_tapped:
-            self._tap = Tap(self._spool.handle, job.secrets, job.most_output)
+            self._taps.append(Tap(self._spool.handle, job.secrets, job.most_output))
         if job.tracing is not None:
             self._trail = Trail(job.tracing, os.path.dirname(job.log), job.cwd)
         try:
             return self._do(job, started, until, self._spool)
         finally:
-            if self._tap is not None:
-                self._tap.close()
-                self._tap = None
+            for tap in self._taps:
+                tap.close()
+            self._taps.clear()
             if self._trail is not None:
                 self._trail.close()
                 self._trail = None
@@ -179,7 +182,7 @@ class Hands:
         leftovers = 0
         env = dict(job.env) | {name: self._list_file(name, text, job.furniture) for name, text in job.lists}
         ended = Ended(job.id)
-        log = spool.handle if self._tap is None else self._tap.handle
+        log = self._taps[0].handle if self._taps else spool.handle
         for number, command in enumerate(job.commands):
             try:
                 if isinstance(command, PythonCall):
@@ -306,7 +309,11 @@ class Hands:
                 yield handle, handle, handle
         elif isinstance(command, Shell):
             with taken(command.stdout, log) as output:
-                yield self._null, output, log
+                if command.stdout and job.secrets:
+                    self._taps.append(Tap(os.dup(output), job.secrets, None, is_ours=True))
+                    yield self._null, self._taps[-1].handle, log
+                else:
+                    yield self._null, output, log
         else:
             yield self._null, log, log
 
@@ -465,13 +472,13 @@ class Hands:
             poll = select.poll()
             poll.register(watched, select.POLLIN)
             poll.register(self._parent.fileno(), select.POLLIN)
-            if self._tap is not None:
-                poll.register(self._tap.source, select.POLLIN)
+            for tap in self._taps:
+                poll.register(tap.source, select.POLLIN)
             poll.poll(None if timeout is None else timeout * 1000 + 1)
         else:
             select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
-        if self._tap is not None:
-            self._tap.pump()
+        for tap in self._taps:
+            tap.pump()
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
 
@@ -481,7 +488,7 @@ class Hands:
 
     @property
     def _overflowed(self) -> bool:
-        return self._tap is not None and self._tap.overflowed
+        return any(tap.overflowed for tap in self._taps)
 
     def _clear_up(self) -> int:
         """Ends and buries whatever the command left running; how many processes that were."""
@@ -502,8 +509,8 @@ class Hands:
                 time.sleep(0.001)  # it writes its last lines, and ends by itself
                 continue
             ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
-            if self._tap is not None:
-                self._tap.pump()
+            for tap in self._taps:
+                tap.pump()
             count = max(count, ended)
             time.sleep(0.01)
         self.worn_out = True  # they multiply faster than they are ended: with us they lose their parent

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from wavebuild import disk
 from wavebuild.judge.digest import LARGEST_KEPT
+from wavebuild.run.masking import forms_of
 
 LARGEST = 64 << 20
 """Bytes of all contents together; what no kept trace names goes first, then what was read longest ago."""
@@ -142,7 +143,8 @@ class Contents:
 
 
 def secret_bytes(secrets: Mapping[str, str | None]) -> tuple[bytes, ...]:
-    return tuple(value.encode("utf-8", "surrogateescape") for value in secrets.values() if value)
+    """How they may be written in a content."""
+    return tuple(forms_of(value for value in secrets.values() if value))
 
 
 def recalled(path: str, digests: Iterable[str]) -> dict[str, Content]:

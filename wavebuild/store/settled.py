@@ -39,7 +39,7 @@ def save(path: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None
         {
             "format": FORMAT,
             "order": sys.byteorder,
-            "question": settled.question,
+            "question": _digest(settled.question),
             "fresh": settled.fresh,
             "env": {name: _digest(value) for name, value in settled.env.items()},
             "rows": len(rows),
@@ -62,7 +62,7 @@ def still_settled(path: str, question: str, environ: Mapping[str, str]) -> int |
         head = json.loads(rest[:head_size])
     except (OSError, ValueError):
         return None
-    if head["format"] != FORMAT or head["order"] != sys.byteorder or head["question"] != question:
+    if head["format"] != FORMAT or head["order"] != sys.byteorder or head["question"] != _digest(question):
         return None
     if any(_digest(environ.get(name)) != digest for name, digest in head["env"].items()):
         return None
@@ -72,7 +72,7 @@ def still_settled(path: str, question: str, environ: Mapping[str, str]) -> int |
 
 
 def _digest(value: str | None) -> str | None:
-    """What is kept of a variable: its value is the caller's own, and may be a secret."""
+    """What is kept of a variable, or of what was typed: it is the caller's own, and may be a secret."""
     return None if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
