@@ -468,3 +468,21 @@ class TestTransactions:
             shop.put("s", "2")
             shop.settle()
             assert (other_disk / "d/x").read_text() == "2"
+
+    def test_what_a_sandboxed_step_made_is_carried_to_another_device(self, shop: Workshop, other_disk: Path) -> None:
+        """A directory with a link and an empty folder; what a failure left stays out of it."""
+        run = "mkdir -p {{ outputs }}/e; cp s {{ outputs }}/x; ln -s x {{ outputs }}/l; test $(cat s) != bad"
+        step = f"{{inputs: s, outputs: {other_disk}/d/, sandbox: true, run: '{run}'}}"
+        shop.wavefile(f"settings: {{outside: [{other_disk}]}}\nsteps: {{a: {step}}}\n")
+        for text in ("1", "2"):
+            shop.put("s", text)
+            shop.settle()
+        made = tree(other_disk)
+        shop.put("s", "bad")
+        failed = shop.build()
+
+        assert {path: facts[0][0] + facts[2].decode() for path, facts in made.items()} == {
+            "d": "d", "d/e": "d", "d/l": "l2", "d/x": "-2"
+        }  # fmt: skip
+        assert (failed.outcomes, tree(other_disk)) == ({"a": "failed"}, made)
+        assert (shop.root / f".wavebuild/failed/a~outside{other_disk}/d/x").read_text() == "bad"
