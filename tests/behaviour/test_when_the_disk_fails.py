@@ -105,3 +105,29 @@ def test_notes_of_process_groups_that_cannot_be_removed_are_no_failure(
 
     assert built.code == 0
     assert shop.build().ran == []
+
+
+def test_old_logs_that_cannot_be_removed_are_no_failure(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step has run, and is told as done; the next build lets go of the log."""
+    shop.wavefile(
+        "settings: {log_keep: 1}\nsteps: {make: {inputs: in, outputs: out, run: 'echo said; cat in > out'}}\n"
+    )
+    for text in ("one", "two"):
+        shop.write(**{"in": text})
+        shop.build()
+    failed = []
+
+    def remove(path: str) -> None:
+        if path.endswith(".log"):
+            failed.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        remove_indeed(path)
+
+    remove_indeed = disk.remove
+    monkeypatch.setattr(disk, "remove", remove)
+    shop.write(**{"in": "three"})
+    built = shop.build()
+
+    assert failed
+    assert built.code == 0
+    assert built.told == ["make"]

@@ -188,7 +188,8 @@ def _build(
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code, _counts(steps))
-        prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
+        with contextlib.suppress(OSError):  # the next build lets go of them
+            prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
         found = _additions(project, steps) if request.audit else ()
         tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
         return BuildResult(
