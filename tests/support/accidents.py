@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -116,6 +117,17 @@ def parent_killed(struck: Struck) -> Aftermath:
     running.finished()
     edit = content(struck.world)
     return struck.aftermath(f"kill -9 of the parent alone while {step} runs, and: {edit.text}", edited=True)
+
+
+def orphaned(struck: Struck) -> Aftermath:
+    """The step outlives all that watched over it, and goes on when the next build begins."""
+    running, step = struck.paused()
+    watching = [running.process, *children(running.process)] if not running.ended() else []
+    for process in watching:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    running.finished()
+    return struck.aftermath(f"kill -9 of parent and workers while {step} runs on")
 
 
 def worker_killed(struck: Struck) -> Aftermath:
@@ -254,6 +266,8 @@ ACCIDENTS: tuple[Callable[[Struck], Aftermath], ...] = (
     killed_at_a_point,
     killed_at_a_point,
     parent_killed,
+    orphaned,
+    orphaned,
     worker_killed,
     stopped(signal.SIGINT),
     stopped(signal.SIGTERM),

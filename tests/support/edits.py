@@ -246,8 +246,18 @@ def renamed_output(world: World) -> Edit | None:
     if not files:
         return None
     spec = world.rng.choice(files)
-    spec.renamed = world.rng.randrange(3)
+    spec.renamed = 0 if spec.label else world.rng.randrange(3)
     return Edit(f"outputs of {spec.name}: {spec.outputs}")
+
+
+def swapped_outputs(world: World) -> Edit | None:
+    """Each of two steps makes from now on what the other has made."""
+    files = [spec for spec in world.specs if spec.shape == "file" and not spec.renamed]
+    if len(files) < 2:
+        return None
+    one, other = world.rng.sample(files, 2)
+    one.label, other.label = other.label or other.name, one.label or one.name
+    return Edit(f"{one.name} makes {one.outputs}, and {other.name} {other.outputs}")
 
 
 def glob_member(world: World) -> Edit:
@@ -372,6 +382,7 @@ EDITS: tuple[Callable[[World], Edit | None], ...] = (
     input_order,
     needs,
     renamed_output,
+    swapped_outputs,
     glob_member,
     tree_member,
     names,

@@ -77,6 +77,7 @@ class Spec:
     transform: str
     letters: int = 3
     version: int = 0  # in the command, without effect on the outputs
+    label: str = ""  # what its outputs are called after; else its name
     renamed: int = 0
     declared: int = 0  # seed of the order in which inputs are declared
     env: dict[str, str] = field(default_factory=dict)
@@ -88,7 +89,8 @@ class Spec:
 
     @property
     def tag(self) -> str:
-        return f"{self.name}-r{self.renamed}" if self.renamed else self.name
+        label = self.label or self.name
+        return f"{label}-r{self.renamed}" if self.renamed else label
 
     @property
     def outputs(self) -> list[str]:
