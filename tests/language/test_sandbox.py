@@ -214,6 +214,12 @@ class TestWhatItFinds:
         )
         assert shop.read("o") == "1\n"
 
+    def test_what_was_made_of_nothing_is_checked_too(self, shop: Workshop):
+        """A step without inputs has nothing in its folder but what it made."""
+        one(shop, "outputs: o\n    checks: test -s o -a -e undeclared", "echo 1 > o; touch undeclared")
+
+        assert (shop.build().code, shop.read("o")) == (0, "1\n")
+
     def test_a_check_that_reads_all_of_a_table_gets_it(self, shop: Workshop):
         """Though the action had some rows of it only."""
         shop.put("t.csv", "k,v\nx,1\ny,2\n")

@@ -51,8 +51,9 @@ class Apart:
 
     def make_ready(self, life: Life) -> None:
         """The folder is there and empty before the first job of a try."""
-        if life.private and not life.furnished:
+        if life.private and not life.housed:
             sandbox.make(life.private)
+            life.furnished, life.copies, life.cut = frozenset(), {}, frozenset()
 
     def furnished(self, step: Step, life: Life, job: Job, forced: bool) -> Job:
         """The job with what it finds in its folder; what only checks read is not there before them."""
@@ -62,8 +63,9 @@ class Apart:
         if life.checking:
             readings = (*readings, *life.due.read.gate)
         tools = sandbox.tools_in(self._root, step.cwd, dict(step.env).get("PATH", self._path))
-        own = self._own(step, life, forced) if not life.furnished else ()
+        own = () if life.housed else self._own(step, life, forced)
         given = sandbox.furniture(private, step, readings, own, tools, life.furnished - life.cut)
+        life.housed = True
         life.furnished |= given.paths
         life.copies |= {target: source for source, target in given.copies}
         life.cut = frozenset(excerpt.target for excerpt in given.excerpts)

@@ -87,6 +87,7 @@ class Life:
     notes: list[str] = field(default_factory=list)
     scratch: str = ""  # its scratch folder, relative to the root
     private: Private | None = None  # the folder it runs in, if it is sandboxed
+    housed: bool = False  # that folder is there for this try
     furnished: frozenset[str] = frozenset()  # what stood in there before this try began to work
     copies: dict[str, str] = field(default_factory=dict)  # of a file in there, where it was taken from
     cut: frozenset[str] = frozenset()  # those of them that are only some rows of a table

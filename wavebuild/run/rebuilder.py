@@ -349,7 +349,7 @@ class Rebuilder:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
         self._apart.make_ready(life)
-        if life.private and step.updates and not life.furnished:
+        if life.private and step.updates and not life.housed:
             before = upstream_of(self._graph, [due.number])
             merges.lay_out(self._facts.shared, life.private, step, self._bases, before)
         values, out = self._memory(step, life)
@@ -634,7 +634,7 @@ class Rebuilder:
         if life.private:
             entered = life.attempt.enters
             self._forget((*transaction.put_back(self._facts.folders, life.attempt), *life.attempt.aside))
-            life.furnished, life.copies = frozenset(), {}
+            life.housed = False
             if entered:
                 life.attempt = self._attempt(step, life)
                 self._records.begin(life.attempt)
