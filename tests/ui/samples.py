@@ -22,6 +22,8 @@ from wavebuild.engine import (
     Remembered,
     Request,
     StatusLine,
+    Trial,
+    Undertaking,
 )
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import PastResult, RunOnRecord, Shown
@@ -316,6 +318,20 @@ class FakeEngine:
     def check(self, request: Request) -> tuple[Problem, ...]:
         self._note("check", request)
         return self.problems
+
+    def race_ahead(self, request: Request) -> Undertaking:
+        self._note("race ahead", request)
+        return Undertaking(4, 3, 12, 3_500_000)
+
+    def race(self, request: Request, say: Callable[[str], None]) -> Trial:
+        self._note("race", request)
+        say("order 1 of 2 …")
+        return Trial(self.problems, 4, 3, 2, 7.0)
+
+    def twice(self, request: Request, step: str, say: Callable[[str], None]) -> Trial:
+        self._note(f"twice {step}", request)
+        say("the second time …")
+        return Trial(self.problems, 2, 1, 0, 7.0)
 
     def history(self, request: Request, step: str | None, most: int) -> History:
         self._note(f"history {step} {most}", request)

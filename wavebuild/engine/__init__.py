@@ -25,6 +25,8 @@ from wavebuild.engine.values import (
     Remembered,
     Request,
     StatusLine,
+    Trial,
+    Undertaking,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ __all__ = [
     "Remembered",
     "Request",
     "StatusLine",
+    "Trial",
+    "Undertaking",
     "accept",
     "build",
     "check",
@@ -65,9 +69,12 @@ __all__ = [
     "orphans",
     "plan",
     "question",
+    "race",
+    "race_ahead",
     "show",
     "status",
     "touch",
+    "twice",
     "unfreeze",
 ]
 
@@ -146,6 +153,27 @@ def check(request: Request) -> tuple[Problem, ...]:
     from wavebuild.engine import questions
 
     return questions.check(request)
+
+
+def race_ahead(request: Request) -> Undertaking:
+    """What ``race`` is going to do; nothing runs."""
+    from wavebuild.engine import races
+
+    return races.undertaking(request)
+
+
+def race(request: Request, say: Callable[[str], None]) -> Trial:
+    """Builds copies of the project in different orders; what only one order lets pass."""
+    from wavebuild.engine import races
+
+    return races.race(request, say)
+
+
+def twice(request: Request, step: str, say: Callable[[str], None]) -> Trial:
+    """Runs a step twice in a copy of the project; how what it made differs."""
+    from wavebuild.engine import repeating
+
+    return repeating.twice(request, step, say)
 
 
 def history(request: Request, step: str | None, most: int) -> History:

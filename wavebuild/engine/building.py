@@ -155,7 +155,7 @@ def _build(
         course = Course(
             wanted=selection.wanted,
             waves=layers,
-            first=_priorities(project, state, selection.wanted, layers, jobs),
+            first=_priorities(project, state, selection.wanted, layers, jobs, request.order),
             jobs=jobs,
             schedule=schedule,
             keep_going=settings.keep_going if request.keep_going is None else request.keep_going,
@@ -326,7 +326,7 @@ class Growing:
             self._course,
             wanted=selection.wanted,
             waves=layers,
-            first=_priorities(project, self._state, selection.wanted, layers, self._course.jobs),
+            first=_priorities(project, self._state, selection.wanted, layers, self._course.jobs, request.order),
         )
         self.orphans = orphans_of(project, self._state, self._facts.digests, scope_of(request))
         self._facts.relink(project.graph, frozenset(self.orphans))
@@ -354,10 +354,22 @@ def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str
 
 
 def _priorities(
-    project: Project, state: State, wanted: Collection[int], layers: Sequence[Sequence[int]], jobs: int
+    project: Project,
+    state: State,
+    wanted: Collection[int],
+    layers: Sequence[Sequence[int]],
+    jobs: int,
+    order: Sequence[str],
 ) -> dict[int, tuple[float, ...]]:
-    """What comes first among ready steps: under one job the plan's order; else what failed, then the longest path."""
+    """What comes first among ready steps: under one job the plan's order; else what failed, then the longest path.
+
+    ``order``: names of steps that come in just this order, before any other.
+    """
     sequence = [number for layer in layers for number in layer]
+    if order:
+        rank = {name: float(at) for at, name in enumerate(order)}
+        steps = project.wavefile.steps
+        return {number: (rank.get(steps[number].name, len(rank)), float(at)) for at, number in enumerate(sequence)}
     if jobs == 1:
         return {number: (float(at),) for at, number in enumerate(sequence)}
     failed = {name for name, result in state.last_results().items() if result.outcome == "failed"}

@@ -43,6 +43,7 @@ class Request:
     ask: bool = False  # a question may run probes
     paranoid: bool = False  # no stamp is trusted: every file is read again
     load: float | None = None  # -l: nothing starts while the load is over it
+    order: tuple[str, ...] = ()  # the names of steps, those first that are to run first; (): as always
     audit: bool = False  # --audit: what steps touch is followed
     full: bool = False  # every step's end is wanted, also of steps that are fresh
     terminal: str = ""  # the path of the caller's terminal, if a step may own it
@@ -78,6 +79,27 @@ class BuildResult:
     orphans: tuple[str, ...] = ()
     fresh: int = 0  # how many steps were looked at, also where ``steps`` is empty as nothing had changed
     additions: tuple[Addition, ...] = ()  # what an audit would have added to the Wavefile
+
+
+@dataclass(frozen=True, slots=True)
+class Undertaking:
+    """What a trial is going to do: so many builds of so many steps, in a copy of so many files."""
+
+    builds: int
+    steps: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of trying steps in a copy; no problems: all was well. ``pairs``: steps that either way came first."""
+
+    problems: tuple[Problem, ...]
+    builds: int
+    steps: int
+    pairs: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,18 @@ VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--wait", "--color", "--format", "--upstream", "--downstream"),
-        *("--attempt", "--run", "--last", "--mem", "--output", "--confirm-over", "-l", "--load", "--load-average"),
+        *(
+            "--attempt",
+            "--run",
+            "--last",
+            "--mem",
+            "--output",
+            "--confirm-over",
+            "--twice",
+            "-l",
+            "--load",
+            "--load-average",
+        ),
     }
 )
 TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
@@ -50,12 +61,11 @@ TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 LATER_VALUED = frozenset(
     {
         *("--timeline", "--report", "--cache"),
-        *("--executor", "--on-change", "--exec", "--twice"),
+        *("--executor", "--on-change", "--exec"),
     }
 )
 LATER = LATER_VALUED | {
     *("--no-cache", "--no-watcher", "--daemon"),
-    "--race",
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         Remembered,
         Request,
         StatusLine,
+        Trial,
+        Undertaking,
     )
     from wavebuild.engine.project import Project
     from wavebuild.errors import Problem
@@ -71,6 +73,12 @@ class Deeds(Protocol):
     def orphans(self, request: Request) -> tuple[str, ...]: ...
 
     def check(self, request: Request) -> tuple[Problem, ...]: ...
+
+    def race_ahead(self, request: Request) -> Undertaking: ...
+
+    def race(self, request: Request, say: Callable[[str], None]) -> Trial: ...
+
+    def twice(self, request: Request, step: str, say: Callable[[str], None]) -> Trial: ...
 
     def history(self, request: Request, step: str | None, most: int) -> History: ...
 

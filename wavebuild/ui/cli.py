@@ -497,6 +497,15 @@ def clean(
 @app.command()
 def check(
     ctx: typer.Context,
+    race: Annotated[
+        bool, typer.Option("--race", help="Build copies in different orders; find what works by luck alone.")
+    ] = False,
+    twice: Annotated[
+        str | None, typer.Option("--twice", metavar="STEP", help="Run STEP twice in a copy; compare what it makes.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", "--max-workers", metavar="[N]")] = None,
+    wait: Annotated[str, typer.Option("--wait", metavar="DURATION", help="Wait for another build to end.")] = "0",
+    yes: Yes = False,
     as_json: AsJson = False,
     directories: Directories = None,
     file: File = None,
@@ -507,9 +516,12 @@ def check(
     verbose: Verbose = False,
     color: Color = "auto",
 ) -> int:
-    """Load the Wavefile and look for mistakes, without running anything."""
+    """Load the Wavefile and look for mistakes, without running anything; or try steps in a copy of the project."""
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
-    return commands.check(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+    show = Show(verbose=verbose, yes=yes, json=as_json, color=color)
+    if race or twice is not None:
+        return commands.trial(ctx.obj, where, How(jobs=jobs, wait=wait), show, twice, race, _bare(ctx))
+    return commands.check(ctx.obj, where, show, _bare(ctx))
 
 
 @app.command()

@@ -337,6 +337,50 @@ def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     return code
 
 
+def trial(caller: Caller, where: Where, how: How, show: Show, step: str | None, race: bool, bare: str | None) -> int:
+    """``check --race`` and ``check --twice``: what comes of running steps in a copy of the project."""
+    from wavebuild.ui.trials import trial_lines, trial_record
+
+    if race and step is not None:
+        raise mistake("flags", "--race and --twice are two trials: one at a time")
+    request = request_of(caller, where, (), how)
+    _refuse_ambiguous(caller, request, bare)
+
+    def say(line: str) -> None:
+        from wavebuild.ui.escapes import escaped
+
+        caller.say([escaped(line)])
+
+    if step is not None:
+        found = caller.engine().twice(request, step, say)
+    elif _race_confirmed(caller, request, show):
+        found = caller.engine().race(request, say)
+    else:
+        return 1
+    if show.json:
+        _answer_record(caller, trial_record(found))
+    else:
+        from wavebuild.ui.excerpts import located
+
+        located_now = replace(found, problems=located(found.problems, caller))
+        _answer_text(caller, trial_lines(located_now, step), _stdout_style(caller, show))
+    return int(any(each.severity == "error" for each in found.problems))
+
+
+def _race_confirmed(caller: Caller, request: Request, show: Show) -> bool:
+    """Whether the person wants all these builds: they take time, and perhaps money."""
+    from wavebuild.ui.trials import undertaking_line
+
+    if show.yes:
+        return True
+    times = caller.engine().plan(replace(request, force=True)).times
+    said = undertaking_line(caller.engine().race_ahead(request), times.serial.high if times else None)
+    if not caller.interactive:
+        message = f"{said}: there is nobody to ask"
+        raise mistake("not-asked", message, remedy="add --yes to do it all the same", exit_code=1)
+    return caller.asks(f"{said}. Go on?")
+
+
 def _problems(caller: Caller, request: Request) -> tuple[tuple[Problem, ...], int]:
     """A Wavefile that cannot be loaded is an answer here, not a refusal."""
     try:

@@ -25,3 +25,11 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def size(number: int) -> str:
+    """Bytes: ``512 bytes``, ``3.4 MB``."""
+    if number < 1024:
+        return counted(number, "byte")
+    power = min((number.bit_length() - 1) // 10, 3)
+    return f"{number / 1024**power:.1f} {('KB', 'MB', 'GB')[power - 1]}"
