@@ -196,6 +196,7 @@ def a_portrait() -> Portrait:
             Shown("env:HOME", (), (), False),
         ),
         makes=(Shown("b.txt", ("c", "d"), (), True),),
+        shares=(),
         commands=("sort a.txt > b.txt\necho done",),
         checks=("test -s b.txt",),
         upstream=("a",),

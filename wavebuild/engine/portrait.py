@@ -5,6 +5,7 @@ It does not know how an answer is shown. Nothing is locked and nothing written.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ def show(request: Request, step: str) -> Portrait:
             said=said(project.wavefile, one),
             reads=tuple(_reads(project, facts, number)),
             makes=tuple(_makes(project, facts, number)),
+            shares=tuple(_shares(project, facts, number)),
             commands=commands,
             checks=checks,
             upstream=_names(project, project.graph.upstream[number]),
@@ -104,6 +106,15 @@ def _makes(project: Project, facts: Facts, number: int) -> list[Shown]:
         members = tuple(made_members(facts.folders, output)) if output.covers_files else ()
         readers = _names(project, tuple(_readers(project, number, output)))
         found.append(Shown(output.text, readers, members, output.covers_files))
+    return found
+
+
+def _shares(project: Project, facts: Facts, number: int) -> list[Shown]:
+    found = []
+    for update in project.wavefile.steps[number].updates:
+        others = tuple(one for one in project.graph.shared.updaters(update.path) if one != number)
+        there = (update.path,) if os.path.lexists(facts.digests.absolute(update.path)) else ()
+        found.append(Shown(update.text, _names(project, others), there, True))
     return found
 
 

@@ -240,6 +240,7 @@ class Portrait:
     said: tuple[Said, ...]
     reads: tuple[Shown, ...]
     makes: tuple[Shown, ...]
+    shares: tuple[Shown, ...]  # what it edits of files that others may edit, too
     commands: tuple[str, ...]  # as they would run now
     checks: tuple[str, ...]
     upstream: tuple[str, ...]

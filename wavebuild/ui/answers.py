@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from types import MappingProxyType
 
+from wavebuild.declare.model import Step
 from wavebuild.engine import Cause, Cleaned, Explanation, Remembered, StatusLine
 from wavebuild.errors import Problem
 from wavebuild.graph import Graph
@@ -192,9 +193,14 @@ def _list_row(
         name,
         escaped(title),
         _some((artifact.text for at in members for artifact in steps[at].inputs), most),
-        _some((artifact.text for at in members for artifact in steps[at].outputs), most),
+        _some((text for at in members for text in _produced(steps[at])), most),
         ", ".join(map(escaped, _makers(graph, members, together))),
     )
+
+
+def _produced(step: Step) -> list[str]:
+    """What the step makes, and what it edits of files that others may edit, too."""
+    return [*(artifact.text for artifact in step.outputs), *(f"{artifact.text} (shared)" for artifact in step.updates)]
 
 
 def _some(texts: Iterable[str], most: int) -> str:

@@ -32,6 +32,7 @@ def portrait_lines(portrait: Portrait, style: Style, everything: bool = False) -
     out += _said(portrait.said, style, everything)
     out += _shown("Input", "Made by", portrait.reads, style)
     out += _shown("Output", "Read by", portrait.makes, style)
+    out += _shown("Shared file", "Edited also by", portrait.shares, style)
     out += _commands("command", portrait.commands)
     out += _commands("check", portrait.checks)
     out += [""]
@@ -153,7 +154,7 @@ def _members(shown: Shown) -> str:
         return ""
     if not shown.members:
         return "not there"
-    if shown.members == (shown.text,):
+    if shown.members in ((shown.text,), (shown.text.partition("#")[0],)):
         return "there"
     told = [escaped(member) for member in shown.members[:MEMBERS]]
     left = len(shown.members) - len(told)
@@ -188,6 +189,7 @@ def portrait_record(portrait: Portrait) -> Record:
         "keys": {each.key: _said_record(each) for each in portrait.said},
         "reads": [_shown_record(each, "owners") for each in portrait.reads],
         "produces": [_shown_record(each, "readers") for each in portrait.makes],
+        "updates": [_shown_record(each, "editors") for each in portrait.shares],
         "commands": names(portrait.commands),
         "checks": names(portrait.checks),
         "upstream": names(portrait.upstream),
