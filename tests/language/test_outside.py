@@ -469,6 +469,25 @@ class TestTransactions:
             shop.settle()
             assert (other_disk / "d/x").read_text() == "2"
 
+    def test_in_a_sandbox_an_output_in_place_is_found_and_checks_alone_find_all(
+        self, shop: Workshop, agreed: Path
+    ) -> None:
+        """Out of the root as in it: nothing that was there is lost."""
+        rows = "{{ outputs.db }}/rows"
+        run = f"mkdir -p {{{{ outputs.db }}}}; cat s >> {rows}; wc -l < {rows} > {{{{ outputs.n }}}}"
+        outputs = f"{{db: {{path: {agreed}/db/, in_place: true}}, n: {agreed}/n}}"
+        step = f"{{inputs: s, outputs: {outputs}, sandbox: true, run: '{run}', checks: CHECK}}"
+        text = f"{SETTING}\nsteps: {{a: {step}}}\n"
+        shop.wavefile(text.replace("CHECK", "'true'"))
+        for line in ("1\n", "2\n"):
+            shop.put("s", line)
+            assert shop.build().code == 0
+        made = (agreed / "db/rows").read_text(), (agreed / "n").read_text()
+        shop.wavefile(text.replace("CHECK", "'test $(cat {{ outputs.n }}) = 2 -a -s {{ outputs.db }}/rows'"))
+
+        assert made == ("1\n2\n", "2\n")
+        assert (shop.build().outcomes, (agreed / "n").read_text()) == ({"a": "kept"}, "2\n")
+
     def test_what_a_sandboxed_step_made_is_carried_to_another_device(self, shop: Workshop, other_disk: Path) -> None:
         """A directory with a link and an empty folder; what a failure left stays out of it."""
         run = "mkdir -p {{ outputs }}/e; cp s {{ outputs }}/x; ln -s x {{ outputs }}/l; test $(cat s) != bad"

@@ -346,6 +346,47 @@ class TestWhatComesBack:
             "1\n2\n3\n",
         )
 
+    def test_links_among_an_output_in_place_stay_links(self, shop: Workshop):
+        """What is written through them is written to the copy, and they lead home again."""
+        shop.write(a="1\n")
+        first = 'mkdir -p db; test -e db/rows || { touch db/rows; ln -s rows db/l; ln -s "$PWD/db/rows" db/k; }'
+        keys = "inputs: a\n    outputs: {path: db/, in_place: true}"
+        one(shop, keys, f"{first}; cat a >> db/l; cat a >> db/k; test $(cat a) != 3")
+        for text in ("1\n", "2\n", "3\n"):
+            shop.write(a=text)
+            shop.build()
+
+        assert (shop.read("db/rows"), os.readlink(shop.root / "db/l")) == ("1\n1\n2\n2\n", "rows")
+        assert os.readlink(shop.root / "db/k") == str(shop.root / "db/rows")
+
+    def test_a_database_keeps_what_was_committed_last(self, shop: Workshop):
+        """Its log goes in with it; one that would lose its own is refused."""
+        shop.put(
+            "w.py",
+            """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("pragma journal_mode=wal")
+db.execute("create table if not exists t (n)")
+db.execute("insert into t values (1)")
+db.commit()
+print(db.execute("select count(*) from t").fetchone()[0], file=open("n", "w"), flush=True)
+os._exit(0)
+""",
+        )
+        shop.put("a", "1")
+        step = "inputs: [a, w.py], outputs: [{path: P, in_place: true}, n], sandbox: true, run: '{{ python }} w.py DB'"
+        folder = step.replace("P,", "db/,").replace("DB", "db/x.db")
+        shop.wavefile(f"steps: {{s: {{{folder}}}}}")
+        shop.build()
+        shop.put("a", "2")
+        counted = shop.build().code, shop.read("n")
+        shop.wavefile(f"steps: {{s: {{{step.replace('P,', 'x.db,').replace('DB', 'x.db')}}}}}")
+        refused = shop.build().steps["s"].detail
+
+        assert counted == (0, "2\n")
+        assert "it left x.db-wal beside the database x.db" in refused
+
     def test_each_try_begins_anew(self, shop: Workshop):
         """Nothing of the first is left."""
         one(shop, "outputs: o\n    retries: 1", "test ! -e o -a ! -e x; touch o x; test $WAVEBUILD_ATTEMPT = 2")

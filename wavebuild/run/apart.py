@@ -81,10 +81,9 @@ class Apart:
 
     def _own(self, step: Step, life: Life, forced: bool) -> list[str]:
         """Members of its own that it finds: those it edits in place; of checks alone, all."""
-        if not life.attempt.sandbox:
-            return [*self._facts.outputs(step), *self._facts.sidecars(step)]
-        edited = [artifact for artifact in step.outputs if artifact.in_place and not forced]
-        return [*self._facts.outputs(replace(step, outputs=tuple(edited)))] if edited else []
+        if life.attempt.sandbox:
+            step = replace(step, outputs=tuple(one for one in step.outputs if one.in_place and not forced))
+        return [*self._facts.outputs(step), *self._facts.sidecars(step)]
 
     def entering(self, step: Step, life: Life, made: Mapping[str, Made], forced: bool) -> Attempt:
         """What is about to happen to the project's files; what a person has edited meanwhile is kept."""

@@ -127,10 +127,12 @@ def furniture(
     copies: dict[str, str] = {}
     links: dict[str, str] = {}
     lists = [artifact.path for artifact in step.inputs if artifact.kind is Kind.LIST]
-    for path in (*(path for path in files if path not in in_part), *lists, *more):
-        if os.path.isabs(path) or path.endswith("/"):
-            continue
-        _put_in(private, path, whole, copies, links)
+    for path in (*(path for path in files if path not in in_part), *lists):
+        if not os.path.isabs(path):
+            _put_in(private, path, whole, copies, links)
+    for path in more:
+        if not path.endswith("/"):
+            _put_back_in(private, path, copies, links)
     for artifact in step.updates:
         if os.path.lexists(private.taken(artifact.path)):
             copies[private.inside(artifact.path)] = private.taken(artifact.path)
@@ -168,9 +170,25 @@ def _put_in(private: Private, path: str, declared: set[str], copies: dict[str, s
         copies[target] = source
     elif os.path.lexists(source) and not os.path.isdir(source):
         raise OSError(None, f"{path} is neither a file nor a link to one")
-    if source.endswith(_DATABASES):
-        # What was committed last to a database may be in the log beside it alone.
-        copies |= {target + ending: source + ending for ending in _LOGS if os.path.isfile(source + ending)}
+    copies |= _logs_of(source, target)
+
+
+def _put_back_in(private: Private, path: str, copies: dict[str, str], links: dict[str, str]) -> None:
+    """What the step itself has made, as it was made; see ``point_home``."""
+    source, target = os.path.join(private.real, path), private.inside(path)
+    if os.path.islink(source):
+        text = disk.read_link(source)
+        below = text.startswith(f"{private.real}/")
+        links[target] = private.inside(os.path.relpath(text, private.real)) if below else text
+    elif os.path.isfile(source):
+        copies |= {target: source} | _logs_of(source, target)
+
+
+def _logs_of(source: str, target: str) -> dict[str, str]:
+    """What was committed last to a database may be in the log beside it alone."""
+    if not source.endswith(_DATABASES):
+        return {}
+    return {target + ending: source + ending for ending in _LOGS if os.path.isfile(source + ending)}
 
 
 def _folders(private: Private, step: Step) -> Iterator[str]:
