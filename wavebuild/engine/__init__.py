@@ -28,6 +28,8 @@ from wavebuild.engine.values import (
     Trial,
     Undertaking,
 )
+from wavebuild.errors import WavebuildError
+from wavebuild.store.layout import UNWRITABLE
 
 if TYPE_CHECKING:
     from wavebuild.engine.project import Project
@@ -99,7 +101,17 @@ def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
         return known
     from wavebuild.engine import building
 
-    return building.build(request, tell, began)
+    try:
+        return building.build(request, tell, began)
+    except WavebuildError as error:
+        if all(problem.code != UNWRITABLE for problem in error.problems):
+            raise
+        from wavebuild.engine import untouched
+
+        found = untouched.nothing_to_do(request, began)
+        if found is None:
+            raise
+        return found
 
 
 def plan(request: Request) -> Plan:

@@ -148,6 +148,10 @@ def _of_root(folder: str, root: str) -> str:
     return f"{folder.rstrip('/')}/{disk.name_of(root)}"
 
 
+UNWRITABLE = "unwritable"
+"""The code of that problem: nothing of the project has been touched yet."""
+
+
 def unwritable(what: str, path: str, error: OSError) -> WavebuildError:
     """The message for a place of the state that the system does not let us use: whose it is, and what helps."""
     remedy = ""
@@ -157,7 +161,7 @@ def unwritable(what: str, path: str, error: OSError) -> WavebuildError:
         if not os.path.isdir(there):
             way_out = "take it over with `chown`, or, while nobody builds, remove it: at most, steps run again"
         remedy = f"{there} belongs to {_owner(there)}: {way_out}"
-    return mistake("unwritable", f"{what}: {error.strerror}", Place(path), remedy, exit_code=1)
+    return mistake(UNWRITABLE, f"{what}: {error.strerror}", Place(path), remedy, exit_code=1)
 
 
 def _first_there(path: str) -> str:
