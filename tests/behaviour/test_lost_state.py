@@ -57,6 +57,7 @@ def is_right(shop: Workshop, first: Built) -> None:
 
 
 class TestLost:
+    @pytest.mark.scenario(id="S1")
     @pytest.mark.parametrize("what", ["state", "state/Wavefile.db"])
     def test_without_it_everything_runs_again_and_no_question_is_asked(self, built: Workshop, what: str):
         """S1: files that we made ourselves are no person's: the second record says so, and it is said once."""
@@ -168,9 +169,11 @@ class TestDamage:
             again = shop.build()
             assert (again.code, again.ran) == (0, []), (at, again.steps)
 
+    @pytest.mark.scenario(id="S1")
     def test_cut_off_anywhere(self, built: Workshop):
         self.tried(built, "state/Wavefile.db", lambda data, at: data[:at])
 
+    @pytest.mark.scenario(id="S1")
     def test_a_bit_flipped_anywhere(self, built: Workshop):
         self.tried(built, "state/Wavefile.db", lambda data, at: flipped(data, at, at % 8))
 
@@ -197,6 +200,7 @@ class TestDamage:
 
         is_right(built, built.build())
 
+    @pytest.mark.scenario(id="S2")
     @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
     @pytest.mark.parametrize("bad", [b"", b"garbage" * 1000])
     def test_what_lies_beside_the_database_is_garbage(self, built: Workshop, suffix: str, bad: bytes):
@@ -240,6 +244,8 @@ class TestUnderABuild:
 
         return meanwhile
 
+    @pytest.mark.scenario(id="S6")
+    @pytest.mark.scenario(id="S2")
     @pytest.mark.parametrize("harm", ["spoil", "remove", "remove log", "replace", "empty", "drop"])
     def test_nothing_is_lost_and_it_is_said(self, built: Workshop, harm: str):
         """The build ends well, and the next has nothing to do."""
@@ -280,6 +286,7 @@ class TestUnderABuild:
         built.put("s", "1")
         is_right(built, built.build())
 
+    @pytest.mark.scenario(id="S6")
     def test_when_the_whole_folder_goes_the_build_stops(self, built: Workshop):
         """Nobody holds the project any more: a second build may have begun."""
         built.put("s", "2")

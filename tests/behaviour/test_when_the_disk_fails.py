@@ -32,6 +32,7 @@ def break_once(monkeypatch: pytest.MonkeyPatch, point: str, after: str = "") -> 
     return passed
 
 
+@pytest.mark.scenario(id="K10")
 def test_a_success_on_record_stays_one_though_what_was_set_aside_cannot_be_let_go(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_success_on_record_stays_one_though_what_was_set_aside_cannot_be_let_g
     assert not (shop.root / ".wavebuild/aside").exists()
 
 
+@pytest.mark.scenario(id="D3")
 def test_a_failing_write_leaves_no_half_written_file(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written whole or not at all is not there at all."""
     passed = break_once(monkeypatch, "before rename")

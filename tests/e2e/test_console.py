@@ -93,6 +93,7 @@ def test_only_one_step_owns_it_at_a_time(site: Site) -> None:
         assert screen.finish() == 0, screen.shown
 
 
+@pytest.mark.scenario(id="P10")
 def test_modes_of_the_terminal_are_put_back(site: Site) -> None:
     """Also if the step fails in the midst of it, and if its worker is killed."""
     site.write(
@@ -172,6 +173,7 @@ def test_after_a_kill_of_build_and_worker_the_next_build_ends_it(site: Site) -> 
     assert site.nothing_alive()
 
 
+@pytest.mark.scenario(id="P10")
 def test_without_a_terminal_it_has_no_input_and_a_log(site: Site) -> None:
     """In CI, under a pipe, in the background."""
     site.write("Wavefile", "steps: {ask: {outputs: out, console: true, run: 'echo asked; cat > out'}}\n")

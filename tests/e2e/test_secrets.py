@@ -111,6 +111,7 @@ def project(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
+@pytest.mark.scenario(id="X10")
 def test_whatever_becomes_of_a_build(project: Site) -> None:
     """Steps that succeed, fail, are tried again, time out, raise, fail their checks; probes; all that can be asked."""
     log = project.home / "events"
@@ -134,6 +135,7 @@ def test_whatever_becomes_of_a_build(project: Site) -> None:
     assert "***" in built.err
 
 
+@pytest.mark.scenario(id="X11")
 @pytest.mark.parametrize("whom", ["all", "build", "worker"])
 def test_whoever_is_killed_in_the_midst_of_it(whom: str, project: Site) -> None:
     """What is left behind half written holds none of it either, before and after it is cleared up."""
@@ -153,6 +155,7 @@ def test_whoever_is_killed_in_the_midst_of_it(whom: str, project: Site) -> None:
     assert_nowhere(project, project.build(), project.wavebuild("log", "a"), project.wavebuild("history"))
 
 
+@pytest.mark.scenario(id="X10")
 def test_no_process_of_ours_shows_it_in_its_command(project: Site) -> None:
     """Everybody on the machine can read the arguments of a process."""
     project.write("Wavefile", "secrets: [TOKEN, PRIVATE_KEY]\nsteps: {a: {run: 'touch begun; sleep 60'}}\n")
@@ -166,6 +169,7 @@ def test_no_process_of_ours_shows_it_in_its_command(project: Site) -> None:
     assert [traces(each) for each in shown if traces(each)] == []
 
 
+@pytest.mark.scenario(id="X11")
 def test_a_command_line_that_holds_one_is_not_kept_as_it_was(project: Site) -> None:
     """A person may type it: the lock and the history show it masked."""
     project.write("Wavefile", "secrets: [TOKEN]\nmem: {x: 1}\nsteps: {a: {outputs: a, run: touch a}}\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_refusals import Unprivileged
-from tests.support.processes import kill_marked
+from tests.support.processes import eventually, kill_marked
 from tests.support.workshop import Workshop
 from wavebuild import disk
 
@@ -180,3 +180,23 @@ def test_an_input_that_the_disk_cannot_read_is_no_change(shop: Workshop, monkeyp
     assert (built.outcomes, built.ran) == ({"a": "failed"}, [])
     assert "cannot read s: Input/output error" in built.steps["a"].detail
     assert shop.build().ran == []
+
+
+@pytest.mark.scenario(id="D4")
+def test_a_project_that_was_killed_and_may_only_be_read_is_not_taken_for_built(powerless: Unprivileged) -> None:
+    """Its state says that all is as it should be, and half of an output stands where the whole one was."""
+    run = "echo half > d/o; echo a >> $JOURNAL; [ $(cat s) = one ] || sleep 60; cat s > d/o"
+    powerless.write("Wavefile", f"steps: {{a: {{inputs: s, outputs: d/o, run: '{run}'}}}}\n")
+    powerless.build()
+    powerless.write("s", "two\n")
+    process = powerless.start()
+    assert eventually(lambda: powerless.journal.read_text().split() == ["a", "a"])
+    kill_marked(powerless.mark)
+    process.communicate()
+    powerless.write("s", "one\n")
+    with read_only(powerless.root):
+        answer = powerless.wavebuild()
+
+    assert (answer.code, powerless.read("d/o")) == (1, "half\n")
+    powerless.build()
+    assert powerless.read("d/o") == "one\n"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 
@@ -94,8 +98,6 @@ def test_to_look_at_a_project_runs_nothing_of_it(question: str, shop: Workshop) 
 @pytest.mark.scenario(id="X8")
 def test_the_ear_of_these_tests_hears() -> None:
     """A started process is heard; otherwise the test above would prove nothing."""
-    import subprocess
-
     with started() as processes:
         subprocess.run(["true"], check=True)
 
@@ -182,3 +184,81 @@ def imported(statement: ast.AST) -> list[str]:
         case ast.ImportFrom(module=str(module)):
             return [module]
     return []
+
+
+class _Openings:
+    """What this process creates in the folder for temporary files, as Python tells it; deaf while nobody listens."""
+
+    folder = ""
+    there = False
+    heard: ClassVar[list[tuple[str, str, int]]] = []
+
+    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if not self.folder or event not in ("open", "os.mkdir"):
+            return
+        path, last = arguments[0], arguments[2] if event == "open" else arguments[1]
+        creates = event == "os.mkdir" or (isinstance(last, int) and bool(last & os.O_CREAT))
+        if creates and isinstance(path, str) and path.startswith(self.folder):
+            assert isinstance(last, int)
+            self.heard.append((event, path, last))
+
+
+_openings = _Openings()
+
+
+@pytest.mark.scenario(id="X22")
+def test_nothing_is_made_in_the_folder_for_temporary_files_that_others_could_have_made(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a question copies there is made anew, for this user alone, under a name that nobody foresees."""
+    temporary = shop.home / "tmp"
+    temporary.mkdir()
+    shop.setenv(TMPDIR=str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    shop.put("s", "1")
+    shop.wavefile("steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}")
+    if not _openings.there:
+        sys.addaudithook(_openings.hear)
+        _openings.there = True
+    _openings.heard.clear()
+    _openings.folder = f"{temporary}/"
+    try:
+        shop.settle()
+        (shop.root / ".wavebuild/state/Wavefile.db-wal").write_bytes(b"")  # as after a kill: it is read from a copy
+        shop.plan()
+    finally:
+        _openings.folder = ""
+
+    mine = tuple(path for event, path, mode in _openings.heard if event == "os.mkdir" and mode == 0o700)
+    assert mine
+    for event, path, flags in _openings.heard:
+        assert path.startswith(mine) or (event == "open" and flags & os.O_EXCL), f"{event} {path}"
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.scenario(id="X22")
+def test_what_is_kept_is_for_whom_the_caller_says(shop: Workshop) -> None:
+    """Under a mask of 077 nobody else reads logs, state or scratch."""
+    shop.put("s", "1")
+    shop.wavefile("steps: {a: {inputs: s, outputs: o, scratch: true, run: 'note a; echo said; cat s > o'}}")
+    before = os.umask(0o077)
+    try:
+        shop.settle()
+    finally:
+        os.umask(before)
+
+    kept = [path for path in (shop.root / ".wavebuild").rglob("*") if not path.is_symlink()]
+    assert any(path.suffix == ".log" for path in kept)
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.scenario(id="S5")
+def test_whatever_runs_jobs_knows_no_database() -> None:
+    """Workers are new processes that have never seen the state: a connection that crosses a fork breaks it."""
+    program = "import sys, wavebuild.run.worker, wavebuild.run.call; print(*sys.modules)"
+    environ = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+
+    known = done.stdout.split()
+    assert "wavebuild.run.worker" in known
+    assert [name for name in known if "sqlite" in name or name.startswith("wavebuild.store")] == []

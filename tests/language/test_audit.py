@@ -51,6 +51,7 @@ class TestUndeclared:
 
         assert (built.code, audit_of(built, "s"), built.result.additions) == (0, Audit(), ())
 
+    @pytest.mark.scenario(id="F2")
     def test_reads_and_writes_are_found_and_the_lines_to_add_are_right(self, shop: Workshop):
         """Pasted into the Wavefile they leave nothing to be found, and what was missed reruns the step."""
         shop.write(a="1", b="2", **{"c c": "3"})

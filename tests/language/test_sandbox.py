@@ -276,6 +276,7 @@ steps:
 
 
 class TestWhatComesBack:
+    @pytest.mark.scenario(id="F2")
     def test_undeclared_files_are_gone_and_counted(self, shop: Workshop):
         """With the names of some; a changed input is as it was."""
         shop.write(a="1\n")

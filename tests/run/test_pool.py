@@ -116,6 +116,7 @@ class TestCommands:
         assert (pwd, leak) == (str(crew.folder), "none")
         assert limit != "20"
 
+    @pytest.mark.scenario(id="S5")
     def test_commands_inherit_no_descriptors(self, crew: Crew):
         """A pipe of ours that a command holds open would hide the death of a worker."""
         crew.run("ls /proc/self/fd | wc -l")

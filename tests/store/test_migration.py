@@ -52,6 +52,7 @@ def laid_out(shop: Workshop, state: str, command: str = COPY) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 class TestOlder:
+    @pytest.mark.scenario(id="S4")
     def test_what_was_fresh_is_fresh_and_nothing_is_lost(self, shop: Workshop, version: str):
         """S4: a question reads it as it is, a build brings it to the present version; nothing runs."""
         laid_out(shop, version)
@@ -97,6 +98,8 @@ class TestOlder:
         assert (built.ran, shop.read("out.txt")) == ([], "one\n")
         assert set(built.outcomes.values()) == {"kept"}
 
+    @pytest.mark.scenario(id="K10")
+    @pytest.mark.scenario(id="S4")
     def test_a_migration_that_is_cut_off_has_not_begun(self, shop: Workshop, version: str):
         """All of it is one transaction: another program that reads the file sees the old one or the new one."""
         laid_out(shop, version)
@@ -127,6 +130,7 @@ class TestNewer:
             mark(handle, VERSION + 1)
         handle.close()
 
+    @pytest.mark.scenario(id="S4")
     def test_every_command_refuses_it_and_nothing_is_written(self, shop: Workshop):
         """S4: exit 2 and what to do, from builds, questions and hands; the file stays as it is."""
         self.newer(shop)
