@@ -117,6 +117,23 @@ class TestUndeclared:
         assert [line.strip(' -"') for line in lines["listed"]] == ["two/*.sql"]
         assert audit_of(built, "listed").lists == ("two",)
 
+    def test_what_is_read_and_written_becomes_an_output_edited_in_place_and_what_two_write_no_line(
+        self, shop: Workshop
+    ):
+        """The same path as input and output is a cycle, and two owners of a path are refused."""
+        shop.wavefile("""
+            steps:
+              db: {outputs: a, run: "sqlite3 own.db 'create table t(x)'; echo > a"}
+              one: {outputs: b, run: "echo > b; echo >> both"}
+              two: {outputs: c, run: "cat own.db both > c; echo >> both"}
+        """)
+        lines = {one.step: one.lines for one in shop.build(audit=True).result.additions}
+
+        assert lines == {
+            "db": ("outputs:", "  - {path: own.db, in_place: true}"),
+            "two": ("inputs:", "  - own.db"),
+        }
+
     def test_the_instances_of_a_repeated_step_share_one_line(self, shop: Workshop):
         """Where the value stands in a path, the variable is put in its place."""
         shop.write(raw_a="1", raw_b="2")

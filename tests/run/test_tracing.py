@@ -220,7 +220,8 @@ def _is_over(trace: Path) -> bool:
 
 def test_what_python_notes_is_summed_up_in_the_same_way(tmp_path: Path):
     """Where there is no strace: records of what a call opened, moved and listed."""
-    (tmp_path / "out").write_text("")
+    for name in ("out", "w.db", "twin"):
+        (tmp_path / name).write_text("")
     records = [
         ("reads", "in"),
         ("writes", "part"),
@@ -238,5 +239,5 @@ def test_what_python_notes_is_summed_up_in_the_same_way(tmp_path: Path):
     found = ledger.touches((str(tmp_path),), time.time() - 60, False)
 
     assert names(found.read, tmp_path) == ["in", "w.db"]
-    assert (names(found.written, tmp_path), names(found.removed, tmp_path)) == (["out"], ["old"])
+    assert (names(found.written, tmp_path), names(found.removed, tmp_path)) == (["out", "w.db", "twin"], ["old"])
     assert (names(found.sought, tmp_path), found.complete) == (["none"], False)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wavebuild import disk
-from wavebuild.declare.importers.writing import Unwritable, listed_under
+from wavebuild.declare.importers.writing import Unwritable, Writable, listed_under
 from wavebuild.declare.model import Call, Step
 from wavebuild.declare.said import said
 from wavebuild.engine.lists import Project
@@ -104,21 +104,41 @@ def additions(project: Project, settled: Sequence[Settled]) -> tuple[Addition, .
             step = graph.wavefile.steps[graph.number[each.step]]
             by_base.setdefault(step.base or step.name, []).append((step, each))
     folders = Folders(project.wavefile.root, project.wavefile.settings.ignore)
-    found = (_addition(project, graph, folders, base, several) for base, several in by_base.items())
+    shared = _written_by_several(by_base)
+    found = (_addition(project, graph, folders, base, several, shared) for base, several in by_base.items())
     return tuple(sorted((one for one in found if one is not None), key=lambda one: (one.place.file, one.place.line)))
 
 
+def _written_by_several(by_base: Mapping[str, Sequence[tuple[Step, Settled]]]) -> frozenset[str]:
+    """What more than one step writes: no line can make it well, as a path has one owner."""
+    writers: dict[str, set[str]] = {}
+    for several in by_base.values():
+        for step, settled in several:
+            assert settled.audit is not None
+            for touch in settled.audit.writes:
+                writers.setdefault(touch.path, set()).add(step.name)
+    return frozenset(path for path, steps in writers.items() if len(steps) > 1)
+
+
 def _addition(
-    project: Project, graph: Graph, folders: Folders, base: str, several: Sequence[tuple[Step, Settled]]
+    project: Project,
+    graph: Graph,
+    folders: Folders,
+    base: str,
+    several: Sequence[tuple[Step, Settled]],
+    shared: frozenset[str],
 ) -> Addition | None:
-    wanted: dict[str, dict[str, None]] = {"inputs": {}, "code": {}, "outputs": {}}
+    wanted: dict[str, dict[str, bool]] = {"inputs": {}, "code": {}, "outputs": {}}
     for step, settled in several:
-        for key, text in _wanted(graph, folders, step, settled):
-            wanted[key][_of_all(text, step) if step.base else text] = None
+        for key, text, in_place in _wanted(graph, folders, step, settled, shared):
+            wanted[key][_of_all(text, step) if step.base else text] = in_place
     lines: list[str] = []
     for key, texts in wanted.items():
         try:
-            lines += listed_under(key, sorted(texts)) if texts else []
+            items: list[Writable] = [
+                {"path": text, "in_place": True} if texts[text] else text for text in sorted(texts)
+            ]
+            lines += listed_under(key, items) if texts else []
         except Unwritable:
             continue  # no Wavefile can name it
     if not lines:
@@ -137,20 +157,29 @@ def _of_all(text: str, step: Step) -> str:
     return text
 
 
-def _wanted(graph: Graph, folders: Folders, step: Step, settled: Settled) -> Iterator[tuple[str, str]]:
-    """Key and text of each line."""
+def _wanted(
+    graph: Graph, folders: Folders, step: Step, settled: Settled, shared: frozenset[str]
+) -> Iterator[tuple[str, str, bool]]:
+    """Key and text of each line, and whether it is an output that is edited in place."""
     audit = settled.audit
     assert audit is not None
+    own = {touch.path for touch in audit.writes}
+    opened = {touch.path for touch in audit.reads}
     reads = [*audit.reads, *audit.refused, *audit.sought_of_others]
+    reads = [touch for touch in reads if touch.path not in own | shared]
     code = [touch for touch in reads if touch.path.endswith(".py") and not touch.owner]
     others = [touch for touch in reads if touch not in code]
     for text in _entries(graph, folders, others, frozenset(audit.lists)):
-        yield "inputs", _as_said(text, step)
+        yield "inputs", _as_said(text, step), False
     for touch in code:
-        yield "code", _as_said(_literal(touch.path), step)
-    made = [touch for touch in audit.writes if not touch.owner and not os.path.isabs(touch.path)]
-    for text in _patterns(folders, [touch.path for touch in made], frozenset()):
-        yield "outputs", _as_said(text, step)
+        yield "code", _as_said(_literal(touch.path), step), False
+    made = [touch.path for touch in audit.writes if not touch.owner and not os.path.isabs(touch.path)]
+    made = [path for path in made if path not in shared]
+    for text in _patterns(folders, [path for path in made if path not in opened], frozenset()):
+        yield "outputs", _as_said(text, step), False
+    for path in made:
+        if path in opened:
+            yield "outputs", _as_said(_literal(path), step), True
 
 
 def _entries(graph: Graph, folders: Folders, reads: Sequence[Touch], listed: frozenset[str]) -> Iterator[str]:

@@ -98,6 +98,10 @@ class Ledger:
         elif why in ("EACCES", "EPERM"):
             self._refused[path] = None
 
+    def _is_of_others(self, path: str) -> bool:
+        """Whether a file that was opened to be read may have been there before; a journal is made, read and removed."""
+        return not os.path.isdir(path) and (path not in self._made or os.path.lexists(path))
+
     def touches(self, roots: Iterable[str], began: float, complete: bool) -> Touches:
         """All of it that lies in the roots; what was written, wherever that is.
 
@@ -113,7 +117,7 @@ class Ledger:
             return counts(folder) and not (by_python and (folder in modules or folder in self._python))
 
         return Touches(
-            read=tuple(path for path in self._read if counts(path) and not os.path.isdir(path)),
+            read=tuple(path for path in self._read if counts(path) and self._is_of_others(path)),
             written=tuple(
                 path for path in self._written if not path.startswith(NOWHERE) and _changed_since(path, began)
             ),

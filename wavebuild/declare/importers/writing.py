@@ -53,8 +53,8 @@ def written(document: Mapping[str, Writable], heading: Sequence[str] = ()) -> st
     return "\n".join("".join(line + "\n" for line in block) for block in blocks)
 
 
-def listed_under(key: str, items: Sequence[str]) -> list[str]:
-    """The lines of a key with a list of texts, one on each line. Raises Unwritable."""
+def listed_under(key: str, items: Sequence[Writable]) -> list[str]:
+    """The lines of a key with a list, one item on each line. Raises Unwritable."""
     return [f"{key}:", *(line for item in items for line in _item(item, 2))]
 
 
