@@ -16,6 +16,7 @@ from wavebuild.engine import (
     Cleaned,
     Conversion,
     Explanation,
+    Finding,
     History,
     LogFile,
     Portrait,
@@ -237,6 +238,7 @@ class FakeEngine:
     raises: BaseException | None = None
     log_files: tuple[LogFile, ...] = ()
     last_started: float | None = NOON
+    findings: tuple[Finding, ...] = (Finding("limits", "cores", "2"),)
     asked: list[tuple[str, Request]] = field(default_factory=list)
 
     def _note(self, deed: str, request: Request) -> None:
@@ -266,6 +268,10 @@ class FakeEngine:
         self._note("status", request)
         word = PlanWord.RUN if self.stale else PlanWord.FRESH
         return (StatusLine("a", word, (), Outcome.SUCCEEDED, self.last_started, 1.5),)
+
+    def doctor(self, request: Request) -> tuple[Finding, ...]:
+        self._note("doctor", request)
+        return self.findings
 
     def memory(self, request: Request, key: str | None = None) -> tuple[Remembered, ...]:
         self._note("memory", request)

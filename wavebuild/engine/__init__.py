@@ -18,6 +18,7 @@ from wavebuild.engine.values import (
     Cleaned,
     Conversion,
     Explanation,
+    Finding,
     History,
     LastRun,
     LogFile,
@@ -44,6 +45,7 @@ __all__ = [
     "Cleaned",
     "Conversion",
     "Explanation",
+    "Finding",
     "History",
     "LastRun",
     "LogFile",
@@ -60,6 +62,7 @@ __all__ = [
     "clean_orphans",
     "clean_state",
     "convert",
+    "doctor",
     "explain",
     "forget",
     "freeze",
@@ -200,6 +203,13 @@ def show(request: Request, step: str) -> Portrait:
     from wavebuild.engine import portrait
 
     return portrait.show(request, step)
+
+
+def doctor(request: Request) -> tuple[Finding, ...]:
+    """What is well here and what is to be mended: environment, file systems, limits, the state. Nothing is written."""
+    from wavebuild.engine import health
+
+    return health.examine(request)
 
 
 def init(request: Request) -> str:

@@ -45,7 +45,7 @@ from wavebuild.run.transaction import (
 )
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
-from wavebuild.store.layout import Layout, layout_in, unwritable
+from wavebuild.store.layout import Layout, layout_in, refuse_unsafe, unwritable
 from wavebuild.store.lock import Lock, is_held, take
 from wavebuild.store.opening import nothing_remembered, open_journal, open_state, read_state
 from wavebuild.store.state import State
@@ -273,7 +273,8 @@ def _stands_as_made(digests: Digests, path: str, made: Made) -> bool:
 
 
 def prepare(layout: Layout) -> None:
-    """Makes the folder of the state. Raises WavebuildError where nothing can be written."""
+    """Makes the folder of the state. Raises WavebuildError where nothing can be written, or others could write."""
+    refuse_unsafe(layout)
     try:
         layout.prepare()
     except OSError as error:
@@ -358,8 +359,8 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
     begun = not os.path.exists(layout.state)
     state = open_state(layout.state, notices, scope, layout.claims, lock.is_ours)
     fresh_start = all_known if begun else len(notices) > said
-    if begun and layout.chosen:
-        notices.append(f"state in {layout.folder}")
+    if begun and (where := layout.said()):
+        notices.append(where)
     _repair(folders, state, layout.settled, notices)
     disk.remove_all(os.path.join(layout.root, SANDBOX))
     if fresh_start or all_known:

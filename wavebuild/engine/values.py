@@ -247,3 +247,13 @@ class Portrait:
     downstream: tuple[str, ...]
     status: StatusLine | None  # None for a group, and where ``unknown`` says why
     unknown: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about the place where builds run; with a ``remedy`` it is something to mend."""
+
+    topic: str
+    name: str
+    value: str
+    remedy: str = ""

@@ -45,6 +45,12 @@ def end_orphans(groups: str, root: str, patience: float = PATIENCE) -> int:
         time.sleep(0.01)
 
 
+def left_running(groups: str, root: str) -> list[int]:
+    """The processes that a killed build left running; nothing is done to them."""
+    noted = noted_groups(groups)
+    return [process for process in _processes() if is_left_by_a_step(process, noted, root)] if noted.firsts else []
+
+
 def _refusal(left: list[int]) -> WavebuildError:
     shown = ", ".join(f"{process} ({_command(process)})" for process in left[:3])
     more = f" and {len(left) - 3} more" if len(left) > 3 else ""

@@ -48,6 +48,9 @@ create table if not exists tallies (
 create table if not exists sizes (name text primary key, number integer) without rowid;
 """
 
+SOUND = "ok"
+"""What SQLite's own check says where it finds nothing."""
+
 _AGAIN = 0x57415600
 """What the version is added to where it is written again."""
 

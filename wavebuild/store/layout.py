@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.store.mounts import may_be_network, network_of
 
 _LONGEST_NOTE = 1 << 20
 STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
@@ -22,11 +24,13 @@ class Layout:
     """``root``: the folder of the Wavefile. ``file``: the Wavefile's name, which has a state of its own.
 
     ``chosen``: the folder that a person has chosen for the states of their projects; "" for ``.wavebuild``.
+    ``network``: the kind of network file system that the root lies on, where nobody has chosen.
     """
 
     root: str
     file: str
     chosen: str = ""
+    network: str = ""
 
     @property
     def home(self) -> str:
@@ -44,6 +48,17 @@ class Layout:
     @property
     def state(self) -> str:
         return f"{self.folder}/{self._name}.db"
+
+    def said(self) -> str:
+        """Where the state lies, for whoever begins one in no usual place; "" if there is nothing to say."""
+        if not self.network:
+            return f"state in {self.folder}" if self.chosen else ""
+        if self.chosen:
+            return f"state in {self.folder}: the project lies on a network file system ({self.network})"
+        return (
+            f"the project lies on a network file system ({self.network}), and so does its state: "
+            f"{STATE_VARIABLE}=FOLDER keeps it on a disk of this machine"
+        )
 
     def others(self) -> list[str]:
         """The other states in which attempts of this root may be on record: of its other Wavefiles, and where the
@@ -138,9 +153,47 @@ class Layout:
 
 
 def layout_in(root: str, file: str, environ: Mapping[str, str], setting: str | None = None) -> Layout:
-    """The layout of a Wavefile; where the state lies is said by the caller's environment, else by the setting."""
+    """The layout of a Wavefile; where the state lies is said by the caller's environment, else by the setting.
+
+    The state of a project on a network file system goes to the caller's own machine.
+    """
     text = environ.get(STATE_VARIABLE)
-    return Layout(root, file, disk.placed(text, root) if text else setting or "")
+    if text or setting:
+        return Layout(root, file, disk.placed(text, root) if text else setting or "")
+    network = network_of(root) if may_be_network(root) else ""
+    local = _local(environ) if network else ""
+    return Layout(root, file, "" if local and network_of(local) else local, network)
+
+
+def _local(environ: Mapping[str, str]) -> str:
+    """The folder for states in the caller's home; "" if there is none."""
+    told = environ.get("XDG_STATE_HOME", "")
+    folder = (
+        told if os.path.isabs(told) else os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local/state")
+    )
+    return os.path.join(folder, "wavebuild") if os.path.isabs(folder) else ""
+
+
+def refuse_unsafe(layout: Layout) -> None:
+    """What is in the state makes us move files. So nobody may change it who may not change the project itself.
+
+    Raises WavebuildError for a link, for a folder of somebody else, and for one that everybody may write to.
+    """
+    root = disk.look_through(layout.root)
+    for folder in dict.fromkeys((layout.home, layout.folder)):
+        status = disk.look(folder)
+        if status is None or root is None:
+            continue
+        if stat.S_ISLNK(status.st_mode):
+            remedy = f"remove the link; {STATE_VARIABLE}=FOLDER or `settings.state` keep the state in another place"
+            raise mistake("unsafe-state", "the folder of the state is a link", Place(folder), remedy, exit_code=1)
+        if os.geteuid() and status.st_uid not in (os.geteuid(), 0, root.st_uid):
+            message = f"the folder of the state belongs to {_owner(folder)}, who could have files moved in your name"
+            remedy = f"take it over with `chown -R`, or keep a state of your own: {STATE_VARIABLE}=FOLDER"
+            raise mistake("unsafe-state", message, Place(folder), remedy, exit_code=1)
+        if status.st_mode & stat.S_IWOTH and not root.st_mode & stat.S_IWOTH:
+            message = "everybody may write to the folder of the state, and so have files moved in your name"
+            raise mistake("unsafe-state", message, Place(folder), f"chmod o-w {folder}", exit_code=1)
 
 
 def _of_root(folder: str, root: str) -> str:

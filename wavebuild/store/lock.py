@@ -86,6 +86,15 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
     return Lock(handle, path)
 
 
+def holder(path: str) -> str:
+    """Who holds the lock at this moment, as it says itself; "" if nobody does."""
+    if not is_held(path):
+        return ""
+    with contextlib.suppress(OSError):
+        return disk.tail(path, 4096).decode("utf-8", "replace").strip() or "another process"
+    return "another process"
+
+
 def is_held(path: str) -> bool:
     """Whether somebody holds the lock at this moment; needs no right to write."""
     try:

@@ -11,7 +11,8 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from urllib.parse import quote
 
 import msgspec
@@ -156,15 +157,35 @@ def _read(path: str, held: bool) -> State | None:
     if disk.look(path) is None:
         return None
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    if held:
-        return _reading(path, "mode=ro", path)
+    where, flags, folder = _to_be_read(path, held)
+    with folder:
+        return _reading(where, flags, path)
+
+
+@contextlib.contextmanager
+def state_copy(path: str, held: bool) -> Iterator[sqlite3.Connection]:
+    """The database of a state, for whoever looks only; nothing is written beside it. Raises OSError, sqlite3.Error."""
+    where, flags, folder = _to_be_read(path, held)
+    with folder:
+        handle = sqlite3.connect(f"file:{quote(os.fsencode(where))}?{flags}", uri=True, timeout=5)
+        with contextlib.closing(handle):
+            yield handle
+
+
+def _to_be_read(path: str, held: bool) -> tuple[str, str, AbstractContextManager[object]]:
+    """The file to be read, how it is opened, and what must be held meanwhile: the folder of a copy."""
+    if held and disk.look(f"{path}-shm") is not None:  # else the holder has not opened it yet: we would make that file
+        return path, "mode=ro", contextlib.nullcontext()
     if disk.look(f"{path}-wal") is None:
-        return _reading(path, "mode=ro&immutable=1", path)
-    with tempfile.TemporaryDirectory(prefix="wavebuild-", dir=_for_a_while()) as folder:
-        copied = os.path.join(folder, "state.db")
+        return path, "mode=ro&immutable=1", contextlib.nullcontext()
+    folder = tempfile.TemporaryDirectory(prefix="wavebuild-", dir=_for_a_while())
+    with contextlib.ExitStack() as unless_copied:
+        unless_copied.callback(folder.cleanup)
+        copied = os.path.join(folder.name, "state.db")
         for suffix in ("", "-wal"):
             disk.copy(path + suffix, copied + suffix)
-        return _reading(copied, "mode=rw", path)
+        unless_copied.pop_all()
+    return copied, "mode=rw", folder
 
 
 def _for_a_while() -> str:

@@ -32,10 +32,11 @@ COMMANDS = (
     "import",
     "init",
     "mem",
+    "doctor",
 )
 LATER_COMMANDS = (
     *("watch", "report"),
-    *("cache", "doctor"),
+    "cache",
 )
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile", "--allow-outside"})
 VALUED = frozenset(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Cleaned,
         Conversion,
         Explanation,
+        Finding,
         History,
         LogFile,
         Portrait,
@@ -85,6 +86,8 @@ class Deeds(Protocol):
     def show(self, request: Request, step: str) -> Portrait: ...
 
     def convert(self, request: Request, file: str, output: str | None = None) -> Conversion: ...
+
+    def doctor(self, request: Request) -> tuple[Finding, ...]: ...
 
     def init(self, request: Request) -> str: ...
 

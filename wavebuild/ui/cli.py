@@ -384,6 +384,23 @@ def log(
     return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
 
 
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    as_json: AsJson = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    outside: Outside = False,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """What is well here and what is to be mended: environment, file systems, limits, the state. Writes nothing."""
+    where = Where(directories or (), file, overrides or (), profile, outside=outside)
+    return commands.doctor(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+
+
 @app.command(name="mem")
 def mem(
     ctx: typer.Context,

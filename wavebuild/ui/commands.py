@@ -321,6 +321,21 @@ def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: st
     return 0
 
 
+def doctor(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
+    request = request_of(caller, where, ())
+    _refuse_ambiguous(caller, request, bare)
+    findings = caller.engine().doctor(request)
+    if show.json:
+        from wavebuild.ui.doctor import doctor_record
+
+        _answer_record(caller, doctor_record(findings))
+    else:
+        from wavebuild.ui.doctor import doctor_lines
+
+        caller.answer(doctor_lines(findings))
+    return int(any(finding.remedy for finding in findings))
+
+
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
     _refuse_ambiguous(caller, request, bare)
