@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable
 
@@ -91,6 +92,25 @@ def test_what_is_held_off(shop: Workshop):
     assert (shop.read("d/secret"), os.listdir(home)) == ("1\n", [])
 
 
+@walls
+def test_what_comes_to_be_beside_the_project_cannot_be_read(shop: Workshop):
+    """What the kernel lets pass was settled when the step began."""
+    script = "touch ready; until test -e $WAVEBUILD_PROJECT/../late; do sleep 0.02; done\n"
+    script += "if cat $WAVEBUILD_PROJECT/../late; then exit 9; fi; touch o"
+    steps = "".join(f"\n      {line}" for line in script.splitlines())
+    shop.wavefile(f"steps:\n  s:\n    outputs: o\n    sandbox: true\n    run: |{steps}\n")
+
+    def place(event: object) -> None:
+        while type(event).__name__ == "StepStarted" and not list(
+            shop.root.glob(".wavebuild/sandbox/*/tree/root/ready")
+        ):
+            time.sleep(0.01)
+        if type(event).__name__ == "StepStarted":
+            (shop.home / "late").write_text("1\n")
+
+    assert shop.build(meanwhile=_later(place)).code == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="made with a filter of Linux")
 def test_without_landlock_there_is_the_private_folder_alone(tmp_path):
     """What is undeclared is not found by its relative path; who knows an absolute one can read and write."""
@@ -141,7 +161,7 @@ def test_an_input_that_moves_while_the_step_runs_counts_as_moved(shop: Workshop)
     def edit(event: object) -> None:
         if type(event).__name__ == "StepStarted":
             while not list(shop.root.glob(".wavebuild/sandbox/*/tree/root/o")):
-                pass
+                time.sleep(0.01)
             shop.put("a", "2\n")
 
     shop.build()

@@ -1,7 +1,8 @@
 """Landlock: the Linux kernel keeps a process, and all it starts, from files that it may not touch.
 
 It does not know steps or private folders: paths in, refusals of the kernel out. Any user may use it,
-on Linux 5.13 and later where it is switched on; elsewhere there is none, and ``version`` says 0.
+on Linux 5.19 and later where it is switched on; elsewhere there is none, and ``version`` says 0. Linux 5.13
+has a first version in which no file can be moved from one folder to another: few programs can work so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # of system calls, on every machine but Alpha
 _ASK_FOR_VERSION = 1
+_FIRST_OF_USE = 2
 _BELOW_A_PATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -24,10 +26,11 @@ _CHANGE_FOLDERS = sum(1 << bit for bit in range(4, 13))  # remove and make whate
 
 
 def version() -> int:
-    """The version of Landlock that the kernel speaks; 0 where there is none."""
+    """The version of Landlock that the kernel speaks; 0 where there is none, or none that is of use."""
     if not sys.platform.startswith("linux"):
         return 0
-    return max(0, _call(_CREATE_RULESET, None, 0, _ASK_FOR_VERSION))
+    spoken = _call(_CREATE_RULESET, None, 0, _ASK_FOR_VERSION)
+    return spoken if spoken >= _FIRST_OF_USE else 0
 
 
 def confine(hidden: Sequence[str], readable: Sequence[str], writable: Sequence[str], handles: Sequence[int]) -> bool:
@@ -40,7 +43,7 @@ def confine(hidden: Sequence[str], readable: Sequence[str], writable: Sequence[s
     spoken = version()
     if not spoken:
         return False
-    change = _WRITE_FILE | _CHANGE_FOLDERS | (_REFER if spoken >= 2 else 0) | (_TRUNCATE if spoken >= 3 else 0)
+    change = _WRITE_FILE | _CHANGE_FOLDERS | _REFER | (_TRUNCATE if spoken >= 3 else 0)
     rules = struct.pack("=Q", change | _READ_FILE)
     ruleset = _done(_call(_CREATE_RULESET, rules, len(rules), 0))
     try:
