@@ -169,7 +169,7 @@ def _build(
             ended = scheduler.run()
         finally:
             pool.close()
-            with contextlib.suppress(OSError):  # what stays is read by the next build, and names nobody
+            with contextlib.suppress(OSError):  # what stays names nobody; the next build removes it
                 disk.remove(layout.groups)
                 disk.remove_tree(os.path.join(layout.root, MEMORY))
             contents.write()
@@ -181,7 +181,7 @@ def _build(
             _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, tell)
-        elif code == 0 and not orphans and not state.attempts():
+        elif code == 0 and not orphans and not _is_left_to_repair(layout, state):
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
         state.learn(facts.digests.take_learned())
@@ -241,6 +241,11 @@ def _write_lock(
         write_locked(wavefile, scope_of(request), rebuilder.in_force)
     except (OSError, WavebuildError) as error:
         tell(Noticed(run, time.time(), f"{wavefile.settings.lock} cannot be written: {error}"))
+
+
+def _is_left_to_repair(layout: Layout, state: State) -> bool:
+    """Whether a disk that failed has left something to the next build, which must then look."""
+    return bool(state.attempts()) or os.path.lexists(layout.groups)
 
 
 def _without_orphans(
