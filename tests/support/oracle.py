@@ -105,8 +105,8 @@ class Trial:
 
     def recover(self, after: Aftermath, known: Path | None = None) -> None:
         """A plain build makes all good, and repeats nothing that was told as done. ``known``: a clean one."""
-        if after.forgot:  # whose files these are is not known any more: those of a glob would stay beside what is made
-            shutil.rmtree(self.site.root / "parts", ignore_errors=True)
+        if after.forgot:
+            self.remove_members_of_globs()
         clean = known or self.clean_copy()
         self.site.ran()
         now = self.standing(clean)
@@ -124,6 +124,13 @@ class Trial:
             self.demand(not spurious, f"{sorted(spurious)} had nothing to do, and ran", build)
         self.is_idle()
         self.settled = self.standing(clean)
+
+    def remove_members_of_globs(self) -> None:
+        """Whose they are is not known any more: they would stay beside what is made, and a person takes them away."""
+        parts = self.site.root / "parts"
+        gone = [path.read_text() for path in parts.rglob("*") if path.is_file()]
+        self.world.precious = [text for text in self.world.precious if text not in gone]
+        shutil.rmtree(parts, ignore_errors=True)
 
     def equals(self, clean: Path, build: Finished) -> None:
         self.remember()
