@@ -278,6 +278,22 @@ class TestTimeouts:
         assert (ended.failure, crew.log) == ("timeout", "said\n")
         assert not any("sleep 60" in line for line in crew.command_lines())
 
+    def test_time_in_which_the_worker_was_stopped_is_not_the_jobs(self, crew: Crew):
+        """A paused container, Ctrl-Z: the command stood still as well, or could not be looked after."""
+        crew.submit(1, "touch begun; sleep 2.5; touch done", timeout=4)
+        assert eventually((crew.folder / "begun").exists)
+        (worker,) = crew.workers()
+        os.kill(worker, signal.SIGSTOP)
+        stopped = [pid for pid in alive(crew.mark) if pid not in (worker, os.getpid())]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(4.5)
+        for pid in (*stopped, worker):
+            os.kill(pid, signal.SIGCONT)
+        (ended,) = crew.ends(1)
+
+        assert ended.failure == ""
+
 
 class TestLeftovers:
     def test_what_a_command_leaves_running_is_ended_and_counted(self, crew: Crew):
@@ -489,7 +505,7 @@ class TestCalls:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-        assert (ended.failure, "Too many open files" in ended.detail) == ("start", True)
+        assert (ended.failure, "Too many open files" in ended.detail) == ("no process", True)
         assert crew.call("one:f").failure == ""
 
     def test_a_call_shows_the_root_to_whoever_looks_for_it(self, crew: Crew):
@@ -733,6 +749,18 @@ class TestHowACallEnds:
         crew.write("one.py", "def f():\n    global out\n    out = open('/dev/full', 'w'); out.write('lost')\n")
 
         assert crew.call("one:f").failure == "exit"
+
+
+def test_a_pool_that_shrinks_lets_idle_workers_go(crew: Crew):
+    """Who works goes on."""
+    for number in range(2):
+        crew.submit(number, "sleep 0.3", log=f"log{number}")
+    crew.ends(2)
+    assert len(crew.workers()) == 2
+    crew.pool.shrink(1)
+
+    assert len(crew.workers()) == 1
+    assert crew.run("echo still here").failure == ""
 
 
 def test_a_child_of_the_caller_is_left_alone(crew: Crew):

@@ -57,6 +57,7 @@ from wavebuild.run.events import (
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
 from wavebuild.run.memory import MEMORY
+from wavebuild.run.patience import Patient
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.room import Room
@@ -164,7 +165,11 @@ def _build(
         )
         growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
         room = Room(request.load, tokens=share.tokens)
-        scheduler = Scheduler(graph, course, rebuilder, pool, hear, lambda: interrupts.count, growing, room)
+        patient = Patient(pool, lambda said: hear(Noticed(run, time.time(), said)))
+        # Who gives up wants all to end, as a person does who interrupts the build.
+        scheduler = Scheduler(
+            graph, course, rebuilder, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
+        )
         try:
             ended = scheduler.run()
         finally:

@@ -5,6 +5,7 @@ It does not know steps, graphs or files' meaning: texts, numbers and tuples only
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 
@@ -162,11 +163,19 @@ class Job:
         return Warmth(*same, self.cwd, env, self.passes)
 
 
+SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the system says when it has no process, memory or descriptor to give, and may have one later."""
+
+NO_PROCESS = "no process"
+"""How a job ended that never began, as the system had no process for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a job ended.
 
-    ``failure``: "" for success, else exit, signal, timeout, output limit, start, interrupted or worker died.
+    ``failure``: "" for success, else exit, signal, timeout, output limit, start, no process,
+    interrupted or worker died.
     """
 
     id: int

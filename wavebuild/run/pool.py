@@ -21,12 +21,15 @@ from multiprocessing.context import SpawnProcess, get_spawning_popen
 
 from wavebuild.run import terminal, worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
-from wavebuild.run.job import Ended, Furnished, Interrupt, Job, StaleWorker, Warmth
+from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Furnished, Interrupt, Job, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
 from wavebuild.run.spool import spool_path
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
+
+LOOK = 2.0
+"""Seconds after which the clock is looked at, while a worker's time is counted."""
 
 AT_ONCE = 0.5
 """Seconds that a worker has to end its job at once, before it is killed itself."""
@@ -125,6 +128,7 @@ class Pool:
         if other >= 0:
             poll.register(other, select.POLLIN)
         limit = self._next_overdue(timeout)
+        began = time.monotonic()
         seen = {}
         for handle, _ in poll.poll(None if limit is None else max(0.0, limit) * 1000):
             if handle == self._wake:
@@ -134,9 +138,17 @@ class Pool:
                 seen[id(by_handle[handle])] = by_handle[handle]
         for hired in seen.values():
             self._hear(hired)
+        self._forgive(time.monotonic() - began - LOOK)
         self._end_overdue()
         ended, self._ready = self._ready, []
         return ended
+
+    def shrink(self, size: int) -> None:
+        """Lets idle workers go, until there are no more than so many: each of them is a process."""
+        self.size = min(self.size, size)
+        for hired in [hired for hired in self._workers if hired.job is None][: max(0, len(self._workers) - size)]:
+            hired.pipe.close()
+            self._bury(hired)
 
     def interrupt(self, at_once: bool = False) -> None:
         """Tells every worker to end what it runs: politely and ever harder, or at once. Who is deaf is killed."""
@@ -182,17 +194,19 @@ class Pool:
             name="wavebuild-worker",
             daemon=True,
         )
-        resource_tracker.ensure_running()
         # Until the worker has said what it does with them, the terminal's signals wait.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
+            resource_tracker.ensure_running()
             told = dict(job.env)
             known = _known_by(_root_told(told), told.get("WAVEBUILD_RUN", ""))
             with _without_main(), _quiet_without_parent(), known:
                 process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        theirs.close()
+            theirs.close()
+            if process.pid is None:
+                ours.close()
         hired = Hired(process, ours)
         self._workers.append(hired)
         return hired
@@ -233,7 +247,8 @@ class Pool:
         try:
             self.submit(job)
         except OSError as error:
-            self._ready.append(Ended(job.id, "start", detail=f"no process can be started: {error.strerror}"))
+            failure = NO_PROCESS if error.errno in SCARCE else "start"
+            self._ready.append(Ended(job.id, failure, detail=str(error.strerror)))
 
     def _bury(self, hired: Hired, failure: str = "") -> None:
         """A worker is gone: its job has failed, and what it ran is ended by us."""
@@ -291,7 +306,15 @@ class Pool:
     def _next_overdue(self, timeout: float | None) -> float | None:
         now = time.monotonic()
         limits = [hired.limit - now for hired in self._workers if hired.limit is not None]
-        return min([*limits, *([timeout] if timeout is not None else [])], default=None)
+        look = [LOOK] if limits else []
+        return min([*limits, *look, *([timeout] if timeout is not None else [])], default=None)
+
+    def _forgive(self, stood_still: float) -> None:
+        """Time in which all of us were stopped is not a worker's: it may have been stopped, too."""
+        if stood_still > LOOK:
+            for hired in self._workers:
+                hired.since += stood_still
+                hired.until = hired.until + stood_still if hired.until is not None else None
 
     def _end_overdue(self) -> None:
         for hired in list(self._workers):

@@ -25,6 +25,8 @@ from wavebuild.run import confined, terminal
 from wavebuild.run.environment import passed
 from wavebuild.run.groups import note
 from wavebuild.run.job import (
+    NO_PROCESS,
+    SCARCE,
     Ended,
     Furnished,
     Furniture,
@@ -53,6 +55,15 @@ SHOWN_AFTER = 0.2
 
 GRACE = 2.0
 """Seconds between asking a process group to end and asking harder."""
+
+PULSE = 1.0
+"""Seconds after which whoever counts time looks at the clock, to see whether we stood still meanwhile."""
+
+STANDSTILL = 0.5
+"""Seconds by which a look may be late, as on a busy machine, before we count as having been stopped."""
+
+WANT = 1.0
+"""Seconds for which a command is tried to be started, where the system has no process for it."""
 
 DROPPED = 128 + signal.SIGTERM
 """The exit code of a worker that was told to end by a signal."""
@@ -140,6 +151,7 @@ class Hands:
         self._spool: Spool | None = None
         with contextlib.suppress(OSError):  # whoever comes after us must find us, too
             os.write(self._groups, note(os.getpid(), run))
+        self._stood_still = 0.0  # seconds of this job in which we were stopped, and could not look
         self._taps: list[Tap] = []  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
@@ -159,6 +171,7 @@ class Hands:
         if job.furniture is not None and (refused := self._furnish(job, job.furniture)):
             return refused
         started = time.monotonic()
+        self._stood_still = 0.0
         until = started + job.timeout if job.timeout is not None else None
         if self._spool is None:
             self._spool = Spool(os.path.dirname(job.log))
@@ -185,19 +198,19 @@ class Hands:
         log = self._taps[0].handle if self._taps else spool.handle
         for number, command in enumerate(job.commands):
             try:
-                if isinstance(command, PythonCall):
+                if isinstance(command, PythonCall) and number == 0:
                     os.chdir(job.cwd)
-                    refused = self._warm_up(job, log) if number == 0 else None
+                    refused = self._warm_up(job, log)
                     if refused is not None:
                         self.worn_out = True
                         return refused
-                    process = self._fork(command, job, env, log)
-                else:
-                    process = self._spawn(*self._traced(command, job, env), env, log)
+                process = self._begin(command, job, env, log)
             except OSError as error:
-                ended = Ended(
-                    job.id, "start", exit_code=_like_a_shell(error), command=number, detail=_start(error, job)
-                )
+                code, detail = _like_a_shell(error), _start(error, job)
+                if _is_for_want(error, job):
+                    ended = Ended(job.id, NO_PROCESS, command=number, detail=str(error.strerror))
+                else:
+                    ended = Ended(job.id, "start", exit_code=code, command=number, detail=detail)
                 break
             ended, more = self._wait(job, process, until, number, spool)
             leftovers += more
@@ -209,6 +222,20 @@ class Hands:
             ended.id, ended.failure, ended.exit_code, ended.signal, seconds, ended.command,
             ended.detail, leftovers, touches,
         )  # fmt: skip
+
+    def _begin(self, command: Shell | PythonCall, job: Job, env: dict[str, str], log: int) -> int:
+        """The first process of a command. Where the system has none just now, it is asked again for a while."""
+        until = time.monotonic() + WANT
+        while True:
+            try:
+                if isinstance(command, PythonCall):
+                    os.chdir(job.cwd)
+                    return self._fork(command, job, env, log)
+                return self._spawn(*self._traced(command, job, env), env, log)
+            except OSError as error:
+                if not _is_for_want(error, job) or time.monotonic() >= until or self._parent.poll(0):
+                    raise
+                time.sleep(0.05)
 
     def drop_everything(self, number: int, frame: object) -> None:
         """The parent died or wants us gone now: nothing of ours may go on."""
@@ -421,10 +448,17 @@ class Hands:
             steps: Iterator[signal.Signals] | None = None
             next_step: float | None = None
             while status is None:
-                status = self._look(process, ending, _earliest(until if steps is None else None, next_step, show))
+                looked = time.monotonic()
+                pulse = looked + PULSE if until is not None else None
+                end = until + self._stood_still if until is not None else None
+                asked = _earliest(end if steps is None else None, next_step, show, pulse)
+                status = self._look(process, ending, asked)
                 if status is not None:
                     break
                 now = time.monotonic()
+                if until is not None and now - looked > PULSE + STANDSTILL:
+                    self._stood_still += now - looked - PULSE
+                late = until is not None and now >= until + self._stood_still
                 if show is not None and now >= show:
                     spool.show()
                     show = None
@@ -436,7 +470,7 @@ class Hands:
                         # The terminal itself tells who owns it of a Ctrl-C; told twice, it may give up too early.
                         told = bool(job.console) and not message.at_once
                         next_step = now + GRACE if told and next(steps) else now
-                elif steps is None and ((late := until is not None and now >= until) or self._overflowed):
+                elif steps is None and (late or self._overflowed):
                     failure = "timeout" if late else "output limit"
                     steps = _ever_harder(signal.SIGTERM)
                     next_step = now
@@ -574,6 +608,12 @@ def _find(name: str, path: str, cwd: str) -> str:
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
     raise FileNotFoundError(errno.ENOENT, "command not found", name)
+
+
+def _is_for_want(error: OSError, job: Job) -> bool:
+    """Whether the system has no room for a process now. Of little memory a step may have been given too little."""
+    limited = job.confines is not None and job.confines.memory is not None
+    return error.errno in SCARCE and not (limited and error.errno == errno.ENOMEM)
 
 
 def _like_a_shell(error: OSError) -> int:
