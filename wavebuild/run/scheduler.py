@@ -15,6 +15,7 @@ from typing import Protocol, assert_never
 from wavebuild.declare.model import Schedule, Step
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
+from wavebuild.run.due import Lines
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
@@ -115,7 +116,7 @@ class Scheduler:
         self._open_wave = 0
         self._to_consider: list[tuple[tuple[float, ...], int]] = []
         self._held_back: list[int] = []  # their upstream has settled, their wave has not begun
-        self._due: list[tuple[tuple[float, ...], int, Due | Asks | Again]] = []
+        self._due: Lines[Due | Asks | Again] = Lines()
         self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
         self._later: list[tuple[float, int]] = []  # further tries: when, which
         self._running: dict[int, dict[str, int]] = {}
@@ -153,7 +154,7 @@ class Scheduler:
                 return
             if self._may_grow and not self._to_consider and self._take_growth():
                 continue
-            ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due[0][:2])
+            ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due.first)
             if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
             if not self._to_consider or (self._due and self._slots_free() <= 0):
@@ -180,11 +181,16 @@ class Scheduler:
             case Settled():
                 self._settle(number, found)
             case Due() | Asks():
-                heapq.heappush(self._due, (self.course.first[number], number, found))
+                self._stand_in_line(found)
             case Behind(other=other):
                 self._behind.setdefault(other, []).append(number)
             case _:
                 assert_never(found)
+
+    def _stand_in_line(self, due: Due | Asks | Again) -> None:
+        step = self._graph.wavefile.steps[due.number]
+        kind = (tuple(self._resources(step).items()), due.number if step.updates else None)
+        self._due.add((self.course.first[due.number], due.number), kind, due)
 
     def _free_those_behind(self, number: int) -> None:
         for other in self._behind.pop(number, ()):
@@ -200,33 +206,26 @@ class Scheduler:
 
     def _start_one_due(self) -> bool:
         """Starts the first due step that fits; what a step before it waits for is not taken from it."""
+        free = self._slots_free()
+        if free <= 0:
+            return False
         reserved: set[str] = set()
-        passed: list[tuple[tuple[float, ...], int, Due | Asks | Again]] = []
-        started = None
-        while self._due and self._slots_free() > 0:
-            entry = heapq.heappop(self._due)
-            wanted = self._resources(self._graph.wavefile.steps[entry[1]])
-            if isinstance(entry[2], Due) and not self._is_its_turn(entry[1], [one[1] for one in passed]):
-                passed.append(entry)
+        for kind, due in self._due.heads():
+            wanted = self._resources(self._graph.wavefile.steps[due.number])
+            if isinstance(due, Due) and not self._is_its_turn(due.number):
                 continue
             if not self._are_there(wanted, reserved):
-                passed.append(entry)
                 reserved |= set(wanted)
                 continue
-            if wanted["cpus"] > self._slots_free():
-                passed.append(entry)
-                break  # a wide step waits for slots: thin ones behind it must not take them one by one
+            if wanted["cpus"] > free:
+                return False  # a wide step waits for slots: thin ones behind it must not take them one by one
             if not self._room.take(self._slots_used(), wanted["cpus"]):
                 self._crowded = True
-                passed.append(entry)
-                break
-            started = (entry[2], wanted)
-            break
-        for entry in passed:
-            heapq.heappush(self._due, entry)
-        if started is not None:
-            self._start(*started)
-        return started is not None
+                return False
+            self._due.take(kind)
+            self._start(due, wanted)
+            return True
+        return False
 
     def _start(self, due: Due | Asks | Again, wanted: dict[str, int]) -> None:
         if isinstance(due, Again):
@@ -242,14 +241,16 @@ class Scheduler:
             self._turns.take(due.number, self._graph.wavefile.steps[due.number])
         self._submit(job)
 
-    def _is_its_turn(self, number: int, passed: Sequence[int]) -> bool:
+    def _is_its_turn(self, number: int) -> bool:
         """Whether a step may edit the files that it shares: of those that are ready the first of the plan."""
         steps = self._graph.wavefile.steps
         if not steps[number].updates:
             return True
-        ready = [*(entry[1] for entry in self._due), *(entry[1] for entry in self._to_consider), *passed]
+        if not self._turns.may_begin(steps[number]):
+            return False
+        ready = [*(due.number for due in self._due), *(entry[1] for entry in self._to_consider)]
         earlier = (other for other in ready if (self._wave_of[other], other) < (self._wave_of[number], number))
-        return self._turns.may_begin(steps[number]) and not any(are_rivals(steps[number], steps[o]) for o in earlier)
+        return not any(are_rivals(steps[number], steps[other]) for other in earlier)
 
     def _try_again(self, number: int, wanted: dict[str, int]) -> None:
         try:
@@ -278,7 +279,7 @@ class Scheduler:
         now = time.monotonic()
         while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
             _, number = heapq.heappop(self._later)
-            heapq.heappush(self._due, (self.course.first[number], number, Again(number, 0.0)))
+            self._stand_in_line(Again(number, 0.0))
 
     def _end(self, ended: Ended) -> None:
         if ended.failure == "worker died" and self._interrupts():
@@ -347,7 +348,7 @@ class Scheduler:
         self._open_wave = next((at for at, left in enumerate(self._left_in_wave) if left), len(self._left_in_wave) - 1)
         if self._open_wave > open_wave:
             self._start_wave()
-        in_hand = {*self._running, *(entry[1] for entry in self._due), *(entry[1] for entry in self._later)}
+        in_hand = {*self._running, *(due.number for due in self._due), *(entry[1] for entry in self._later)}
         in_hand |= {*self._unmerged}
         in_hand |= {number for behind in self._behind.values() for number in behind}
         self._to_consider, self._held_back = [], []
@@ -435,8 +436,8 @@ class Scheduler:
             self._stopped = True
             self._executor.interrupt(at_once=count > 1)
             self._leave_what_is_new()
-            further = [number for _, number in self._later] + [number for _, number, _ in self._due]
-            self._later, self._due = [], []
+            further = [number for _, number in self._later] + [due.number for due in self._due]
+            self._later, self._due = [], Lines()
             for number in further:
                 self._settle(number, self._judge.drop(number))
         if self._stopped:
@@ -445,8 +446,7 @@ class Scheduler:
     def _leave_what_is_new(self) -> None:
         """No step begins any more; the further tries of those that have begun belong to them."""
         self._to_consider.clear()
-        self._due = [entry for entry in self._due if isinstance(entry[2], Again)]
-        heapq.heapify(self._due)
+        self._due.leave_only(lambda due: isinstance(due, Again))
 
     # Slots and resources
 
