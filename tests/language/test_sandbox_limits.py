@@ -183,3 +183,10 @@ def test_git_is_not_there(shop: Workshop):
     found = outcomes(shop, {"git": "if git rev-parse --git-dir; then exit 9; fi; test ! -e .git"})
 
     assert landlock.version() == 0 or found == {"git": "succeeded"}
+
+
+def test_a_linter_in_it_does_not_pass_over_all_as_wavebuild_ignores_itself(shop: Workshop):
+    """Upwards, tools meet the end of a project before the folder whose ``.gitignore`` names all."""
+    script = "d=$PWD; until test -e $d/.git; do test ! -e $d/.gitignore; d=${d%/*}; done\n"
+    script += "case $d in */.wavebuild/sandbox/*) ;; *) exit 9;; esac"
+    assert outcomes(shop, {"lint": script}) == {"lint": "succeeded"}

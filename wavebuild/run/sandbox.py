@@ -8,6 +8,7 @@ It does not know what is recorded, nor how its outputs come to stand in the proj
         taken/…         what the step updates, as it was when it began
         tmp/            its TMPDIR
         lists/          what WAVEBUILD_INPUTS and its like name
+        .git/           empty: here ends what tools take for the project
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from wavebuild.judge.trace import key
 from wavebuild.run.job import Confines, Excerpt, Furniture
 
 SANDBOX = ".wavebuild/sandbox"
+
+END_OF_PROJECT = ".git"
+"""Linters look for this name to know where a project ends: they then do not go by the ``.gitignore`` of
+``.wavebuild``, which says that all in it is to be passed over. To git an empty folder is no repository."""
 
 DEVICES = "/dev"
 """Steps write to /dev/null, /dev/tty and /dev/shm; the rest is the system's to guard."""
@@ -93,7 +98,7 @@ def make(private: Private) -> None:
     remove(private)
     disk.make_folder(os.path.dirname(private.top))
     os.mkdir(private.top, 0o700)
-    for folder in (private.root, private.tmp, private.lists):
+    for folder in (private.root, private.tmp, private.lists, f"{private.top}/{END_OF_PROJECT}"):
         disk.make_folder(folder)
 
 
