@@ -16,10 +16,11 @@ from importlib import metadata, util
 from wavebuild import __version__, disk
 from wavebuild.declare.model import Wavefile
 from wavebuild.engine.idle import layout_of
-from wavebuild.engine.project import cores, layout_of_project, load, wavefile_of
+from wavebuild.engine.project import layout_of_project, load, wavefile_of
 from wavebuild.engine.values import Finding, Request
 from wavebuild.errors import WavebuildError
 from wavebuild.run import landlock
+from wavebuild.run.cores import cores
 from wavebuild.run.orphans import left_running
 from wavebuild.store.database import SOUND, Database, version_of
 from wavebuild.store.freezes import frozen_names

@@ -27,6 +27,7 @@ from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Made, key
 from wavebuild.plan import Selection, select, waves
+from wavebuild.run.cores import cores
 from wavebuild.run.jobs import Invocation
 from wavebuild.run.masking import masked_text
 from wavebuild.run.memory import MEMORY
@@ -114,14 +115,6 @@ def invocation_of(request: Request, project: Project) -> Invocation:
 def jobs_of(request: Request, project: Project) -> int:
     asked = request.jobs if request.jobs is not None else project.wavefile.settings.jobs
     return asked if asked is not None else cores()
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 def durations_of(project: Project, state: State | None) -> dict[int, Range]:

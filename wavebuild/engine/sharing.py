@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wavebuild.declare.model import Settings
-from wavebuild.engine.project import Project, cores, jobs_of
+from wavebuild.engine.project import Project, jobs_of
 from wavebuild.engine.values import Request
 from wavebuild.run import jobserver
+from wavebuild.run.cores import cores
 from wavebuild.run.jobserver import Tokens
 from wavebuild.store.layout import Layout
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from wavebuild.errors import mistake
+from wavebuild.run.cores import cores
 from wavebuild.ui.arguments import COMMANDS, duration, settings, split_words, values
-from wavebuild.ui.caller import Caller, cores
+from wavebuild.ui.caller import Caller
 from wavebuild.ui.style import When
 
 if TYPE_CHECKING:
