@@ -177,3 +177,20 @@ def test_what_checks_saw_for_a_moment_is_not_recorded(step: str, path: str, shop
     assert (built.code, built.steps[step].moved) == (1, (path,))
     assert again.ran == ["check" if step == "a" else "manual"]
     assert again.code == (0 if path == "o" else 1)
+
+
+@pytest.mark.scenario(id="M8")
+def test_a_clock_that_is_put_back_between_builds_changes_nothing(shop: Workshop) -> None:
+    """What was built a day later, by the clock, is fresh; an edit is seen."""
+    shop.wavefile(PIPE)
+    shop.put("s", "one")
+    shop.now = 2_000_000_000.0
+    shop.settle()
+    shop.now -= 86_400
+    idle = [shop.build(full=True).ran for _ in range(2)]
+    shop.put("s", "two")
+
+    assert idle == [[], []]
+    assert set(shop.plan().values()) == {"RUN", "MAYBE"}
+    assert shop.build().ran == ["a", "b"]
+    assert shop.build(full=True).ran == []

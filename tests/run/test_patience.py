@@ -59,6 +59,7 @@ def all_ends(patient: Patient, count: int) -> list[Ended]:
     return found
 
 
+@pytest.mark.scenario(id="P7")
 def test_all_jobs_are_done_with_fewer_at_once() -> None:
     """However the want shows: to the build, or to its worker. It is said once."""
     for late in (False, True):
@@ -77,6 +78,7 @@ def test_all_jobs_are_done_with_fewer_at_once() -> None:
         assert not patient.gave_up
 
 
+@pytest.mark.scenario(id="P7")
 def test_where_there_is_no_room_for_one_it_gives_up() -> None:
     """What waits is interrupted: it has not failed."""
     said: list[str] = []

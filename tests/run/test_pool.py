@@ -278,6 +278,7 @@ class TestTimeouts:
         assert (ended.failure, crew.log) == ("timeout", "said\n")
         assert not any("sleep 60" in line for line in crew.command_lines())
 
+    @pytest.mark.scenario(id="K12")
     def test_time_in_which_the_worker_was_stopped_is_not_the_jobs(self, crew: Crew):
         """A paused container, Ctrl-Z: the command stood still as well, or could not be looked after."""
         crew.submit(1, "touch begun; sleep 2.5; touch done", timeout=4)
@@ -673,6 +674,7 @@ class TestWhatImportingDoes:
         assert (leak, mask == "0077", limit == "64") == ("none", False, False)
         assert len(crew.workers()) == 1
 
+    @pytest.mark.scenario(id="P2")
     def test_it_may_leave_threads(self, crew: Crew):
         """Each call then imports for itself: a fork would have a lock that no thread ever gives back."""
         crew.write(
@@ -776,6 +778,7 @@ def test_a_child_of_the_caller_is_left_alone(crew: Crew):
     assert survived
 
 
+@pytest.mark.scenario(id="P14")
 @pytest.mark.parametrize("parent_lives", [True, False])
 def test_a_worker_whose_parent_dies_while_it_starts_says_nothing(parent_lives: bool):
     """What it is sent breaks off: a traceback would be noise. While the parent lives, it is worth one."""
