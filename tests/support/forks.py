@@ -233,4 +233,5 @@ def _code_of(main: object) -> int:
 
 
 if __name__ == "__main__":
-    serve()
+    with contextlib.suppress(BrokenPipeError):  # who asked has gone
+        serve()

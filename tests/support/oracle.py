@@ -93,8 +93,10 @@ class Trial:
         expected = sorted(self.reference.must_run(self.world.project(), self.site.root, clean))
         if not (edit.gate or self.world.probes):
             self.questions(stale=bool(expected))
+        foretold = self.foretold()
         build = self.wavebuild(*self.flags())
         ran = sorted(self.site.ran())
+        self.came_true(foretold, ran, build)
         self.demand(build.code == 0, "the build succeeds", build)
         self.equals(clean, build)
         self.demand(ran == expected, f"ran {ran}, had to run {expected}", build)
@@ -111,10 +113,12 @@ class Trial:
         self.site.ran()
         now = self.standing(clean)
         kept = {name for name, facts in now.items() if self.settled.get(name) == facts}
+        foretold = {} if after.forgot else self.foretold()
         build = self.wavebuild(*self.flags())
         if after.forgot and build.code == 1 and "was not made by this step" in build.err:
             build = self.wavebuild("-B", *self.flags())
         ran = self.site.ran()
+        self.came_true(foretold, ran, build)
         self.demand(build.code == 0, "the build after it succeeds", build)
         self.equals(clean, build)
         if not after.forgot:
@@ -177,6 +181,21 @@ class Trial:
             )
             for step in steps
         }
+
+    def foretold(self) -> dict[str, str]:
+        """The plan's word for every step, asked now and then; nothing changes by it."""
+        if self.world.rng.random() < 0.6:
+            return {}
+        before = snapshot(self.site.root, folder_times=True)
+        plan = self.wavebuild("plan", "--json")
+        self.demand(plan.code == 0, "the plan is told", plan)
+        self.demand(snapshot(self.site.root, folder_times=True) == before, "the plan changes nothing on disk")
+        return {step["name"]: step["plan"] for wave in plan.json["waves"] for step in wave["steps"]}
+
+    def came_true(self, foretold: dict[str, str], ran: Collection[str], build: Finished) -> None:
+        for step, word in foretold.items():
+            self.demand(word != "fresh" or step not in ran, f"{step} was said to be fresh, and ran", build)
+            self.demand(word != "run" or step in ran, f"{step} was said to run, and did not", build)
 
     def questions(self, stale: bool) -> None:
         """``-q`` tells the truth; neither it nor ``-n`` changes anything."""
