@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from tests.support.forks import Forks
-from tests.support.oracle import Story, run_story
+from tests.support.oracle import Story, run_story, shrunk
 from tests.support.points import Point, Range, all_points
 
 SEEDS = range(4)
@@ -33,6 +33,29 @@ def test_an_incremental_build_equals_a_clean_one_and_runs_only_what_had_to(
 ) -> None:
     """Holds promises 1 to 4 over edits (even seeds), and 5 to 11 over accidents (odd seeds)."""
     run_story(Story.of(seed, 4), tmp_path, forks)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_many_more_trials_go_as_well(seed: int, tmp_path: Path, forks: Forks) -> None:
+    """As above, over more edits and accidents."""
+    run_story(Story.of(seed, 7), tmp_path, forks)
+
+
+def test_a_story_that_fails_is_told_without_what_does_not_matter() -> None:
+    """What is left out one by one and not missed stays out: chapters, and steps of the project."""
+    story = Story(7, "accidents", tuple(range(6)))
+    tried: list[Story] = []
+
+    def still_fails(shorter: Story) -> bool:
+        tried.append(shorter)
+        return {1, 4} <= set(shorter.chapters) and "u2" not in shorter.without
+
+    short = shrunk(story, ["s0", "t1", "u2"], still_fails)
+
+    assert short == Story(7, "accidents", (1, 4), frozenset({"s0", "t1"}))
+    assert len(tried) == 9
 
 
 @pytest.fixture(scope="module")
