@@ -42,6 +42,7 @@ from wavebuild.engine.sharing import Share, joined, shared
 from wavebuild.engine.values import Addition, BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import Facts, refuse
+from wavebuild.judge.trace import key
 from wavebuild.plan import remaining, waves
 from wavebuild.run.events import (
     BuildSettled,
@@ -67,6 +68,7 @@ from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
+from wavebuild.store.pruning import Present, prune
 from wavebuild.store.state import State
 
 
@@ -195,6 +197,9 @@ def _build(
         state.run_ended(run, seconds, code, _counts(steps))
         with contextlib.suppress(OSError):  # the next build lets go of them
             prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
+        if began:
+            with contextlib.suppress(OSError, WavebuildError):
+                prune(state, _present(project, settings.log_keep, started))
         found = _additions(project, steps) if request.audit else ()
         tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
         return BuildResult(
@@ -230,6 +235,11 @@ def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ..
     from wavebuild.engine.auditing import additions
 
     return additions(project, steps)
+
+
+def _present(project: Project, log_keep: int, now: float) -> Present:
+    steps = project.wavefile.steps
+    return Present(project.wavefile.root, {step.name for step in steps}, {key(step) for step in steps}, now, log_keep)
 
 
 def _write_lock(

@@ -146,6 +146,10 @@ def _state_folder(layout: Layout) -> Iterator[Finding]:
         yield Finding("files", "state: place", f"on a network file system ({kind})", remedy)
     try:
         refuse_unsafe(layout)
+    except OSError as error:
+        yield Finding(
+            "files", "state: rights", f"{layout.folder}: {error.strerror}", "see who owns the folders above it"
+        )
     except WavebuildError as error:
         problem = error.problems[0]
         yield Finding("files", "state: rights", f"{problem.place}: {problem.message}", problem.remedy)

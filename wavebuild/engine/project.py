@@ -267,8 +267,8 @@ def _stands_as_made(digests: Digests, path: str, made: Made) -> bool:
 
 def prepare(layout: Layout) -> None:
     """Makes the folder of the state. Raises WavebuildError where nothing can be written, or others could write."""
-    refuse_unsafe(layout)
     try:
+        refuse_unsafe(layout)
         layout.prepare()
     except OSError as error:
         raise unwritable("the state cannot be written", _path_of(error) or layout.home, error) from None

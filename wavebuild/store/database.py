@@ -105,10 +105,12 @@ class Database:
                     yield row
 
     def shrink(self) -> None:
-        """Gives room back to the disk if much of the file is empty."""
-        (pages,), (free,) = self._handle.execute("pragma page_count"), self._handle.execute("pragma freelist_count")
-        if free[0] * 2 > pages[0]:
+        """Gives room back to the disk if much of the file is empty. Raises sqlite3.Error."""
+        if self.ask("pragma freelist_count")[0][0] * 2 > self.pages():
             self._handle.execute("vacuum")
+            self._size = 0
+            self._handle.execute("pragma wal_checkpoint(truncate)")
+            _, self._size = _identity(self.path)
 
     def pages(self) -> int:
         return int(self.ask("pragma page_count")[0][0])

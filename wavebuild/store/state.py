@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import NoneType
 
 import msgspec
@@ -31,6 +31,12 @@ from wavebuild.store.text import packed, restored, storable, unpacked
 
 CLAIMS = "claims"
 """Under what name the state says how long the second record of members is: one that is longer knows more."""
+
+PAGES = "pages"
+"""Under what name the state says how long it was when it was last pruned."""
+
+ROOM = 256
+"""By how many pages it may grow in any case."""
 
 HEALED_AT_MOST = 3
 """How often a state is begun anew in one build: what destroys it more often goes on doing so."""
@@ -449,6 +455,54 @@ class State:
         if self.size(name) != size:
             self._put(INSERT_SIZE, [(name, size)])
             self._write()
+
+    def known_keys(self) -> list[str]:
+        """What traces are kept of."""
+        return [*self._traces]
+
+    def has_grown(self) -> bool:
+        """Whether the file is twice as large as when it was last pruned."""
+        return self._database.pages() > 2 * self.size(PAGES) + ROOM
+
+    def let_go(
+        self,
+        keys: Collection[str],
+        members: Collection[str],
+        digests: Collection[str],
+        steps: Collection[str],
+        newest: tuple[int, int],
+        since: float,
+    ) -> list[tuple[str, str, int]]:
+        """Forgets traces, members, digests; runs and results but the newest; of steps that are no more, all that no
+        run that is kept knows; answers of probes from before ``since``. The results: step, run, attempts."""
+        runs, results = newest
+        for table in ("traces", "texts"):
+            self._put(f"delete from {table} where key = ?", [(storable(key),) for key in keys])
+        for key in keys:
+            self._traces.pop(key, None)
+            self._decoded.pop(key, None)
+        self._put(_DELETE_MADE, [(storable(path),) for path in members])
+        self._take_members({}, members)
+        self._put("delete from digests where name = ?", [(storable(name),) for name in digests])
+        for name in digests:
+            self.digests().pop(name, None)
+            self._learned.pop(name, None)
+        self._put("delete from probes where asked < ?", [(since,)])
+        self._put("delete from runs where run not in (select run from runs order by began desc limit ?)", [(runs,)])
+        self._put("delete from tallies where run not in (select run from runs)", [()])
+        rows = self._ask(
+            "select step, run, attempts, row_number() over (partition by step order by began desc),"
+            " run in (select run from runs order by began desc limit ?) from results",
+            runs,
+        )
+        old = [row for row in rows if row[3] > results or (row[0] not in steps and not row[4])]
+        self._put("delete from results where step = ? and run = ?", [row[:2] for row in old])
+        self._put("delete from reasons where step not in (select step from results)", [()])
+        self._write()
+        with contextlib.suppress(sqlite3.Error):  # room that is not given back today is given back another day
+            self._database.shrink()
+        self.note_size(PAGES, self._database.pages())
+        return [(step, run, attempts) for step, run, attempts, *_ in old]
 
     def flush(self) -> None:
         """Writes what was only learned."""
