@@ -72,7 +72,7 @@ class TestRace:
         lucky.wavefile(LUCKY.replace("two: {inputs: src", "two: {inputs: [src, made/one]"))
         trial = race(lucky)
 
-        assert (trial.problems, trial.builds, trial.steps) == ((), 2, 3)
+        assert (trial.problems, trial.builds, trial.steps, trial.pairs) == ((), 2, 3, 0)
 
     def test_the_project_and_its_state_are_as_they_were(self, lucky: Workshop):
         """Nothing ran there: not before, where all was stale, nor after it was built."""
@@ -155,6 +155,18 @@ class TestRace:
             assert trial.builds <= 20
             assert f"s{reader} reads o/{maker}, which s{maker} makes, but does not wait for s{maker}" in messages(trial)
 
+    def test_steps_that_take_turns_with_a_file_keep_their_order(self, shop: Workshop):
+        """Their turns are those of the plan, whatever order is wanted: no pair of them is said to have been turned."""
+        shop.write(log="")
+        shop.wavefile("""
+            steps:
+              a: {updates: log, run: "echo a >> log"}
+              b: {updates: log, run: "echo b >> log"}
+              r: {inputs: log, outputs: o, run: "cp log o"}
+        """)
+
+        assert (race(shop).problems, race(shop).pairs) == ((), 0)
+
     def test_outputs_out_of_the_root_are_refused(self, shop: Workshop):
         """A copy would write there as well."""
         out = shop.home / "out"
@@ -201,7 +213,7 @@ class TestRace:
         """)
         trial = race(shop)
 
-        assert (trial.problems, trial.steps) == ((), 3)
+        assert (trial.problems, trial.steps, trial.pairs) == ((), 3, 1)
 
 
 def _ancestors(upstream: list[list[int]], number: int) -> set[int]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wavebuild import disk
-from wavebuild.declare.importers.writing import Unwritable, Writable, listed_under
+from wavebuild.declare.importers.writing import Writable, is_writable, listed_under
 from wavebuild.declare.model import Call, Step
 from wavebuild.declare.said import said
 from wavebuild.engine.lists import Project
@@ -134,13 +134,9 @@ def _addition(
             wanted[key][_of_all(text, step) if step.base else text] = in_place
     lines: list[str] = []
     for key, texts in wanted.items():
-        try:
-            items: list[Writable] = [
-                {"path": text, "in_place": True} if texts[text] else text for text in sorted(texts)
-            ]
-            lines += listed_under(key, items) if texts else []
-        except Unwritable:
-            continue  # no Wavefile can name it
+        named = [text for text in sorted(texts) if is_writable(text)]
+        items: list[Writable] = [{"path": text, "in_place": True} if texts[text] else text for text in named]
+        lines += listed_under(key, items) if items else []
     if not lines:
         return None
     step = several[0][0]

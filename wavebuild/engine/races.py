@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from wavebuild.declare.model import Manual, Step
 from wavebuild.engine.project import (
@@ -22,13 +23,16 @@ from wavebuild.engine.values import BuildResult, Request, Trial, Undertaking
 from wavebuild.errors import Place, Problem, WavebuildError
 from wavebuild.graph import covers
 from wavebuild.judge.trace import key
-from wavebuild.plan.orders import orders, unordered_pairs
+from wavebuild.plan.orders import orders
 from wavebuild.plan.targets import upstream_of
 from wavebuild.run.audit import Audit
 from wavebuild.run.events import Outcome, Settled
 
 MOST = 20
 """Orders that are tried at most; far fewer turn every pair round in nearly every pipeline."""
+
+MOST_COUNTED = 1000
+"""Of more steps the pairs are not counted."""
 
 Say = Callable[[str], None]
 
@@ -287,6 +291,9 @@ class _Race:
         for other in rounds[1:]:
             suspects = [each for each in suspects if each in self._suspects(step, usual, other)] or suspects
         what = {turn.name: text for turn, text in self._oddities(step)}[turn.name]
+        if not suspects:
+            message = f"what {step} makes depends on the order of the steps before it"
+            return Problem("race", message, self._place(step), f"in {turn.name} {what}")
         few = ", ".join(suspects[:5]) + (" …" if len(suspects) > 5 else "")
         made = [m for name in suspects for m in usual.made.get(name, {})][:3]
         one = f"what {few} makes" if len(suspects) == 1 else f"something that one of these makes: {few}"
@@ -306,6 +313,15 @@ class _Race:
         early = set(turn.began[: turn.began.index(step)])
         return [name for name in before if name not in early and not self._joined(name, step)]
 
+    def _turned(self) -> int:
+        """How many pairs of steps came first either way."""
+        seen: set[tuple[str, str]] = set()
+        for turn in self._rounds:
+            if len(turn.began) > MOST_COUNTED:
+                return 0
+            seen.update(combinations(turn.began, 2))
+        return sum((other, one) in seen for one, other in seen) // 2
+
     def _place(self, step: str) -> Place | None:
         graph = self._project.graph
         return graph.wavefile.steps[graph.number[step]].place if step in graph.number else None
@@ -318,10 +334,7 @@ class _Race:
             remedy = "unless you did it, a step writes there by a path that is not relative to its root"
             problems = [*problems, Problem("astray", message, None, remedy, severity="warning")]
         began = {name for turn in self._rounds for name in turn.began}
-        pairs = 0
-        if not problems:
-            numbers = sequence(self._project, select_steps(self._copy.request, self._project).wanted)
-            pairs = unordered_pairs(self._project.graph.upstream, numbers)
+        pairs = 0 if problems else self._turned()
         return Trial(tuple(problems), len(self._rounds), len(began), pairs, sum(turn.seconds for turn in self._rounds))
 
 

@@ -5,11 +5,13 @@ It does not know what the steps are.
 
 from __future__ import annotations
 
+import heapq
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-LARGEST_SAMPLE = 20_000
-"""So many pairs are looked after one by one; where there are more, some of them, chosen by chance."""
+MOST_PAIRS = 20_000
+MOST_WORK = 2_000_000
+"""So many pairs, and pairs times steps, are looked after one by one; where there are more, some of them, by chance."""
 
 
 def orders(upstream: Sequence[Sequence[int]], usual: Sequence[int], most: int, seed: int = 0) -> list[list[int]]:
@@ -21,24 +23,17 @@ def orders(upstream: Sequence[Sequence[int]], usual: Sequence[int], most: int, s
     wanted = _turned_pairs(before, usual, seed)
     found: list[list[int]] = []
     while wanted and len(found) < most:
-        order = _order(before, usual, wanted if found else [])
+        order = _order(upstream, before, usual, wanted if found else [])
         at = {number: place for place, number in enumerate(order)}
         rest = [(first, last) for first, last in wanted if at[first] > at[last]]
         if len(rest) == len(wanted):
             # By its own nature this order takes in the first pair, at least.
-            order = _order(before, usual, wanted)
+            order = _order(upstream, before, usual, wanted)
             at = {number: place for place, number in enumerate(order)}
             rest = [(first, last) for first, last in wanted if at[first] > at[last]]
         found.append(order)
         wanted = rest
     return found
-
-
-def unordered_pairs(upstream: Sequence[Sequence[int]], usual: Sequence[int]) -> int:
-    """How many pairs of steps no path joins."""
-    before = _ancestors(upstream, usual)
-    joined = sum(before[number].bit_count() for number in usual)
-    return len(usual) * (len(usual) - 1) // 2 - joined
 
 
 def _ancestors(upstream: Sequence[Sequence[int]], usual: Sequence[int]) -> dict[int, int]:
@@ -53,35 +48,56 @@ def _ancestors(upstream: Sequence[Sequence[int]], usual: Sequence[int]) -> dict[
     return before
 
 
-def _turned_pairs(before: dict[int, int], usual: Sequence[int], seed: int) -> list[tuple[int, int]]:
+def _turned_pairs(before: Mapping[int, int], usual: Sequence[int], seed: int) -> list[tuple[int, int]]:
     """Pairs (first, last) that stand the other way round in the usual order, and may."""
-    pairs = [
-        (last, first)
-        for place, first in enumerate(usual)
-        for last in reversed(usual[place + 1 :])
-        if not before[last] >> first & 1
-    ]
-    if len(pairs) > LARGEST_SAMPLE:
-        pairs = random.Random(seed).sample(pairs, LARGEST_SAMPLE)
-    return pairs
+    size = len(usual)
+    most = min(MOST_PAIRS, MOST_WORK // max(1, size))
+    if size * size > 8 * MOST_PAIRS:
+        chance = random.Random(seed)
+        drawn = (sorted(chance.sample(range(size), 2)) for _ in range(4 * most))
+        places = list(dict.fromkeys((first, last) for first, last in drawn))
+    else:
+        places = [(first, last) for first in range(size) for last in reversed(range(first + 1, size))]
+    pairs = [(usual[last], usual[first]) for first, last in places if not before[usual[last]] >> usual[first] & 1]
+    return pairs if len(pairs) <= most else random.Random(seed).sample(pairs, most)
 
 
-def _order(before: dict[int, int], usual: Sequence[int], wanted: Sequence[tuple[int, int]]) -> list[int]:
+def _order(
+    upstream: Sequence[Sequence[int]],
+    before: Mapping[int, int],
+    usual: Sequence[int],
+    wanted: Sequence[tuple[int, int]],
+) -> list[int]:
     """An order that takes in as many wanted pairs as fit together, one after another; else what comes last, first."""
     above = dict(before)
+    edges = {number: {other for other in upstream[number] if other in before} for number in usual}
     for first, last in wanted:
         if above[last] >> first & 1 or above[first] >> last & 1:
             continue
+        edges[last].add(first)
         more = above[first] | 1 << first
         for number in usual:
             if number == last or above[number] >> last & 1:
                 above[number] |= more
+    return _latest_first(edges, usual)
+
+
+def _latest_first(edges: Mapping[int, Collection[int]], usual: Sequence[int]) -> list[int]:
+    """The order in which always that comes which usually comes last, of those that need not wait."""
+    below: dict[int, list[int]] = {}
+    for number, others in edges.items():
+        for other in others:
+            below.setdefault(other, []).append(number)
+    waits_for = {number: len(others) for number, others in edges.items()}
+    place = {number: -at for at, number in enumerate(usual)}
+    ready = [(place[number], number) for number in usual if not waits_for[number]]
+    heapq.heapify(ready)
     order: list[int] = []
-    done = 0
-    left = list(reversed(usual))
-    while left:
-        number = next(number for number in left if not above[number] & ~done)
-        left.remove(number)
+    while ready:
+        _, number = heapq.heappop(ready)
         order.append(number)
-        done |= 1 << number
+        for other in below.get(number, ()):
+            waits_for[other] -= 1
+            if not waits_for[other]:
+                heapq.heappush(ready, (place[other], other))
     return order
