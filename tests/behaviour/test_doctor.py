@@ -123,6 +123,7 @@ def test_frozen_steps_are_told_and_those_that_are_none_are_to_be_mended(built: W
     assert list(to_mend(built)) == ["frozen, unknown"]
 
 
+@pytest.mark.scenario(id="D8")
 def test_a_missing_folder_for_temporary_files_is_to_be_mended(built: Workshop) -> None:
     """D8."""
     built.setenv(TMPDIR=str(built.home / "none"))

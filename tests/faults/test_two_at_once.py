@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -87,3 +89,28 @@ def test_who_waited_builds_the_wavefile_as_it_is_by_then(shop: Workshop) -> None
 
     assert (built.code, shop.read("o")) == (0, "22")
     assert shop.build().ran == []
+
+
+@pytest.mark.scenario(id="C7")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP], ids=["ENOLCK", "EOPNOTSUPP"])
+def test_where_a_file_system_cannot_lock_nothing_is_built_and_that_is_said(
+    number: int, shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what helps; questions, which hold nothing, are answered."""
+    shop.put("s", "1")
+    shop.wavefile("steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}")
+    shop.settle()
+    shop.put("s", "2")
+
+    def flock(handle: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", flock)
+        with pytest.raises(WavebuildError, match="cannot lock") as caught:
+            shop.build()
+        planned = shop.plan()
+
+    assert "local disk" in caught.value.problems[0].remedy
+    assert (planned, shop.ran()) == ({"a": "RUN"}, [])
+    assert shop.build().ran == ["a"]

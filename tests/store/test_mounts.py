@@ -68,6 +68,7 @@ def test_what_the_system_says_may_be_anything(text: bytes, tmp_path: Path, monke
 
 
 class TestState:
+    @pytest.mark.scenario(id="C7")
     def test_that_of_a_project_on_a_network_goes_home(self, apart: Workshop, monkeypatch: pytest.MonkeyPatch):
         """Said in one line by the build that begins it; the next has nothing to do, and questions look there too."""
         mounted(apart.root, "nfs4", monkeypatch)
@@ -137,6 +138,7 @@ class TestRights:
         assert shop.read("out") == "1"
         return str(caught.value)
 
+    @pytest.mark.scenario(id="S9")
     @pytest.mark.parametrize("folder", [".wavebuild", ".wavebuild/state"])
     def test_a_link_is_refused(self, built: Workshop, folder: str):
         """It may lead anywhere, tomorrow elsewhere."""
@@ -148,6 +150,7 @@ class TestRights:
         assert f"{built.root}/{folder}: the folder of the state is a link" in said
         assert "WAVEBUILD_STATE_DIR" in said
 
+    @pytest.mark.scenario(id="S9")
     def test_a_folder_that_everybody_may_write_to_is_refused(self, built: Workshop):
         """But not where the project is everybody's as well, as on disks that know no rights."""
         (built.root / ".wavebuild").chmod(0o777)
