@@ -177,6 +177,18 @@ class TestCommands:
         assert shown
         assert crew.log == "begun\ndone\n"
 
+    def test_a_crash_leaves_no_image_of_its_memory_unless_the_step_wants_one(self, crew: Crew):
+        """The soft limit alone is 0 (P5)."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+        try:
+            crew.run("ulimit -S -c; ulimit -H -c")
+        finally:
+            resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+        allowed = "unlimited" if hard == resource.RLIM_INFINITY else str(hard // 512)
+
+        assert crew.log.split() == ["0", allowed]
+
 
 class TestWhatCannotStart:
     @pytest.mark.scenario(id="P6")

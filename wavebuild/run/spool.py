@@ -11,8 +11,6 @@ import stat
 import tempfile
 from collections.abc import Collection, Iterator
 
-from wavebuild.run.masking import Mask
-
 _PIECE = 1 << 16
 _PIECES_AT_ONCE = 16
 """Pieces moved between two looks at the clock and at the parent: who never stops talking must not drown them."""
@@ -89,6 +87,8 @@ class Tap:
 
     def __init__(self, log: int, secrets: Collection[str], most: int | None, is_ours: bool = False) -> None:
         self._is_ours = is_ours  # the descriptor of the log is closed with the pipe
+        from wavebuild.run.masking import Mask  # most workers hide nothing, and start without it
+
         self._mask = Mask(secrets)
         self._log = log
         self._room = None if most is None else max(0, most - os.fstat(log).st_size)
