@@ -188,7 +188,6 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("--timeline t.json", "--timeline is not of this version yet"),
         ("clean --orphans --state", "exclude each other"),
         ("clean --orphans app", "go with no step"),
-        ("check --race", "--race is not of this version yet"),
     ],
 )
 def test_a_wrong_command_line_ends_in_one_plain_message_and_exit_2(line: str, said: str) -> None:
