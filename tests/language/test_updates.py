@@ -118,6 +118,19 @@ class TestTurns:
         assert shop.build(jobs=2).code == 0
         assert shop.read("f") == "a\nb\n"
 
+    def test_who_undoes_the_edit_of_another_is_told(self, shop: Workshop):
+        """Two steps that write the same line can never both be fresh."""
+        set_to = "note {0}; sed -i s/^v.*/v{0}/ f"
+        shop.wavefile(
+            f"steps:\n  a: {{updates: f, run: '{set_to.format('a')}'}}\n"
+            f"  b: {{updates: f, run: '{set_to.format('b')}'}}\n"
+        )
+        shop.put("f", "v\n")
+
+        assert shop.build().steps["b"].notes == ("it undid what a had written in f: let one of them own it",)
+        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
+        assert shop.build().ran == ["a", "b"]
+
 
 class TestFailures:
     def test_a_failure_leaves_the_file_as_it_was_with_its_times(self, setting: Workshop):
@@ -371,10 +384,12 @@ class TestTogether:
         shop.put("f", "")
         shop.settle()
         (shop.root / "o").unlink()
-        assert shop.build().ran == ["a"]
+        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
+        assert shop.build().ran == ["a", "b"]
         shop.put("f", "")
 
-        assert shop.build().ran == ["a"]
+        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
+        assert shop.build().ran == ["a", "b"]
         assert shop.build().ran == []
 
     def test_by_times_alone_nobody_knows_whether_an_edit_was_made(self, shop: Workshop):
@@ -394,7 +409,8 @@ class TestTogether:
 
         shutil.rmtree(shop.root / ".wavebuild")
 
-        assert shop.build().ran == ["a"]
+        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
+        assert shop.build().ran == ["a", "b"]
 
     def test_an_edit_is_lost_where_its_kept_text_is(self, setting: Workshop):
         """A damaged text costs a run, never a wrong skip."""

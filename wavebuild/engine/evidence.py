@@ -39,7 +39,7 @@ def keep_evidence(
         return
     if any(artifact.kind is Kind.PROBE for step in steps for artifact in (*reads(step), *step.outputs)):
         return
-    if not facts.digests.make_sure():
+    if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, wanted):
         return
     folders = _settled_folders(request, project, facts, state, wanted)
     rows = _rows(project, facts, folders) if folders is not None else None
@@ -54,6 +54,18 @@ def keep_evidence(
     }
     with contextlib.suppress(OSError, OverflowError):
         settled.save(layout.settled, settled.Settled(asked, len(steps), env), rows.items())
+
+
+def _edits_stand(request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> bool:
+    """Whether every step that edits a shared file is fresh now that the others have edited it, too."""
+    for number in wanted:
+        step = project.wavefile.steps[number]
+        if step.updates and not step.is_group:
+            traces, known = state.traces(key(step)), state.made()
+            standing = stand(facts, number, facts.read(number), traces, known, request.clock(), forced=False)
+            if standing not in (Keeps(), Frozen()):
+                return False
+    return True
 
 
 def _settled_folders(

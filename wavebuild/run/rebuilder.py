@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -24,9 +24,9 @@ from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.memory import value_digest
-from wavebuild.judge.merging import Edit
+from wavebuild.judge.merging import Edit, stands
 from wavebuild.judge.reasons import HeldBack, Reason
-from wavebuild.judge.shared import shared_files
+from wavebuild.judge.shared import read_text, shared_files
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
@@ -54,6 +54,9 @@ from wavebuild.run.life import (
 from wavebuild.run.masking import masked_text
 from wavebuild.run.outputs import Outputs
 from wavebuild.run.records import Attempt, Records, Result, log_path
+
+MOST_TOLD = 64
+"""Steps that edit one file, up to which it is looked whose edits were undone."""
 
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
@@ -454,12 +457,15 @@ class Rebuilder:
         life, step = self._lives[number], self._graph.wavefile.steps[number]
         assert life.private is not None
         try:
-            self._forget(shared_files(step))
+            self._copy_shared(step, life)
             found = merges.brought_home(self._facts.shared, life.private, step)
             if any(both.text is None for both in found):
                 told = merges.keep_both(self._root, step.name, found)
                 return self._give_up(step, life, Ended(number, "conflict", detail=told))
-            self._take_home(step, life, found)
+            for both in found:
+                if both.text is not None and both.text != both.ours:
+                    disk.write(os.path.join(self._root, both.path), both.text)
+            life.did = self._what_it_did(step, life)
             settled = self._succeeded(step, life)
             self._leave_sandbox(life)
         except (OSError, WavebuildError) as error:
@@ -469,16 +475,13 @@ class Rebuilder:
         del self._lives[number]
         return settled
 
-    def _take_home(self, step: Step, life: Life, found: Sequence[merges.Both]) -> None:
-        """Writes what was merged; what stood there before is copied first, and comes back if the step fails yet."""
+    def _copy_shared(self, step: Step, life: Life) -> None:
+        """What stands in the files comes back if the step fails yet."""
         life.attempt = self._outputs.with_shared(step, life)
         self._records.begin(life.attempt)
         for path in shared_files(step):
             disk.copy(os.path.join(self._root, path), os.path.join(self._root, life.attempt.copied[path]))
-        for both in found:
-            if both.text is not None and both.text != both.ours:
-                disk.write(os.path.join(self._root, both.path), both.text)
-        life.did = self._what_it_did(step, life)
+        self._forget(shared_files(step))
 
     def _what_it_did(self, step: Step, life: Life) -> sharing.Did:
         traces = self._records.traces(key(step))
@@ -559,7 +562,7 @@ class Rebuilder:
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
         self.in_force[key(step)] = trace
-        self._have_edited(step)
+        self._have_edited(step, life)
         if attempt.holds_files:
             self._conclude(attempt, life)
         if life.scratch:
@@ -568,12 +571,27 @@ class Rebuilder:
         displaced = tuple(sorted(attempt.displaced.values()))
         return self._settled(step, Outcome.SUCCEEDED, life, moved=moved, displaced=displaced, log=result.log)
 
-    def _have_edited(self, step: Step) -> None:
+    def _have_edited(self, step: Step, life: Life) -> None:
+        """The step has edited shared files: what that means for those who edit them, too."""
         for path in shared_files(step):
             if not step.sandbox:
                 self._bases.forget(path)
+            life.notes += self._undone(step, path, os.path.join(self._root, life.attempt.copied[path]))
         if step.updates:
             merges.end_conflict(self._root, step.name)
+
+    def _undone(self, step: Step, path: str, before: str) -> Iterator[str]:
+        """Who will have to edit a file again, as the step has taken back what they wrote."""
+        editors = self._graph.shared.updaters(path)
+        was, now = read_text(before), self._facts.shared.text(path)
+        if was is None or now is None or was == now or len(editors) > MOST_TOLD:
+            return
+        for number in editors:
+            other = self._graph.wavefile.steps[number]
+            traces = self._records.traces(key(other))
+            edits = self._facts.shared.former(key(other), traces[0] if traces else None).get(path, ())
+            if other is not step and any(stands(edit, was) and not stands(edit, now) for edit in edits):
+                yield f"it undid what {other.name} had written in {path}: let one of them own it"
 
     def _conclude(self, attempt: Attempt, life: Life) -> None:
         """What was set aside is let go. The success is on record: where this cannot be done, the next build does it."""
