@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import threading
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from tests.ui.samples import FakeEngine as Engine
 from wavebuild.judge.reasons import NeverRan
 from wavebuild.run.events import Event, Noticed, Outcome
 from wavebuild.ui import view
-from wavebuild.ui.plain import Manner, PlainScreen, Sink, digest, heartbeat, lines
+from wavebuild.ui.plain import Manner, Output, PlainScreen, Sink, digest, heartbeat, lines
 from wavebuild.ui.style import Style
 
 PLAIN = Manner(Style())
@@ -407,3 +408,38 @@ def test_a_line_without_an_end_is_shown_in_parts_and_kept_by_nobody(tmp_path: Pa
 
     assert sum(len(line) - 4 for line in lines) == 1_000_000
     assert max(map(len, lines)) <= 2 * 65_536 + 4
+
+
+class Counting:
+    """A stream that keeps nothing but how much it was given."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, text: str, /) -> int:
+        self.size += len(text)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("output", ["group", "stream", "prefix"])
+@pytest.mark.parametrize("end", ["\n", ""], ids=["lines", "one line"])
+def test_however_much_a_step_prints_little_of_it_is_held(tmp_path: Path, output: Output, end: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(("x" * 99 + end) * 80_000)
+    stream = Counting()
+    screen = PlainScreen(stream, Manner(Style(), output=output))
+    screen.tell(build_started([["a"]], jobs=2, root=str(tmp_path)))
+    tracemalloc.start()
+    try:
+        screen.tell(started("a", 1, log=log.name))
+        screen.tell(settled("a", 1, Outcome.SUCCEEDED))
+        screen.close([])
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert stream.size >= log.stat().st_size
+    assert most < 2_000_000
