@@ -64,6 +64,8 @@ def shooting(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield made
 
 
+@pytest.mark.scenario(id="D1")
+@pytest.mark.scenario(id="K10")
 @pytest.mark.xdist_group("points")
 def test_a_build_that_is_killed_or_fails_at_any_point_is_made_good_by_the_next(shooting: Range) -> None:
     """Points before and after every rename and commit, and before all else that changes the disk: a sample of them."""

@@ -11,6 +11,7 @@ from tests.support.folders import written
 from wavebuild.run.cores import cores_given
 
 
+@pytest.mark.scenario(id="P12")
 @pytest.mark.parametrize(
     ("own", "files", "cores"),
     [
