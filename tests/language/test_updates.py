@@ -384,12 +384,10 @@ class TestTogether:
         shop.put("f", "")
         shop.settle()
         (shop.root / "o").unlink()
-        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
-        assert shop.build().ran == ["a", "b"]
+        assert shop.build().ran == ["a"]
         shop.put("f", "")
 
-        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
-        assert shop.build().ran == ["a", "b"]
+        assert shop.build().ran == ["a"]
         assert shop.build().ran == []
 
     def test_by_times_alone_nobody_knows_whether_an_edit_was_made(self, shop: Workshop):
@@ -409,8 +407,7 @@ class TestTogether:
 
         shutil.rmtree(shop.root / ".wavebuild")
 
-        assert shop.plan() == {"a": "RUN", "b": "FRESH"}
-        assert shop.build().ran == ["a", "b"]
+        assert shop.build().ran == ["a"]
 
     def test_an_edit_is_lost_where_its_kept_text_is(self, setting: Workshop):
         """A damaged text costs a run, never a wrong skip."""
