@@ -20,6 +20,9 @@ VERSION = 3
 OLDEST = 1
 """The version of a state that questions still read: later ones only have more tables."""
 
+PATIENCE = 10.0
+"""Seconds to wait while another program has the file locked."""
+
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
 create table if not exists made (
@@ -121,7 +124,7 @@ class Database:
 
 def opened(path: str) -> Database:
     """A database to be written to, of the present version. Raises sqlite3.Error, or WavebuildError for a newer one."""
-    handle = sqlite3.connect(path, isolation_level="DEFERRED", timeout=10)
+    handle = sqlite3.connect(path, isolation_level="DEFERRED", timeout=PATIENCE)
     try:
         version = version_of(handle)
         if version > VERSION:
