@@ -263,7 +263,7 @@ def test_what_cannot_be_carried_is_told_with_its_line_and_written_down(shop: Wor
         JOIN
         + "rule again\n  command = cmake .\n  generator = 1\nbuild build.ninja: again\n"
         + "rule clean\n  command = /usr/bin/ninja -t clean\nbuild clean: clean\n"
-        + "build ../out: join x\nbuild term: join x\n  pool = console\nbuild late: join x || d\n  dyndep = d\n"
+        + "build ../out: join x\nbuild late: join x || d\n  dyndep = d\n"
         + "build d: join x\nbuild cl: join x\n  deps = msvc\nbuild gen: join x\n  generator = 1\n"
         + "build main: join x |@ d\ndefault main ../out\n",
     )
@@ -274,12 +274,11 @@ def test_what_cannot_be_carried_is_told_with_its_line_and_written_down(shop: Wor
         "build.ninja:6:1: the step of 'build.ninja' is not carried over: it makes a build file of ninja",
         "build.ninja:9:1: the step of 'clean' is not carried over: it runs a tool of ninja itself",
         "build.ninja:10:1: the step of '../out' is not carried over: the output '../out' lies outside the root",
-        "build.ninja:11:1: of the pool console one at a time is carried over, the terminal is not",
-        "build.ninja:13:1: dyndep is not carried over: what 'd' adds is unknown, so the step always runs",
-        "build.ninja:16:1: deps = msvc is not carried over, so the step always runs",
-        "build.ninja:18:1: generator is not carried over: a changed command is a reason to run",
-        "build.ninja:20:1: the validation 'd' is not built when only 'main' is named",
-        "build.ninja:21:14: the default '../out' is made by no step that is carried over",
+        "build.ninja:11:1: dyndep is not carried over: what 'd' adds is unknown, so the step always runs",
+        "build.ninja:14:1: deps = msvc is not carried over, so the step always runs",
+        "build.ninja:16:1: generator is not carried over: a changed command is a reason to run",
+        "build.ninja:18:1: the validation 'd' is not built when only 'main' is named",
+        "build.ninja:19:14: the default '../out' is made by no step that is carried over",
     ]
     head = shop.read("Wavefile").split("\n\n")[0]
     assert head == "\n".join(
@@ -290,6 +289,15 @@ def test_what_cannot_be_carried_is_told_with_its_line_and_written_down(shop: Wor
             *(f"# - {line}" for line in told),
         ]
     )
+
+
+def test_the_pool_console_becomes_the_key(shop: Workshop) -> None:
+    """Its steps own the terminal, and only one at a time, as with ninja: no resource is needed beside."""
+    shop.put("build.ninja", f"{JOIN}build term: join x\n  pool = console\n")
+
+    assert left(shop) == []
+    assert "console: true" in shop.read("Wavefile")
+    assert "resources" not in shop.read("Wavefile")
 
 
 def test_a_wavefile_further_up_owns_what_lies_beside_the_build_folder(shop: Workshop) -> None:

@@ -71,7 +71,7 @@ class _Document:
     def _capacities(self) -> dict[str, Writable]:
         used = {work.edge.value("pool") for work in self._edges.works}
         pools = self._manifest.pools.items()
-        found = {self._resource(name): pool.depth for name, pool in pools if name in used and pool.depth}
+        found = {self._resource(name): pool.depth for name, pool in pools if name in used - {_CONSOLE} and pool.depth}
         return {"resources": found} if found else {}
 
     def _resource(self, pool: str) -> str:
@@ -114,7 +114,9 @@ class _Document:
         if depfile := self._depfile(work, reads):
             step["depfile"] = depfile
         pool = work.edge.value("pool")
-        if pool and self._manifest.pools[pool].depth:
+        if pool == _CONSOLE:
+            step["console"] = True  # one at a time, too
+        elif pool and self._manifest.pools[pool].depth:
             step["resources"] = [self._resource(pool)]
         if work.always or reads.never_fresh:
             step["always"] = True
@@ -149,9 +151,6 @@ class _Document:
             self._losses.tell(edge.place, message, "write those inputs, and the order, into the Wavefile", work)
         if edge.value("generator"):
             message = "generator is not carried over: a changed command is a reason to run"
-            self._losses.tell(edge.place, message, work=work)
-        if edge.value("pool") == _CONSOLE:
-            message = "of the pool console one at a time is carried over, the terminal is not"
             self._losses.tell(edge.place, message, work=work)
         for path in self._edges.placed(edge.validations):
             message = (
