@@ -112,7 +112,19 @@ class TestRace:
               b: {outputs: o/b, run: "echo > o/b; echo > common"}
         """)
 
-        assert messages(race(shop)) == ["a and b both write common, and neither waits for the other"]
+        assert messages(race(shop)) == ["a and b both write common, and do not wait for each other"]
+
+    @needs_strace
+    def test_those_that_share_a_resource_share_a_file_knowingly(self, shop: Workshop):
+        """They are told in one line, however many, and that is a warning."""
+        steps = "".join(
+            f"  s{n}: {{outputs: o/{n}, resources: [base], run: 'echo > o/{n}; echo > common'}}\n" for n in range(4)
+        )
+        shop.wavefile("steps:\n" + steps)
+        (problem,) = race(shop).problems
+
+        assert problem.message == "4 steps (s0, s1, s2, …) write common, and do not wait for each other"
+        assert problem.severity == "warning"
 
     def test_what_is_never_the_same_is_not_taken_for_a_race(self, shop: Workshop):
         """It is said that of this step nothing can be told; that alone is no failure."""

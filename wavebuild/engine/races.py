@@ -20,7 +20,7 @@ from wavebuild.engine.project import (
 )
 from wavebuild.engine.trials import Copy, copied, remove_outputs, size_of
 from wavebuild.engine.values import BuildResult, Request, Trial, Undertaking
-from wavebuild.errors import Place, Problem, WavebuildError
+from wavebuild.errors import Place, Problem, Severity, WavebuildError
 from wavebuild.graph import covers
 from wavebuild.judge.trace import key
 from wavebuild.plan.orders import orders
@@ -71,6 +71,7 @@ class _Race:
         self._say = say
         self._rounds: list[Round] = []
         self._audits = True
+        self._upstream: dict[int, set[int]] = {}  # as far as it was asked for; of the graph as it is in the end
 
     def run(self) -> Trial:
         self._clear()
@@ -228,22 +229,36 @@ class _Race:
                 writers.setdefault(touch.path, set()).add(step)
                 if touch.owner:
                     writers[touch.path].add(touch.owner)
-        pairs: dict[tuple[str, str], list[str]] = {}
+        clashing: dict[tuple[str, ...], list[str]] = {}
         for path, steps in sorted(writers.items()):
-            ordered = sorted(steps, key=lambda name: graph.number[name])
-            for at, one in enumerate(ordered):
-                for other in ordered[at + 1 :]:
-                    if not self._joined(one, other):
-                        pairs.setdefault((one, other), []).append(path)
-        for (one, other), paths in pairs.items():
-            shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-            message = f"{one} and {other} both write {shown}, and neither waits for the other"
-            yield Problem("race", message, self._place(one), "one path, one owner: let each write a file of its own")
+            free = {name for pair in combinations(sorted(steps), 2) if not self._joined(*pair) for name in pair}
+            if free:
+                ordered = sorted(free, key=lambda name: graph.number[name])
+                clashing.setdefault(tuple(ordered), []).append(path)
+        for names, paths in clashing.items():
+            yield self._clash(names, paths)
+
+    def _clash(self, names: Sequence[str], paths: Sequence[str]) -> Problem:
+        """Who takes turns by a resource does so knowingly: that is a warning."""
+        graph = self._project.graph
+        taken = [{name for name, _ in graph.wavefile.steps[graph.number[each]].resources} - {"cpus"} for each in names]
+        shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+        who = (
+            f"{names[0]} and {names[1]} both" if len(names) == 2 else f"{len(names)} steps ({', '.join(names[:3])}, …)"
+        )
+        message = f"{who} write {shown}, and do not wait for each other"
+        remedy = "one path, one owner: let each write a file of its own"
+        severity: Severity = "warning" if set.intersection(*taken) else "error"
+        return Problem("race", message, self._place(names[0]), remedy, severity=severity)
 
     def _joined(self, one: str, other: str) -> bool:
-        graph = self._project.graph
-        first, last = graph.number[one], graph.number[other]
-        return first in upstream_of(graph, [last]) or last in upstream_of(graph, [first])
+        first, last = (self._project.graph.number[name] for name in (one, other))
+        return first in self._before(last) or last in self._before(first)
+
+    def _before(self, number: int) -> set[int]:
+        if number not in self._upstream:
+            self._upstream[number] = upstream_of(self._project.graph, [number])
+        return self._upstream[number]
 
     def _odd(self) -> dict[str, list[Round]]:
         """Steps that in some round did not end, or did not make, what they did in the usual order."""
