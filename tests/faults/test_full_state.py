@@ -67,6 +67,7 @@ def opens_with(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
     monkeypatch.setattr(opening, "opened", odd)
 
 
+@pytest.mark.scenario(id="S3")
 @pytest.mark.parametrize(
     ("pragma", "said"), [("max_page_count=1", "full"), ("query_only=on", "attempt to write a readonly database")]
 )
@@ -100,6 +101,7 @@ def test_another_program_that_writes_to_the_state_is_waited_for_then_named(
     is_well(built, built.build(), "2")
 
 
+@pytest.mark.scenario(id="S3")
 @pytest.mark.parametrize("when", [StepStarted, StepSettled])
 def test_another_program_locks_the_state_in_the_middle_of_a_build(
     built: Workshop, monkeypatch: pytest.MonkeyPatch, when: type
@@ -146,6 +148,7 @@ def namespace() -> list[str] | None:
     return None
 
 
+@pytest.mark.scenario(id="D1")
 @pytest.mark.parametrize("kilobytes", [24, 130])
 def test_on_a_disk_that_is_too_small_every_build_says_so_and_none_lies(kilobytes: int, tmp_path: Path) -> None:
     """D1, S3: wherever the room ends (the folder, the state, an output, a log), exit 1 and a reason. With room again

@@ -177,6 +177,7 @@ class TestCommands:
         assert shown
         assert crew.log == "begun\ndone\n"
 
+    @pytest.mark.scenario(id="P5")
     def test_a_crash_leaves_no_image_of_its_memory_unless_the_step_wants_one(self, crew: Crew):
         """The soft limit alone is 0 (P5)."""
         soft, hard = resource.getrlimit(resource.RLIMIT_CORE)

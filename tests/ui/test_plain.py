@@ -424,6 +424,7 @@ class Counting:
         pass
 
 
+@pytest.mark.scenario(id="P8")
 @pytest.mark.parametrize("output", ["group", "stream", "prefix"])
 @pytest.mark.parametrize("end", ["\n", ""], ids=["lines", "one line"])
 def test_however_much_a_step_prints_little_of_it_is_held(tmp_path: Path, output: Output, end: str) -> None:
