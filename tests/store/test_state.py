@@ -280,7 +280,7 @@ class TestDamage:
         memory.close()
         data = memory.path.read_bytes()
         wrong = []
-        for at in range(0, len(data), 23):
+        for at in range(0, len(data), 97):
             for leftover in memory.path.parent.iterdir():
                 leftover.unlink()
             memory.path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])

@@ -59,7 +59,6 @@ Kinds = tuple[type | tuple[type, ...], ...]
 """Of what types the cells of a row are: SQLite keeps in any column whatever it is given, and damage gives anything."""
 
 _NUMBER = (int, NoneType)
-_DIGEST: Kinds = (str, int, int, int, int, int, (bytes, NoneType), str)
 _RESULT: Kinds = (str, str, str, float, float, int, _NUMBER, str, (str, NoneType))
 _RUN: Kinds = (str, float, (float, NoneType), _NUMBER, int, str, str)
 
@@ -176,11 +175,9 @@ class State:
         if self._digests is None:
             rows = self._ask("select name, dev, ino, size, mtime, ctime, beyond, digest from digests")
             self._digests = {
-                restored(name): (
-                    (dev, ino, size, mtime, ctime, *(msgspec.msgpack.decode(beyond) if beyond else ())),
-                    digest,
-                )
-                for name, dev, ino, size, mtime, ctime, beyond, digest in _sound(rows, _DIGEST)
+                restored(name): ((dev, ino, size, mtime, ctime, *_more(beyond)), digest)
+                for name, dev, ino, size, mtime, ctime, beyond, digest in rows
+                if type(name) is str and type(digest) is str  # one that makes no sense is learned again
             }
         return self._digests
 
@@ -670,6 +667,11 @@ class State:
         if self._answers:
             self.answers().update(self._answers)
         self._answers = {}
+
+
+def _more(beyond: object) -> tuple[int, ...]:
+    """What a stamp says of the end of a link."""
+    return msgspec.msgpack.decode(beyond, type=tuple[int, ...]) if isinstance(beyond, bytes) else ()
 
 
 def _fits(row: Row, kinds: Kinds) -> bool:
