@@ -37,6 +37,7 @@ def success(state: State, number: int, step: str, output: str) -> None:
     state.succeed(output, trace, attempt, Result(step, run, "succeeded", float(number), 1.0, 1, 0, "", log))
 
 
+@pytest.mark.scenario(id="S8")
 def test_thousands_of_renames_do_not_grow_it(tmp_path: Path) -> None:
     """Each build has one step, of another name than ever, with an output that is gone by the next."""
     path = tmp_path / ".wavebuild/state/Wavefile.db"
