@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from wavebuild.run.records import Attempt, Result
 from wavebuild.store.database import mark
 from wavebuild.store.opening import open_state, read_state
 from wavebuild.store.state import State
+from wavebuild.store.text import packed, unpacked
 
 
 def trace(number: int = 1, **facts: object) -> Trace:
@@ -441,3 +443,25 @@ def test_a_state_of_the_first_version_has_no_answers_yet(memory: Memory) -> None
     state.hear({"probe:q": Answer("e", None, 4.0)})
     state.flush()
     assert len(memory.open().answers()) == 1
+
+
+def test_a_name_that_is_no_text_any_more_is_damage(tmp_path: Path) -> None:
+    """Found by flipping a byte: SQLite hands out whatever the damaged record says."""
+    path = tmp_path / "s.db"
+    open_state(str(path), []).close()
+    with contextlib.closing(sqlite3.connect(path)) as handle, handle:
+        handle.execute("insert into traces values (x'00ff', 1, x'00')")
+
+    notice: list[str] = []
+    open_state(str(path), notice).close()
+
+    assert len(notice) == 1
+    assert "the state was damaged" in notice[0]
+
+
+def test_a_record_whose_text_is_no_utf_8_any_more_is_as_if_it_had_never_been() -> None:
+    """Found by flipping a byte in the midst of a record."""
+    good = packed(Attempt("1.0", "step", "1", "key", {}, {}, ()))[5:]  # as before values were sealed
+
+    with pytest.raises(msgspec.DecodeError):
+        unpacked(good.replace(b"step", b"st\xb5p"), msgspec.msgpack.Decoder(Attempt))

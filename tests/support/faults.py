@@ -83,7 +83,7 @@ def _writes(arguments: tuple[object, ...]) -> bool:
     path, _, flags = arguments
     if not isinstance(flags, int) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         return False
-    return not str(path).startswith(("/dev/", "/proc/"))
+    return isinstance(path, str | bytes) and not os.fsdecode(path).startswith(("/dev/", "/proc/"))
 
 
 def main(argv: Sequence[str]) -> None:

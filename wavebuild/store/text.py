@@ -27,6 +27,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 def storable(text: str) -> str:
     """The text with stand-ins for its lone surrogates."""
+    if not isinstance(text, str):
+        raise msgspec.DecodeError("a name is no text")
     return text if text.isascii() else _SURROGATES.sub(lambda found: chr(ord(found[0]) + _DISTANCE), text)
 
 
@@ -53,7 +55,10 @@ def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
         seal, data = data[1:5], data[5:]
         if zlib.crc32(data).to_bytes(4, "big") != seal:
             raise msgspec.DecodeError("the seal does not fit")
-    value = decoder.decode(data)
+    try:
+        value = decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from None
     if not any(mark in data for mark in _MARKS):
         return value
     return msgspec.convert(_mapped(msgspec.msgpack.decode(data), restored), type(value))
