@@ -84,6 +84,40 @@ class TestReported:
         assert shop.build().result.orphans == ()
 
 
+NAMED = """
+settings: {orphans: remove}
+vars: [vars.yaml]
+steps:
+  a: {inputs: s, outputs: d/x.txt, run: 'note a; cat s > d/x.txt'}
+  read: {inputs: ['in.yaml#k', '*.txt'], outputs: p, run: 'note read; ls > p'}
+  checked: {inputs: s, checks: {run: 'true', inputs: check.txt}}
+  listed: {inputs: {list: list.txt}, outputs: l, run: 'note listed; echo > l'}
+  edit: {inputs: s, updates: shared.txt, run: 'note edit; sed -i s/none/1/ shared.txt'}
+  each:
+    foreach: {v: 'names.yaml#names'}
+    inputs: s
+    outputs: 't/{{ v }}'
+    run: 'note each; echo {{ w }} > {{ outputs }}'
+"""
+
+
+class TestNamed:
+    def test_what_the_wavefile_names_is_a_source_now(self, shop: Workshop):
+        """Whoever made it once: moved away, it would be missed by the next build."""
+        texts = {"in.yaml": "k: 1", "check.txt": "1", "list.txt": "s", "shared.txt": "1"}
+        texts |= {"names.yaml": "names: [b]", "vars.yaml": "w: 1", "gone.txt": "1"}
+        commands = "; ".join(f"echo '{text}' > {path}" for path, text in texts.items())
+        shop.put("s", "s")
+        shop.wavefile(f'steps: {{old: {{outputs: [{", ".join(texts)}], run: "{commands}"}}}}')
+        shop.settle()
+
+        shop.wavefile(NAMED)
+        shop.settle()
+
+        assert moved(shop) == ["gone.txt"]
+        assert "list.txt" in shop.read("p")
+
+
 class TestRemoved:
     def test_they_move_to_the_displaced_files_after_a_good_build(self, shop: Workshop):
         """With the folders that become empty; the next build knows nothing of them."""

@@ -13,13 +13,14 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Range, Settings
+from wavebuild.declare.model import Kind, Range, Settings
 from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
 from wavebuild.engine.locking import assume_locked
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError
+from wavebuild.graph import reads
 from wavebuild.judge.asking import Answers
 from wavebuild.judge.digest import Digests, Keep, Reading
 from wavebuild.judge.facts import Facts, missing_sources
@@ -243,17 +244,31 @@ def scope_of(request: Request) -> str:
 def orphans_of(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:
     """Members recorded in this scope, of steps that are no more, that no step's outputs cover.
 
-    What stands there with other bytes is somebody's new file.
+    What stands there with other bytes is somebody's new file; what the Wavefile names, to be read or
+    edited, is a source now.
     """
     if state is None:
         return ()
     keys = {key(step) for step in project.wavefile.steps}
     gone = {path: made for path, made in state.made().items() if made.key not in keys and made.scope == scope}
+    named = _named_files(project) if gone else frozenset()
     return tuple(
         path
         for path, made in gone.items()
-        if project.graph.owner(path.rstrip("/")) is None and _stands_as_made(digests, path, made)
+        if path not in named and project.graph.owner(path.rstrip("/")) is None and _stands_as_made(digests, path, made)
     )
+
+
+def _named_files(project: Project) -> frozenset[str]:
+    """The files that a step reads or edits by their own names, and those that say what the steps are."""
+    wavefile = project.wavefile
+    named = {
+        artifact.path
+        for step in wavefile.steps
+        for artifact in (*reads(step), *step.updates, *step.awaits)
+        if artifact.kind in (Kind.FILE, Kind.LIST)
+    }
+    return frozenset(named.union(os.path.relpath(path, wavefile.root) for path in wavefile.files))
 
 
 def _stands_as_made(digests: Digests, path: str, made: Made) -> bool:
