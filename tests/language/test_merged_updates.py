@@ -239,6 +239,24 @@ class TestConflicts:
         assert ran(conflicting.build(jobs=2)) == ["deploy"]
         assert ran(conflicting.build()) == []
 
+    def test_what_a_person_put_at_its_outputs_meanwhile_is_kept_and_named(self, shop: Workshop):
+        """And what only stands by in its glob stays where it is, nobody's as before."""
+        shop.wavefile(
+            CONFLICTING.replace("outputs: og", "outputs: [og, t/*.txt]").replace("cp g og", "tee og t/1.txt < g")
+        )
+        shop.write(f="first\n", b="1", g="1")
+        shop.put("t/mine.txt", "mine")
+        shop.build(jobs=2, keep_going=True)
+        shop.put("og", "by hand")
+
+        said, *last = shop.accept("gold")
+
+        assert said.startswith("gold: your edit is kept in .wavebuild/displaced/")
+        assert (shop.read(said.split(" in ")[1]), shop.read("og")) == ("by hand", "1")
+        assert (last, shop.read("t/mine.txt")) == (["gold: what stands is its result"], "mine")
+        shop.build(force=True)
+        assert shop.read("t/mine.txt") == "mine"
+
     def test_what_was_accepted_is_lost_like_any_edit(self, conflicting: Workshop):
         """The file as it was before all: both run again."""
         conflicting.put("f", "first\nbronze and gold 1\n")

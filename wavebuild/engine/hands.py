@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wavebuild import disk
@@ -35,7 +35,7 @@ from wavebuild.errors import did_you_mean, mistake
 from wavebuild.graph import covers
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import SIDECARS
-from wavebuild.judge.trace import Trace, key
+from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.run.acceptance import (
     blessed,
     is_by_hand,
@@ -228,32 +228,44 @@ def _end_conflict(project: Project, state: State, facts: Facts, number: int, beg
     """A person has put right what a step's edit conflicted with: what stands is the result, of the others there too."""
     step, root = project.wavefile.steps[number], project.wavefile.root
     run, traces = run_identity(began), state.traces(key(step))
-    for path in sorted(_brought_back(facts, step, run)):
+    known = state.made()
+    made, kept = _brought_back(facts, step, known, run)
+    for path in made:
         facts.digests.forget(path)
-    trace = present(facts, number, state.made(), run, began, before=traces)
+    trace = present(facts, number, known, run, began, made, before=traces)
     conflicts = conflicting(root, step.name)
     trace, texts = with_resolved(facts, trace, step, traces[0] if traces else None, conflicts)
     state.record(key(step), trace, texts=texts)
     for other in {n for path in conflicts for n in project.graph.shared.updaters(path)} - {number}:
         one = project.wavefile.steps[other]
-        kept = state.traces(key(one))
-        if kept and (changed := with_resolution(facts, kept[0], one, conflicts)):
+        of_other = state.traces(key(one))
+        if of_other and (changed := with_resolution(facts, of_other[0], one, conflicts)):
             state.replace_last(key(one), *changed)
     end_conflict(root, step.name)
-    return [f"{step.name}: what stands is its result"]
+    return [*(f"{step.name}: your edit is kept in {path}" for path in kept), f"{step.name}: what stands is its result"]
 
 
-def _brought_back(facts: Facts, step: Step, run: str) -> list[str]:
-    """The outputs that the step had made when its edit conflicted, in their places; what stands there is kept."""
+def _brought_back(facts: Facts, step: Step, known: Mapping[str, Made], run: str) -> tuple[list[str], list[str]]:
+    """The outputs that the step had made when its edit conflicted, now in their places, and where a person's are kept.
+
+    What only stands by in a glob stays.
+    """
     root = facts.digests.root
     left = os.path.join(root, FAILED, step.name)
-    made = [path for path, _ in disk.walk(left) if any(covers(artifact, path) for artifact in step.file_outputs)]
-    for path, there in plan_displaced(run, facts.outputs(step) if made else ()).items():
+    made = sorted(path for path, _ in disk.walk(left) if any(covers(artifact, path) for artifact in step.file_outputs))
+    if not made:
+        return [], []
+    globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
+    former = stands(facts, step)
+    away = [path for path in former if path in known or path in made or not _in_any(globs, path)]
+    edited = [path for path in away if is_by_hand(facts, path, former[path], known)]
+    into = plan_displaced(run, away)
+    for path, there in into.items():
         disk.move(os.path.join(root, path.rstrip("/")), os.path.join(root, there.rstrip("/")))
         facts.digests.forget(path.rstrip("/"))
     for path in made:
         disk.move(os.path.join(left, path), os.path.join(root, path))
-    return made
+    return made, [into[path] for path in edited]
 
 
 def _subject(request: Request, project: Project, subject: str) -> tuple[int, str | None]:
@@ -298,7 +310,7 @@ def _accept(project: Project, state: State, facts: Facts, asker: Asker, number: 
         state.record(key(step), present(facts, number, known, run_identity(began), began), placed=True)
         return [f"{step.name}: what stands is its result"]
     if not traces:
-        trace = present(facts, number, known, run_identity(began), began, path or "", before=traces)
+        trace = present(facts, number, known, run_identity(began), began, (path,) if path else (), before=traces)
         state.record(key(step), trace)
         return [f"{step.name}: what stands is its result"]
     globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]

@@ -5,7 +5,7 @@ It does not know how traces are kept: a trace in, a trace out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -26,13 +26,13 @@ def present(
     known: Mapping[str, Made],
     run: str,
     began: float,
-    chosen: str = "",
+    chosen: Collection[str] = (),
     before: Sequence[Trace] = (),
 ) -> Trace:
     """A trace of what stands now, as if the step had just made it. Refuses missing outputs and inputs.
 
     Members that no run made, or that differ from what one made, are by hand: they are never
-    overwritten without a copy. ``chosen``: of a glob's members that no run made, only this one.
+    overwritten without a copy. ``chosen``: of a glob's members that no run made, only these.
     ``before``: the kept traces; what the last of them discovered is taken for read again.
     """
     step = facts.graph.wavefile.steps[number]
@@ -47,7 +47,7 @@ def present(
     outputs = stands(facts, step)
     if chosen:
         globs = [artifact for artifact in step.outputs if artifact.kind is Kind.GLOB]
-        standing_by = [m for m in outputs if m not in known and m != chosen and any(covers(g, m) for g in globs)]
+        standing_by = [m for m in outputs if m not in known and m not in chosen and any(covers(g, m) for g in globs)]
         outputs = {member: digest for member, digest in outputs.items() if member not in standing_by}
     things = facts.things(step)
     for artifact in step.outputs:
