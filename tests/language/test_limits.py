@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from tests.support.command import Site
 from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
 
@@ -55,6 +58,19 @@ def test_a_step_gets_no_more_memory_than_its_limit(shop: Workshop):
 
     assert built.outcomes == {"big": "failed", "small": "succeeded", "roomy": "succeeded"}
     assert "300M of memory (limits.memory)" in built.steps["big"].detail
+
+
+def test_a_limit_never_lifts_that_of_the_caller(tmp_path: Path):
+    """The lower counts; a limit above what the system allows is no reason to fail."""
+    site = Site(tmp_path)
+    site.write("Wavefile", "steps: {a: {outputs: a, limits: {memory: 100G}, run: ulimit -v > a}}")
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", *site.argv()], cwd=site.root, env=site.environ, check=False
+    )
+
+    assert done.returncode == 0
+    assert (site.root / "a").read_text() == "4000000\n"
 
 
 def test_a_call_has_its_limits_and_the_next_has_none(shop: Workshop):

@@ -75,7 +75,9 @@ def _become(
 def confine(confines: Confines) -> None:
     """Puts the confines round this process and all it will start, for good. Raises OSError."""
     if confines.memory is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (confines.memory, confines.memory))
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]  # of us all: it stays, where it is the lower
+        memory = confines.memory if most == resource.RLIM_INFINITY else min(confines.memory, most)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     if confines.walls:
         from wavebuild.run import landlock
 
