@@ -155,6 +155,24 @@ def test_names_commands_and_notices_cannot_forge_the_screen() -> None:
     assert "x\\x1b[2J\\x0afake" in text
 
 
+def test_of_an_endless_line_a_digest_shows_the_beginning_and_the_end() -> None:
+    """What stands around such a line is not swept off the screen."""
+    line = "begin " + "x" * 60_000 + " end"
+
+    text = screen_of(
+        [
+            build_started([["a"]]),
+            started("a", 1),
+            settled("a", 1, Outcome.FAILED, command="a", detail="exit 1", tail=(line,)),
+        ],
+        Manner(Style(colours=False)),
+    )
+
+    assert max(map(len, text.splitlines())) < 2100
+    assert "begin xxx" in text
+    assert "xxx end" in text
+
+
 def test_colours_frame_our_own_words_only_when_wanted() -> None:
     events = a_build_with_a_failure()
 

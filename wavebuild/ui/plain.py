@@ -37,6 +37,9 @@ GLANCE = 0.1  # between two looks at a log that is followed
 AT_A_GLANCE = 16  # pieces of a log that are shown before events may be told again
 DIGEST_LINES = 20
 
+LONGEST_LINE = 2000
+"""Characters of a line in a digest: of a longer one the middle is left to the log."""
+
 Output = Literal["group", "stream", "prefix"]
 """A step's output: whole when it ends; as it comes; line by line as it comes, each with the step's name."""
 
@@ -184,8 +187,13 @@ def _tail(settled: Settled, manner: Manner) -> list[str]:
         return []
     last = settled.tail[-DIGEST_LINES:]
     title = "its last line:" if len(last) == 1 else f"its last {len(last)} lines:"
-    shown = [sanitized(each.rstrip("\r\n"), manner.style.colours and manner.style.terminal) for each in last]
+    shown = [sanitized(_cut(each.rstrip("\r\n")), manner.style.colours and manner.style.terminal) for each in last]
     return [f"  {title}", *(f"    {part}" for each in shown for part in each.split("\n"))]
+
+
+def _cut(line: str) -> str:
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
 
 
 def _remarks(settled: Settled) -> list[str]:
