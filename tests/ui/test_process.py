@@ -178,6 +178,21 @@ def test_closed_streams_are_no_reason_to_fail() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&- 2>&-", "2>&-"])
+def test_steps_of_a_build_whose_streams_are_closed_have_streams(closed: str, tmp_path: Path) -> None:
+    """A call and a command talk as ever; the second build, which has nothing to do, ends well, too."""
+    tmp_path.joinpath("work.py").write_text("print('hello')\ndef take():\n    print('well')\n")
+    tmp_path.joinpath("Wavefile").write_text("steps: {a: {call: 'work:take'}, b: {run: echo good; echo bad >&2}}")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = f"{sys.executable} -m wavebuild -C {tmp_path} {closed}"
+
+    codes = [subprocess.run(command, shell=True, check=False, env=environ).returncode for _ in range(2)]
+
+    logs = {log.name: log.read_text() for log in tmp_path.glob(".wavebuild/logs/*/*.log")}
+    assert codes == [0, 0]
+    assert logs == {"a.log": "hello\nwell\n", "b.log": "good\nbad\n"}
+
+
 def test_a_current_folder_that_is_gone_is_a_plain_message(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from wavebuild.errors import mistake
 
@@ -156,18 +156,10 @@ class Caller:
 
 def the_caller(argv: Sequence[str]) -> Caller:
     """The process's own streams and environment."""
-    stdin, stdout, stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
-    return Caller(_current_folder(), dict(os.environ), stdin, stdout, stderr, tuple(argv), alone=True)
-
-
-def _open(stream: TextIO | None, way: Literal["r", "w"]) -> TextIO:
-    """The stream, unable to fail on a character it cannot carry; the null device where it was closed."""
-    if stream is None:
-        # Taken at once, so that no file opened later gets the number of a standard stream.
-        return open(os.devnull, way, encoding="utf-8")
-    if isinstance(stream, io.TextIOWrapper) and way == "w":
-        stream.reconfigure(errors="backslashreplace")
-    return stream
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # unable to fail on a character that it cannot carry
+            stream.reconfigure(errors="backslashreplace")
+    return Caller(_current_folder(), dict(os.environ), sys.stdin, sys.stdout, sys.stderr, tuple(argv), alone=True)
 
 
 def _current_folder() -> str:

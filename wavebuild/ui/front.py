@@ -77,10 +77,23 @@ def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
     return 0
 
 
+def open_closed_streams() -> None:
+    """A standard stream that was closed is the null device, for us and for all that we start.
+
+    Else the next file that is opened gets its number, and whatever is said by habit goes into that file.
+    """
+    for name, way in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this stream's
+            os.set_inheritable(handle, True)
+            setattr(sys, name, open(handle, way, encoding="utf-8"))
+
+
 def main() -> None:
     """The console script."""
     if os.name == "nt":
         sys.exit("wavebuild: Windows is not supported: run it inside WSL")
+    open_closed_streams()
     try:
         code = finished(sys.argv[1:], os.environ)
     except KeyboardInterrupt:
