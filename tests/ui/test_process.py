@@ -105,6 +105,26 @@ def test_ctrl_c_outside_a_build_ends_130_without_a_word() -> None:
     assert (done.code, done.err) == (130, "")
 
 
+def test_ctrl_c_while_we_are_still_being_imported_ends_130_without_a_word() -> None:
+    """As when somebody thinks better of it at once."""
+    code = """if True:
+        import sys
+        class Impatient:
+            def find_spec(self, name, *rest):
+                if name == "wavebuild.ui.cli":
+                    raise KeyboardInterrupt
+        sys.meta_path.insert(0, Impatient())
+        from wavebuild.ui.front import main
+        sys.argv = ["wavebuild", "list"]
+        main()
+    """
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
+
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 class Gone(io.StringIO):
     """A stdout whose reader has gone."""
 

@@ -86,7 +86,7 @@ def open_closed_streams() -> None:
         if getattr(sys, name) is None:
             handle = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this stream's
             os.set_inheritable(handle, True)
-            setattr(sys, name, open(handle, way, encoding="utf-8"))
+            setattr(sys, name, os.fdopen(handle, way, encoding="utf-8"))
 
 
 def main() -> None:
@@ -96,11 +96,10 @@ def main() -> None:
     open_closed_streams()
     try:
         code = finished(sys.argv[1:], os.environ)
-    except KeyboardInterrupt:
-        code = 130
-    if code is None:
-        from wavebuild.ui import cli
+        if code is None:
+            from wavebuild.ui import cli
 
-        cli.main()
-    else:
-        sys.exit(code)
+            cli.main()
+    except KeyboardInterrupt:  # while we begin: whoever builds counts it, and answers for itself
+        code = 130
+    sys.exit(code)
