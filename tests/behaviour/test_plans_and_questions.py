@@ -98,6 +98,26 @@ class TestPlan:
         assert words == {"a": "FRESH", "b": "FRESH", "c": "RUN", "d": "MAYBE"}
         assert outcomes == {"a": "kept", "b": "kept", "c": "succeeded", "d": "kept"}
 
+    def test_a_step_that_may_be_as_it_once_was_is_not_said_to_run(self, shop: Workshop):
+        """What it was once built from is back, or will be when what it reads is made again."""
+        shop.wavefile("""
+        steps:
+          a: {inputs: s, outputs: o, run: note a; cp s o}
+          b: {inputs: [s, o], run: note b}
+        """)
+        for text in ("one", "two"):
+            shop.write(s=text)
+            shop.settle()
+
+        shop.write(s="one")
+        back = shop.plan()
+        shop.write(s="three")
+
+        assert back == {"a": "RUN", "b": "MAYBE"}
+        assert shop.plan() == {"a": "RUN", "b": "RUN"}
+        shop.write(s="one")
+        assert shop.build().ran == ["a"]
+
 
 class TestQuestions:
     def test_they_change_nothing(self, diamond: Workshop):

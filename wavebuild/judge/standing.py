@@ -49,11 +49,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The action runs. ``displaced``: present members whose bytes a person may miss."""
+    """The action runs. ``displaced``: present members whose bytes a person may miss; ``former``: the kept traces.
+
+    None of these says that it is fresh, but one may when what it reads has been remade.
+    """
 
     now: Now
     reasons: tuple[Reason, ...]
     displaced: tuple[str, ...] = ()
+    former: tuple[Trace, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def stand(
                     return _adopted(facts, step, now, known, edited, reasons)
                 if step.on_edit == "fail":
                     return Stops("edited", edited.stops, _both(edited.reasons, reasons))
-            return Runs(now, reasons, (*edited.all, *unclaimed))
+            return Runs(now, reasons, (*edited.all, *unclaimed), tuple(traces))
         case Undecided(unasked=members):
             return Unsure(now, members) if until is None else Held(until, ())
         case _:

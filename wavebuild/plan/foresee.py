@@ -12,6 +12,7 @@ from typing import assert_never
 from wavebuild.declare.model import Artifact
 from wavebuild.graph import Graph
 from wavebuild.judge.freshness import Fresh, Stale, Undecided, Verdict, is_of
+from wavebuild.judge.freshness import reasons as differences
 from wavebuild.judge.reasons import (
     ActionChanged,
     Always,
@@ -120,7 +121,18 @@ def _foreseen(
     shared = tuple(
         path for path in graph.shared.paths if any(steps[up].name in open_makers for up in graph.shared.updaters(path))
     )
+    if isinstance(standing, Runs) and open_makers and _may_be_as_once(standing, open_makers, shared):
+        verdict = Undecided(())
     return _word(_decided(verdict, open_makers, shared), unsettled)
+
+
+def _may_be_as_once(standing: Runs, open_makers: frozenset[str], shared: Sequence[str]) -> bool:
+    """Whether all that speaks against some kept trace may be gone when the makers of inputs have run."""
+    return any(
+        not any(_lasts(reason, open_makers, shared) for reason in differences(standing.now, trace))
+        for trace in standing.former
+        if not trace.void and not trace.moved
+    )
 
 
 def _decided(verdict: Verdict, open_makers: frozenset[str], shared: Sequence[str] = ()) -> Verdict:
