@@ -28,6 +28,7 @@ class Crowded:
     late: bool = False  # it is the worker that finds no room, when it has the job already
     ends: list[Ended] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)  # down to which it was told to let workers go
+    waited: list[float | None] = field(default_factory=list)  # how long it was to wait for an end
 
     def submit(self, job: Job) -> None:
         if len(self.running) >= self.room:
@@ -40,6 +41,7 @@ class Crowded:
         self.most = max(self.most, len(self.running))
 
     def wait(self, timeout: float | None, handle: int = -1) -> Sequence[Ended]:
+        self.waited.append(timeout)
         ends, self.ends = self.ends, []
         if ends:
             return ends
@@ -91,6 +93,20 @@ def test_where_there_is_no_room_for_one_it_gives_up() -> None:
     assert patient.gave_up == "Resource temporarily unavailable"
     assert crowded.refused == TRIES + 1
     assert "the build stops" in said[-1]
+
+
+def test_who_waits_for_room_sleeps_until_a_job_ends() -> None:
+    """While as many run as there is room for, nothing is looked at again and again: a job may run for days."""
+    crowded = Crowded(room=1)
+    patient = Patient(crowded, lambda said: None, pause=0.001)
+    for number in range(3):
+        patient.submit(job(number))
+
+    all_ends(patient, 1)
+    patient.wait(None)
+
+    assert crowded.waited == [1.0, None]
+    assert crowded.running == [2]
 
 
 def test_a_later_command_of_a_job_is_not_begun_a_second_time() -> None:

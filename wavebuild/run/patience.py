@@ -44,13 +44,13 @@ class Patient:
         self._put_off: deque[Job] = deque()
         self._most: int | None = None  # jobs at once, since the system had no room for more
         self._tries = 0
-        self._again = 0.0  # when the next is tried, though none has ended
+        self._again = 0.0  # when the next is tried, while nothing runs
         self._ends: list[Ended] = []
         self.gave_up = ""
 
     def submit(self, job: Job) -> None:
         """Raises OSError for what no waiting mends."""
-        if self._put_off or (self._most is not None and len(self._running) >= self._most):
+        if self._put_off or self._is_full:
             self._put_off.append(job)
         else:
             self._hand_over(job)
@@ -59,7 +59,7 @@ class Patient:
         """The jobs that ended."""
         if self._ends:
             timeout = 0.0
-        if self._put_off:
+        if self._put_off and not self._is_full:
             pause = max(0.0, self._again - time.monotonic())
             timeout = pause if timeout is None else min(timeout, pause)
         for ended in self._workers.wait(timeout, handle):
@@ -73,6 +73,11 @@ class Patient:
         while self._put_off:
             self._ends.append(Ended(self._put_off.popleft().id, "interrupted"))
         self._workers.interrupt(at_once)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether as many run as the system has room for: until one of them ends, nothing more can be done."""
+        return self._most is not None and len(self._running) >= self._most
 
     def _take(self, ended: Ended) -> None:
         job = self._running.pop(ended.id, None)
@@ -103,8 +108,7 @@ class Patient:
         self._workers.shrink(self._most)
         self._put_off.appendleft(job)
         if self._running:
-            self._again = time.monotonic() + self._pause * 2**TRIES
-            return
+            return  # the next is tried when one of them has ended
         self._again = time.monotonic() + self._pause * 2**self._tries
         self._tries += 1
         if self._tries > TRIES:
@@ -118,9 +122,7 @@ class Patient:
             self._ends.append(Ended(self._put_off.popleft().id, "interrupted", detail=why))
 
     def _try_those_put_off(self) -> None:
-        while self._put_off and time.monotonic() >= self._again:
-            if self._most is not None and len(self._running) >= self._most:
-                return
+        while self._put_off and not self._is_full and time.monotonic() >= self._again:
             job = self._put_off.popleft()
             try:
                 self._hand_over(job)
