@@ -356,6 +356,18 @@ class TestDeathOfAWorker:
         assert crew.log == "begun\n"
         assert crew.run("echo again").failure == ""
 
+    def test_the_time_that_its_job_took_is_told(self, crew: Crew):
+        """Also if nothing at all happened for long before: nobody stood still, we only waited."""
+        former, pool.LOOK = pool.LOOK, 0.1
+        try:
+            crew.submit(1, "sleep 0.7; kill -KILL $PPID; sleep 60")
+            (dead,) = crew.pool.wait(None)
+        finally:
+            pool.LOOK = former
+
+        assert dead.failure == "worker died"
+        assert dead.seconds > 0.6
+
     def test_a_step_that_ends_its_worker_has_failed(self, crew: Crew):
         """Nobody interrupted it."""
         ended = crew.run("kill $PPID; sleep 60")

@@ -310,9 +310,12 @@ class Pool:
         return min([*limits, *look, *([timeout] if timeout is not None else [])], default=None)
 
     def _forgive(self, stood_still: float) -> None:
-        """Time in which all of us were stopped is not a worker's: it may have been stopped, too."""
+        """Time in which all of us were stopped is not a worker's: it may have been stopped, too.
+
+        While nobody's time is counted, nobody looks at the clock: to wait long is no standstill then.
+        """
         if stood_still > LOOK:
-            for hired in self._workers:
+            for hired in (hired for hired in self._workers if hired.limit is not None):
                 hired.since += stood_still
                 hired.until = hired.until + stood_still if hired.until is not None else None
 
