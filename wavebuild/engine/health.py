@@ -41,9 +41,6 @@ SHARING = ("btrfs", "xfs", "bcachefs", "zfs", "apfs")
 """File systems on which a copy may share the bytes of its original."""
 
 
-_KEPT = {"failed": "what failed steps left", "displaced": "files that were overwritten", "logs": "what steps printed"}
-
-
 def examine(request: Request) -> tuple[Finding, ...]:
     """Everything that is to be known, in the order in which it is shown."""
     found = [*_environment(request)]

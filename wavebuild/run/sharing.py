@@ -12,7 +12,7 @@ from wavebuild import disk
 from wavebuild.declare.data import read_data
 from wavebuild.declare.model import Artifact, Json, Step
 from wavebuild.declare.values import canonical
-from wavebuild.errors import WavebuildError, mistake
+from wavebuild.errors import mistake
 from wavebuild.judge.content import data_kind
 from wavebuild.judge.digest import LARGEST_TEXT
 from wavebuild.judge.facts import Facts
@@ -155,8 +155,3 @@ def _text(file: str, artifact: Artifact) -> bytes:
     if not is_text(content):
         raise mistake("unfit-update", f"{artifact.path} was no text before", artifact.place)
     return content
-
-
-def complaint_of(error: WavebuildError) -> str:
-    """How a step failed by what it did to shared files, as one sentence or two."""
-    return "; ".join(f"{p.message}. {p.remedy}" if p.remedy else p.message for p in error.problems)
