@@ -354,9 +354,19 @@ class TestTwice:
               s: {inputs: [real/x, ../beside], outputs: o, run: "cat link/x ../beside > o; echo >> link/x || :"}
         """)
         before = tree(shop.root)
-        twice(shop, "s")
 
+        assert messages(twice(shop, "s")) == []
         assert tree(shop.root) == before
+
+    def test_a_folder_beside_the_root_is_read_whatever_lies_in_it(self, shop: Workshop):
+        """A socket, a pipe or a file that nobody can read for ever is left out, as below the root."""
+        (shop.home / "shared/deep").mkdir(parents=True)
+        (shop.home / "shared/deep/x").write_text("2")
+        (shop.home / "shared/here").symlink_to("deep/x")
+        os.mkfifo(shop.home / "shared/pipe")
+        shop.wavefile("steps: {s: {inputs: ../shared/**/x, outputs: o, run: cat ../shared/here > o}}")
+
+        assert messages(twice(shop, "s")) == []
 
     def test_a_copy_left_by_a_killed_trial_is_removed_by_the_next(self, shop: Workshop):
         """And that of one that lives is not."""

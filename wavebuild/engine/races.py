@@ -342,12 +342,7 @@ class _Race:
         return graph.wavefile.steps[graph.number[step]].place if step in graph.number else None
 
     def _trial(self, problems: Sequence[Problem]) -> Trial:
-        strayed = self._copy.strayed()
-        if strayed:
-            few = ", ".join(strayed[:5]) + (" …" if len(strayed) > 5 else "")
-            message = f"meanwhile this changed in the project itself: {few}"
-            remedy = "unless you did it, a step writes there by a path that is not relative to its root"
-            problems = [*problems, Problem("astray", message, None, remedy, severity="warning")]
+        problems = [*problems, *self._copy.strayed()]
         began = {name for turn in self._rounds for name in turn.began}
         pairs = 0 if problems else self._turned()
         return Trial(tuple(problems), len(self._rounds), len(began), pairs, sum(turn.seconds for turn in self._rounds))

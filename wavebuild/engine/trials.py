@@ -102,12 +102,18 @@ class Copy:
         _copy(source, os.path.join(self.root, path), self.original, self.root)
         self.made[path] = _mark(os.path.join(self.root, path))
 
-    def strayed(self) -> list[str]:
-        """What has changed in the project itself since it was copied."""
+    def strayed(self) -> list[Problem]:
+        """What has changed in the project itself since it was copied, as a warning."""
         now = dict(_marks(self.original))
         changed = [path for path, mark in now.items() if self.marks.get(path) != mark and not _is_folder(mark)]
         gone = [path for path in self.marks if path not in now]
-        return sorted(path for path in (*changed, *gone) if not set(LITTER) & set(path.split("/")))
+        strayed = sorted(path for path in (*changed, *gone) if not set(LITTER) & set(path.split("/")))
+        if not strayed:
+            return []
+        message = f"meanwhile this changed in the project itself: {', '.join(strayed[:5])}"
+        message += " …" if len(strayed) > 5 else ""
+        remedy = "unless you did it, a step writes there by a path that is not relative to its root"
+        return [Problem("astray", message, None, remedy, severity="warning")]
 
 
 def _marks(root: str) -> Iterator[tuple[str, Mark]]:
@@ -244,18 +250,22 @@ def _above(project: Project) -> int:
 def _copy_above(project: Project, target: str) -> None:
     """What is read as ``../…`` stands at the same place beside the copy."""
     root = project.wavefile.root
+    for above in dict.fromkeys(_read_above(project)):
+        source, there = (os.path.normpath(os.path.join(folder, above)) for folder in (root, target))
+        if os.path.isdir(source) and not f"{root}/".startswith(f"{source}/"):
+            for path, _ in _marks(source):
+                _copy(os.path.join(source, path), os.path.join(there, path), root, target)
+        elif os.path.isfile(source):
+            disk.copy(source, there)
+
+
+def _read_above(project: Project) -> Iterator[str]:
+    """Files and folders above the root that steps read; of a pattern the folder that it looks in."""
     for step in project.wavefile.steps:
         for artifact in (*step.inputs, *step.code):
-            if not artifact.path.startswith("../"):
-                continue
-            fixed = artifact.path.partition("*")[0]
-            fixed = fixed if fixed == artifact.path else os.path.dirname(fixed)
-            source = os.path.normpath(os.path.join(root, fixed))
-            there = os.path.normpath(os.path.join(target, fixed))
-            if os.path.isdir(source) and not f"{root}/".startswith(f"{source}/"):
-                shutil.copytree(source, there, symlinks=True, dirs_exist_ok=True)
-            elif os.path.isfile(source):
-                disk.copy(source, there)
+            if artifact.path.startswith("../"):
+                fixed = artifact.path.partition("*")[0]
+                yield fixed if fixed == artifact.path else os.path.dirname(fixed)
 
 
 def _refuse_outside(project: Project) -> None:
