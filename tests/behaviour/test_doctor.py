@@ -91,6 +91,25 @@ def test_a_damaged_state_is_named(built: Workshop, harm: str) -> None:
     assert set(to_mend(built).values()) == {"the next build sets it aside and runs all steps again"}
 
 
+def test_a_state_that_another_program_has_locked_is_not_called_damaged(built: Workshop) -> None:
+    """No build would set it aside."""
+    with sqlite3.connect(state_of(built), isolation_level=None) as other:
+        other.execute("pragma journal_mode=delete")
+        (built.root / ".wavebuild/state/Wavefile.db-wal").unlink(missing_ok=True)
+        (built.root / ".wavebuild/state/Wavefile.db-shm").touch()
+        other.execute("begin exclusive")
+        lock = take(str(built.root / ".wavebuild/lock"), "wavebuild", 0.0, lambda: False)
+        assert lock is not None
+        try:
+            assert to_mend(built) == {
+                "database": "another program has the state open and is writing to it: close that, and build again"
+            }
+        finally:
+            lock.release()
+            other.execute("rollback")
+    other.close()
+
+
 def test_what_a_killed_build_left_is_named(built: Workshop) -> None:
     """An attempt that never ended."""
     from wavebuild.run.records import Attempt

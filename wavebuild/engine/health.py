@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib import metadata, util
@@ -22,12 +21,12 @@ from wavebuild.errors import WavebuildError
 from wavebuild.run import landlock
 from wavebuild.run.cores import cores
 from wavebuild.run.orphans import left_running
-from wavebuild.store.database import SOUND, Database, version_of
+from wavebuild.store import database
 from wavebuild.store.freezes import frozen_names
 from wavebuild.store.layout import STATE_VARIABLE, Layout, refuse_unsafe
 from wavebuild.store.lock import holder
 from wavebuild.store.mounts import NETWORK, kind_of
-from wavebuild.store.opening import read_state, state_copy
+from wavebuild.store.opening import examined, read_state
 
 PACKAGES = ("pyyaml", "jinja2", "msgspec", "typer")
 LITTLE = 256 << 20
@@ -76,7 +75,7 @@ def _environment(request: Request) -> Iterator[Finding]:
     if util.find_spec("yaml._yaml") is None:
         remedy = "install a pyyaml with its C parser: a wheel, or libyaml and its headers before pip builds it"
         yield Finding("environment", "YAML parser", "pyyaml lacks its C parser", remedy)
-    yield Finding("environment", "SQLite", sqlite3.sqlite_version)
+    yield Finding("environment", "SQLite", database.LIBRARY)
     search = environ.get("PATH", os.defpath)
     shell = shutil.which("bash", path=search) or shutil.which("sh", path=search)
     yield Finding("environment", "shell", shell or "none", "" if shell else "put bash or sh on the PATH")
@@ -224,19 +223,17 @@ def _state(layout: Layout, wavefile: Wavefile | None) -> Iterator[Finding]:
 def _database(layout: Layout, held: bool) -> Iterator[Finding]:
     anew = "the next build sets it aside and runs all steps again"
     try:
-        with state_copy(layout.state, held) as handle:
-            said = handle.execute("pragma quick_check(1)").fetchone()[0]
-            version = version_of(handle)
-            pages = Database(handle, layout.state).pages() * handle.execute("pragma page_size").fetchone()[0]
-    except sqlite3.Error as error:
-        yield Finding("state", "database", f"{layout.state}: {error}", anew)
-        return
+        found = examined(layout.state, held)
     except OSError as error:
         yield Finding("state", "database", f"{layout.state}: {error.strerror}", "see who owns it")
         return
-    yield Finding("state", "database", f"version {version}, {_size(pages)}: {layout.state}")
-    if said != SOUND:
-        yield Finding("state", "damage", str(said), anew)
+    except WavebuildError as error:
+        yield Finding("state", "database", error.problems[0].message, error.problems[0].remedy)
+        return
+    if found.version or not found.damage:
+        yield Finding("state", "database", f"version {found.version}, {_size(found.bytes)}: {layout.state}")
+    if found.damage:
+        yield Finding("state", "damage", found.damage, anew)
         return
     try:
         state = read_state(layout.state, held, layout.claims)

@@ -17,6 +17,9 @@ from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.store.layout import unwritable
 
 VERSION = 3
+LIBRARY = sqlite3.sqlite_version
+"""The version of SQLite itself."""
+
 OLDEST = 1
 """The version of a state that questions still read: later ones only have more tables."""
 
@@ -50,9 +53,6 @@ create table if not exists tallies (
 ) without rowid;
 create table if not exists sizes (name text primary key, number integer) without rowid;
 """
-
-SOUND = "ok"
-"""What SQLite's own check says where it finds nothing."""
 
 _AGAIN = 0x57415600
 """What the version is added to where it is written again."""

@@ -11,8 +11,9 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
@@ -36,6 +37,9 @@ from wavebuild.store.database import (
 from wavebuild.store.layout import unwritable
 from wavebuild.store.state import CLAIMS, State
 from wavebuild.store.text import restored
+
+_SOUND = "ok"
+"""What SQLite's own check says where it finds nothing."""
 
 _DAMAGE = (sqlite3.Error, msgspec.DecodeError)
 
@@ -162,14 +166,35 @@ def _read(path: str, held: bool) -> State | None:
         return _reading(where, flags, path)
 
 
-@contextlib.contextmanager
-def state_copy(path: str, held: bool) -> Iterator[sqlite3.Connection]:
-    """The database of a state, for whoever looks only; nothing is written beside it. Raises OSError, sqlite3.Error."""
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What the file of a state is like; ``damage``: what is wrong with it, in SQLite's words, "" if nothing."""
+
+    version: int
+    bytes: int
+    damage: str
+
+
+def examined(path: str, held: bool) -> Examined:
+    """A look at the file of a state, whoever wrote it; nothing is written beside it.
+
+    Of what is no database at all the version and the size are 0. Raises OSError, and WavebuildError where it cannot
+    be looked at now, which is no damage.
+    """
+    os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     where, flags, folder = _to_be_read(path, held)
     with folder:
-        handle = sqlite3.connect(f"file:{quote(os.fsencode(where))}?{flags}", uri=True, timeout=5)
-        with contextlib.closing(handle):
-            yield handle
+        try:
+            handle = sqlite3.connect(f"file:{quote(os.fsencode(where))}?{flags}", uri=True, timeout=5)
+            with contextlib.closing(handle):
+                database = Database(handle, path)
+                said = str(database.ask("pragma quick_check(1)")[0][0])
+                size = database.pages() * int(database.ask("pragma page_size")[0][0])
+                return Examined(version_of(handle), size, "" if said == _SOUND else said)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise unusable(path, error) from None
+            return Examined(0, 0, f"{path}: {error}")
 
 
 def _to_be_read(path: str, held: bool) -> tuple[str, str, AbstractContextManager[object]]:
