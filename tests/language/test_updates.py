@@ -91,7 +91,7 @@ class TestTurns:
 
         built = shop.build(jobs=4)
 
-        assert (built.code, shop.read("f")) == (0, "5\n")
+        assert shop.read("f") == "5\n"
         assert built.ran == ["s0", "s1", "s2", "s3", "s4"]
 
     def test_a_step_that_shares_nothing_does_not_wait_for_turns(self, shop: Workshop):
@@ -127,9 +127,41 @@ class TestTurns:
         )
         shop.put("f", "v\n")
 
-        assert shop.build().steps["b"].notes == ("it undid what a had written in f: let one of them own it",)
+        built = shop.build()
+        assert built.steps["b"].notes == ("it undid what a had written in f: let one of them own it",)
+        assert (built.code, built.steps["b"].undid) == (1, ("a",))
         assert shop.plan() == {"a": "RUN", "b": "FRESH"}
-        assert shop.build().ran == ["a", "b"]
+        again = shop.build()
+        assert (again.code, again.ran) == (1, ["a", "b"])
+
+    def test_who_undoes_the_key_of_another_is_told(self, shop: Workshop):
+        """A step that edits the whole file, or a key that is not its own."""
+        shop.wavefile(
+            "steps:\n  a: {updates: 'f.json#a', inputs: 1, run: cat 1 > f.json}\n"
+            "  b: {updates: f.json, inputs: 2, run: cat 2 > f.json}\n"
+        )
+        shop.put("1", '{"a": 1, "b": 0}')
+        shop.put("2", '{"a": 2, "b": 1}')
+        shop.put("f.json", "{}")
+
+        built = shop.build()
+
+        assert (built.code, built.steps["b"].undid) == (1, ("a",))
+        assert shop.plan()["a"] == "RUN"
+
+    def test_who_undoes_the_edit_of_a_step_that_is_not_built_has_done_well(self, shop: Workshop):
+        """A second build of the same runs nothing; the other step is stale, and runs when it is asked for."""
+        shop.wavefile(
+            "steps:\n  a: {updates: f, run: 'note a; sed -i s/^v.*/va/ f'}\n"
+            "  b: {inputs: i, updates: f, run: 'note b; sed -i s/^v.*/vb/ f'}\n"
+        )
+        shop.write(f="v\n", i="")
+        shop.build("a")
+
+        built = shop.build("b")
+
+        assert (built.code, built.ran, built.steps["b"].undid) == (0, ["b"], ())
+        assert shop.build("b").ran == []
 
 
 class TestFailures:

@@ -404,7 +404,7 @@ def _priorities(
 
 def _exit_code(steps: Sequence[Settled]) -> int:
     wrong = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED, Outcome.NOT_STARTED)
-    return int(any(step.outcome in wrong or step.moved for step in steps))
+    return int(any(step.outcome in wrong or step.moved or step.undid for step in steps))
 
 
 def _counts(steps: Sequence[Settled]) -> tuple[tuple[str, int], ...]:

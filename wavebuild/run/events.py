@@ -48,6 +48,7 @@ class Settled:
     tail: tuple[str, ...] = ()  # last lines of the log
     blocked_by: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()  # inputs that changed while it ran
+    undid: tuple[str, ...] = ()  # steps of this build whose edits of shared files it took back
     displaced: tuple[str, ...] = ()  # where overwritten edits went, relative to the root
     notes: tuple[str, ...] = ()  # other things to say (a daemon was left and ended, partial outputs kept in …)
     audit: Audit | None = None  # what it touched, where that was followed

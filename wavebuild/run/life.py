@@ -95,6 +95,7 @@ class Life:
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
     did: Did = field(default_factory=Did)  # to the files that it shares
+    undid: list[str] = field(default_factory=list)  # steps of this build whose edits of shared files it took back
     moved: tuple[str, ...] | None = None  # inputs that changed while it ran; None: not looked at yet
     seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
 

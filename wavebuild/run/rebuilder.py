@@ -24,9 +24,9 @@ from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
 from wavebuild.judge.memory import value_digest
-from wavebuild.judge.merging import Edit, stands
+from wavebuild.judge.merging import Edit
 from wavebuild.judge.reasons import HeldBack, Reason
-from wavebuild.judge.shared import read_text, shared_files
+from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
@@ -576,22 +576,23 @@ class Rebuilder:
         for path in shared_files(step):
             if not step.sandbox:
                 self._bases.forget(path)
-            life.notes += self._undone(step, path, os.path.join(self._root, life.attempt.copied[path]))
+            for other in self._undone(step, path, os.path.join(self._root, life.attempt.copied[path])):
+                life.notes.append(f"it undid what {other.name} had written in {path}: let one of them own it")
+                if key(other) in self.in_force:  # else it is judged yet, or not in this build
+                    life.undid.append(other.name)
         if step.updates:
             merges.end_conflict(self._root, step.name)
 
-    def _undone(self, step: Step, path: str, before: str) -> Iterator[str]:
+    def _undone(self, step: Step, path: str, before: str) -> Iterator[Step]:
         """Who will have to edit a file again, as the step has taken back what they wrote."""
         editors = self._graph.shared.updaters(path)
-        was, now = read_text(before), self._facts.shared.text(path)
-        if was is None or now is None or was == now or len(editors) > MOST_TOLD:
+        if len(editors) > MOST_TOLD:
             return
         for number in editors:
             other = self._graph.wavefile.steps[number]
             traces = self._records.traces(key(other))
-            edits = self._facts.shared.former(key(other), traces[0] if traces else None).get(path, ())
-            if other is not step and any(stands(edit, was) and not stands(edit, now) for edit in edits):
-                yield f"it undid what {other.name} had written in {path}: let one of them own it"
+            if other is not step and traces and sharing.is_undone(self._facts, other, traces[0], path, before):
+                yield other
 
     def _conclude(self, attempt: Attempt, life: Life) -> None:
         """What was set aside is let go. The success is on record: where this cannot be done, the next build does it."""
@@ -801,6 +802,7 @@ class Rebuilder:
             log=log,
             tail=tail,
             moved=moved,
+            undid=tuple(dict.fromkeys(life.undid)) if life else (),
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
             audit=self._audit(life, outcome) if life else None,

@@ -12,12 +12,12 @@ from wavebuild import disk
 from wavebuild.declare.data import read_data
 from wavebuild.declare.model import Artifact, Json, Step
 from wavebuild.declare.values import canonical
-from wavebuild.errors import mistake
-from wavebuild.judge.content import data_kind
-from wavebuild.judge.digest import LARGEST_TEXT
+from wavebuild.errors import WavebuildError, mistake
+from wavebuild.judge.content import data_kind, value_text
+from wavebuild.judge.digest import ABSENT, LARGEST_TEXT, Reading
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.merging import LARGEST, Edit, is_text, stands, without
-from wavebuild.judge.shared import key_readings, refuse_unfit, shared_files, text_digest
+from wavebuild.judge.shared import key_readings, read_text, refuse_unfit, shared_files, text_digest
 from wavebuild.judge.trace import Trace, key
 
 MOST = 8
@@ -65,6 +65,31 @@ def what_it_did(facts: Facts, step: Step, before: Mapping[str, str], last: Trace
         if own:
             did.notes.extend(_of_others(facts, path, own, before[path]))
     return did
+
+
+def is_undone(facts: Facts, other: Step, trace: Trace, path: str, before: str) -> bool:
+    """Whether a run of some step has taken back what another wrote in a file; ``before``: a copy of what it was."""
+    was, now = read_text(before), facts.shared.text(path)
+    if was is not None and now is not None:
+        edits = facts.shared.former(key(other), trace).get(path, ())
+        if was != now and any(stands(edit, was) and not stands(edit, now) for edit in edits):
+            return True
+    return any(_is_key_undone(facts, reading, trace, before) for reading in _own_keys(other, path))
+
+
+def _own_keys(step: Step, path: str) -> list[Reading]:
+    return [reading for artifact in step.updates if artifact.path == path for reading in key_readings(artifact)]
+
+
+def _is_key_undone(facts: Facts, reading: Reading, trace: Trace, before: str) -> bool:
+    try:
+        if (facts.digests.see(reading).digest or ABSENT) == trace.keys.get(reading.member):
+            return False
+        held = (_value(before, reading.path), _value(facts.digests.absolute(reading.path), reading.path))
+    except (OSError, WavebuildError):
+        return False  # nothing can be told of what cannot be read; its owner will say so
+    was, now = (value_text(value, reading.argument) for value in held)
+    return was != now
 
 
 def composed(former: Sequence[Edit], before: bytes, after: bytes) -> list[Edit]:

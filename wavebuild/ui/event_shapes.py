@@ -53,6 +53,7 @@ _SETTLED: dict[str, Shape] = {
     "log": _or_null(_TEXT),
     "blocked_by": _NAMES,
     "moved": _NAMES,
+    "undid": _NAMES,
     "displaced": _NAMES,
     "notes": _NAMES,
     "audit": _or_null(

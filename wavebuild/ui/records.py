@@ -164,6 +164,7 @@ def settled_record(settled: Settled) -> Record:
         "log": settled.log,
         "blocked_by": names(settled.blocked_by),
         "moved": names(settled.moved),
+        "undid": names(settled.undid),
         "displaced": names(settled.displaced),
         "notes": names(sanitized(note, colours=False) for note in settled.notes),
         "audit": audit_record(settled.audit),
