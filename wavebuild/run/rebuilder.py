@@ -387,32 +387,9 @@ class Rebuilder:
             elif ended.failure:
                 return self._failed(step, life, ended)
             elif not life.checking:
-                if missing := self._outputs.missing(step, life):
-                    return self._failed(step, life, replace(ended, failure="missing output", detail=missing))
-                if step.depfile:
-                    try:
-                        life.discovered = discovery.take_in(
-                            self._facts,
-                            life.due.number,
-                            life.due.read,
-                            life.depfile,
-                            life.private,
-                            self._secrets.values(),
-                        )
-                    except WavebuildError as error:
-                        return self._failed(step, life, replace(ended, failure="depfile", detail=discovery.said(error)))
-                if keys := memory.keys_written(step):
-                    try:
-                        life.remembered = memory.take_in(
-                            self._root, self._memory_out(life), keys, self._secrets.values()
-                        )
-                    except WavebuildError as error:
-                        return self._failed(step, life, replace(ended, failure="memory", detail=discovery.said(error)))
-                if step.updates and not life.private:
-                    try:
-                        life.did = self._what_it_did(step, life)
-                    except WavebuildError as error:
-                        return self._failed(step, life, replace(ended, failure="outputs", detail=discovery.said(error)))
+                if unfit := self._take_in(step, life):
+                    failure, detail = unfit
+                    return self._failed(step, life, replace(ended, failure=failure, detail=detail))
                 if step.checks:
                     life.checking = True
                     job = self._job(life)
@@ -436,6 +413,27 @@ class Rebuilder:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=complaint(error)))
         del self._lives[ended.id]
         return settled
+
+    def _take_in(self, step: Step, life: Life) -> tuple[str, str] | None:
+        """Takes in what the action has made and told; as what the step failed and why, if that is of no use."""
+        if missing := self._outputs.missing(step, life):
+            return "missing output", missing
+        taking = "depfile"
+        try:
+            if step.depfile:
+                life.discovered = discovery.take_in(
+                    self._facts, life.due.number, life.due.read, life.depfile, life.private, self._secrets.values()
+                )
+            taking = "memory"
+            if keys := memory.keys_written(step):
+                out = self._memory_out(life)
+                life.remembered = memory.take_in(self._root, out, keys, self._secrets.values())
+            taking = "outputs"
+            if step.updates and not life.private:
+                life.did = self._what_it_did(step, life)
+        except WavebuildError as error:
+            return taking, discovery.said(error)
+        return None
 
     def _swap_in(self, step: Step, life: Life) -> None:
         """What a sandboxed step made takes the place of what it made before."""
