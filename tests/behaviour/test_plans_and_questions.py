@@ -10,6 +10,7 @@ from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.errors import WavebuildError
 from wavebuild.run.events import BuildSettled, BuildStarted, StepSettled, StepStarted, WaveStarted
+from wavebuild.ui.words import reason_text
 
 DIAMOND = """
 settings: {log_keep: 2}
@@ -74,6 +75,24 @@ class TestPlan:
         diamond.put("s", "y")
         assert diamond.reasons("a") == ["InputChanged"]
         assert diamond.reasons("b") == ["Upstream"]
+
+    def test_what_cannot_be_read_is_said_with_its_place(self, shop: Workshop):
+        """Of an input and of a shared file; whoever asks need not build to see what is wrong."""
+        shop.wavefile(
+            "steps:\n"
+            "  reads: {inputs: 'a.yaml#k', outputs: o, run: cp a.yaml o}\n"
+            "  edits: {updates: 'b.yaml#k', run: 'true'}\n"
+        )
+        shop.write(a__yaml="k: 1\nk: 2\n", b__yaml="[\n")
+
+        steps = {step.name: step for wave in engine.plan(shop.request()).waves for step in wave.steps}
+
+        assert {step.word.name for step in steps.values()} == {"BLOCKED"}
+        said = {name: [reason_text(reason) for reason in step.reasons] for name, step in steps.items()}
+        assert {name: texts[0][:26] for name, texts in said.items()} == {
+            "reads": "cannot be read: a.yaml:2:1",
+            "edits": "cannot be read: b.yaml:1:1",
+        }
 
     def test_an_edit_that_stops_a_step_is_foreseen(self, diamond: Workshop):
         """Blocked in the plan, as what reads it."""

@@ -47,6 +47,7 @@ EVERY_REASON: list[tuple[Reason, str, str]] = [
     (reasons.Unclaimed(("a", "b")), "unclaimed", "a, b in the way: no step made it"),
     (reasons.Upstream(("a", "b")), "upstream", "depends on what a, b will make"),
     (reasons.ListRefused("a.json: no JSON\nmore"), "list-refused", "its list is of no use: a.json: no JSON"),
+    (reasons.Unreadable("a.yaml:1:4: no YAML\nmore"), "unreadable", "cannot be read: a.yaml:1:4: no YAML"),
 ]
 
 

@@ -36,7 +36,16 @@ from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mista
 from wavebuild.graph.advice import mentions, warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.reasons import EditLost, ListRefused, OutputEdited, OutputMissing, Unasked, Unclaimed, Upstream
+from wavebuild.judge.reasons import (
+    EditLost,
+    ListRefused,
+    OutputEdited,
+    OutputMissing,
+    Unasked,
+    Unclaimed,
+    Unreadable,
+    Upstream,
+)
 from wavebuild.judge.standing import Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
@@ -358,9 +367,13 @@ def _standings(
 
             try:
                 found[number] = asker.decided(number, stands) if request.ask else stands()
-            except WavebuildError:
-                found[number] = Stops("input", (), ())
+            except WavebuildError as error:
+                found[number] = Stops("input", (), tuple(Unreadable(_located(each)) for each in error.problems))
     return found
+
+
+def _located(problem: Problem) -> str:
+    return f"{problem.place}: {problem.message}" if problem.place else problem.message
 
 
 def _running(request: Request, project: Project, before: State | None) -> frozenset[int]:

@@ -156,6 +156,13 @@ class ListRefused:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that it reads or edits cannot be read as declared: it cannot run."""
+
+    said: str
+
+
 Reason = (
     NeverRan
     | Forced
@@ -178,4 +185,5 @@ Reason = (
     | Upstream
     | Unasked
     | ListRefused
+    | Unreadable
 )

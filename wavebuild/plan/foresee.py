@@ -35,6 +35,7 @@ from wavebuild.judge.reasons import (
     TooOld,
     Unasked,
     Unclaimed,
+    Unreadable,
     Upstream,
 )
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
@@ -158,7 +159,9 @@ def _lasts(reason: Reason, open_makers: frozenset[str], shared: Sequence[str]) -
     match reason:
         case InputChanged() | InputAdded() | InputRemoved():
             return reason.maker not in open_makers and not is_of(reason.member, shared)
-        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked() | ListRefused():
+        case FailedBefore() | InputsMoved() | GateChanged() | Upstream() | HeldBack() | Unasked():
+            return False
+        case ListRefused() | Unreadable():
             return False
         case (
             NeverRan()

@@ -22,7 +22,7 @@ from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import UNASKED, Reading
 from wavebuild.judge.facts import Facts, Read, output_reading
 from wavebuild.judge.freshness import unasked
-from wavebuild.judge.reasons import Forced
+from wavebuild.judge.reasons import Forced, Unreadable
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Ended, Job
@@ -153,8 +153,8 @@ class Asker:
             wanted = to_be_asked(step, self._facts.read(number), standing)
             assert wanted is not None
             known = self._facts.answers.failures.get(wanted[0].member)
-            if known is not None or self.ask(step, *wanted):
-                return Stops("probe", (), ())
+            if failed := known or self.ask(step, *wanted):
+                return Stops("probe", (), (Unreadable(failed),))
         return standing
 
     def ask(self, step: Step, reading: Reading, why: Why) -> str:

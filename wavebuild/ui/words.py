@@ -34,6 +34,7 @@ from wavebuild.judge.reasons import (
     TooOld,
     Unasked,
     Unclaimed,
+    Unreadable,
     Upstream,
 )
 from wavebuild.plan.model import PlannedWave, PlanWord
@@ -102,6 +103,8 @@ def reason_text(reason: Reason) -> str:
             return f"{listed(reason.members)} must be asked (--ask)"
         case ListRefused():
             return f"its list is of no use: {escaped(reason.said.splitlines()[0])}"
+        case Unreadable():
+            return f"cannot be read: {escaped(reason.said.splitlines()[0])}"
         case _:
             assert_never(reason)
 
@@ -131,7 +134,7 @@ def reason_artifact(reason: Reason) -> str | None:
             return reason.part
         case NeverRan() | Forced() | Always() | TooOld() | BeforePeriod() | HeldBack():
             return None
-        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream() | Unasked() | ListRefused():
+        case FailedBefore() | InputsMoved() | Unclaimed() | Upstream() | Unasked() | ListRefused() | Unreadable():
             return None
         case _:
             assert_never(reason)
@@ -162,6 +165,7 @@ def reason_makers(reason: Reason) -> tuple[str, ...]:
             | Unclaimed()
             | Unasked()
             | ListRefused()
+            | Unreadable()
         ):
             return ()
         case _:
@@ -193,6 +197,7 @@ def reason_change(reason: Reason) -> tuple[str | None, str | None]:
             | Upstream()
             | Unasked()
             | ListRefused()
+            | Unreadable()
         ):
             return None, None
         case _:
