@@ -120,6 +120,22 @@ def test_ctrl_c_reaches_the_step_once_and_the_build(site: Site) -> None:
     assert site.nothing_alive()
 
 
+def test_a_step_that_ctrl_c_ends_at_once_was_interrupted_and_has_not_failed(site: Site) -> None:
+    """The terminal tells it before we can: what it made before is fresh still."""
+    site.write("step.sh", "touch out; test ! -e slow || { echo begun; exec sleep 60; }\n")
+    site.write("Wavefile", "steps: {a: {outputs: out, console: true, run: exec sh step.sh}}\n")
+    with on_terminal(site) as screen:
+        assert screen.finish() == 0, screen.shown
+    site.write("slow", "")
+    with on_terminal(site, "-B") as screen:
+        screen.wait_for("begun")
+        screen.type("\x03")
+        assert screen.finish() == 130, screen.shown
+
+    assert "interrupted 1" in screen.shown
+    assert site.wavebuild("-q").code == 0
+
+
 def test_who_is_deaf_to_ctrl_c_is_ended_after_the_grace_time_and_at_once_by_a_second(site: Site) -> None:
     """With all that it has started, though it is in the group of the build."""
     site.write(

@@ -282,8 +282,8 @@ class Scheduler:
             self._stand_in_line(Again(number, 0.0))
 
     def _end(self, ended: Ended) -> None:
-        if ended.failure == "worker died" and self._interrupts():
-            ended = replace(ended, failure="interrupted")  # a signal to all of us reached the worker as well
+        if self._interrupts() and self._may_have_met_the_signal(ended):
+            ended = replace(ended, failure="interrupted")
         after = self._judge.finish(ended)
         if self._interrupts() and isinstance(after, Job | Again):
             after = self._judge.drop(ended.id)  # no further try, no checks: the build is being stopped
@@ -304,6 +304,11 @@ class Scheduler:
                 self._take_up(ended.id, after)
             case _:
                 assert_never(after)
+
+    def _may_have_met_the_signal(self, ended: Ended) -> bool:
+        """Whether the signal that stops us, sent to all of us, may have ended it before we could."""
+        owns_terminal = self._graph.wavefile.steps[ended.id].console
+        return ended.failure == "worker died" or (owns_terminal and ended.failure in ("exit", "signal"))
 
     def _merge(self, at_once: bool = False) -> bool:
         """Merges the edits of those whose turn it is, the first of the plan first; whether there were any.
