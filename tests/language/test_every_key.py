@@ -376,13 +376,13 @@ def test_the_schedules_differ_in_what_a_step_waits_for(shop: Workshop):
     """Under `barrier` for the whole wave before, under `flow` for its own inputs."""
     steps = """
 steps:
-  slow: {run: 'sleep 0.4; note slow'}
+  slow: {run: '%s; note slow'}
   quick: {outputs: o, run: 'echo > o'}
-  reader: {inputs: o, run: note reader}
+  reader: {inputs: o, run: note reader; touch read}
 """
-    shop.wavefile("settings: {schedule: flow}" + steps)
+    shop.wavefile("settings: {schedule: flow}" + steps % "until [ -e read ]; do sleep 0.02; done")
     assert shop.build(jobs=2).ran == ["reader", "slow"]
-    shop.wavefile("settings: {schedule: barrier}" + steps)
+    shop.wavefile("settings: {schedule: barrier}" + steps % "sleep 0.2")
     assert shop.build(jobs=2, force=True).ran == ["slow", "reader"]
 
 
