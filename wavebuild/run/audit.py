@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wavebuild.declare.model import Artifact, Kind, Step
-from wavebuild.graph import Graph, covers
+from wavebuild.graph import Graph, covers, fixed_folder
 from wavebuild.judge.digest import Reading
 from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.members import NEVER_NAMES, SIDECARS
 from wavebuild.run.job import Touches
-from wavebuild.run.masking import Mask
+from wavebuild.run.masking import masked_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class _View:
     def lists(self, touched: Iterable[Touches]) -> Iterator[str]:
         """Folders whose names were listed, and where a new file would not be noticed."""
         wide = [a for a in (*self._step.inputs, *self._checked) if a.kind in (Kind.DIRECTORY, Kind.GLOB)]
-        made = [_folder(artifact) for artifact in self._step.file_outputs]
+        made = [fixed_folder(artifact) for artifact in self._step.file_outputs]
         for touches in touched:
             for folder in self._relative(touches.listed):
                 if any(_covers_listing(artifact, folder) for artifact in wide):
@@ -273,20 +273,9 @@ class _View:
         return any(never("/".join(parts[: end + 1])) for end in range(len(parts)))
 
 
-def _folder(artifact: Artifact) -> str:
-    """The folder in which all its members lie."""
-    if artifact.kind is Kind.DIRECTORY:
-        return artifact.path
-    parts = artifact.path.split("/")
-    fixed = next((at for at, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
-    return "/".join(parts[: min(fixed, len(parts) - 1)])
-
-
 def _covers_listing(artifact: Artifact, folder: str) -> bool:
     """Whether a new name in the folder that matters would be noticed by this input."""
-    top = _folder(artifact)
-    if artifact.kind is Kind.DIRECTORY:
-        return f"{folder}/".startswith(f"{top}/") or not top
+    top = fixed_folder(artifact)
     return not top or f"{folder}/".startswith(f"{top}/")
 
 
@@ -297,7 +286,7 @@ def masked(audit: Audit, secrets: Iterable[str]) -> Audit:
         return audit
 
     def hidden(text: str) -> str:
-        return os.fsdecode(Mask(values).whole(os.fsencode(text)))
+        return masked_text(text, values)
 
     def all_hidden(touches: Sequence[Touch]) -> tuple[Touch, ...]:
         return tuple(replace(touch, path=hidden(touch.path)) for touch in touches)

@@ -71,6 +71,10 @@ class Try:
         """The root as the step sees it."""
         return self.private.root if self.private else real
 
+    def made_at(self, path: str, here: Callable[[str], str]) -> str:
+        """The path of an output as the step is told it; ``here``: how it is told any other path."""
+        return self.private.inside(path) if self.private and os.path.isabs(path) else here(path)
+
 
 def job_of(invocation: Invocation, this: Try) -> Job:
     """The job of one attempt. Raises OSError where its folder cannot be made."""
@@ -125,7 +129,7 @@ def _commands(
             start = shell_start(this.step.shell, dict(this.step.env), environ)
             return [shell_command(start, render(script, names), beside) for script in scripts]
         case Call(module, function, arguments):
-            given = {name: _filled(value, names) for name, value in arguments}
+            given = {name: _filled(value, names, render_value) for name, value in arguments}
             own = _own_root(root, this.step)
             folders = tuple(dict.fromkeys((os.path.join(root, this.step.cwd).rstrip("/"), own)))
             inputs, outputs = names["inputs"], names["outputs"]
@@ -173,7 +177,7 @@ def _names(invocation: Invocation, this: Try) -> dict[str, object]:
         return os.path.relpath(path, step.cwd) if step.cwd and not os.path.isabs(path) else path
 
     def made_there(path: str) -> str:
-        return this.private.inside(path) if this.private and os.path.isabs(path) else here(path)
+        return this.made_at(path, here)
 
     read = this.read
     inputs = Paths(map(here, read.files), _by_name(step.inputs, read.named, here))
@@ -242,15 +246,12 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
     def here(path: str) -> str:
         return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
 
-    def made_there(path: str) -> str:
-        return this.private.inside(path) if this.private and os.path.isabs(path) else here(path)
-
     changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
     memory = (("WAVEBUILD_MEM", as_object(this.memory)),) if this.memory else ()
     return (
         *memory,
         ("WAVEBUILD_INPUTS", _lines(list(map(here, this.read.files)))),
-        ("WAVEBUILD_OUTPUTS", _lines([made_there(artifact.path) for artifact in this.step.file_outputs])),
+        ("WAVEBUILD_OUTPUTS", _lines([this.made_at(artifact.path, here) for artifact in this.step.file_outputs])),
         ("WAVEBUILD_CHANGED", _lines(list(map(here, changed)))),
     )
 
@@ -264,7 +265,7 @@ def foreseen(invocation: Invocation, step: Step, read: Read) -> tuple[tuple[str,
             case Run(scripts):
                 return [render_known(script, names) for script in scripts]
             case Call(module, function, arguments):
-                given = {name: _known(value, names) for name, value in arguments}
+                given = {name: _filled(value, names, render_known) for name, value in arguments}
                 return [f"{module}:{function}" + (f" {json.dumps(given, ensure_ascii=False)}" if given else "")]
             case _:
                 assert_never(action)
@@ -273,23 +274,16 @@ def foreseen(invocation: Invocation, step: Step, read: Read) -> tuple[tuple[str,
     return tuple(of_action), tuple(text for check in step.checks for text in texts(check.action))
 
 
-def _known(value: Argument, names: Mapping[str, object]) -> object:
+def _filled(
+    value: Argument, names: Mapping[str, object], fill: Callable[[Text, Mapping[str, object]], object]
+) -> object:
+    """An argument of a call with every text in it filled, as ``fill`` does that."""
     if isinstance(value, Text):
-        return render_known(value, names)
+        return fill(value, names)
     if isinstance(value, tuple):
-        return [_known(item, names) for item in value]
+        return [_filled(item, names, fill) for item in value]
     if isinstance(value, dict):
-        return {name: _known(item, names) for name, item in value.items()}
-    return value
-
-
-def _filled(value: Argument, names: Mapping[str, object]) -> object:
-    if isinstance(value, Text):
-        return render_value(value, names)
-    if isinstance(value, tuple):
-        return [_filled(item, names) for item in value]
-    if isinstance(value, dict):
-        return {name: _filled(item, names) for name, item in value.items()}
+        return {name: _filled(item, names, fill) for name, item in value.items()}
     return value
 
 
