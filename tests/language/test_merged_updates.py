@@ -257,6 +257,35 @@ class TestConflicts:
         shop.build(force=True)
         assert shop.read("t/mine.txt") == "mine"
 
+    def test_what_a_person_put_right_between_the_marks_is_not_passed_over(self, conflicting: Workshop):
+        """As with git; it is asked for in the file itself, and a further run keeps it."""
+        marked = ".wavebuild/conflicts/gold/f"
+        conflicting.put(marked, "first\nbronze and gold 1\n")
+
+        with pytest.raises(WavebuildError, match="was edited") as caught:
+            conflicting.accept("gold")
+        assert f"cp {marked} f" in str(caught.value)
+        assert conflicting.read(marked) == "first\nbronze and gold 1\n"
+
+        built = conflicting.build(jobs=2)
+        assert ran(built) == ["deploy", "gold"]
+        kept = built.notices.split("what you made of its conflict is kept in ")[1].split()[0]
+        assert conflicting.read(kept) == "first\nbronze and gold 1\n"
+
+    def test_what_is_of_no_use_between_the_marks_may_be_removed(self, conflicting: Workshop):
+        """What stands in the file is accepted."""
+        (conflicting.root / ".wavebuild/conflicts/gold/f").unlink()
+
+        assert conflicting.accept("gold") == ("gold: what stands is its result",)
+
+    def test_what_was_put_right_between_the_marks_may_be_copied(self, conflicting: Workshop):
+        """Then the file says it, and is accepted."""
+        for path in (".wavebuild/conflicts/gold/f", "f"):
+            conflicting.put(path, "first\nbronze and gold 1\n")
+
+        assert conflicting.accept("gold") == ("gold: what stands is its result",)
+        assert ran(conflicting.build(jobs=2)) == ["deploy"]
+
     def test_what_was_accepted_is_lost_like_any_edit(self, conflicting: Workshop):
         """The file as it was before all: both run again."""
         conflicting.put("f", "first\nbronze and gold 1\n")

@@ -6,6 +6,7 @@ It does not know how steps run.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -47,7 +48,7 @@ from wavebuild.run.acceptance import (
     with_resolved,
 )
 from wavebuild.run.asking import Asker
-from wavebuild.run.merges import conflicting, end_conflict
+from wavebuild.run.merges import CONFLICTS, conflicting, end_conflict, worked_at
 from wavebuild.run.transaction import FAILED, plan_displaced
 from wavebuild.store.lock import take
 from wavebuild.store.state import State
@@ -228,12 +229,12 @@ def _end_conflict(project: Project, state: State, facts: Facts, number: int, beg
     """A person has put right what a step's edit conflicted with: what stands is the result, of the others there too."""
     step, root = project.wavefile.steps[number], project.wavefile.root
     run, traces = run_identity(began), state.traces(key(step))
-    known = state.made()
+    conflicts, known = conflicting(root, step.name), state.made()
+    _refuse_unused(facts, step)
     made, kept = _brought_back(facts, step, known, run)
     for path in made:
         facts.digests.forget(path)
     trace = present(facts, number, known, run, began, made, before=traces)
-    conflicts = conflicting(root, step.name)
     trace, texts = with_resolved(facts, trace, step, traces[0] if traces else None, conflicts)
     state.record(key(step), trace, texts=texts)
     for other in {n for path in conflicts for n in project.graph.shared.updaters(path)} - {number}:
@@ -241,8 +242,19 @@ def _end_conflict(project: Project, state: State, facts: Facts, number: int, beg
         of_other = state.traces(key(one))
         if of_other and (changed := with_resolution(facts, of_other[0], one, conflicts)):
             state.replace_last(key(one), *changed)
-    end_conflict(root, step.name)
+    end_conflict(root, step.name, run)
     return [*(f"{step.name}: your edit is kept in {path}" for path in kept), f"{step.name}: what stands is its result"]
+
+
+def _refuse_unused(facts: Facts, step: Step) -> None:
+    """A person may put it right between the marks, and forget that the file itself is what counts."""
+    root = facts.digests.root
+    for path in worked_at(root, step.name):
+        there = f"{CONFLICTS}/{step.name}/{path}"
+        if not disk.same_bytes(os.path.join(root, there), os.path.join(root, path)):
+            message = f"{there} was edited, and {path} says something else: it is the file itself that is accepted"
+            remedy = f"{shlex.join(['cp', there, path])}\nor, if it is of no use: {shlex.join(['rm', there])}"
+            raise mistake("unused-resolution", message, step.place, remedy)
 
 
 def _brought_back(facts: Facts, step: Step, known: Mapping[str, Made], run: str) -> tuple[list[str], list[str]]:

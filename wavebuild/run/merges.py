@@ -20,6 +20,7 @@ from wavebuild.judge.merging import LARGEST, Edit, Merged, is_text, merge, union
 from wavebuild.judge.shared import SharedFiles, shared_files
 from wavebuild.run.sandbox import Private
 from wavebuild.run.sharing import without_keys
+from wavebuild.run.transaction import DISPLACED
 
 CONFLICTS = ".wavebuild/conflicts"
 
@@ -138,7 +139,7 @@ def keep_both(root: str, step: str, found: list[Both]) -> str:
             continue
         place = f"{folder}/{both.path}"
         sides: Mapping[str, bytes] = {
-            "": both.merged.with_marks(f"{both.path} as it is", f"step {step}"),
+            "": _marked(both.merged, both.path, step),
             ".before": both.base,
             ".now": both.ours,
             ".step": both.theirs,
@@ -163,14 +164,42 @@ def conflicting(root: str, step: str) -> dict[str, bytes]:
     folder = os.path.join(root, CONFLICTS, step)
     found = {}
     for path, entry in disk.walk(folder):
-        if path.endswith(".now") and os.path.exists(os.path.join(folder, path.removesuffix(".now"))):
+        if path.endswith(".now") and os.path.exists(os.path.join(folder, f"{path.removesuffix('.now')}.step")):
             found[path.removesuffix(".now")] = disk.read_regular(entry.path, LARGEST)
     return found
 
 
-def end_conflict(root: str, step: str) -> None:
-    """Nothing of the step conflicts any more."""
+def _marked(merged: Merged, path: str, step: str) -> bytes:
+    return merged.with_marks(f"{path} as it is", f"step {step}")
+
+
+def worked_at(root: str, step: str) -> list[str]:
+    """The files whose text between marks is no longer what was written: a person puts it right there."""
     folder = os.path.join(root, CONFLICTS, step)
+    found = []
+    for path, now in conflicting(root, step).items():
+        place = os.path.join(folder, path)
+        if not os.path.lexists(place):
+            continue
+        try:
+            marked, before, theirs = (
+                disk.read_regular(place + ending, LARGEST * 4) for ending in ("", ".before", ".step")
+            )
+            if marked == _marked(merge(before, now, theirs), path, step):
+                continue
+        except (OSError, WavebuildError):
+            pass  # whatever it is now, it is not what was written
+        found.append(path)
+    return found
+
+
+def end_conflict(root: str, step: str, run: str) -> list[str]:
+    """Nothing of the step conflicts any more; where what a person made of the text between marks is kept."""
+    folder = os.path.join(root, CONFLICTS, step)
+    kept = {path: f"{DISPLACED}/{run}~conflicts/{step}/{path}" for path in worked_at(root, step)}
+    for path, there in kept.items():
+        disk.move(os.path.join(folder, path), os.path.join(root, there))
     if os.path.isdir(folder):
         disk.remove_tree(folder)
         disk.remove_empty_folders(os.path.dirname(folder), os.path.join(root, ".wavebuild"))
+    return list(kept.values())

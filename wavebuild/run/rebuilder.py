@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
@@ -35,7 +36,7 @@ from wavebuild.run import discovery, memory, merges, sandbox, scratch, sharing, 
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.audit import Audit, Seen, audited, masked
-from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
+from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job, Tracing
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
 from wavebuild.run.life import (
@@ -258,7 +259,7 @@ class Rebuilder:
             if due.gate_of is None and not due.adopt and step.action is not None:
                 sharing.refuse_unfit_files(self._facts, step)
                 if step.updates:
-                    merges.end_conflict(self._root, step.name)
+                    self._end_conflict(step)
                 life.attempt = self._attempt(step, life)
                 for artifact in step.outputs:
                     if artifact.kind is Kind.PROBE:
@@ -279,6 +280,11 @@ class Rebuilder:
         self._lives[due.number] = life
         self._tell_started(step, life, job)
         return job
+
+    def _end_conflict(self, step: Step) -> None:
+        for path in merges.end_conflict(self._root, step.name, self._invocation.run):
+            message = f"{step.name}: what you made of its conflict is kept in {path}"
+            self._tell(Noticed(self._invocation.run, time.time(), message))
 
     def _attempt(self, step: Step, life: Life) -> Attempt:
         if life.private:
@@ -579,7 +585,7 @@ class Rebuilder:
                 if key(other) in self.in_force:  # else it is judged yet, or not in this build
                     life.undid.append(other.name)
         if step.updates:
-            merges.end_conflict(self._root, step.name)
+            self._end_conflict(step)
 
     def _undone(self, step: Step, path: str, before: str) -> Iterator[Step]:
         """Who will have to edit a file again, as the step has taken back what they wrote."""
