@@ -123,7 +123,7 @@ def test_whatever_is_no_jobserver_is_refused(makes, tmp_path: Path):
     other = os.pipe()
     file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
     before = set(os.listdir("/proc/self/fd"))
-    pairs = ["-2,-2", "", "x", "998,999", f"{file},{file}", f"{makes[0]},{other[1]}"]
+    pairs = ["-2,-2", "", "x", "998,999", f"{2**31},{2**64}", f"{file},{file}", f"{makes[0]},{other[1]}"]
     for auth in (*pairs, f"fifo:{tmp_path}/file", f"fifo:{tmp_path}/none"):
         with pytest.raises(OSError, match=r"\w"):
             jobserver.join(auth)

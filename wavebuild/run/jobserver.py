@@ -23,7 +23,7 @@ MOST = 4096
 """Tokens that surely fit into a pipe."""
 
 _AUTH = re.compile(r"--jobserver-(?:auth|fds)=(.*)")
-_PAIR = re.compile(r"([0-9]+),([0-9]+)")
+_PAIR = re.compile(r"([0-9]{1,9}),([0-9]{1,9})")
 _ASIDE = re.compile(r"(?:^|(?<=\s))--(?=\s|$)")
 """What separates options from the values of variables in MAKEFLAGS."""
 
