@@ -15,7 +15,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
-from wavebuild.store.database import mark
+from wavebuild.store.database import mark, unusable
 from wavebuild.store.opening import open_state, read_state
 from wavebuild.store.state import State
 from wavebuild.store.text import packed, unpacked
@@ -465,3 +465,16 @@ def test_a_record_whose_text_is_no_utf_8_any_more_is_as_if_it_had_never_been() -
 
     with pytest.raises(msgspec.DecodeError):
         unpacked(good.replace(b"step", b"st\xb5p"), msgspec.msgpack.Decoder(Attempt))
+
+
+def test_a_database_that_cannot_be_opened_though_it_is_ours_is_nobodys_to_take_over(tmp_path: Path):
+    """As where no more files may be open: SQLite does not say why."""
+    path = tmp_path / "Wavefile.db"
+    path.touch()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open") as error:
+        sqlite3.connect(tmp_path / "none" / "x.db")
+
+    (problem,) = unusable(str(path), error.value).problems
+
+    assert "ulimit -n" in problem.remedy
+    assert "chown" not in problem.remedy

@@ -206,7 +206,8 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def unusable(path: str, error: sqlite3.Error) -> WavebuildError:
     """What is said of a state that cannot be opened and is not damaged."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (3, 8, 14):  # SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (3, 8) or (code == 14 and not _may_be_written(path)):  # SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
         return unwritable("the state cannot be used", path, PermissionError(errno.EACCES, str(error)))
     return mistake("state-unusable", f"the state cannot be used: {error}", Place(path), remedy(error), exit_code=1)
 
@@ -223,8 +224,15 @@ def remedy(error: sqlite3.Error) -> str:
                 "make room on the disk and build again: nothing that was told as done is lost;\n"
                 "what failed steps left is in .wavebuild/failed and may be removed"
             )
+        case 14:  # SQLITE_CANTOPEN
+            return "its file may be written: perhaps no more files may be open at once (`ulimit -n`)"
         case _:
             return ""
+
+
+def _may_be_written(path: str) -> bool:
+    """Whether the file is there and the system lets us write to it and make others beside it."""
+    return os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
 
 
 def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
