@@ -6,19 +6,22 @@ It does not know how the pipelines look; `python -m tests.fuzz` runs the same tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.support.edits import EDITS, Edit, tampered, touch_output
 from tests.support.forks import Forks
 from tests.support.oracle import Story, run_story, shrunk
 from tests.support.points import Point, Range, all_points
+from tests.support.project import SHAPES, World, random_world
 
 SEEDS = range(4)
 STRIKES = 10
+NEED_A_BUILD = (tampered, touch_output)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,31 @@ def test_an_incremental_build_equals_a_clean_one_and_runs_only_what_had_to(
 def test_many_more_trials_go_as_well(seed: int, tmp_path: Path, forks: Forks) -> None:
     """As above, over more edits and accidents."""
     run_story(Story.of(seed, 7), tmp_path, forks)
+
+
+def test_every_edit_is_made_to_some_project(tmp_path: Path) -> None:
+    """An edit that applies to no project would try nothing."""
+    worlds = []
+    for seed in range(8):
+        root = tmp_path / str(seed) / "root"
+        root.mkdir(parents=True)
+        worlds.append(random_world(root, Random(seed)))
+
+    idle = [
+        edit.__name__
+        for edit in EDITS
+        if edit not in NEED_A_BUILD and not any(applies(edit, world) for world in worlds)
+    ]
+
+    assert idle == []
+    assert {spec.shape for world in worlds for spec in world.specs} == set(SHAPES)
+
+
+def applies(edit: Callable[[World], Edit | None], world: World) -> bool:
+    made = edit(world)
+    if made is not None and made.undo is not None:
+        made.undo()
+    return made is not None
 
 
 def test_a_story_that_fails_is_told_without_what_does_not_matter() -> None:

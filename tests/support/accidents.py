@@ -19,7 +19,7 @@ from tests.support.command import succeeded
 from tests.support.edits import any_source, content
 from tests.support.forks import Fault, ForkedSite, Running
 from tests.support.processes import children, command_line, eventually, kill_marked
-from tests.support.project import World, random_text
+from tests.support.project import NOTES, World, random_text
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,11 @@ class Struck:
         told = frozenset() if edited else frozenset(succeeded(self.log))
         return Aftermath(text, told, ran, forgot, complaint)
 
-    def paused(self, *flags: str) -> tuple[Running, str]:
+    def paused(self, *flags: str, steps: list[str] | None = None) -> tuple[Running, str]:
         """A build in which one step is held up before or after its work, or which has ended without running it."""
-        step = self.hook(self.rng.choice(("before", "after")), 'while [ -e "$HOOKS" ]; do sleep 0.02; done')
+        moment = self.rng.choice(("before", "after"))
+        step = self.hook(moment, 'while [ -e "$HOOKS/hold" ]; do sleep 0.02; done', steps)
+        (self.site.home / "hooks/hold").touch()
         running = self.begin(*flags)
         eventually(lambda: running.ended() or step in journal_of(self.site), 60)
         return running, step
@@ -178,6 +180,27 @@ def edited_meanwhile(struck: Struck) -> Aftermath:
     )
 
 
+def shared_meanwhile(struck: Struck) -> Aftermath:
+    """A step works on its copy of a file that steps share when a person edits the file itself."""
+    apart = [spec for spec in struck.world.specs if spec.shape == "text" and "sandbox" in spec.policy]
+    if not apart:
+        return edited_meanwhile(struck)
+    for spec in apart:
+        spec.version += 1
+    struck.world.write_wavefile()
+    running, step = struck.paused("-j1", steps=[spec.name for spec in apart])
+    path = struck.site.root / NOTES
+    text = "".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("owner"))
+    path.write_text(f"owner: {struck.rng.getrandbits(64)}\n" + text)
+    text = path.read_text().split("\n")[0]
+    (struck.site.home / "hooks/hold").unlink()
+    ended = running.finished(60)
+    wrong = "" if ended.code == 0 else f"exit {ended.code}: {ended.err}"
+    if text not in path.read_text():
+        wrong = f"what a person wrote meanwhile is lost: {text}"
+    return struck.aftermath(f"{text} in {NOTES} while {step} runs", complaint=wrong)
+
+
 def there_and_back_meanwhile(struck: Struck) -> Aftermath:
     """A, B while a step reads, A again with the times of before."""
     path = any_source(struck.world)
@@ -276,6 +299,8 @@ ACCIDENTS: tuple[Callable[[Struck], Aftermath], ...] = (
     disk_trouble,
     edited_meanwhile,
     edited_meanwhile,
+    shared_meanwhile,
+    shared_meanwhile,
     there_and_back_meanwhile,
     there_and_back_meanwhile,
     failed,

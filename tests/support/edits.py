@@ -20,6 +20,7 @@ from tests.support.project import (
     LINK,
     MORE,
     NAMES,
+    NOTES,
     OUTER,
     SHARED,
     TRANSFORMS,
@@ -47,7 +48,7 @@ class Edit:
 
 def any_source(world: World) -> Path:
     """A plain source file, most times one that some step reads."""
-    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS, NAMES, MORE, SHARED)]
+    plain = [path for path in world.sources if path not in (EMPTY, LINK, KEYS, NAMES, MORE, SHARED, NOTES)]
     wanted = {read.source.removesuffix("*.txt") for spec in world.specs for read in spec.reads}
     read = [path for path in plain if path in wanted or path.split("/")[0] + "/" in wanted]
     return world.root / world.rng.choice(read if read and world.rng.random() < 0.8 else plain)
@@ -235,17 +236,19 @@ def input_order(world: World) -> Edit:
 def needs(world: World) -> Edit:
     position = world.rng.randrange(len(world.specs))
     spec = world.specs[position]
-    if spec.shape == "shared":
+    if spec.updates:
         return Edit("nothing")
     spec.needs = [world.rng.choice(world.specs[:position]).name] if position and not spec.needs else []
     return Edit(f"needs of {spec.name}: {spec.needs}")
 
 
 def renamed_output(world: World) -> Edit | None:
-    files = [spec for spec in world.specs if spec.shape in ("file", "pair")]
-    if not files:
+    paths = [spec for spec in world.specs if spec.shape not in ("nothing", "memory") and not spec.updates]
+    if not paths:
         return None
-    spec = world.rng.choice(files)
+    spec = world.rng.choice(paths)
+    for output in spec.outputs if spec.shape == "mix" else ():
+        (world.root / output).unlink(missing_ok=True)
     spec.renamed = 0 if spec.label else world.rng.randrange(3)
     return Edit(f"outputs of {spec.name}: {spec.outputs}")
 
@@ -258,6 +261,19 @@ def swapped_outputs(world: World) -> Edit | None:
     one, other = world.rng.sample(files, 2)
     one.label, other.label = other.label or other.name, one.label or one.name
     return Edit(f"{one.name} makes {one.outputs}, and {other.name} {other.outputs}")
+
+
+def renamed_step(world: World) -> Edit:
+    """Only its name: what it does and makes is called as before."""
+    spec, name = world.rng.choice(world.specs), world.fresh_name("w")
+    former, spec.born, spec.name = spec.name, spec.origin, name
+    for other in world.specs:
+        other.needs = [name if one == former else one for one in other.needs]
+        other.table = name if other.table == former else other.table
+        for read in other.reads:
+            read.step = name if read.step == former else read.step
+    world.take_back([spec])
+    return Edit(f"step {former} is now called {name}")
 
 
 def glob_member(world: World) -> Edit:
@@ -314,12 +330,12 @@ def outer(world: World) -> Edit | None:
 
 def shared(world: World) -> Edit:
     """A person edits the line of a step, or one that is nobody's."""
-    path = world.root / SHARED
+    path = world.root / world.rng.choice((SHARED, NOTES))
     lines = path.read_text().splitlines()
     at = world.rng.choice([number for number, line in enumerate(lines) if not line.startswith("#")])
     lines[at] = f"{lines[at].split(':')[0]}: {world.rng.randrange(100)}"
     path.write_text("".join(f"{line}\n" for line in lines))
-    return Edit(f"{SHARED} now says {lines[at]}")
+    return Edit(f"{path.name} now says {lines[at]}")
 
 
 def policy(world: World) -> Edit:
@@ -349,9 +365,9 @@ def remove_step(world: World, spec: Spec) -> None:
 
 
 def step_added(world: World) -> Edit:
-    names = {spec.name for spec in world.specs}
-    name = next(name for name in (f"v{number}" for number in range(100)) if name not in names)
+    name = world.fresh_name("v")
     spec = random_spec(world, name)
+    world.take_back([spec])
     spec.shape = "file" if spec.shape == "mix" else spec.shape
     world.specs.append(spec)
     return Edit(f"step {name} added")
@@ -382,6 +398,9 @@ EDITS: tuple[Callable[[World], Edit | None], ...] = (
     input_order,
     needs,
     renamed_output,
+    renamed_output,
+    renamed_step,
+    renamed_step,
     swapped_outputs,
     glob_member,
     tree_member,

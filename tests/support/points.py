@@ -15,7 +15,7 @@ from tests.support.edits import Edit
 from tests.support.faults import HOWS, How
 from tests.support.forks import Fault, ForkedSite, Forks
 from tests.support.oracle import Trial
-from tests.support.project import FILES, NAMES, SHARED, whole_world
+from tests.support.project import FILES, NAMES, NOTES, SHARED, whole_world
 
 Point = tuple[How, int, bool]
 """How it is struck, where, and whether the edit that was being built is then undone."""
@@ -90,7 +90,7 @@ class Range:
         self.trial.story = [f"{how} at point {at}: exit {struck.code}", *(["the edit is undone"] if undone else [])]
         self.trial.demand(struck.code in ((0, -9) if how == "kill" else (0, 1, 2)), "it ends as it should", struck)
         if undone:
-            for path in (*FILES[:2], NAMES, SHARED, "Wavefile"):
+            for path in (*FILES[:2], NAMES, SHARED, NOTES, "Wavefile"):
                 shutil.copy2(self.before / path, self.site.root / path)
         self.trial.settled = {}
         self.trial.recover(Aftermath("", told), self.clean[undone])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ from typing import Literal
 from tests.support.reference import Project, Step
 
 Shape = Literal[
-    "file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread", "shared"
+    "file", "pair", "mix", "directory", "glob", "nothing", "in place", "memory", "table", "spread", "shared", "text"
 ]
 SHAPES: tuple[Shape, ...] = (
     *(
@@ -32,6 +33,7 @@ SHAPES: tuple[Shape, ...] = (
         "table",
         "spread",
         "shared",
+        "text",
     ),
 )
 
@@ -44,6 +46,8 @@ KEYS = "conf.yaml"
 KEY_NAMES = ("alpha", "beta", "gamma")
 SHARED = "shared.yaml"
 """A line for each step that updates it; a person edits it, too."""
+NOTES = "notes.txt"
+"""The same, updated as a whole: each step answers for its own edit, wherever it is, and no key is named."""
 NAMES = "names.txt"
 """A name a line: the instances of steps that are repeated by a table made of it."""
 ALL_NAMES = ("ann", "bob", "eve", "zoe")
@@ -77,7 +81,8 @@ class Spec:
     transform: str
     letters: int = 3
     version: int = 0  # in the command, without effect on the outputs
-    label: str = ""  # what its outputs are called after; else its name
+    born: str = ""  # its first name, when it has another now
+    label: str = ""  # what its outputs are called after; else its first name
     renamed: int = 0
     declared: int = 0  # seed of the order in which inputs are declared
     env: dict[str, str] = field(default_factory=dict)
@@ -88,9 +93,13 @@ class Spec:
     policy: dict[str, object] = field(default_factory=dict)  # keys of the step that change nothing of what it makes
 
     @property
+    def origin(self) -> str:
+        return self.born or self.name
+
+    @property
     def tag(self) -> str:
-        label = self.label or self.name
-        return f"{label}-r{self.renamed}" if self.renamed else label
+        label = self.label or self.origin
+        return f"r{self.renamed}-{label}" if self.renamed else label
 
     @property
     def outputs(self) -> list[str]:
@@ -110,13 +119,18 @@ class Spec:
             case "in place":
                 return [f"db/{self.tag}/"]
             case "memory":
-                return [f"mem:{self.name}"]
+                return [f"mem:{self.tag}"]
             case "table":
                 return [f"out/{self.tag}.csv"]
             case "spread":
-                return [f"out/{self.name}/{name}.txt" for name in self.instances]
-            case "shared":
-                return [f"{SHARED}#{self.name}"]
+                return [f"out/{self.tag}/{name}.txt" for name in self.instances]
+            case "shared" | "text":
+                return [f"{self.updates}#{self.tag}"]
+
+    @property
+    def updates(self) -> str:
+        """The file that it edits and others may edit, too."""
+        return {"shared": SHARED, "text": NOTES}.get(self.shape, "")
 
     @property
     def steps(self) -> list[str]:
@@ -160,12 +174,12 @@ def made(spec: Spec) -> str:
             return f"{{ mkdir -p {quoted[0]}; rm -rf {quoted[0]}*; {scatter}{quoted[0]}f$c; done; }}"
         case "memory":
             value = f"$({{ {spec.transform}; }} | sha256sum | cut -c1-2)"
-            return f"""{{ printf '{{"{spec.name}": "%s"}}' "{value}" > "$WAVEBUILD_MEM_OUT"; }}"""
+            return f"""{{ printf '{{"{spec.tag}": "%s"}}' "{value}" > "$WAVEBUILD_MEM_OUT"; }}"""
         case "table":
             return f"{{ cat > /dev/null; {{ echo name; cat {NAMES}; }} > {quoted[0]}; }}"
-        case "shared":
+        case "shared" | "text":
             value = f"$({{ {spec.transform}; }} | sha256sum | cut -c1-2)"
-            return f'{{ v="{value}"; sed -i "s/^{spec.name}: .*/{spec.name}: $v/" {SHARED}; }}'
+            return f'{{ v="{value}"; sed -i "s/^{spec.tag}: .*/{spec.tag}: $v/" {spec.updates}; }}'
         case "spread":
             raise AssertionError("each instance has a command of its own")
 
@@ -188,6 +202,11 @@ class World:
     def spec(self, name: str) -> Spec:
         return next(spec for spec in self.specs if spec.name == name)
 
+    def fresh_name(self, letter: str) -> str:
+        """A name that no step has or is known by."""
+        taken = {name for spec in self.specs for name in (spec.name, spec.origin, spec.label)}
+        return next(name for name in (f"{letter}{number}" for number in range(1000)) if name not in taken)
+
     def artifacts(self, read: Read) -> list[str]:
         """The input artifacts of one read, as the Wavefile declares them."""
         if not read.step:
@@ -202,13 +221,12 @@ class World:
             for artifact in (self.spec(read.step).outputs if read.step else [read.source])
         ]
         shows = "; ".join([*map(shown, artifacts), *(["cat $(cat more.txt) /dev/null"] if spec.finds else [])])
-        end = made(spec) if not name else f"{{ {{ echo {name}; {spec.transform}; }} > out/{spec.name}/{name}.txt; }}"
-        who = f"{spec.name}@{name}" if name else spec.name
+        end = made(spec) if not name else f"{{ {{ echo {name}; {spec.transform}; }} > out/{spec.tag}/{name}.txt; }}"
         listed = f"; echo \"x: $(paste -sd' ' {MORE})\" > {depfile(spec)}" if spec.finds else ""
         again = '[ "${WAVEBUILD_ATTEMPT:-2}" != 1 ] || exit 75; ' if "retries" in spec.policy else ""
         return (
-            f'{again}echo {who} >> "$JOURNAL"; {hook(who, "before")}; : version {spec.version}; '
-            f"{{ {shows}; }} | {end}{listed}; {hook(who, 'after')}"
+            f'{again}echo "{WHO}" >> "$JOURNAL"; {hook("before")}; : version {spec.version}; '
+            f"{{ {shows}; }} | {end}{listed}; {hook('after')}"
         )
 
     def steps(self, spec: Spec) -> list[Step]:
@@ -222,7 +240,7 @@ class World:
             Step(
                 name=f"{spec.name}@{name}" if name else spec.name,
                 inputs=inputs,
-                outputs=[f"out/{spec.name}/{name}.txt"] if name else spec.outputs,
+                outputs=[f"out/{spec.tag}/{name}.txt"] if name else spec.outputs,
                 command=self.command(spec, name),
                 env=dict(spec.env),
             )
@@ -238,15 +256,29 @@ class World:
 
     def project(self) -> Project:
         self.look_at_names()
-        first = sorted(self.specs, key=lambda spec: spec.shape != "shared")  # they read sources alone
+        first = sorted(self.specs, key=lambda spec: not spec.updates)  # they read sources alone
         return Project(sources=list(self.sources), steps=[step for spec in first for step in self.steps(spec)])
 
     def make_room_in_shared(self) -> None:
-        """Each step that updates the shared file finds its line."""
-        text = (self.root / SHARED).read_text()
-        missing = [spec.name for spec in self.specs if spec.shape == "shared" and f"\n{spec.name}: " not in text]
-        if missing:
-            (self.root / SHARED).write_text(text + "".join(f"{name}: none\n# ---\n" for name in missing))
+        """Each step that updates a shared file finds its line."""
+        for path in (SHARED, NOTES):
+            text = (self.root / path).read_text()
+            missing = [spec.tag for spec in self.specs if spec.updates == path and f"\n{spec.tag}: " not in text]
+            if missing:
+                (self.root / path).write_text(text + "".join(f"{tag}: none\n# {tag}\n" for tag in missing))
+
+    def take_back(self, specs: Iterable[Spec]) -> None:
+        """What these steps wrote into the file that is updated as a whole, so that they begin anew.
+
+        Of a step without a trace nobody knows that what it finds there is its own edit.
+        """
+        tags = {spec.tag for spec in specs if spec.shape == "text"}
+        path = self.root / NOTES
+        lines = [line.split(": ") for line in path.read_text().splitlines()]
+        if tags & {line[0] for line in lines}:
+            path.write_text(
+                "".join(f"{line[0]}: none\n" if line[0] in tags else ": ".join(line) + "\n" for line in lines)
+            )
 
     def write_wavefile(self) -> None:
         """The Wavefile; the order of its steps is none that would help."""
@@ -270,11 +302,11 @@ class World:
         if spec.shape == "spread":
             table = {"path": self.spec(spec.table).outputs[0], "column": "name"} if spec.table else list(ALL_NAMES)
             keys |= {"foreach": {"n": table}} | ({"allow_empty": True} if spec.table else {})
-            outputs = [f"out/{spec.name}/{{{{ n }}}}.txt"]
+            outputs = [f"out/{spec.tag}/{{{{ n }}}}.txt"]
             command = self.command(spec, "{{ n }}")
         keys |= {"outputs": [{"path": spec.outputs[0], "in_place": True}]} if spec.shape == "in place" else {}
-        keys |= {"updates": spec.outputs} if spec.shape == "shared" else {}
-        keys |= {"outputs": outputs} if outputs and spec.shape not in ("in place", "shared") else {}
+        keys |= {"updates": spec.outputs if spec.shape == "shared" else [NOTES]} if spec.updates else {}
+        keys |= {"outputs": outputs} if outputs and spec.shape != "in place" and not spec.updates else {}
         keys |= {"needs": spec.needs} if spec.needs else {}
         keys |= {"env": spec.env} if spec.env else {}
         keys |= {"depfile": depfile(spec)} if spec.finds else {}
@@ -293,12 +325,16 @@ def _text(value: object) -> str:
 
 
 def depfile(spec: Spec) -> str:
-    return f"deps/{spec.name}.d"
+    return f"deps/{spec.origin}.d"
 
 
-def hook(step: str, moment: str) -> str:
+WHO = "${WAVEBUILD_STEP:-nobody}"
+"""The name that a run goes by; the command itself does not hold it, so that a renamed step has the same."""
+
+
+def hook(moment: str) -> str:
     """Where a step does what somebody does at this moment: a program, if one is there."""
-    return f'! [ -x "$HOOKS/{step}.{moment}" ] || "$HOOKS/{step}.{moment}"'
+    return f'! [ -x "$HOOKS/{WHO}.{moment}" ] || "$HOOKS/{WHO}.{moment}"'
 
 
 def random_text(rng: Random) -> str:
@@ -317,18 +353,19 @@ def make_sources(world: World) -> None:
     (root / EMPTY).mkdir()
     (root / LINK).symlink_to("a.txt")
     (root / NAMES).write_text("".join(f"{name}\n" for name in rng.sample(ALL_NAMES, rng.randint(1, 3))))
-    (root / SHARED).write_text("owner: nobody\n# ---\n")
+    for path in (SHARED, NOTES):
+        (root / path).write_text("owner: nobody\n# ---\n")
     (root / MORE).write_text("".join(f"{path}\n" for path in rng.sample(FOUND, rng.randint(0, 2))))
     write_keys(root / KEYS, {name: rng.choice(("red", "blue")) for name in KEY_NAMES})
-    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, *FOUND, KEYS, NAMES, MORE, SHARED]
+    world.sources = [*FILES, LINK, *TREE, EMPTY, *MIX, *FOUND, KEYS, NAMES, MORE, SHARED, NOTES]
 
 
 def random_reads(world: World, before: list[Spec]) -> list[Read]:
     """One to three different inputs, among the sources and the steps that stand earlier."""
     rng = world.rng
-    sources = (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}", SHARED)
+    sources = (*FILES, LINK, "tree/", "mix/*.txt", f"{KEYS}#{rng.choice(KEY_NAMES)}", SHARED, NOTES)
     choices = [Read(source=path) for path in (*sources, *([PROBE] if rng.random() < 0.2 else []))]
-    makers = [spec for spec in before if spec.outputs or spec.shape == "spread" if spec.shape != "shared"]
+    makers = [spec for spec in before if spec.outputs or spec.shape == "spread" if not spec.updates]
     choices += [
         Read(step=spec.name, by_name=spec.shape == "spread" or (spec.shape != "memory" and rng.random() < 0.3))
         for spec in makers
@@ -370,7 +407,7 @@ def random_spec(world: World, name: str) -> Spec:
     if shape == "spread" and not tables:
         shape = "table"
     needs = [rng.choice(world.specs).name] if world.specs and rng.random() < 0.2 else []
-    if shape == "shared":  # who reads the file waits for all that edit it: these wait for nobody
+    if shape in ("shared", "text"):  # who reads the file waits for all that edit it: these wait for nobody
         reads, needs = [Read(source=rng.choice((*FILES, "tree/")))], []
     spec = Spec(
         *(name, shape, reads, rng.choice(TRANSFORMS), rng.randint(1, 8)),
@@ -381,6 +418,7 @@ def random_spec(world: World, name: str) -> Spec:
     )
     for _ in range(rng.choice((0, 0, 1, 2))):
         spec.policy |= random_policy(rng, spec)
+    spec.policy |= {"sandbox": True} if shape == "text" and rng.random() < 0.6 else {}
     return spec
 
 
@@ -415,5 +453,7 @@ def whole_world(root: Path, rng: Random) -> World:
     for spec, policy in zip(world.specs[3:], POLICIES, strict=False):
         spec.policy = dict(policy)
     world.specs[-1].policy = {"scratch": True}
+    for number, path in enumerate(FILES[:2], len(shapes)):
+        world.specs.append(Spec(f"s{number}", "text", [Read(source=path)], TRANSFORMS[0], policy={"sandbox": True}))
     world.write_wavefile()
     return world

@@ -123,23 +123,35 @@ Record = tuple[tuple[str, ...], Facts, Facts]
 
 @dataclass
 class Reference:
-    """The successes so far of every step, the last eight of each."""
+    """The successes so far of every step, the last eight of each.
 
+    A name is a label: they belong to the outputs; but to the name of a step that owns none. ``by_lines``: files that
+    steps edit as a whole. Where others edit them, too, a step may run again to be sure though it was all as now once.
+    """
+
+    by_lines: tuple[str, ...] = ()
     records: dict[str, list[Record]] = field(default_factory=dict)
+    may: list[str] = field(default_factory=list)  # the steps that may run besides, by the last answer
 
     def must_run(self, project: Project, root: Path, clean: Path) -> list[str]:
         """The steps that a build of ``root`` must run, given that it ends equal to ``clean``; they are recorded."""
+        self.may = []
         return [step["name"] for step in project["steps"] if self._settle(step, project["steps"], root, clean)]
 
     def _settle(self, step: Step, steps: list[Step], root: Path, clean: Path) -> bool:
         definition = (step["command"], *sorted(step["outputs"]), *(f"{k}={v}" for k, v in sorted(step["env"].items())))
         inputs = all_facts(clean, step["inputs"], steps)
         present = (definition, inputs, all_facts(root, step["outputs"], steps))
-        kept = self.records.setdefault(step["name"], [])
+        owned = [output for output in step["outputs"] if "#" not in output]
+        of = " ".join(sorted(owned)) or step["name"]
+        kept = self.records.setdefault(of, [])
         if present in kept:
+            if kept[-1] != present and any(output.split("#")[0] in self.by_lines for output in step["outputs"]):
+                self.may.append(step["name"])
+                self.records[of] = [*[record for record in kept if record != present], present]
             return False
         made = (definition, inputs, all_facts(clean, step["outputs"], steps))
-        self.records[step["name"]] = [*[record for record in kept if record != made][-7:], made]
+        self.records[of] = [*[record for record in kept if record != made][-7:], made]
         return True
 
 
