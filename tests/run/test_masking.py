@@ -84,3 +84,9 @@ def test_a_long_key_costs_little_time() -> None:
     masked([key], [b"A/b+" * 16_000] * 8)
 
     assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize("blank", ["", "\n", " ", "\t\n"])
+def test_white_space_alone_is_no_secret(blank: str):
+    """As a variable that was left empty: what is said stays readable."""
+    assert Mask([blank]).whole(b"some words\tand\t\nlines\n") == b"some words\tand\t\nlines\n"

@@ -94,7 +94,7 @@ def forms_of(secrets: Iterable[str]) -> frozenset[bytes]:
 @functools.cache
 def _forms(secret: bytes) -> frozenset[bytes]:
     lines = {line for line in secret.splitlines() if len(line.strip()) >= SHORTEST}
-    parts = {part for part in ({secret, secret.strip()} | lines | {line.strip() for line in lines}) if part}
+    parts = {part for part in ({secret, secret.strip()} | lines | {line.strip() for line in lines}) if part.strip()}
     return frozenset(parts.union(*(_written(part) for part in parts if len(part) >= SHORTEST)))
 
 
