@@ -20,7 +20,7 @@ from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStart
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
-from wavebuild.run.turns import Turns, are_rivals, share_a_file
+from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
 
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
@@ -210,10 +210,14 @@ class Scheduler:
         if free <= 0:
             return False
         reserved: set[str] = set()
+        firsts: Firsts | None = None
         for kind, due in self._due.heads():
-            wanted = self._resources(self._graph.wavefile.steps[due.number])
-            if isinstance(due, Due) and not self._is_its_turn(due.number):
-                continue
+            step = self._graph.wavefile.steps[due.number]
+            wanted = self._resources(step)
+            if isinstance(due, Due) and step.updates:
+                firsts = firsts or self._firsts()
+                if not (self._turns.may_begin(step) and firsts.let(self._place(due.number), step)):
+                    continue
             if not self._are_there(wanted, reserved):
                 reserved |= set(wanted)
                 continue
@@ -241,16 +245,14 @@ class Scheduler:
             self._turns.take(due.number, self._graph.wavefile.steps[due.number])
         self._submit(job)
 
-    def _is_its_turn(self, number: int) -> bool:
-        """Whether a step may edit the files that it shares: of those that are ready the first of the plan."""
+    def _firsts(self) -> Firsts:
+        """Of the steps that are ready those that may edit the files that they share."""
         steps = self._graph.wavefile.steps
-        if not steps[number].updates:
-            return True
-        if not self._turns.may_begin(steps[number]):
-            return False
-        ready = [*(due.number for due in self._due), *(entry[1] for entry in self._to_consider)]
-        earlier = (other for other in ready if (self._wave_of[other], other) < (self._wave_of[number], number))
-        return not any(are_rivals(steps[number], steps[other]) for other in earlier)
+        ready = (*(due.number for due in self._due), *(entry[1] for entry in self._to_consider))
+        return Firsts((self._place(number), steps[number]) for number in ready if steps[number].updates)
+
+    def _place(self, number: int) -> Place:
+        return self._wave_of[number], number
 
     def _try_again(self, number: int, wanted: dict[str, int]) -> None:
         try:
@@ -316,7 +318,7 @@ class Scheduler:
         ``at_once``: nothing runs, and nothing more will: the first is not waited for by anybody.
         """
         merged = False
-        for number in sorted(self._unmerged, key=lambda number: (self._wave_of[number], number)):
+        for number in sorted(self._unmerged, key=self._place):
             if at_once or self._may_merge(number):
                 self._unmerged.remove(number)
                 self._settle(number, self._judge.merge(number))
@@ -326,13 +328,13 @@ class Scheduler:
     def _may_merge(self, number: int) -> bool:
         """Whether all that come before it in the plan and edit copies of the same files have settled, and nobody has
         one of the files itself in hand."""
-        steps, place = self._graph.wavefile.steps, (self._wave_of[number], number)
+        steps, place = self._graph.wavefile.steps, self._place(number)
         if not self._turns.may_merge(steps[number]):
             return False
         open_before = (
             other
             for other in self.course.wanted
-            if steps[other].sandbox and other not in self.settled and (self._wave_of[other], other) < place
+            if steps[other].sandbox and other not in self.settled and self._place(other) < place
         )
         return not any(share_a_file(steps[number], steps[other]) for other in open_before)
 

@@ -5,8 +5,13 @@ It does not know when a step is ready, nor what it does to the files.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wavebuild.declare.model import Step
 from wavebuild.judge.shared import shared_files
+
+Place = tuple[int, int]
+"""Where a step stands in the plan: its wave, its number."""
 
 
 class Turns:
@@ -29,6 +34,24 @@ class Turns:
 
     def give_back(self, number: int) -> None:
         self._held.pop(number, None)
+
+
+class Firsts:
+    """Of those who are ready to edit files the first of the plan, for each file: seen once, then asked for each."""
+
+    def __init__(self, ready: Iterable[tuple[Place, Step]]) -> None:
+        self._of_all: dict[str, Place] = {}
+        self._of_those_in_place: dict[str, Place] = {}  # who edit the file itself, and no copy
+        for place, step in ready:
+            for path in shared_files(step):
+                self._of_all[path] = min(place, self._of_all.get(path, place))
+                if not step.sandbox:
+                    self._of_those_in_place[path] = min(place, self._of_those_in_place.get(path, place))
+
+    def let(self, place: Place, step: Step) -> bool:
+        """Whether no rival of the step, which stands at this place of the plan, comes before it."""
+        rivals = self._of_those_in_place if step.sandbox else self._of_all
+        return all(rivals.get(path, place) >= place for path in shared_files(step))
 
 
 def are_rivals(one: Step, other: Step) -> bool:
