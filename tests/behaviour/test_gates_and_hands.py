@@ -266,6 +266,31 @@ steps:
         assert shop.build().ran == ["a"]
         assert shop.read("o") == "two"
 
+    @pytest.mark.parametrize("pattern", ["d/", "d/*"])
+    def test_a_file_that_comes_while_the_step_runs_is_noticed(self, shop: Workshop, pattern: str):
+        """The step may have read it: it is not taken for fresh when the file has gone again."""
+        shop.wavefile(f"steps: {{a: {{inputs: ['{pattern}'], outputs: o, run: 'note a; cat d/* > o'}}}}")
+        shop.put("d/s", "one")
+
+        built = shop.build(meanwhile=lambda event: shop.put("d/t", "two") if isinstance(event, StepStarted) else None)
+        (shop.root / "d/t").unlink()
+
+        assert (built.code, built.steps["a"].moved) == (1, ("d/t",))
+        assert shop.build().ran == ["a"]
+        assert shop.read("o") == "one"
+
+    def test_a_file_that_came_while_the_step_ran_can_be_accepted(self, shop: Workshop):
+        """It is then one of the inputs."""
+        shop.wavefile("steps: {a: {inputs: d/, outputs: o, run: 'note a; cat d/* > o'}}")
+        shop.put("d/s", "one")
+        shop.build(meanwhile=lambda event: shop.put("d/t", "two") if isinstance(event, StepStarted) else None)
+
+        shop.accept("a")
+
+        assert shop.build().ran == []
+        (shop.root / "d/t").unlink()
+        assert shop.build().ran == ["a"]
+
 
 class TestAccept:
     PAIR = """

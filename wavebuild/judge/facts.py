@@ -119,6 +119,13 @@ class Facts:
         facts = (self.graph, self.digests, folders, self._environ, self._orphans, self._made, self.elsewhere)
         return Facts(*facts, self.assumed, self.answers, self.memory, self._texts)
 
+    def came(self, step: Step, read: Read) -> tuple[str, ...]:
+        """The members of the step's directories and globs that were not there when it was read."""
+        known = {reading.member for reading in (*read.action, *read.gate)}
+        listing = [artifact for artifact in step.inputs if artifact.kind in (Kind.DIRECTORY, Kind.GLOB)]
+        now = (reading.member for artifact in listing for reading in self._readings(step, artifact))
+        return tuple(dict.fromkeys(member for member in now if member not in known))
+
     def read(self, number: int) -> Read:
         """What the step of this number reads now; a frozen one reads nothing."""
         step = self.graph.wavefile.steps[number]

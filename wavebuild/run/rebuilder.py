@@ -609,13 +609,17 @@ class Rebuilder:
             )
 
     def _moved(self, step: Step, due: Due) -> tuple[str, ...]:
-        """The inputs that changed while it ran; of files that it edits itself, the keys that it reads count."""
+        """The inputs that changed or came while it ran; of files that it edits itself, the keys that it reads count.
+
+        What comes to the project meanwhile is not in a private folder.
+        """
         own = frozenset(shared_files(step))
         readings = (*due.read.action, *due.read.gate)
         moved = self._facts.digests.moved(reading for reading in readings if reading.path not in own)
         was = {**due.now.gate_inputs, **due.now.inputs}
         keys = (reading for reading in readings if reading.of_file and reading.path in own)
-        return moved + tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))
+        moved += tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))
+        return moved if step.sandbox else moved + self._facts.came(step, due.read)
 
     def _rechecked(self, step: Step, life: Life) -> Settled:
         """The checks alone have passed. If what they judged or read moved meanwhile, nobody knows what they saw."""
