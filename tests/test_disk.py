@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +31,38 @@ def test_a_new_file_is_whole(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert (tmp_path / "new").read_bytes() == b"text"
+
+
+WATCHES = """
+import os, sys
+
+def hook(event, arguments):
+    if event == "shutil.copyfile" or event == "fcntl.ioctl":
+        [part] = [name for name in os.listdir(".") if name.endswith(".part")]
+        print(oct(os.stat(part).st_mode & 0o777))
+
+os.umask(0)
+sys.addaudithook(hook)
+from wavebuild import disk
+disk.copy("mine", "copy")
+print(oct(os.stat("copy").st_mode & 0o777))
+"""
+
+
+def test_a_copy_is_nobody_elses_while_it_is_made(tmp_path: Path) -> None:
+    """A file that others may not read cannot be read in its copy for a moment either."""
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "mine").chmod(0o640)
+
+    told = subprocess.run(
+        [sys.executable, "-c", WATCHES],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(disk.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    *meanwhile, after = told.stdout.split()
+    assert set(meanwhile) == {"0o600"}
+    assert after == "0o640"

@@ -169,6 +169,8 @@ def copy(old: str, new: str) -> None:
     mark = hashlib.sha256(os.fsencode(os.path.basename(new))).hexdigest()[:16]
     part = os.path.join(os.path.dirname(new), f".wavebuild-{mark}.part")
     remove(part)
+    if not os.path.islink(old):
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # nobody else's meanwhile
     if _cloned(old, part):
         shutil.copystat(old, part)
     else:

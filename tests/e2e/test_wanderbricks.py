@@ -81,7 +81,7 @@ def test_the_second_build_has_nothing_to_do_and_says_so_at_once(pipeline: Site) 
 
     assert all("nothing to do" in build.out + build.err for build in builds)
     assert pipeline.ran() == []
-    assert min(build.seconds for build in builds) < 0.3
+    assert min(build.seconds for build in builds) < 1  # some 0.06 s where nothing else runs
 
 
 def test_a_touch_of_every_file_runs_nothing(pipeline: Site) -> None:

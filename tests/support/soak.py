@@ -80,12 +80,15 @@ class Soak:
     def _told(self) -> dict[str, str]:
         return {"TMPDIR": str(self.temporary), "JOURNAL": "/dev/null"}
 
-    def go_on(self, seconds: float, every: int = 1) -> None:
-        """Builds after random edits; one in twenty by command. What is held is noted after every so many."""
+    def go_on(self, seconds: float, every: int = 1, at_least: int = 0) -> None:
+        """Builds after random edits; one in twenty by command. What is held is noted after every so many.
+
+        ``at_least``: builds, however long they take.
+        """
         former, tempfile.tempdir = tempfile.tempdir, str(self.temporary)
         until = time.monotonic() + seconds
         try:
-            while time.monotonic() < until:
+            while time.monotonic() < until or self.builds < at_least:
                 self._build()
                 if self.builds % every == 0:
                     self.over_time.append(held(self.temporary))
