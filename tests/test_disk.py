@@ -44,7 +44,7 @@ def hook(event, arguments):
 os.umask(0)
 sys.addaudithook(hook)
 from wavebuild import disk
-disk.copy("mine", "copy")
+disk.copy(os.path.abspath("mine"), os.path.abspath("copy"))
 print(oct(os.stat("copy").st_mode & 0o777))
 """
 
