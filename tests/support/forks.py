@@ -188,6 +188,7 @@ def _become(message: dict) -> None:
     code = 70
     try:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
         os.chdir(message["cwd"])
         for number, path, flags in (
             (0, "/dev/null", os.O_RDONLY),
