@@ -52,7 +52,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     assert not left, "a process outlived the page"
 
 
-@pytest.mark.parametrize("page", PLAYED, ids=named)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.long) if "how-to" in page.parts else page for page in PLAYED],
+    ids=named,
+)
 def test_every_command_prints_what_the_page_says(page: Path, site: Site) -> None:
     """A reader who types the commands of a page, from top to bottom, sees what the page shows."""
     if found := _BEGINS_IN.match(page.read_text()):

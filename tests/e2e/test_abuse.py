@@ -16,6 +16,8 @@ import pytest
 from tests.support.command import Finished, Site, Snapshot, snapshot
 from tests.support.processes import alive, command_line, eventually, peak_memory
 
+pytestmark = pytest.mark.long
+
 GOOD = "cat in > v.txt; mkdir -p vd; cat in > vd/part"
 
 

@@ -13,6 +13,8 @@ from tests.support.command import Site
 from tests.support.processes import alive, command_line, eventually
 from tests.support.terminal import terminal
 
+pytestmark = pytest.mark.long
+
 ASKS = 'echo "your name?"; read name; echo "hello $name"; echo "$name" > out'
 
 

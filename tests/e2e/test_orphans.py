@@ -18,6 +18,8 @@ import pytest
 from tests.support.command import Site
 from tests.support.processes import children, command_line, eventually
 
+pytestmark = pytest.mark.long
+
 LATE = 1.0  # seconds after which the process that hides writes
 HIDE = f"""
 import os, signal, sys, time

@@ -17,6 +17,8 @@ import pytest
 from tests.support.command import Finished, Site, snapshot
 from tests.support.processes import eventually, kill_marked
 
+pytestmark = pytest.mark.long
+
 COPY = "steps: {copy: {inputs: in, outputs: out.txt, run: 'echo copy >> $JOURNAL; cat in > out.txt'}}\n"
 SLOW = (
     "steps:\n"

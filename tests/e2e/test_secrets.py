@@ -17,6 +17,8 @@ from tests.support.command import Finished, Site
 from tests.support.processes import alive, eventually, kill_marked
 from tests.support.terminal import terminal
 
+pytestmark = pytest.mark.long
+
 CORE = "hunter2canary"  # no form of the secret hides this part, but the encoded ones
 SECRET = f"{CORE}'\"&/+ %d=<é>\\"
 KEY = f"-----BEGIN KEY-----\n{CORE}AAAABBBBCCCC\n{CORE}DDDDEEEEFFFF\n-----END KEY-----\n"

@@ -94,6 +94,7 @@ def test_a_touch_of_every_file_runs_nothing(pipeline: Site) -> None:
     assert pipeline.ran() == []
 
 
+@pytest.mark.long
 def test_a_build_from_nothing_elsewhere_gives_the_same_bytes(first: tuple[Site, Finished], site: Site) -> None:
     """Other folder, other hash seed, other schedule, one step at a time."""
     site.copy_of("wanderbricks", BUILT)
@@ -106,6 +107,7 @@ def test_a_build_from_nothing_elsewhere_gives_the_same_bytes(first: tuple[Site, 
     assert outputs(site) == outputs(first[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", ["reordered", "requoted", "a final newline"])
 def test_another_layout_of_the_same_schema_stops_after_its_readers(order: str, pipeline: Site) -> None:
     table = rows(pipeline)
@@ -158,6 +160,7 @@ def test_a_key_that_nobody_reads_concerns_nobody(pipeline: Site) -> None:
     assert pipeline.ran() == []
 
 
+@pytest.mark.long
 def test_a_manifest_changed_by_hand_stops_and_once_accepted_reruns_its_reader_alone(pipeline: Site) -> None:
     path = "plans/manifests/ml-manifest.yaml"
     changed = pipeline.read(path) + "# checked by hand\n"
@@ -204,6 +207,7 @@ def failing(site: Site) -> tuple[list[str], Finished]:
     return [name for name, step in build.steps.items() if step["outcome"] == "failed"], build
 
 
+@pytest.mark.long
 def test_an_orphan_key_in_gold_is_found(pipeline: Site) -> None:
     planted(pipeline, "gold", "database.execute('UPDATE fact_reviews SET property_id = 987654321 WHERE rowid = 1')")
 
@@ -213,6 +217,7 @@ def test_an_orphan_key_in_gold_is_found(pipeline: Site) -> None:
     assert "fact_reviews" in build.err
 
 
+@pytest.mark.long
 def test_a_dropped_silver_row_is_found(pipeline: Site) -> None:
     first = "(SELECT min(rowid) FROM reviews)"
     planted(pipeline, "silver", f"database.execute('DELETE FROM reviews WHERE rowid = {first}')")
@@ -223,6 +228,7 @@ def test_a_dropped_silver_row_is_found(pipeline: Site) -> None:
     assert "quarantine does not add up" in build.err
 
 
+@pytest.mark.long
 def test_a_metric_over_a_column_that_is_not_there_is_found(pipeline: Site) -> None:
     accept_edit(
         pipeline, "plans/manifests/semantic-layer-manifest.yaml", "column: guests_count", "column: no_such_column"
@@ -234,6 +240,7 @@ def test_a_metric_over_a_column_that_is_not_there_is_found(pipeline: Site) -> No
     assert "no_such_column" in build.err
 
 
+@pytest.mark.long
 def test_a_manifest_that_counts_wrong_is_found(pipeline: Site) -> None:
     path = "plans/manifests/observability-manifest.yaml"
     line = next(line for line in pipeline.read(path).split("summary:")[1].splitlines() if ": " in line)
@@ -246,6 +253,7 @@ def test_a_manifest_that_counts_wrong_is_found(pipeline: Site) -> None:
     assert name.strip() in build.err
 
 
+@pytest.mark.long
 def test_another_schema_builds_to_the_end(site: Site) -> None:
     site.copy_of("wanderbricks", BUILT)
     header = rows(site)[0]

@@ -24,6 +24,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "wanderbricks"
 SOURCES = ("Wavefile", "Wavefile.after-6b", "config", "context", "pipeline")
 CSV = "context/Wanderbricks_Schema.csv"

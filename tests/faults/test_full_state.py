@@ -16,6 +16,8 @@ from wavebuild.run.events import Event, StepSettled, StepStarted
 from wavebuild.store import database, opening
 from wavebuild.store.database import Database
 
+pytestmark = pytest.mark.long
+
 STEPS = """\
 steps:
   a: {inputs: s, outputs: one, run: 'note a; cat s > one'}

@@ -12,6 +12,8 @@ from tests.support.workshop import Built, Workshop
 from wavebuild.errors import WavebuildError
 from wavebuild.run.audit import Audit
 
+pytestmark = pytest.mark.long
+
 needs_strace = pytest.mark.skipif(
     shutil.which("strace") is None and not os.environ.get("NO_SKIPS"), reason="strace is not here"
 )

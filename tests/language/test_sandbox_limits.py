@@ -17,6 +17,8 @@ from tests.support.command import REPOSITORY, Site
 from tests.support.workshop import Workshop
 from wavebuild.run import landlock
 
+pytestmark = pytest.mark.long
+
 walls = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 PROJECT = '"$WAVEBUILD_PROJECT"'
 

@@ -15,6 +15,8 @@ from wavebuild import engine
 from wavebuild.engine import Trial
 from wavebuild.errors import WavebuildError
 
+pytestmark = pytest.mark.long
+
 
 def race(shop: Workshop, **facts: object) -> Trial:
     return engine.race(shop.request(**facts), lambda line: None)

@@ -11,6 +11,8 @@ import pytest
 from tests.support.command import REPOSITORY
 from tests.support.workshop import Workshop
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = REPOSITORY / "examples/warehouse"
 
 

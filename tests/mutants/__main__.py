@@ -51,7 +51,7 @@ def _write(module: Path, text: str, instant: int) -> None:
 
 
 def _tested(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
+    options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-m", ""]
     command = [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in dict.fromkeys(tests))]
     environ = os.environ | {"PYTHONPATH": str(copy)}
     longest = LONGEST * len(tests)

@@ -11,7 +11,7 @@ from tests.support.folders import written
 from tests.support.lists import Lists
 from tests.support.workshop import Workshop
 
-SEEDS = range(3)
+SEEDS = range(1)
 EDITS = 4
 
 

@@ -18,6 +18,7 @@ import pytest
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
 from wavebuild.run import pool
+from wavebuild.run.job import Ended
 from wavebuild.run.pool import guarded
 
 
@@ -361,9 +362,12 @@ class TestDeathOfAWorker:
         former, pool.LOOK = pool.LOOK, 0.1
         try:
             crew.submit(1, "sleep 0.7; kill -KILL $PPID; sleep 60")
-            (dead,) = crew.pool.wait(None)
+            ended: list[Ended] = []
+            while not ended:
+                ended = crew.pool.wait(None)
         finally:
             pool.LOOK = former
+        (dead,) = ended
 
         assert dead.failure == "worker died"
         assert dead.seconds > 0.6

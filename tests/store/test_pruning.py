@@ -16,6 +16,8 @@ from wavebuild.store.opening import open_state
 from wavebuild.store.pruning import Present, prune
 from wavebuild.store.state import State
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
