@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.command import Site, snapshot
 
+pytestmark = pytest.mark.long
+
 PIPELINE = """
 steps:
   make: {inputs: in, outputs: o.txt, run: 'echo make >> $JOURNAL; cat in > o.txt'}

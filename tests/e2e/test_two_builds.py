@@ -15,6 +15,8 @@ import pytest
 from tests.support.command import Site
 from tests.support.processes import eventually, kill_marked
 
+pytestmark = pytest.mark.long
+
 SLOW = "steps: {slow: {inputs: in, outputs: o.txt, run: 'echo slow >> $JOURNAL; sleep 3; cat in > o.txt'}}\n"
 
 

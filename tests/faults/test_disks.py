@@ -15,6 +15,8 @@ from tests.support.processes import eventually, kill_marked
 from tests.support.workshop import Workshop
 from wavebuild import disk
 
+pytestmark = pytest.mark.long
+
 COPY = "steps: {a: {inputs: s, outputs: o, run: 'note a; cat s > o'}}"
 
 

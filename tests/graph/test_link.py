@@ -165,6 +165,7 @@ def _chain(read: str, made: str) -> list[Step]:
     return [step(f"s{k}", [read.format(k)], [made.format(k + 1)]) for k in range(10_000)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("read", "made"),
     [

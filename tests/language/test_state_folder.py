@@ -16,6 +16,8 @@ from wavebuild import engine
 from wavebuild.errors import WavebuildError
 from wavebuild.ui.front import finished
 
+pytestmark = pytest.mark.long
+
 SETTING = "settings: {state: ../states}\n"
 STEPS = "steps: {a: {inputs: s, outputs: out, run: 'note a; cat s > out'}}\n"
 
