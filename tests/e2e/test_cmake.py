@@ -128,7 +128,6 @@ def test_a_real_c_project_is_built_alike(shop: Workshop, pytestconfig: pytest.Co
     done = pair.import_it()
 
     assert {problem.message.split(": ")[-1] for problem in done.left} == {
-        "of the pool console one at a time is carried over, the terminal is not",
         "it makes a build file of ninja",
         "it runs a tool of ninja itself",
     }
