@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where something is written: a file as the person knows it, a line and a column from 1."""
 
     file: str
@@ -25,8 +26,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One finding: a stable code, one sentence, where it is, and what to do about it.
 
     ``code`` is kebab-case and part of the JSON of ``check``; ``excerpt`` is the source line
@@ -53,15 +53,13 @@ class Problem:
         return out
 
 
-@dataclass
 class WavebuildError(Exception):
     """The author's mistake, or a world that does not allow the build: exit 2 unless told otherwise."""
 
-    problems: tuple[Problem, ...]
-    exit_code: int = field(default=2)
-
-    def __post_init__(self) -> None:
-        super().__init__(str(self))
+    def __init__(self, problems: tuple[Problem, ...], exit_code: int = 2) -> None:
+        super().__init__(problems, exit_code)
+        self.problems = problems
+        self.exit_code = exit_code
 
     def __str__(self) -> str:
         return "\n".join(line for problem in self.problems for line in problem.lines())

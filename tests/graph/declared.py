@@ -6,8 +6,9 @@ It does not know how a Wavefile is read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import count
+
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Check, Kind, Manual, Range, Run, Step, Text, Wavefile
 from wavebuild.errors import Place
@@ -56,7 +57,7 @@ def step(
         checks,
         _artifacts(code),
     )
-    return replace(declared, **facts)  # type: ignore[arg-type]
+    return replace(declared, **facts)
 
 
 def group(name: str, *members: str) -> Step:

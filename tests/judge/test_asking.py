@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Hole, Kind, Probe, Text
 from wavebuild.errors import Place, WavebuildError
@@ -146,7 +145,7 @@ class TestWhatAFailureMeans:
     @pytest.mark.parametrize("on_error", ["fail", "changed"])
     def test_to_its_owner_the_thing_is_not_there(self, on_error: str) -> None:
         """So it runs."""
-        asked = answers(replace(ROWS, on_error=on_error), last())  # type: ignore[arg-type]
+        asked = answers(replace(ROWS, on_error=on_error), last())
 
         assert asked.hear(SALES, Why.JUDGED, EXIT) == ""
         assert asked.digest(SALES) is None
@@ -159,7 +158,7 @@ class TestWhatAFailureMeans:
     @pytest.mark.parametrize("said", [EXIT, TIMEOUT])
     def test_after_its_owner_every_failure_counts(self, on_error: str, said: Said) -> None:
         """The step did not make what it promises."""
-        asked = answers(replace(ROWS, on_error=on_error), last())  # type: ignore[arg-type]
+        asked = answers(replace(ROWS, on_error=on_error), last())
 
         assert asked.hear(SALES, Why.MADE, said) == said.detail
 

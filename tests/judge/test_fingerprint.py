@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from tests.graph.declared import artifact, step
 from wavebuild.declare.model import Call, Check, Hole, Range, Retries, Run, Step, Text
@@ -67,7 +66,7 @@ DOES_NOT_COUNT: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("what", COUNTS)
 def test_what_the_outputs_depend_on_counts(what: str):
     """Another value is another action."""
-    other: Step = replace(BASE, **COUNTS[what])  # type: ignore[arg-type]
+    other: Step = replace(BASE, **COUNTS[what])
 
     assert action_parts(other) != action_parts(BASE)
 
@@ -75,7 +74,7 @@ def test_what_the_outputs_depend_on_counts(what: str):
 @pytest.mark.parametrize("what", DOES_NOT_COUNT)
 def test_labels_and_limits_do_not_count(what: str):
     """They change how the step is told of and how it is run, not what it makes."""
-    other: Step = replace(BASE, **DOES_NOT_COUNT[what])  # type: ignore[arg-type]
+    other: Step = replace(BASE, **DOES_NOT_COUNT[what])
 
     assert action_parts(other) == action_parts(BASE)
 

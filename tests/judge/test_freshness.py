@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from wavebuild.judge.freshness import Fresh, Now, Stale, judge, nearest_trace, reasons
 from wavebuild.judge.reasons import (
@@ -146,7 +146,7 @@ def test_all_reasons_are_told_those_of_the_gate_last():
 
 def test_reasons_are_found_one_by_one():
     """A build stops at the first: the others are not even looked for."""
-    now = replace(NOW, always=True, inputs=None)  # type: ignore[arg-type]
+    now = replace(NOW, always=True, inputs=None)
 
     assert next(reasons(now, TRACE)) == Always()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.graph.declared import wavefile
 from wavebuild.declare.model import Step
@@ -17,7 +18,7 @@ from wavebuild.graph import link
 from wavebuild.judge.digest import Digests
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
-from wavebuild.judge.standing import Standing, stand
+from wavebuild.judge.standing import Keeps, Runs, Standing, stand
 from wavebuild.judge.trace import Made, Trace, key
 
 
@@ -40,7 +41,14 @@ class Bench:
 
     def stand(self, number: int = 0, *, forced: bool = False, clock: float = 100.0) -> Standing:
         facts = self.facts()
-        return stand(facts, number, facts.read(number), self.traces, self.made, clock, forced)
+        found = stand(facts, number, facts.read(number), self.traces, self.made, clock, forced)
+        match found:  # by which trace is asked for elsewhere
+            case Keeps():
+                return replace(found, of=None)
+            case Runs():
+                return replace(found, former=())
+            case _:
+                return found
 
     def members(self, number: int = 0) -> dict[str, str]:
         """What the step reads now: member → digest."""

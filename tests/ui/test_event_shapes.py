@@ -6,11 +6,11 @@ It does not know how a build comes to an event.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from msgspec.structs import replace
 
 from tests.ui.samples import NOON, RUN, a_build_with_a_failure, called
 from wavebuild.judge.reasons import ActionChanged, InputChanged, NeverRan

@@ -73,7 +73,7 @@ def test_the_first_look_imports_no_parser(tmp_path: Path) -> None:
         "import sys\n"
         "from wavebuild.ui.front import finished\n"
         f"finished(['-C', {str(tmp_path)!r}], {{}})\n"
-        "heavy = {'typer', 'rich', 'yaml', 'jinja2', 'sqlite3', 'msgspec', 'multiprocessing'} & set(sys.modules)\n"
+        "heavy = {'typer', 'rich', 'yaml', 'jinja2', 'sqlite3', 'multiprocessing'} & set(sys.modules)\n"
         "sys.exit(' '.join(sorted(heavy)) or 0)\n"
     )
 

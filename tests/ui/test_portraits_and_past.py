@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.samples import NOON, a_history, a_portrait, called
 from wavebuild.engine import History

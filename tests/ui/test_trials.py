@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.ui.samples import HERE, FakeEngine, called
 from wavebuild.errors import Problem

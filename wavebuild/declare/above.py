@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare import chapters, syntax
@@ -16,8 +17,7 @@ from wavebuild.declare.paths import WAVEFILE_NAMES
 from wavebuild.errors import WavebuildError
 
 
-@dataclass(frozen=True, slots=True)
-class Governing:
+class Governing(Struct, frozen=True):
     """``path``: the Wavefile to build; ``looked_at``: every file on which that depends, there or not."""
 
     path: str

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare import paths, shapes
 from wavebuild.declare.fields import Fields, Key, Section
@@ -31,8 +33,7 @@ OPTIONAL = Key("optional", Flag(), "input: it may be missing; output: it need no
 EXCLUDE = Key("exclude", Many(Prose(may_be_empty=True)), "globs of files that do not count")
 
 
-@dataclass(frozen=True, slots=True)
-class HowCompared:
+class HowCompared(Struct, frozen=True):
     """A word of ``Digest``, or ``{run: CMD}``: what the command prints of a file counts."""
 
     words: Choice[Digest]
@@ -90,8 +91,7 @@ MEMORY_KEY = re.compile(r"[^\s*?]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Artifacts:
+class Artifacts(Struct, frozen=True):
     """The artifacts of one key of a step: a text, a list, or a mapping from names to either."""
 
     role: Role

@@ -6,7 +6,9 @@ It does not know which steps are of which category.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild.declare import schema
 from wavebuild.declare.fields import Fields
@@ -18,8 +20,7 @@ DEFAULT = "default"
 """The name in `thresholds` that stands for every category that names none of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Categories:
+class Categories(Struct, frozen=True):
     """By name, the keys of each, which fall back on the defaults; and the thresholds that are given."""
 
     keys: Mapping[str, Fields] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare import paths, schema, syntax
@@ -24,8 +25,7 @@ MOST_FILES = 1000
 DEEPEST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
+class Chapter(Struct, frozen=True):
     """One file: its text as values, and how it stands to the file that includes it."""
 
     path: str  # absolute
@@ -51,8 +51,7 @@ class Chapter:
             last, chapter = chapter.prefix, chapter.outer
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """All files of a Wavefile, an included one behind its includer; ``top`` is the one that was named."""
 
     root: str

@@ -6,8 +6,9 @@ It does not know who makes those files, nor when they are read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from wavebuild.declare.data import DataKind, read_data
 from wavebuild.declare.files import Files
@@ -27,8 +28,7 @@ def awaited(kind: Literal[Kind.FILE, Kind.GLOB], path: str, exclude: tuple[str, 
     return Artifact(kind, path, _NOWHERE, exclude=exclude)
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """The contents that are known; each is read once, however many steps ask. Methods raise WavebuildError.
 
     ``files``: the Wavefile itself, and whatever else is read to load it.

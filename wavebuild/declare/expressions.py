@@ -9,7 +9,6 @@ import functools
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +17,7 @@ from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
+from msgspec import Struct
 
 from wavebuild.declare.bounds import PADDING_FILTERS, TooLarge, bounded, check_call, check_operation, check_value
 from wavebuild.declare.values import Paths, shell_quoted, shown
@@ -37,8 +37,7 @@ class ExpressionError(Exception):
         self.code, self.message, self.snippet, self.remedy = code, message, snippet, remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """One ``{{ … }}``, understood.
 
     ``names`` are the names it reads, ``attributes`` what it asks of them directly

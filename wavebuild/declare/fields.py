@@ -6,8 +6,10 @@ It does not know which keys the language has.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from wavebuild.declare import shapes
 from wavebuild.declare.forms import Form, Many, Reading, not_yet
@@ -20,8 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T_co]):
+class Key(Struct, Generic[T_co], frozen=True):
     """A key of the language: its name, the form of its value, and one line of what it means."""
 
     name: str
@@ -30,8 +31,7 @@ class Key(Generic[T_co]):
     templates: bool | None = None  # whether {{ }} is filled in here; None: as in the rest of its section
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """All keys that a mapping may have; ``later``: keys of the language that this version does not have.
 
     ``synonyms`` are words of other tools; ``free``: how keys begin that are the author's own.
@@ -49,7 +49,7 @@ class Section:
     templates: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset(key.name for key in self.keys))
+        force_setattr(self, "names", frozenset(key.name for key in self.keys))
 
     names: frozenset[str] = frozenset()
 
@@ -72,8 +72,7 @@ class Section:
         return f"did you mean {meant!r}?" if meant else did_you_mean(name, [*known, *self.later])
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """The values of one mapping; ``fallback`` is asked for what the mapping itself does not give.
 
     ``sound``: every key is one of the section.

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 
 
-@dataclass(slots=True)
-class Files:
+class Files(Struct):
     """Paths are absolute. A build grows by what its lists say, and must not mix two texts of one Wavefile."""
 
     _held: dict[str, bytes] = field(default_factory=dict)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare.paths import WAVEFILE_NAMES
@@ -32,8 +33,7 @@ def _named(directory: str, file: str) -> str:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """A folder on the way up."""
 
     path: str

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from wavebuild.declare import paths, schema
 from wavebuild.declare.contents import Contents, awaited
@@ -35,8 +36,7 @@ _PLACEHOLDER = re.compile(r"\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<across>\*\*)?\
 Assignment = Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(Struct, frozen=True):
     """The values that each instance has; ``unread``: what must be known before they are."""
 
     variables: tuple[str, ...]
@@ -45,8 +45,7 @@ class Repetition:
     unread: tuple[Artifact, ...] = ()
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What is gathered from the sources of one step."""
 
     variables: dict[str, Spot] = field(default_factory=dict)

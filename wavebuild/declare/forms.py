@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, assert_never
+
+from msgspec import Struct, field
 
 from wavebuild.declare import shapes, values
 from wavebuild.declare.model import Age, Argument, Calendar, Json, Range, ShellName, Text
@@ -40,8 +41,7 @@ def not_yet(what: str) -> str:
     return f"{what} is part of the language but not of this version yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a form needs to read a value: where problems go, where paths begin, the names that templates may use."""
 
     problems: Problems
@@ -156,8 +156,7 @@ class Form(Protocol[T_co]):
         """The values in JSON Schema; ``templates``: they may be texts with ``{{ }}``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """A text of one line, shown to people and used to select."""
 
     what: str = "a text"
@@ -179,8 +178,7 @@ class Label:
         return shapes.filled(shapes.text(pattern, templates), templates)
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
+class Prose(Struct, frozen=True):
     """A text of any number of lines."""
 
     may_be_empty: bool = False
@@ -195,8 +193,7 @@ class Prose:
         return shapes.text("" if self.may_be_empty else r"\S", templates)
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """``true`` or ``false``, and nothing else that YAML 1.1 took for one."""
 
     def read(self, value: Value, reading: Reading) -> bool:
@@ -213,8 +210,7 @@ class Flag:
         return shapes.filled(shapes.either({"type": "boolean"}, shapes.words("true", "false")), templates)
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """A whole number."""
 
     minimum: int = 0
@@ -232,8 +228,7 @@ class Whole:
         return shapes.filled(shapes.either(number, {"type": "string", "pattern": "^[0-9]{1,9}$"}), templates)
 
 
-@dataclass(frozen=True, slots=True)
-class Fraction:
+class Fraction(Struct, frozen=True):
     """A number from 0 to 1."""
 
     def read(self, value: Value, reading: Reading) -> float:
@@ -251,8 +246,7 @@ class Fraction:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Generic[T]):
+class Choice(Struct, Generic[T], frozen=True):
     """One of a few words; ``later``: words, and keys of a mapping, that this version does not have."""
 
     words: Mapping[str, T]
@@ -285,8 +279,7 @@ def seconds(text: str) -> float | None:
     return float(sum(float(number) * _UNITS[unit] for unit, number in found.groupdict().items() if number))
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """A number with its unit, or a sum of such."""
 
     may_be_zero: bool = False
@@ -312,8 +305,7 @@ _POWERS = "KMGT"
 _SIZE = re.compile(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)([{_POWERS}])(?:iB)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """A number of bytes with its unit: powers of 1024, as `ulimit` and containers count."""
 
     def read(self, value: Value, reading: Reading) -> int:
@@ -336,8 +328,7 @@ class Size:
         return f"a number needs its unit: {near[1]}M or {near[1]}G" if near else "write 100M or 2G"
 
 
-@dataclass(frozen=True, slots=True)
-class AgeForm:
+class AgeForm(Struct, frozen=True):
     """A duration, or ``daily``, ``weekly``."""
 
     def read(self, value: Value, reading: Reading) -> Age:
@@ -349,8 +340,7 @@ class AgeForm:
         return shapes.either(shapes.words(*(each.value for each in Calendar)), Duration().schema(templates))
 
 
-@dataclass(frozen=True, slots=True)
-class TimeZone:
+class TimeZone(Struct, frozen=True):
     """The name of a time zone that this system knows."""
 
     def read(self, value: Value, reading: Reading) -> str:
@@ -368,8 +358,7 @@ class TimeZone:
         return shapes.filled(shapes.text(r"^[A-Za-z0-9_+/-]+$", templates), templates)
 
 
-@dataclass(frozen=True, slots=True)
-class DurationRange:
+class DurationRange(Struct, frozen=True):
     """``2h``, or ``2h-3h``."""
 
     def read(self, value: Value, reading: Reading) -> Range:
@@ -387,8 +376,7 @@ class DurationRange:
         return shapes.filled({"type": "string", "pattern": pattern}, templates)
 
 
-@dataclass(frozen=True, slots=True)
-class Many(Generic[T]):
+class Many(Struct, Generic[T], frozen=True):
     """One, or a list; what a template gives inside a list may be several."""
 
     item: Form[T]
@@ -432,8 +420,7 @@ def items_of(value: Value, reading: Reading) -> Iterator[Value]:
             yield filled
 
 
-@dataclass(frozen=True, slots=True)
-class Names(Generic[T]):
+class Names(Struct, Generic[T], frozen=True):
     """A mapping from names to values of one form; a name without a value is left out."""
 
     item: Form[T]
@@ -474,8 +461,7 @@ def _as_mapping(value: Value) -> str:
     return f"write {{{shown}}}" if len(shown) <= 60 else "write NAME: VALUE on each line"
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """Any value, typed by the YAML 1.2 core schema."""
 
     def read(self, value: Value, reading: Reading) -> Json:
@@ -496,8 +482,7 @@ class Free:
         return shapes.anything()
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An argument of a Python function: a free value whose texts may hold holes, never shell-quoted."""
 
     def read(self, value: Value, reading: Reading) -> Argument:
@@ -544,8 +529,7 @@ def _argument(value: Json) -> Argument:
             assert_never(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A shell script: a text whose templates may ask for what only the run knows."""
 
     def read(self, value: Value, reading: Reading) -> Text:
@@ -558,8 +542,7 @@ class Command:
         return shapes.text()
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """A command, or a list of them."""
 
     def read(self, value: Value, reading: Reading) -> tuple[Text, ...]:
@@ -580,8 +563,7 @@ class Commands:
         return shapes.either(one, shapes.array(shapes.given(one), least=1))  # in a list null is the command null
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """``auto``, ``bash``, ``sh``, or the exact words before the script."""
 
     def read(self, value: Value, reading: Reading) -> ShellName | tuple[str, ...]:
@@ -597,8 +579,7 @@ class Shell:
 _SHELLS: Choice[ShellName] = Choice({"auto": "auto", "bash": "bash", "sh": "sh"})
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """Resources: ``{gpu: 2}``, or ``[gpu]`` for one of each."""
 
     name: Label
@@ -614,8 +595,7 @@ class Counted:
         return shapes.either(counted, Many(self.name).schema(templates))
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """A value that other definitions read; ``looks``: what they take, in JSON Schema."""
 
     looks: Callable[[bool], Shape] = shapes.anything

@@ -6,8 +6,9 @@ It does not know how the text was read, nor what lies on disk.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from wavebuild.errors import Place, Problem
 
@@ -49,8 +50,7 @@ class Calendar(enum.Enum):
 Age = float | Calendar  # seconds, or by the calendar
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """Something a step reads or makes.
 
     ``path``: FILE and DIRECTORY: the path relative to the root, normalised, ``/`` between the
@@ -95,8 +95,7 @@ class Artifact:
         return self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(Struct, frozen=True):
     """An expression that can be filled only when the step is about to run.
 
     ``source`` is the expression as written; ``values`` the other names it uses, as canonical
@@ -108,8 +107,7 @@ class Hole:
     quoted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
 
     parts: tuple[str | Hole, ...]
@@ -122,15 +120,13 @@ class Text:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A shell script, or several, one shell each, up to the first failure."""
 
     scripts: tuple[Text, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A Python function, ``module:function``, and its keyword arguments.
 
     ``arguments``: JSON whose texts may hold holes: every leaf text is a ``Text``.
@@ -144,8 +140,7 @@ class Call:
 Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
 
 
-@dataclass(frozen=True, slots=True)
-class Manual:
+class Manual(Struct, frozen=True):
     """A person places the outputs; ``text`` says how."""
 
     text: str
@@ -154,16 +149,14 @@ class Manual:
 Action = Run | Call | Manual
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A command or a call that must succeed on the new outputs; ``inputs`` are its own."""
 
     action: Run | Call
     inputs: tuple[Artifact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Struct, frozen=True):
     """N retries are N+1 tries; the delay, in seconds, doubles; ``on``: "timeout" or exit codes, () = any failure."""
 
     times: int = 0
@@ -171,16 +164,14 @@ class Retries:
     on: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A duration in seconds, from low to high."""
 
     low: float
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one process of a step may take: bytes of address space, bytes of output that reach its log."""
 
     memory: int | None = None
@@ -193,8 +184,7 @@ Freshness = Literal["hash", "mtime"]
 Schedule = Literal["flow", "barrier"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step, defaults merged in, templates filled."""
 
     name: str
@@ -250,8 +240,7 @@ class Step:
         return self.action is None and not self.checks
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How this project builds unless flag or environment say otherwise."""
 
     jobs: int | None = None  # None: the cores this process may use
@@ -268,8 +257,7 @@ class Settings:
     jobserver: Literal["pipe", "fifo", "off"] = "pipe"  # how makes below share the jobs
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """How an external thing is asked; times in seconds. The hole of ``command`` is ``arg``."""
 
     name: str
@@ -285,8 +273,7 @@ class Probe:
     shell: ShellName | tuple[str, ...] = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class Initial:
+class Initial(Struct, frozen=True):
     """An initial value of the shared memory, as canonical JSON. ``given``: by this invocation alone;
     ``known``: the Wavefile has a value of its own for it."""
 
@@ -297,8 +284,7 @@ class Initial:
     known: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wavefile:
+class Wavefile(Struct, frozen=True):
     """A whole Wavefile: what was declared, checked in itself but not yet joined."""
 
     root: str  # absolute path of its folder

@@ -8,7 +8,8 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.source import word
 
@@ -28,8 +29,7 @@ class PathProblem(Exception):
         self.message, self.remedy = message, remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """Where the paths of a file begin: the root, and the file's own folder in it."""
 
     root: str = "/"  # absolute
@@ -47,8 +47,7 @@ class Home:
 NO_HOME = Home()
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Struct, frozen=True):
     """A path relative to the root in its one spelling; ``is_directory``: it ended in ``/``."""
 
     path: str

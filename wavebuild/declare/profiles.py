@@ -5,7 +5,7 @@ It does not know what a profile lays over what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from wavebuild.declare import schema
 from wavebuild.declare.fields import Fields
@@ -20,8 +20,7 @@ USUAL = "default"
 """What the profile is called when none is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     name: str
     fields: Fields | None = None  # None: nothing is different
 

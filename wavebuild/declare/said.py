@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare import schema, syntax, values
@@ -40,16 +41,14 @@ _IN_FILE = {"env": ("env",), "secrets": ("secrets",), "shell": ("settings", "she
 _ACTIONS = {"run": Run, "call": Call, "manual": Manual}
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One place that a key's value comes from: ``step``, ``category X``, ``defaults``, ``profile X``, ``file``."""
 
     name: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A key of a step, what holds for it, and where that is written; nowhere: the language's own default."""
 
     key: str
@@ -91,8 +90,7 @@ def _merged(shown: list[Json]) -> Json:
 # Where it is written
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
+class _Layer(Struct, frozen=True):
     name: str
     file: str
     table: Table

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import glob
 import os.path
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare import paths, permission, schema
@@ -36,8 +37,7 @@ _FROM_CALLER: tuple[Key[object], ...] = (
 _VARIABLES = {schema.STATE.name: "WAVEBUILD_STATE_DIR"}
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The settings, and the shell of steps that name none."""
 
     settings: Settings

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild.declare import paths, schema
 from wavebuild.declare.artifacts import listed
@@ -42,8 +44,7 @@ _NO_RETRIES = Retries()
 _NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What the rest of the Wavefile says about every step of one of its files."""
 
     reading: Reading
@@ -126,8 +127,7 @@ def _standing_for(pattern: Step, instances: Sequence[Step]) -> Step:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """Which instance of a repeated step a step is, and the lists that say so."""
 
     base: str = ""

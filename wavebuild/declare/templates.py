@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from wavebuild.declare.model import Hole, Json, Text
 from wavebuild.declare.values import canonical, from_canonical, shell_quoted, shown
@@ -23,8 +24,7 @@ RESERVED = HOLES | {"profile", "probe", "arg", "path", "prompt_file", "env"}
 ELSEWHERE = {"arg": "the command of a probe", "path": "the command of a digest"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The names that a text may use.
 
     ``own``: their values stand in the Wavefile itself, so a command takes them without quotes.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec import Struct
 
 from wavebuild.declare import data, paths, syntax
 from wavebuild.declare.files import Files
@@ -106,8 +107,7 @@ def _replace_below(value: Json, keys: Sequence[str], new: Json) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _FromFile:
+class _FromFile(Struct, frozen=True):
     """A value that a data file gives; templates mean nothing there."""
 
     key: Spot  # where the file is named
@@ -191,8 +191,7 @@ def _relative_to(home: Home) -> str:
     return f"its path is relative to {home.folder}" if home.folder else ""
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What is known so far; it grows while the variables are evaluated."""
 
     values: dict[str, object]

@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare import categories, chapters, memory, nested, schema, steps, variables
 from wavebuild.declare.chapters import Book, Chapter
@@ -118,8 +120,7 @@ def _allowing(fields: Fields, chosen: Chosen) -> Fields:
     return replace(fields, reading=Reading(reading.problems, home))
 
 
-@dataclass(slots=True)
-class _Assembly:
+class _Assembly(Struct):
     """The parts of a Wavefile while they are put together; ``read``: the keys of every file, by its name."""
 
     book: Book

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Wavefile
 from wavebuild.engine.values import Request

@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.importers.writing import Writable, is_writable, listed_under

@@ -6,7 +6,8 @@ It does not know how a change is found, nor how it is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.errors import WavebuildError
@@ -31,8 +32,7 @@ _OF_FILES = ("bytes", "made", "json", "yaml", "csv", "rows", "key", "python")
 """How a content is read that a file has; of other things only what was kept is known."""
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """Compares then with now. ``kept``: the file of former contents; ``secrets``: what may not be shown."""
 
     facts: Facts

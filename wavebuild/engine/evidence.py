@@ -19,7 +19,7 @@ from wavebuild.graph import reads
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
-from wavebuild.judge.standing import Frozen, Keeps, stand
+from wavebuild.judge.standing import Frozen, Keeps, Standing, stand
 from wavebuild.judge.trace import key
 from wavebuild.store import settled
 from wavebuild.store.layout import Layout
@@ -63,9 +63,13 @@ def _edits_stand(request: Request, project: Project, facts: Facts, state: State,
         if step.updates and not step.is_group:
             traces, known = state.traces(key(step)), state.made()
             standing = stand(facts, number, facts.read(number), traces, known, request.clock(), forced=False)
-            if standing not in (Keeps(), Frozen()):
+            if not _is_settled(standing):
                 return False
     return True
+
+
+def _is_settled(standing: Standing) -> bool:
+    return isinstance(standing, Frozen) or (isinstance(standing, Keeps) and standing.is_settled)
 
 
 def _settled_folders(
@@ -86,7 +90,7 @@ def _settled_folders(
         standing = stand(
             looks, number, looks.read(number), state.traces(key(step)), known, request.clock(), forced=False
         )
-        if standing not in (Keeps(), Frozen()):
+        if not _is_settled(standing):
             return None
     return again
 

@@ -6,7 +6,8 @@ It does not know what being frozen means to a build.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wavebuild.engine.project import Project, holding, layout_of_project, select_steps
 from wavebuild.engine.values import Request

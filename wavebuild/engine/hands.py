@@ -9,7 +9,8 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Manual, Step

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare import governing
@@ -29,8 +31,7 @@ LARGEST = 1 << 28
 """Bytes of a file that says which steps or inputs there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A Wavefile, loaded and linked.
 
     ``assumed``: what the person wants taken for granted in this build; ``known``: the contents of

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.declare.said import said

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.engine.changes import Changes
@@ -157,8 +159,7 @@ def explain(request: Request, subject: str) -> Explanation:
     return Explanation(subject, chain.up_from(named), request.clock())
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(Struct):
     """The causes of steps, and theirs, up to the root."""
 
     project: Project
@@ -261,8 +262,7 @@ def _by_place(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: problem.place or Place(""))
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """What a question sees: nothing is locked, nothing written."""
 
     project: Project

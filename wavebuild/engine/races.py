@@ -6,8 +6,10 @@ It does not know how an order is found, nor how what steps touch is followed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Manual, Step
 from wavebuild.engine.project import (
@@ -37,8 +39,7 @@ MOST_COUNTED = 1000
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     """One build in the copy: in what order steps began, how they ended, what they made (digests by member)."""
 
     name: str

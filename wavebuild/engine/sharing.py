@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Settings
 from wavebuild.engine.project import Project, jobs_of
@@ -25,8 +27,7 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """``makeflags``: the MAKEFLAGS of steps; None: the caller's."""
 
     jobs: int

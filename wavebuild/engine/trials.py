@@ -11,7 +11,9 @@ import shutil
 import stat as st
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.engine import building
@@ -45,16 +47,14 @@ LITTER = ("__pycache__",)
 Mark = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """What a copy takes."""
 
     files: int
     bytes: int
 
 
-@dataclass(slots=True)
-class Copy:
+class Copy(Struct):
     """A copy of the project: ``root`` of ``original``; ``request``: what was asked for, of the copy."""
 
     original: str
@@ -74,7 +74,7 @@ class Copy:
                 began.append(event.step)
             say(event)
 
-        result = building.build(replace(self.request, **facts), tell, time.monotonic())  # type: ignore[arg-type]
+        result = building.build(replace(self.request, **facts), tell, time.monotonic())
         if result.exit_code > 2:
             raise mistake("interrupted", "stopped; the project is as it was", exit_code=result.exit_code)
         return result, began

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from wavebuild.run.events import Outcome, Settled
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the person asked for, already parsed; ``None`` = not said, the Wavefile decides."""
 
     directory: str  # absolute: where the command was started, after -C
@@ -53,8 +53,7 @@ class Request:
     command_line: str = "wavebuild"  # named to whoever finds the project held
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Struct, frozen=True):
     """Lines to be added to one step, or to a repeated step for all its instances, ready to be pasted."""
 
     step: str
@@ -63,8 +62,7 @@ class Addition:
     present: tuple[str, ...]  # those of its keys that the step has already: what stands below them is added to those
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(Struct, frozen=True):
     """How a build ended; ``steps`` in plan order, one entry for every step it looked at."""
 
     run: str
@@ -81,8 +79,7 @@ class BuildResult:
     additions: tuple[Addition, ...] = ()  # what an audit would have added to the Wavefile
 
 
-@dataclass(frozen=True, slots=True)
-class Undertaking:
+class Undertaking(Struct, frozen=True):
     """What a trial is going to do: so many builds of so many steps, in a copy of so many files."""
 
     builds: int
@@ -91,8 +88,7 @@ class Undertaking:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """What came of trying steps in a copy; no problems: all was well. ``pairs``: steps that either way came first."""
 
     problems: tuple[Problem, ...]
@@ -102,8 +98,7 @@ class Trial:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StatusLine:
+class StatusLine(Struct, frozen=True):
     step: str
     word: PlanWord  # the verdict, in the plan's words
     reasons: tuple[Reason, ...]
@@ -114,8 +109,7 @@ class StatusLine:
     by_hand: tuple[str, ...] = ()  # accepted members
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One link of the chain: a step, and why it is stale (or will be, or ran last)."""
 
     step: str
@@ -125,8 +119,7 @@ class Cause:
     last: LastRun | None = None  # of a step that is fresh
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(Struct, frozen=True):
     """How a step that is fresh came to be so."""
 
     run: str
@@ -136,8 +129,7 @@ class LastRun:
     changes: tuple[Change | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Why a step is what it is: the step first, then what it waits on, up to the root."""
 
     subject: str
@@ -145,8 +137,7 @@ class Explanation:
     asked: float = 0.0  # epoch seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """A key of the shared memory; ``value``: JSON, None if there is none yet; ``writer``: None for initial values."""
 
     key: str
@@ -154,8 +145,7 @@ class Remembered:
     writer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(Struct, frozen=True):
     step: str
     run: str
     attempt: int
@@ -163,8 +153,7 @@ class LogFile:
     began: float  # epoch seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(Struct, frozen=True):
     """A foreign build file as a Wavefile."""
 
     text: str
@@ -173,15 +162,13 @@ class Conversion:
     left: tuple[Problem, ...]  # what could not be carried over
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Struct, frozen=True):
     removed: tuple[str, ...]  # members removed, or that would be
     kept: tuple[tuple[str, str], ...]  # member, why it stays
     into: str = ""  # where what was removed is now, relative to the root; "" where it is gone
 
 
-@dataclass(frozen=True, slots=True)
-class RunOnRecord:
+class RunOnRecord(Struct, frozen=True):
     """One past run; ``seconds`` and ``exit_code`` are None while it runs, and for ever if it was cut off."""
 
     run: str
@@ -195,8 +182,7 @@ class RunOnRecord:
     counts: tuple[tuple[Outcome, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PastResult:
+class PastResult(Struct, frozen=True):
     """How a step ended in a past run in which it did not stay as it was."""
 
     step: str
@@ -210,8 +196,7 @@ class PastResult:
     log: str | None  # relative to the root, while it is kept
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Past runs, or with ``step`` the past results of it and its instances; newest first."""
 
     step: str | None = None
@@ -219,8 +204,7 @@ class History:
     results: tuple[PastResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """An artifact of a step: who else has to do with it, and which members it has now."""
 
     text: str
@@ -229,8 +213,7 @@ class Shown:
     files: bool  # whether its members are files: else nobody can count them
 
 
-@dataclass(frozen=True, slots=True)
-class Portrait:
+class Portrait(Struct, frozen=True):
     """One step fully expanded."""
 
     step: str
@@ -249,8 +232,7 @@ class Portrait:
     unknown: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One fact about the place where builds run; with a ``remedy`` it is something to mend."""
 
     topic: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Hole, Kind, Run, Step, Text
 from wavebuild.errors import Place, Problem
@@ -26,8 +27,7 @@ _SPEAKS = frozenset(("echo", "printf", ":"))
 _FILLED = "\0"  # in the place of what only the run knows
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(Struct, frozen=True):
     """A word of a step's commands that looks like a path, from the root."""
 
     step: int

@@ -6,8 +6,9 @@ It does not know what lies on the disk, nor which steps anybody wants.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
 from wavebuild.errors import Place, Problem, WavebuildError
@@ -21,8 +22,7 @@ from wavebuild.graph.shared import Shared, shared_problems
 Makers = tuple[tuple[int, ...], ...]  # of one step: for every artifact it reads, the steps that may make members of it
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """The steps by number, their place in ``wavefile.steps``, and what joins them. A frozen step waits for nothing.
 
     A group stands for its members: it is in nobody's ``upstream`` or ``downstream``, and

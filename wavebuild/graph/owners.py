@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild, meet, names_meet, pattern
@@ -17,8 +18,7 @@ from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild,
 _LAST_CHARACTER = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """One declared output."""
 
     step: int

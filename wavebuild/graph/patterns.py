@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind
 
@@ -25,8 +26,7 @@ _WILD = re.compile(r"[*?\[]")
 _UP_TO_LAST_WILD = re.compile(r".*[*?\[\]]", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """What an artifact may hold. All its paths begin with ``prefix`` and end with ``suffix``."""
 
     parts: tuple[str, ...]
@@ -154,8 +154,7 @@ def _part_expression(part: str, hidden: bool) -> str:
 # One part against another: the product of their automata.
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
+class _Set(Struct, frozen=True):
     """The characters one place of a part may hold; never "/"."""
 
     ranges: tuple[tuple[int, int], ...]

@@ -6,7 +6,8 @@ It does not know what lies on the disk, nor how edits are merged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.errors import Problem
@@ -14,8 +15,7 @@ from wavebuild.graph.owners import Owners
 from wavebuild.graph.patterns import covers, is_wild, meet, names_meet, pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """One file, or some keys of one, that a step edits."""
 
     step: int

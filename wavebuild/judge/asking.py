@@ -9,7 +9,8 @@ import enum
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Probe, ShellName, Text
 from wavebuild.declare.probes import misused
@@ -29,8 +30,7 @@ class Why(enum.Enum):
     MADE = "made"  # its owner has just made it
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """A command whose standard output is to be known; ``holes``: what its templates stand for."""
 
     reading: Reading
@@ -43,8 +43,7 @@ class Asking:
     shell: ShellName | tuple[str, ...] = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What came of asking: the digest of what was printed, or how it failed (as of ``run.job.Ended``) in words."""
 
     digest: str = ""
@@ -52,8 +51,7 @@ class Said:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a probe of this definition said, and when; ``digest`` None: nothing was there."""
 
     definition: str

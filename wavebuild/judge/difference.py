@@ -11,10 +11,10 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from wavebuild.declare import read_data
 from wavebuild.declare.model import Json
@@ -43,8 +43,7 @@ Form = Literal["bytes", "rows", "value", "text"]
 """bytes: a file as it is; rows: header and rows as canonical JSON; value: canonical JSON; text: of a definition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """``number``: the line it is now, or, where it is gone, the line it was."""
 
     number: int
@@ -52,21 +51,18 @@ class Line:
     now: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     lines: tuple[Line, ...]
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     column: str
     was: str | None
     now: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """``name``: the values that tell it from all others, or its number."""
 
     name: str
@@ -75,16 +71,14 @@ class Row:
     more: int = 0  # cells not told
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     added: tuple[str, ...]  # columns
     removed: tuple[str, ...]
     rows: tuple[Row, ...]
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KeyChange:
+class KeyChange(Struct, frozen=True):
     """``key``: its parts with dots between, "" for the whole value; ``was`` and ``now`` as JSON."""
 
     key: str
@@ -92,29 +86,25 @@ class KeyChange:
     now: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     keys: tuple[KeyChange, ...]
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """In bytes, as far as known: of what is no text, or too large, nothing else is told."""
 
     was: int | None
     now: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """The same text with other marks around it: ``line ends``, ``last line end``, ``byte order mark``."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """The same bytes, that may now be executed, or no more."""
 
     executable: bool

@@ -13,9 +13,10 @@ import os
 import stat as st
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare import read_data
@@ -54,8 +55,7 @@ UNASKED = "unasked"
 FOLDER = "folder"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One thing to compare: the member as people see it, its path relative to the root, and how it is read.
 
     ``how``: a word of ``Digest``, or ``key``, ``rows``, ``python``, ``imports``, or of what is no file: ``env``,
@@ -74,8 +74,7 @@ class Reading:
         return self.how not in ("env", "probe", "mem")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a member was when it was read in this build."""
 
     stamp: Stamp
@@ -83,8 +82,7 @@ class Seen:
     sure: bool = True  # the stamp was old enough when the bytes were read to stand for them
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed(Generic[T]):
+class _Parsed(Struct, Generic[T], frozen=True):
     """A file as it was read: its stamp then, its bytes, and what they were parsed to."""
 
     stamp: Stamp

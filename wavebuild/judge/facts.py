@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
@@ -41,8 +43,7 @@ def as_table(path: str) -> Artifact:
     return Artifact(Kind.FILE, path, Place(path), digest=Digest.CSV)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """What a step reads: the readings of its action and of its checks, and the files its command may name."""
 
     action: tuple[Reading, ...]
@@ -52,8 +53,7 @@ class Read:
     missing: tuple[Artifact, ...]  # artifacts without a member that are not optional
 
 
-@dataclass(frozen=True, slots=True)
-class Assumed:
+class Assumed(Struct, frozen=True):
     """Paths, relative to the root, that a person wants taken as changed (-W) or as unchanged (-o) in this build."""
 
     changed: tuple[str, ...] = ()
@@ -525,8 +525,10 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
     problems = []
     for number in sorted(wanted):
         step = graph.wavefile.steps[number]
-        for artifact in facts.read(number).missing:
-            if _makers_of(graph, artifact, number):
+        missing = facts.read(number).missing
+        positions = {read: k for k, read in reversed(list(enumerate(reads(step))))} if missing else {}
+        for artifact in missing:
+            if _is_made(graph, artifact, number, positions.get(artifact)):
                 continue
             message = f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it"
             remedy = "make it, correct the path, or mark the input `optional: true`"
@@ -547,12 +549,12 @@ def _origin(graph: Graph, facts: Facts, key: str) -> str:
     return near or f"give it one: mem: {{{key}: VALUE}} at the top, or --mem {key}=VALUE"
 
 
-def _makers_of(graph: Graph, artifact: Artifact, number: int) -> bool:
+def _is_made(graph: Graph, artifact: Artifact, number: int, position: int | None) -> bool:
+    """Whether some step makes what this one misses; ``position``: among what it reads."""
     if artifact in graph.wavefile.steps[number].updates:
         return False
-    for position, read in enumerate(reads(graph.wavefile.steps[number])):
-        if read is artifact or read == artifact:
-            return bool(graph.makers[number][position])
+    if position is not None:
+        return bool(graph.makers[number][position])
     return graph.owner(artifact.path) is not None
 
 

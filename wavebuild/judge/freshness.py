@@ -7,7 +7,8 @@ one walk: ``reasons`` is lazy, a build stops at the first, ``explain`` reads on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild.declare.model import Age, Calendar
 from wavebuild.judge.ages import is_too_old
@@ -37,8 +38,7 @@ WRITTEN = "mtime:"
 """How the digest of a file begins that is compared by when it was written, in ns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """The facts about a step as they are now: its definition, what it reads, what stands where it writes.
 
     ``inputs`` and ``gate_inputs``: member → digest. ``outputs``: digest of every member that a
@@ -70,23 +70,20 @@ class Now:
     shares: bool = False  # it edits files that others may edit, too
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """Some kept trace says all is as it was; None: there is nothing that could be stale."""
 
     trace: Trace | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """It must run; ``gate_only``: the action need not, its outputs are to be judged again."""
 
     reasons: tuple[Reason, ...]
     gate_only: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     """Something it reads may still be remade in this build, or must be ``unasked`` no more."""
 
     makers: tuple[str, ...]

@@ -6,9 +6,10 @@ It does not know files, nor whose the edits are. Texts are bytes, compared line 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
+
+from msgspec import Struct
 
 LARGEST = 1 << 20
 """Bytes of a file that steps may share: its texts are kept, and compared line by line."""
@@ -21,8 +22,7 @@ class Edit(NamedTuple):
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """A part of the base that both sides changed, each in its own way."""
 
     base: tuple[bytes, ...]
@@ -30,8 +30,7 @@ class Conflict:
     theirs: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """The parts of a merged text: lines that are agreed on, and conflicts."""
 
     parts: tuple[tuple[bytes, ...] | Conflict, ...]
@@ -59,8 +58,7 @@ class Merged:
         return b"".join(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hunk:
+class _Hunk(Struct, frozen=True):
     """Lines ``start`` to ``end`` of the base became ``lines``."""
 
     start: int

@@ -5,68 +5,58 @@ It does not know how they are found, nor how they are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class NeverRan:
+class NeverRan(Struct, frozen=True):
     """No trace of an earlier success."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forced:
+class Forced(Struct, frozen=True):
     """The person asked for it with -B."""
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
+class Always(Struct, frozen=True):
     """The step says ``always: true``."""
 
 
-@dataclass(frozen=True, slots=True)
-class TooOld:
+class TooOld(Struct, frozen=True):
     """The last success began longer ago than ``max_age`` allows (both in seconds)."""
 
     age: float
     allowed: float
 
 
-@dataclass(frozen=True, slots=True)
-class BeforePeriod:
+class BeforePeriod(Struct, frozen=True):
     """The last success began (epoch seconds) before today, or before this Monday: ``max_age: daily`` or ``weekly``."""
 
     period: str
     began: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeldBack:
+class HeldBack(Struct, frozen=True):
     """It is stale, and ``min_age`` holds it back until this instant (epoch seconds)."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class TakenAsChanged:
+class TakenAsChanged(Struct, frozen=True):
     """The person said with -W that this member is to be taken as changed."""
 
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class FailedBefore:
+class FailedBefore(Struct, frozen=True):
     """With this very definition and these very inputs it failed last time."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputsMoved:
+class InputsMoved(Struct, frozen=True):
     """An input changed while the last run was reading it."""
 
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ActionChanged:
+class ActionChanged(Struct, frozen=True):
     """A part of the definition is other than the trace's: command, env, shell, outputs…"""
 
     part: str
@@ -74,8 +64,7 @@ class ActionChanged:
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class GateChanged:
+class GateChanged(Struct, frozen=True):
     """Only what judges the outputs changed: checks, or what they read."""
 
     part: str
@@ -83,8 +72,7 @@ class GateChanged:
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputChanged:
+class InputChanged(Struct, frozen=True):
     """A member is read with other content. ``maker``: the step that owns it, if any."""
 
     member: str
@@ -94,70 +82,60 @@ class InputChanged:
     discovered: bool = False  # no declared input: the step's depfile named it
 
 
-@dataclass(frozen=True, slots=True)
-class InputAdded:
+class InputAdded(Struct, frozen=True):
     member: str
     now: str
     maker: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InputRemoved:
+class InputRemoved(Struct, frozen=True):
     member: str
     was: str
     maker: str | None = None
     discovered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OutputMissing:
+class OutputMissing(Struct, frozen=True):
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputEdited:
+class OutputEdited(Struct, frozen=True):
     member: str
     was: str
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class EditLost:
+class EditLost(Struct, frozen=True):
     """What the step did to a file that it shares, or to its keys of one, is not in it any more."""
 
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unclaimed:
+class Unclaimed(Struct, frozen=True):
     """Files stand in its outputs that no step made: it may not run."""
 
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(Struct, frozen=True):
     """It is not known yet: something it reads may still be remade in this build (undecided)."""
 
     makers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unasked:
+class Unasked(Struct, frozen=True):
     """It is not known yet: a question starts no command, and only one can tell what these are (undecided)."""
 
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListRefused:
+class ListRefused(Struct, frozen=True):
     """Its instances or inputs stand in a list that is of no use: it cannot run."""
 
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Something that it reads or edits cannot be read as declared: it cannot run."""
 
     said: str

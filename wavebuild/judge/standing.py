@@ -6,8 +6,10 @@ It knows no clock and no database; the disk it asks only through ``Facts``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Kind, Manual, Step
 from wavebuild.graph import covers
@@ -21,8 +23,7 @@ from wavebuild.judge.reasons import NeverRan, OutputEdited, OutputMissing, Reaso
 from wavebuild.judge.trace import Made, Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Keeps:
+class Keeps(Struct, frozen=True):
     """Fresh: nothing to do. ``adopt``: what stands is new, nothing checks it, and it is taken as the result.
 
     ``by_hand``: those of its members that a person made; ``reasons``: why it is taken anew.
@@ -31,24 +32,26 @@ class Keeps:
     adopt: Now | None = None
     by_hand: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    of: Trace | None = field(default=None, compare=False)  # the trace that says it is fresh
+    of: Trace | None = None  # the trace that says it is fresh
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be recorded either."""
+        return self.adopt is None and not self.by_hand and not self.reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(Struct, frozen=True):
     """It never runs: what stands is its result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Not before ``until`` (epoch seconds): what stands is its result. No ``reasons``: it is fresh besides."""
 
     until: float
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Struct, frozen=True):
     """The action runs. ``displaced``: present members whose bytes a person may miss; ``former``: the kept traces.
 
     None of these says that it is fresh, but one may when what it reads has been remade.
@@ -57,11 +60,10 @@ class Runs:
     now: Now
     reasons: tuple[Reason, ...]
     displaced: tuple[str, ...] = ()
-    former: tuple[Trace, ...] = field(default=(), compare=False)
+    former: tuple[Trace, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rechecks:
+class Rechecks(Struct, frozen=True):
     """Only the checks run: on the outputs of ``of``, or, None, on those that a person placed or edited."""
 
     now: Now
@@ -70,8 +72,7 @@ class Rechecks:
     by_hand: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stops:
+class Stops(Struct, frozen=True):
     """It may not run: ``paths`` are others' ("unclaimed"), were edited ("edited"), or are not there ("frozen")."""
 
     why: str
@@ -79,15 +80,13 @@ class Stops:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """A person must place the outputs, or ``renew`` them since what they are made from has changed."""
 
     renew: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unsure:
+class Unsure(Struct, frozen=True):
     """Commands must be asked first: nothing that is known speaks for a run, and ``members`` may."""
 
     now: Now
@@ -242,8 +241,7 @@ def _unclaimed(facts: Facts, step: Step, known: Mapping[str, Made]) -> tuple[str
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Edited:
+class _Edited(Struct, frozen=True):
     """The standing members whose bytes no run made, or that a person had accepted.
 
     ``stops``: those for which ``on_edit: fail`` stops; of a database whose rows are what they

@@ -6,7 +6,8 @@ It does not know how verdicts were reached, nor how a plan is drawn.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Range
 from wavebuild.judge.reasons import Reason
@@ -27,8 +28,7 @@ class PlanWord(enum.Enum):
     EXPANDS = "expands"
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """What the verdict on a step, and on what it waits for, lets one say before the build."""
 
     word: PlanWord
@@ -36,8 +36,7 @@ class Foreseen:
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     name: str
     wave: int  # from 1
     word: PlanWord
@@ -49,8 +48,7 @@ class PlannedStep:
     slack: Range | None = None  # seconds it may be late without making the flow later
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedWave:
+class PlannedWave(Struct, frozen=True):
     number: int
     steps: tuple[PlannedStep, ...]
 
@@ -60,8 +58,7 @@ class PlannedWave:
         return len(self.steps) == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """Seconds. Serial: one after another; barrier and flow: unlimited slots; _j: with the jobs asked for."""
 
     serial: Range
@@ -72,8 +69,7 @@ class Times:
     saved: Range  # fractions: 1 - flow/serial at each end
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     waves: tuple[PlannedWave, ...]
     critical_path: tuple[str, ...]
     times: Times | None  # None: nothing is known of any step's duration

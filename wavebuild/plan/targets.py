@@ -8,7 +8,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Step
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
@@ -17,16 +18,14 @@ from wavebuild.graph import Graph, covers, reads
 _WILD = re.compile(r"[*?]")
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The steps the words speak of, and those with all they need. Groups are their members."""
 
     named: frozenset[int]
     wanted: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     steps: frozenset[int]
     reason: str = ""  # why there are none, where more can be said than that the word is unknown
 

@@ -7,8 +7,9 @@ computed from all low ends and high from all high, so a range of slack may fall.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
+
+from msgspec import Struct
 
 from wavebuild.declare.model import Range
 from wavebuild.graph import Graph
@@ -18,8 +19,7 @@ from wavebuild.plan.order import remaining, sequence, waves
 _NOISE = 1e-9  # relative: sums of the same durations in another order differ by this little
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """The times of a build, the steps of its critical path, and how late each step may be."""
 
     times: Times
@@ -27,8 +27,7 @@ class Timing:
     slack: Mapping[int, Range]
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(Struct, frozen=True):
     """One end of all ranges: either all lows or all highs."""
 
     serial: float

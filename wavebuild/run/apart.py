@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Step
 from wavebuild.judge.digest import ABSENT, Reading

@@ -10,9 +10,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Step, Wavefile

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.graph import Graph, covers, fixed_folder
@@ -19,16 +21,14 @@ from wavebuild.run.job import Touches
 from wavebuild.run.masking import masked_text
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(Struct, frozen=True):
     """One path, relative to the root where it lies in it; ``owner``: the step that makes it, "" if none does."""
 
     path: str
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """What was found about one step. ``complete``: whether all it did was seen, or only its Python calls."""
 
     reads: tuple[Touch, ...] = ()  # not declared
@@ -56,8 +56,7 @@ class Audit:
         return tuple(touch for touch in self.sought if touch.owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What the jobs of one step touched: its action, and its checks."""
 
     action: tuple[Touches, ...] = ()

@@ -7,7 +7,8 @@ epoch (for people), durations come from the monotonic clock.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.judge.reasons import Reason
 from wavebuild.run.audit import Audit
@@ -26,8 +27,7 @@ class Outcome(enum.Enum):
     NOT_STARTED = "not_started"
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """How one step ended, with all that a person or a program may ask about it."""
 
     step: str
@@ -54,8 +54,7 @@ class Settled:
     audit: Audit | None = None  # what it touched, where that was followed
 
 
-@dataclass(frozen=True, slots=True)
-class BuildStarted:
+class BuildStarted(Struct, frozen=True):
     run: str
     at: float
     root: str
@@ -65,8 +64,7 @@ class BuildStarted:
     waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
 
 
-@dataclass(frozen=True, slots=True)
-class WaveStarted:
+class WaveStarted(Struct, frozen=True):
     """Only under the barrier schedule."""
 
     run: str
@@ -74,8 +72,7 @@ class WaveStarted:
     wave: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     run: str
     at: float
     step: str
@@ -87,8 +84,7 @@ class StepStarted:
     console: bool = False  # it owns the terminal until it ends
 
 
-@dataclass(frozen=True, slots=True)
-class StepsFound:
+class StepsFound(Struct, frozen=True):
     """A list that a step made was read: there are more steps than were known at the start."""
 
     run: str
@@ -98,8 +94,7 @@ class StepsFound:
     waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
 
 
-@dataclass(frozen=True, slots=True)
-class StepRetried:
+class StepRetried(Struct, frozen=True):
     run: str
     at: float
     step: str
@@ -108,8 +103,7 @@ class StepRetried:
     delay: float
 
 
-@dataclass(frozen=True, slots=True)
-class StepSettled:
+class StepSettled(Struct, frozen=True):
     """Sent after the commit that saved it."""
 
     run: str
@@ -117,8 +111,7 @@ class StepSettled:
     settled: Settled
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSettled:
+class BuildSettled(Struct, frozen=True):
     run: str
     at: float
     ok: bool
@@ -127,8 +120,7 @@ class BuildSettled:
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """Something a person should know that is not about one step (a repair, an orphan, damaged state)."""
 
     run: str

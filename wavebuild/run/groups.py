@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.run.processes import standing, start_time, variables
@@ -16,8 +17,7 @@ from wavebuild.run.processes import standing, start_time, variables
 ROOTS = (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP", b"WAVEBUILD_PROJECT")
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """``firsts``: id of a worker, or of the first process of a group → when such began. ``runs``: for which builds."""
 
     firsts: dict[int, frozenset[str]]

@@ -6,19 +6,18 @@ It does not know steps, graphs or files' meaning: texts, numbers and tuples only
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """An argument list to be run; ``stdout``: the file that takes its standard output instead of the log."""
 
     argv: tuple[str, ...]
     stdout: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PythonCall:
+class PythonCall(Struct, frozen=True):
     """A function to be called in a child of the worker; ``arguments`` is a JSON object."""
 
     module: str
@@ -31,8 +30,7 @@ class PythonCall:
     writes: tuple[str, ...] = ()  # keys of the shared memory that it returns
 
 
-@dataclass(frozen=True, slots=True)
-class Warmth:
+class Warmth(Struct, frozen=True):
     """What a worker has imported, where, and with which variables: of use for jobs that want the very same."""
 
     module: str
@@ -43,8 +41,7 @@ class Warmth:
     passes: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Confines:
+class Confines(Struct, frozen=True):
     """What a command may not pass; it is put round itself by the child that becomes the command.
 
     ``memory``: bytes of address space of each of its processes. ``walls``: the kernel refuses, where it can,
@@ -59,8 +56,7 @@ class Confines:
     hidden: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(Struct, frozen=True):
     """Some rows of a table: ``parts`` of wanted values by column, and the columns to be taken (None: all)."""
 
     source: str
@@ -69,8 +65,7 @@ class Excerpt:
     parts: tuple[tuple[tuple[tuple[str, str], ...], tuple[str, ...] | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Furniture:
+class Furniture(Struct, frozen=True):
     """What is put into a private folder before the commands of a job run in it. All paths are absolute.
 
     ``copies``: from, to; one may be the source of the next. ``links``: path, text. ``lists``: the folder for the
@@ -90,8 +85,7 @@ class Furniture:
         return frozenset((*copied, *linked, *(excerpt.target for excerpt in self.excerpts)))
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """What a job touches is to be told: what it reads and seeks in the ``roots``, what it writes anywhere.
 
     ``tracer``: the words before a command that has it traced; () where only Python can tell of its calls.
@@ -101,8 +95,7 @@ class Tracing:
     roots: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Touches:
+class Touches(Struct, frozen=True):
     """What a job touched, as absolute paths, in the order in which it first did.
 
     What it made itself it did not read, and what it made and removed again is not there.
@@ -118,8 +111,7 @@ class Touches:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
 
     id: int
@@ -170,8 +162,7 @@ NO_PROCESS = "no process"
 """How a job ended that never began, as the system had no process for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a job ended.
 
     ``failure``: "" for success, else exit, signal, timeout, output limit, start, no process,
@@ -189,15 +180,13 @@ class Ended:
     touches: Touches | None = None  # of a job that was traced
 
 
-@dataclass(frozen=True, slots=True)
-class Furnished:
+class Furnished(Struct, frozen=True):
     """The private folder of a job is ready: from now on its time runs."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class StaleWorker:
+class StaleWorker(Struct, frozen=True):
     """The worker holds a module that has changed: it ends, and the job must go to a new one.
 
     ``cold``: the module cannot be kept in memory for several calls; each must import it for itself.
@@ -207,8 +196,7 @@ class StaleWorker:
     cold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupt:
+class Interrupt(Struct, frozen=True):
     """To a worker: end what runs; ``at_once`` without asking first."""
 
     at_once: bool = False

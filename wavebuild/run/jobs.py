@@ -13,8 +13,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare.model import Argument, Artifact, Call, Kind, Manual, Run, ShellName, Step, Text
@@ -37,8 +38,7 @@ LONGEST_ARGUMENT = 120_000
 """Bytes of a script that may be one argument of a command (Linux allows 128 KiB)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """The facts of this one build that steps are told."""
 
     run: str
@@ -52,8 +52,7 @@ class Invocation:
     tracing: Tracing | None = None  # it is to be told what steps touch
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     """One attempt at a step: what it reads, why it runs, the how-manieth it is, and whether only its checks run."""
 
     number: int

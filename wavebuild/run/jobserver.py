@@ -14,7 +14,8 @@ import re
 import stat
 import struct
 import termios
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 HIGH = 100
 """Scripts open descriptors by low numbers, as in ``exec 3>file``: those that commands inherit stand above them."""
@@ -91,8 +92,7 @@ class Tokens:
                 os.unlink(self._fifo)
 
 
-@dataclass(frozen=True, slots=True)
-class Above:
+class Above(Struct, frozen=True):
     """What MAKEFLAGS says of the jobs of whoever started us. ``auth``: where its tokens are; "" if nowhere."""
 
     jobs: int | None

@@ -8,7 +8,8 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild.judge.asking import Asking
 from wavebuild.judge.digest import Reading
@@ -25,8 +26,7 @@ from wavebuild.run.sandbox import Private
 from wavebuild.run.sharing import Did
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A step that is to run: all of it, or its checks alone."""
 
     number: int
@@ -39,39 +39,34 @@ class Due:
     displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
 
 
-@dataclass(frozen=True, slots=True)
-class Asks:
+class Asks(Struct, frozen=True):
     """The step of this number can be judged only when a command has been asked."""
 
     number: int
     asking: Asking
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(Struct, frozen=True):
     """The step of this number can be judged when what is asked for another step has been answered."""
 
     number: int
     other: int
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """The step of this number is to be tried again, after a delay in seconds."""
 
     number: int
     delay: float
 
 
-@dataclass(frozen=True, slots=True)
-class Merges:
+class Merges(Struct, frozen=True):
     """The step of this number has come to its end in its sandbox; its edits of shared files are to be merged."""
 
     number: int
 
 
-@dataclass(slots=True)
-class Life:
+class Life(Struct):
     """A step between its begin and its end."""
 
     due: Due

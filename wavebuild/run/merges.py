@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare.data import read_data
@@ -25,8 +26,7 @@ from wavebuild.run.transaction import DISPLACED
 CONFLICTS = ".wavebuild/conflicts"
 
 
-@dataclass(slots=True)
-class Bases:
+class Bases(Struct):
     """What sandboxed steps begin with, file by file, for as long as nobody edits the file itself."""
 
     start: dict[str, bytes] = field(default_factory=dict)
@@ -64,8 +64,7 @@ def lay_out(shared: SharedFiles, private: Private, step: Step, bases: Bases, ups
             disk.write(place, base)
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
+class Both(Struct, frozen=True):
     """Two edits of one file: ``theirs`` is the step's, ``ours`` what stands there now."""
 
     path: str

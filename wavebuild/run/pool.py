@@ -14,10 +14,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess, get_spawning_popen
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild.run import terminal, worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
@@ -35,8 +37,7 @@ AT_ONCE = 0.5
 """Seconds that a worker has to end its job at once, before it is killed itself."""
 
 
-@dataclass(slots=True)
-class Hired:
+class Hired(Struct):
     """A worker process as the pool sees it."""
 
     process: SpawnProcess

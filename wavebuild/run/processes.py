@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -37,8 +38,7 @@ def children() -> list[int]:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What a process is now: ``state`` is one letter, ``start`` when it began, in ticks of this boot."""
 
     state: str

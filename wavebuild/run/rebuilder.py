@@ -11,8 +11,9 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Digest, Kind, Manual, Step

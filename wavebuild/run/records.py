@@ -6,10 +6,10 @@ It does not know how or where it is kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.reasons import Reason
@@ -49,8 +49,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
         return bool(self.aside or self.bystanders or self.copied or self.folders or self.sandbox)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How a step ended in one run; times in seconds, ``began`` since the epoch."""
 
     step: str
@@ -65,8 +64,7 @@ class Result:
     reasons: tuple[Reason, ...] = ()  # why it ran
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Struct, frozen=True):
     """One invocation that is on record; ``seconds`` and ``exit_code`` are None if it never came to its end."""
 
     run: str

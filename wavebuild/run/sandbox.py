@@ -17,7 +17,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Digest, Kind, Step
@@ -40,8 +42,7 @@ _DATABASES = (".db", ".sqlite", ".sqlite3")
 _LOGS = ("-wal", "-journal")
 
 
-@dataclass(frozen=True, slots=True)
-class Private:
+class Private(Struct, frozen=True):
     """One private folder: ``top``, the ``root`` in it as the step sees it, and the ``real`` root. All absolute."""
 
     top: str

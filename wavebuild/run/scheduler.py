@@ -9,8 +9,10 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Schedule, Step
 from wavebuild.errors import WavebuildError
@@ -58,8 +60,7 @@ class Executor(Protocol):
     def interrupt(self, at_once: bool = False) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """How this build is to go. ``first``: what comes first among ready steps, the smallest first."""
 
     wanted: frozenset[int]
@@ -72,8 +73,7 @@ class Course:
     run: str
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """The graph and the course once more is known; ``refused``: step → why its list is of no use."""
 
     graph: Graph

@@ -6,7 +6,8 @@ It does not know when the step's turn comes, nor how what it did is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare.data import read_data
@@ -24,8 +25,7 @@ MOST = 8
 """How many edits of one file are remembered of a step, where a later one cannot be told without an earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Did:
+class Did(Struct, frozen=True):
     """What a run did to shared files, as its trace tells it; ``texts`` by their digests."""
 
     edits: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)

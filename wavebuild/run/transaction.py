@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
@@ -33,8 +34,7 @@ FAILURES_KEPT = 4
 """How many earlier failures of a step have what they left kept beside that of the last, as STEP~1 …"""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """Where an attempt sets things aside: in the root, and in each folder out of it for what lies there."""
 
     root: str

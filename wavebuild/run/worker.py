@@ -16,9 +16,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+
+from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.run import confined, terminal

@@ -6,10 +6,10 @@ It does not know where they are kept. A reason that this version does not know i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import get_args
 
 import msgspec
+from msgspec.structs import asdict
 
 from wavebuild.judge.reasons import Reason
 from wavebuild.store.text import packed, unpacked

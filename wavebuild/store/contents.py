@@ -14,8 +14,9 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.judge.digest import LARGEST_KEPT
@@ -39,8 +40,7 @@ create table if not exists hidden (name text primary key) without rowid;
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """``data`` is None of what is too large, is no text, or holds a secret."""
 
     size: int

@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
@@ -19,8 +20,7 @@ _LONGEST_NOTE = 1 << 20
 STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """``root``: the folder of the Wavefile. ``file``: the Wavefile's name, which has a state of its own.
 
     ``chosen``: the folder that a person has chosen for the states of their projects; "" for ``.wavebuild``.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.errors import Place, mistake
@@ -41,8 +41,7 @@ Name = tuple[str, str]
 """Of an entry: the key of the step's traces, and under what values it was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(Struct, frozen=True):
     """What a lock file says; ``warnings``: what of it was left out, as sentences."""
 
     entries: Mapping[Name, Trace] = field(default_factory=dict)

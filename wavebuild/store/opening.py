@@ -13,10 +13,10 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.errors import Place, mistake
@@ -166,8 +166,7 @@ def _read(path: str, held: bool) -> State | None:
         return _reading(where, flags, path)
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """What the file of a state is like; ``damage``: what is wrong with it, in SQLite's words, "" if nothing."""
 
     version: int

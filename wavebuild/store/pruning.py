@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.judge.trace import Made, Trace
@@ -25,8 +26,7 @@ OLD = 90 * 24 * 3600.0
 """Seconds after which an answer of a probe, or the scratch folder of a step that is no more, is of no use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """The steps that there are, by their names and by the keys of their traces; the root, and what time it is."""
 
     root: str

@@ -13,7 +13,8 @@ import os
 import sys
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild import disk
 
@@ -22,8 +23,7 @@ Row = tuple[int, int, int, int, int]
 NOTHING: Row = (0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What was settled: the question, how many steps were fresh, and the caller's variables that were read."""
 
     question: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from wavebuild.errors import did_you_mean, mistake
 
@@ -72,8 +73,7 @@ JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One flag with its value, one word, or the ``--`` after which all are words."""
 
     kind: Literal["flag", "word", "end"]
@@ -84,8 +84,7 @@ class Piece:
         return [self.text] if self.value is None else [self.text, self.value]
 
 
-@dataclass(frozen=True, slots=True)
-class Arranged:
+class Arranged(Struct, frozen=True):
     """The command line in its one form. ``bare``: a command's name that could have meant a step."""
 
     line: tuple[str, ...]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
+
+from msgspec import Struct
 
 from wavebuild.errors import mistake
 from wavebuild.run.cores import cores
@@ -26,8 +27,7 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 Mode = Literal["build", "plan", "question", "touch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """Which project, seen from where: the flags that every command has; ``ask``: questions may run probes."""
 
     directories: Sequence[str] = ()
@@ -39,8 +39,7 @@ class Where:
     outside: bool = False  # --allow-outside
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """The flags of a build."""
 
     jobs: int | None = None
@@ -59,8 +58,7 @@ class How:
     audit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(Struct, frozen=True):
     """The flags about what is said, and what is done instead of a build."""
 
     dry_run: bool = False
@@ -80,8 +78,7 @@ class Show:
     color: When = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class WantedLog:
+class WantedLog(Struct, frozen=True):
     """Which log of a step, and what of it."""
 
     attempt: int | None = None

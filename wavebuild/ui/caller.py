@@ -9,8 +9,9 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from msgspec import Struct
 
 from wavebuild.errors import mistake
 
@@ -99,8 +100,7 @@ def wavebuild_engine() -> Deeds:
     return engine
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     folder: str
     environ: Mapping[str, str]
     stdin: TextIO

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
 
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, duration, is_command, meant

@@ -10,11 +10,11 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class PlainBuild:
+class PlainBuild(Struct, frozen=True):
     """``[-C DIR] [-f FILE] [-jN] [-k] [-q] [-s]`` and nothing else."""
 
     folder: str = ""

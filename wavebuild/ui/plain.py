@@ -9,8 +9,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol, assert_never
+
+from msgspec import Struct
 
 from wavebuild.run.events import (
     BuildSettled,
@@ -44,8 +45,7 @@ Output = Literal["group", "stream", "prefix"]
 """A step's output: whole when it ends; as it comes; line by line as it comes, each with the step's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How much is said."""
 
     style: Style

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.model import Step
 from wavebuild.graph import Graph, reads
 from wavebuild.ui.escapes import escaped
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     name: str
     title: str | None
     wave: int
@@ -28,15 +29,13 @@ class Box:
         return titles + ([f"{self.instances} instances"] if self.instances > 1 else [])
 
 
-@dataclass(frozen=True, slots=True)
-class Arrow:
+class Arrow(Struct, frozen=True):
     start: str
     end: str
     artifacts: tuple[str, ...]  # what the end reads of the start; empty: it only needs it
 
 
-@dataclass(frozen=True, slots=True)
-class Sketch:
+class Sketch(Struct, frozen=True):
     boxes: tuple[Box, ...]  # in file order
     arrows: tuple[Arrow, ...]
 

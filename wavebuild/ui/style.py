@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TextIO
+
+from msgspec import Struct
 
 When = Literal["auto", "always", "never"]
 Colour = Literal["green", "red", "yellow", "cyan", "dim", "bold"]
@@ -31,8 +32,7 @@ _PLAINER = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     colours: bool = False
     unicode: bool = True
     width: int = 80

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil, sqrt
+
+from msgspec import Struct, field
 
 from wavebuild.ui.escapes import escaped
 from wavebuild.ui.sketch import Arrow, Box, Sketch
@@ -41,8 +42,7 @@ _Item = str | _Lane
 _STRIPE = ""  # in the place of a start, which no step is called: the stripe of a wave
 
 
-@dataclass(slots=True)
-class _Placed:
+class _Placed(Struct):
     """A box, or the room that arrows need to pass a column."""
 
     width: float
@@ -55,8 +55,7 @@ class _Placed:
         return self.y + self.height / 2
 
 
-@dataclass(slots=True)
-class _Layout:
+class _Layout(Struct):
     """Where everything stands; ``columns`` from left to right, each from top to bottom."""
 
     packed: bool  # too many boxes to lead every arrow around them

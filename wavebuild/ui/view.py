@@ -6,8 +6,10 @@ It does not know who looks at it, what time it is, nor any stream: the same even
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.judge.reasons import Reason
 from wavebuild.run.events import (
@@ -25,8 +27,7 @@ from wavebuild.run.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A step that runs now, or waits between two tries."""
 
     step: str
@@ -38,8 +39,7 @@ class Running:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """What is known at one moment. Settled steps are counted; only those worth a word later are kept whole.
 
     So a fold over 10,000 steps copies little at each event; who wants every step (a timeline,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wavebuild.declare.importers.writing import Writable
 from wavebuild.errors import Place, Problem, mistake
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What an importer made of a file.
 
     ``document`` goes to ``writing.written``; ``left`` is what cannot be carried, as warnings with the place
@@ -26,8 +26,7 @@ class Imported:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A file to import: where it lies, how the person named it, and the folder of the Wavefile to be."""
 
     path: str  # absolute

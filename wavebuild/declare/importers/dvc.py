@@ -8,7 +8,8 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare import syntax, wavefile
@@ -78,8 +79,7 @@ def _shapes(project: Project) -> Shapes:
     return shapes
 
 
-@dataclass(slots=True)
-class _Writer:
+class _Writer(Struct):
     """Writes stages as steps: with templates that follow the vars, or with the values of now."""
 
     project: Project

@@ -9,7 +9,8 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare.data import read_data
@@ -25,8 +26,7 @@ _SUFFIX = re.compile(r"[^/]\.[A-Za-z]\w*$")
 _KEYED = re.compile(r"\.(?:yaml|yml|json|toml)#")
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """A path of a stage, relative to the root, with the place where it is written."""
 
     filled: Filled
@@ -69,8 +69,7 @@ def literally(path: str, is_directory: bool) -> str:
     return literal(("./" if _FORM.match(path) else "") + path + ("/" if is_directory else ""))
 
 
-@dataclass(slots=True)
-class Shapes:
+class Shapes(Struct):
     """What is known of which paths are directories; ``guessed``: those that nothing told."""
 
     root: str

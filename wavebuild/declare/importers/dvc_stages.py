@@ -8,8 +8,10 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import product
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wavebuild.declare import values
 from wavebuild.declare.importers.dvc_paths import Path, is_address, placed
@@ -35,22 +37,19 @@ _TOP = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     path: Path
     persist: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True):
     """A file of parameters and the keys that a stage reads of it; None: the whole file."""
 
     path: Path
     keys: tuple[Filled, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage as DVC runs it. ``given``: values that its step must be given, and what DVC calls them."""
 
     name: str
@@ -77,8 +76,7 @@ class Stage:
             yield from one.keys or ()
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """What stands under one name of `stages`. ``repeated``: the `foreach` of its step, None if it is one stage."""
 
     name: str
@@ -88,8 +86,7 @@ class Definition:
     uses: frozenset[str] = frozenset()  # names of the vars that the values of `repeated` come from
 
 
-@dataclass(slots=True)
-class Project:
+class Project(Struct):
     """A dvc.yaml as read. ``left``: what it says that no Wavefile says; ``folder``: where it lies, from the root."""
 
     root: str
@@ -172,16 +169,14 @@ def _section(lines: Iterator[str], wanted: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Instance:
+class _Instance(Struct, frozen=True):
     """One stage of a `foreach` or `matrix`: its key, and the names that it has beside the others."""
 
     key: str
     names: Mapping[str, Named]
 
 
-@dataclass(frozen=True, slots=True)
-class _Repetition:
+class _Repetition(Struct, frozen=True):
     """``written``: the `foreach` of a Wavefile; ``given``: what `with` must then give, by name."""
 
     instances: tuple[_Instance, ...]

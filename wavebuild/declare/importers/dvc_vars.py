@@ -9,7 +9,8 @@ import os.path
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare import data, syntax, values
@@ -27,16 +28,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GROUPED = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One item of `vars` as a Wavefile has it: a path, or a mapping; ``names`` are those that it gives."""
 
     written: Writable
     names: frozenset[str]
 
 
-@dataclass(slots=True)
-class Vars:
+class Vars(Struct):
     """What has been read so far: of the whole file, or of one stage beside it."""
 
     root: str

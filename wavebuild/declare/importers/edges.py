@@ -9,7 +9,8 @@ import os.path
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild.declare import paths
 from wavebuild.declare.importers.manifest import Edge, Manifest
@@ -21,8 +22,7 @@ from wavebuild.errors import Place, Problem
 _RUNS_NINJA = re.compile(r"\s*(?:\S*/)?ninja(?:-build)?\s(?:.*\s)?-t\s")
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """An edge that becomes a step. ``words`` are outputs that are no files to look for."""
 
     edge: Edge
@@ -34,8 +34,7 @@ class Work:
     always: bool = False
 
 
-@dataclass(slots=True)
-class Losses:
+class Losses(Struct):
     """What could not be carried over, in the order it was found."""
 
     found: list[Problem] = field(default_factory=list)
@@ -46,8 +45,7 @@ class Losses:
             work.notes.append(f"{place}: {message}")
 
 
-@dataclass(slots=True)
-class Reads:
+class Reads(Struct):
     """What a step waits for: files it reads, steps that come first, and whether something of it is never fresh."""
 
     files: dict[str, bool] = field(default_factory=dict)  # path → whether it may be missing

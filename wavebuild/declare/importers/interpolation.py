@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild.declare import values
 from wavebuild.declare.importers.writing import literal
@@ -24,8 +25,7 @@ _QUOTABLE = re.compile(r"[\w .:/+-]+")
 _METHODS = frozenset(dir(dict))
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A value that `${…}` may ask for; ``live``: the expression that gives it in a Wavefile, if one does.
 
     ``parts``: expressions of the values right below it, where each has one of its own. ``own``: a Wavefile has it
@@ -40,8 +40,7 @@ class Named:
     others: Sequence[Json] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """A text as it is now, and as a template; ``live`` is None where no template can follow it.
 
     ``uses``: the names that it asks for; ``spread``: the mappings whose keys became options of a command.
@@ -56,16 +55,14 @@ class Filled:
         return self.live if live and self.live is not None else literal(self.now)
 
 
-@dataclass(frozen=True, slots=True)
-class Spreading:
+class Spreading(Struct, frozen=True):
     """How the keys of a mapping become options: the section `parsing` of DVC's own settings."""
 
     negated: bool = False  # a false flag is --no-flag
     repeated: bool = False  # a list repeats its option
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """All names that a text may ask for."""
 
     known: Mapping[str, Named]

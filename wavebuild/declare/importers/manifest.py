@@ -10,8 +10,9 @@ import os.path
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn
+
+from msgspec import Struct, field
 
 from wavebuild import disk
 from wavebuild.declare.source import word
@@ -40,8 +41,7 @@ _LINE_END = re.compile(r" *\r?\n")
 _COMMENT = re.compile(r" *#[^\n\0]*\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A variable inside a text."""
 
     name: str
@@ -51,14 +51,12 @@ Pieces = tuple[str | Reference, ...]
 Lookup = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     name: str
     bindings: Mapping[str, Pieces]
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """Variables and rules of a file; of a ``subninja``, with those of its caller behind them."""
 
     parent: Scope | None = None
@@ -85,8 +83,7 @@ class Scope:
         return [*self.rules, *(self.parent.rule_names() if self.parent else ())]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """One ``build`` statement; its paths are canonical, as ninja shows them."""
 
     place: Place
@@ -123,14 +120,12 @@ class Edge:
         return _filled(pieces, lambda other: self._value(other, for_shell, (*around, name)))
 
 
-@dataclass(slots=True)
-class Pool:
+class Pool(Struct):
     depth: int
     place: Place
 
 
-@dataclass(slots=True)
-class Manifest:
+class Manifest(Struct):
     """All that build.ninja and the files it includes say; ``shown`` is how the person named the first."""
 
     shown: str

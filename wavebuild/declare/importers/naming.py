@@ -10,7 +10,8 @@ import os.path
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wavebuild.declare import paths
 from wavebuild.declare.importers.writing import is_writable
@@ -20,8 +21,7 @@ _FORMS = ("step:", "env:", "mem:", "probe:")
 _UNNAMED_PARTS = frozenset(("", ".", "..", "CMakeFiles"))
 
 
-@dataclass(slots=True)
-class Names:
+class Names(Struct):
     """The names given so far: each is given once."""
 
     taken: set[str] = field(default_factory=set)
