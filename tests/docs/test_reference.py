@@ -21,7 +21,7 @@ from wavebuild.declare.templates import HOLES
 from wavebuild.judge.reasons import Reason
 from wavebuild.ui.arguments import LATER, LATER_COMMANDS
 from wavebuild.ui.cli import app
-from wavebuild.ui.words import reason_kind
+from wavebuild.ui.words import kind_of
 
 REFERENCE = REPOSITORY / "docs" / "reference"
 PAGE = REFERENCE / "wavefile.md"
@@ -130,7 +130,7 @@ def test_every_reason_is_explained_and_no_other() -> None:
     """The closed list of reasons is closed on the page, too."""
     said = [code(row[0])[0] for row in rows(REFERENCE / "reasons.md", "Reasons")]
 
-    assert sorted(said) == sorted(reason_kind(kind.__new__(kind)) for kind in get_args(Reason))
+    assert sorted(said) == sorted(kind_of(kind) for kind in get_args(Reason))
 
 
 def test_the_commands_and_flags_to_come_are_listed() -> None:
