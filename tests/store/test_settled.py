@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wavebuild.store.settled import NOTHING, Settled, forget, row, save, still_settled
+from wavebuild.store.settled import NOTHING, Settled, forget, moved, read, row, save, still_settled
 
 QUESTION = "[version, root, targets]"
 ENV = {"HOME": "/home/ada", "UNSET": None}
@@ -25,10 +25,17 @@ class Ground:
             source.write_text("one")
         looked = [*self.sources, folder / "src"]
         rows = [(str(path), row(os.lstat(path))) for path in looked] + [(str(folder / "src/absent"), NOTHING)]
-        save(self.path, Settled(QUESTION, 14, ENV), rows)
+        save(self.path, str(folder), Settled(QUESTION, 14, ENV, b"more"), rows)
 
     def known(self, question: str = QUESTION, **environ: str) -> int | None:
-        return still_settled(self.path, question, {"HOME": "/home/ada", "OTHER": "x"} | environ)
+        return still_settled(self.path, question, {"HOME": "/home/ada", "OTHER": "x"} | environ, str(self.folder))
+
+    def moved(self) -> list[str]:
+        """The paths below the folder whose rows moved."""
+        evidence = read(self.path, QUESTION, {"HOME": "/home/ada"})
+        assert evidence is not None
+        rows = moved(evidence, str(self.folder))
+        return [os.path.relpath(evidence.path(row, str(self.folder)), self.folder) for row in rows]
 
 
 @pytest.fixture
@@ -118,7 +125,7 @@ def test_every_flipped_bit_is_not_known(ground: Ground):
     assert answers == {None}
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\0" * 5000, b"0" * 64 + b"\n" + b"1 1\n{}", b"x" * 64])
+@pytest.mark.parametrize("data", [b"", b"\n", b"\0" * 5000, b"0" * 8 + b"\n" + b"1 1\n{}", b"x" * 64])
 def test_rubbish_is_not_known(ground: Ground, data: bytes):
     """Never a crash."""
     Path(ground.path).write_bytes(data)
@@ -128,6 +135,76 @@ def test_rubbish_is_not_known(ground: Ground, data: bytes):
 
 def test_a_project_without_files_can_be_settled(tmp_path: Path):
     """Steps that read nothing and make nothing."""
-    save(str(tmp_path / "evidence"), Settled(QUESTION, 1, {}), [])
+    save(str(tmp_path / "evidence"), str(tmp_path), Settled(QUESTION, 1, {}), [])
 
-    assert still_settled(str(tmp_path / "evidence"), QUESTION, {}) == 1
+    assert still_settled(str(tmp_path / "evidence"), QUESTION, {}, str(tmp_path)) == 1
+
+
+def test_the_rows_that_moved_are_named(ground: Ground):
+    """All of them in one pass: what changed, what is gone, what has come; and the folder they lie in."""
+    assert ground.moved() == []
+
+    ground.sources[0].write_text("other")
+    ground.sources[2].unlink()
+    (ground.folder / "src/absent").write_text("")
+
+    assert ground.moved() == ["src", "src/a", "src/c d\n\udcff", "src/absent"]
+
+
+def test_the_rows_of_a_large_project_keep_their_numbers(tmp_path: Path):
+    """Rows are looked at in chunks: what moved in the second, beside one that is gone, is named as what it is."""
+    paths = [tmp_path / f"{number:04}" for number in range(1500)]
+    for path in paths:
+        path.touch()
+    save(str(tmp_path / "evidence"), str(tmp_path), Settled(QUESTION, 1, {}), [(str(p), row(p.lstat())) for p in paths])
+    for number in (0, 1023, 1400):
+        paths[number].write_text("x")
+    for number in (1, 1024):
+        paths[number].unlink()
+
+    evidence = read(str(tmp_path / "evidence"), QUESTION, {})
+
+    assert evidence is not None
+    assert moved(evidence, str(tmp_path)) == [0, 1, 1023, 1024, 1400]
+
+
+def test_paths_out_of_the_root_and_the_root_itself_have_rows(tmp_path: Path):
+    """From the root as current folder they are found as well."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.write_text("one")
+    stamps = [(str(path), row(path.lstat())) for path in (root, outside)]
+    save(str(tmp_path / "evidence"), str(root), Settled(QUESTION, 1, {}), stamps)
+    evidence = read(str(tmp_path / "evidence"), QUESTION, {})
+    assert evidence is not None
+    here = os.open(".", os.O_RDONLY)
+    os.chdir(root)
+    try:
+        before = moved(evidence)
+        outside.write_text("two")
+        (root / "new").touch()
+        after = moved(evidence)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+    assert (before, [evidence.path(each, str(root)) for each in after]) == ([], [str(outside), str(root)])
+    assert evidence.stamp(after[0]) == dict(stamps)[str(outside)]
+
+
+def test_what_is_kept_with_the_evidence_is_given_back(ground: Ground):
+    """As it was written; nothing, where nothing was."""
+    evidence = read(ground.path, QUESTION, {"HOME": "/home/ada"})
+
+    assert evidence is not None
+    assert evidence.more == b"more"
+
+
+def test_a_folder_that_cannot_be_looked_into_has_moved(ground: Ground, tmp_path: Path):
+    """What is not known is not taken for what it was, nor for nothing."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    stamps = [(str(loop / "below"), NOTHING)]
+    save(ground.path, str(tmp_path), Settled(QUESTION, 1, {}), stamps)
+
+    assert ground.known() is None

@@ -53,7 +53,7 @@ def keep_evidence(
         if artifact.kind is Kind.ENV
     }
     with contextlib.suppress(OSError, OverflowError):
-        settled.save(layout.settled, settled.Settled(asked, len(steps), env), rows.items())
+        settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, len(steps), env), rows.items())
 
 
 def _edits_stand(request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> bool:

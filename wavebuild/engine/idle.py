@@ -5,7 +5,6 @@ It does not know steps: it reads neither the Wavefile nor the state, and imports
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -40,7 +39,9 @@ def _known_fresh(request: Request, layout: Layout) -> int | None:
     """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
     if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None
-    return settled.still_settled(layout.settled, question_asked(request, layout.root), dict(request.environ))
+    return settled.still_settled(
+        layout.settled, question_asked(request, layout.root), dict(request.environ), layout.root
+    )
 
 
 def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
@@ -49,18 +50,25 @@ def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
 
 
 def question_asked(request: Request, root: str) -> str:
-    """What must be the same for an earlier answer to be this one's."""
-    folder = os.path.relpath(request.directory, root)
-    asked = (
-        "above",
-        request.targets,
+    """What must be the same for an earlier answer to be this one's; of settings that were typed, their digest."""
+    plain = plain_question(root, os.path.relpath(request.directory, root), request.targets)
+    more = (
         request.only,
         request.overrides,
         request.profile,
         request.memory,
         request.allow_outside,
     )
-    return json.dumps([__version__, sys.version, root, folder, *asked])
+    if not any(more):
+        return plain
+    from hashlib import blake2b
+
+    return f"{plain} {blake2b(repr(more).encode(), digest_size=32).hexdigest()}"
+
+
+def plain_question(root: str, folder: str, targets: tuple[str, ...]) -> str:
+    """The question of who asks for targets and nothing else; ``folder``: where, relative to the root."""
+    return repr((__version__, sys.version, "above", root, folder, targets))
 
 
 def refuse_inside_itself(root: str, environ: Mapping[str, str]) -> None:

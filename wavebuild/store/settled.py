@@ -1,111 +1,202 @@
 """Evidence that all is fresh: the stamps of everything a build looked at, in columns.
 
 It does not know steps or digests. While every stamp is as it was, the same question has the
-same answer, and a build with nothing to do needs neither the Wavefile nor the state.
+same answer, and a build with nothing to do needs neither the Wavefile nor the state. Reading it
+imports next to nothing and makes no object per file but what the system returns.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
 import sys
-from array import array
-from collections.abc import Iterable, Mapping
+from _operator import attrgetter, ne  # `operator` is written in Python, and takes its time
+from itertools import compress
 
-from msgspec import Struct
+TYPE_CHECKING = False  # the module typing is not imported for it
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wavebuild import disk
+FORMAT = b"3 " + sys.byteorder.encode()
+SEAL = 9  # bytes: a checksum in hex, and the end of its line
+CHUNK = 1024
+"""So many rows are looked at in one go: their numbers are made into objects no earlier."""
 
-FORMAT = 2
 Row = tuple[int, int, int, int, int]
 NOTHING: Row = (0, 0, 0, 0, 0)
 
-
-class Settled(Struct, frozen=True):
-    """What was settled: the question, how many steps were fresh, and the caller's variables that were read."""
-
-    question: str
-    fresh: int
-    env: Mapping[str, str | None]
+_UNSET = b"-"
+_COLUMNS = 5
+_stamp = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 
-def save(path: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None:
+class Settled:
+    """What was settled: the question, how many steps were fresh, and the caller's variables that were read.
+
+    ``more``: whatever else is to be found again with it; it is sealed with the rest.
+    """
+
+    __slots__ = ("env", "fresh", "more", "question")
+
+    def __init__(self, question: str, fresh: int, env: Mapping[str, str | None], more: bytes = b"") -> None:
+        self.question = question
+        self.fresh = fresh
+        self.env = env
+        self.more = more
+
+
+class Evidence:
+    """What was read back. ``names``: paths as bytes, those below the root relative to it, row after row.
+
+    The rows of what is there come first, ``there`` of them; then those of what is not.
+    """
+
+    __slots__ = ("columns", "fresh", "more", "names", "there")
+
+    def __init__(self, fresh: int, names: list[bytes], there: int, columns: memoryview, more: bytes) -> None:
+        self.fresh = fresh
+        self.names = names
+        self.there = there
+        self.columns = columns
+        self.more = more
+
+    def path(self, row: int, root: str) -> str:
+        """The absolute path of a row."""
+        name = os.fsdecode(self.names[row])
+        return root if name == "." else os.path.join(root, name)
+
+    def rows(self, start: int, stop: int) -> Iterator[Row]:
+        """The stamps of some rows that are there."""
+        each = iter(self.columns[start * _COLUMNS : stop * _COLUMNS].tolist())
+        return zip(each, each, each, each, each, strict=True)
+
+    def stamp(self, row: int) -> Row:
+        return next(self.rows(row, row + 1)) if row < self.there else NOTHING
+
+
+def in_order(stamps: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    """The rows as they are written: those of what is there first."""
+    return sorted(stamps, key=lambda row: (row[1] == NOTHING, row[0]))
+
+
+def save(path: str, root: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None:
     """Writes the evidence; ``stamps``: absolute path and (device, inode, size, mtime_ns, ctime_ns), zeros: nothing."""
-    rows = sorted(stamps)
-    columns = array("q", [value for _, row in rows for value in row])
-    head = json.dumps(
-        {
-            "format": FORMAT,
-            "order": sys.byteorder,
-            "question": _digest(settled.question),
-            "fresh": settled.fresh,
-            "env": {name: _digest(value) for name, value in settled.env.items()},
-            "rows": len(rows),
-        }
-    ).encode()
-    names = b"\0".join(os.fsencode(name) for name, _ in rows)
-    body = b"%d %d\n" % (len(head), len(names)) + head + names + columns.tobytes()
-    disk.write_atomic(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    from array import array
+
+    from wavebuild import disk
+
+    rows = in_order(stamps)
+    there = sum(row != NOTHING for _, row in rows)
+    columns = array("q", [value for _, row in rows[:there] for value in row]).tobytes()
+    names = b"\0".join(_name(name, root) for name, _ in rows)
+    env = [part for name, value in settled.env.items() for part in (os.fsencode(name), _kept(value))]
+    head = b"\0".join([_encoded(settled.question), *env])
+    sections = (head, names, columns, settled.more)
+    numbers = (settled.fresh, there, *map(len, sections))
+    body = FORMAT + b" %d %d %d %d %d %d\n" % numbers + b"".join(sections)
+    disk.write_atomic(path, _seal(body) + body)
 
 
-def still_settled(path: str, question: str, environ: Mapping[str, str]) -> int | None:
-    """How many steps are fresh if all that was looked at is as it was and the question is the same; else None."""
+def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | None:
+    """The evidence, if it is whole and answers this question for whoever has these variables."""
     try:
-        with open(path, "rb") as file:
-            seal, _, body = file.read().partition(b"\n")
-        if hashlib.sha256(body).hexdigest().encode() != seal:
-            return None
-        sizes, _, rest = body.partition(b"\n")
-        head_size, names_size = (int(word) for word in sizes.split())
-        head = json.loads(rest[:head_size])
-    except (OSError, ValueError):
+        with open(path, "rb", 0) as file:
+            data = file.read()
+    except OSError:
         return None
-    if head["format"] != FORMAT or head["order"] != sys.byteorder or head["question"] != _digest(question):
+    body = memoryview(data)[SEAL:]
+    end = data.find(b"\n", SEAL)
+    if data[:SEAL] != _seal(body) or not data.startswith(FORMAT + b" ", SEAL):
         return None
-    if any(_digest(environ.get(name)) != digest for name, digest in head["env"].items()):
+    fresh, there, *sizes = map(int, data[SEAL + len(FORMAT) : end].split())
+    at, sections = end + 1 - SEAL, []
+    for size in sizes:
+        sections.append(body[at : at + size])
+        at += size
+    head, names, columns, more = sections
+    asked, *env = bytes(head).split(b"\0")
+    if asked != _encoded(question):
         return None
-    columns = array("q", rest[head_size + names_size :])
-    names = os.fsdecode(rest[head_size : head_size + names_size]).split("\0") if head["rows"] else []
-    return int(head["fresh"]) if _all_stand(names, columns) else None
+    if any(_kept(environ.get(os.fsdecode(name))) != kept for name, kept in zip(env[::2], env[1::2], strict=True)):
+        return None
+    paths = bytes(names).split(b"\0") if names else []
+    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more))
 
 
-def _digest(value: str | None) -> str | None:
-    """What is kept of a variable, or of what was typed: it is the caller's own, and may be a secret."""
-    return None if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _all_stand(names: list[str], columns: array[int]) -> bool:
-    """One pass over the stamps, with no object per file but what the system returns."""
-    look, at = os.lstat, 0
-    for name in names:
+def moved(evidence: Evidence, root: str = "") -> list[int]:
+    """The rows whose stamps are other than they were; ``root``: "" if it is the current folder."""
+    look, prefix = os.lstat, os.fsencode(root)
+    found: list[int] = []
+    names: Sequence[bytes]
+    for start in range(0, evidence.there, CHUNK):
+        stop = min(start + CHUNK, evidence.there)
+        names = evidence.names[start:stop]
+        if root:
+            names = [os.path.join(prefix, name) for name in names]
         try:
-            now = look(name)
+            changed = [*map(ne, map(_stamp, map(look, names)), evidence.rows(start, stop))]
         except OSError:
-            if columns[at + 1]:
-                return False
-            at += 5
-            continue
-        if (
-            now.st_mtime_ns != columns[at + 3]
-            or now.st_ctime_ns != columns[at + 4]
-            or now.st_size != columns[at + 2]
-            or now.st_ino != columns[at + 1]
-            or now.st_dev != columns[at]
-        ):
-            return False
-        at += 5
-    return True
+            changed = [*map(ne, map(_now, names), evidence.rows(start, stop))]
+        found += compress(range(start, stop), changed)
+    for row in range(evidence.there, len(evidence.names)):
+        if _now(os.path.join(prefix, evidence.names[row])) != NOTHING:
+            found.append(row)
+    return found
+
+
+def still_settled(path: str, question: str, environ: Mapping[str, str], root: str) -> int | None:
+    """How many steps are fresh if all that was looked at is as it was and the question is the same; else None."""
+    evidence = read(path, question, environ)
+    return None if evidence is None or moved(evidence, root) else evidence.fresh
 
 
 def forget(path: str) -> None:
     """What was settled is so no more."""
-    with contextlib.suppress(OSError):
+    from wavebuild import disk
+
+    try:
         disk.remove(path)
+    except OSError:
+        return
 
 
 def row(status: os.stat_result | None) -> Row:
     if status is None:
         return NOTHING
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _now(path: bytes) -> Row | None:
+    """What stands at a path; None: nobody can tell."""
+    try:
+        return row(os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return NOTHING
+    except OSError:
+        return None
+
+
+def _name(path: str, root: str) -> bytes:
+    if path == root:
+        return b"."
+    inside = root.rstrip("/") + "/"
+    return os.fsencode(path[len(inside) :] if path.startswith(inside) else path)
+
+
+def _seal(body: bytes | memoryview) -> bytes:
+    """Any flipped bit makes another; nobody is kept from making one on purpose, who could as well write the state."""
+    from zlib import crc32
+
+    return b"%08x\n" % crc32(body)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _kept(value: str | None) -> bytes:
+    """What is kept of a variable: it is the caller's own, and may be a secret."""
+    if value is None:
+        return _UNSET
+    from hashlib import blake2b
+
+    return blake2b(_encoded(value), digest_size=32).hexdigest().encode()
