@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -297,7 +298,7 @@ BOMBS = {
     "aliases of aliases": "x-a: &a [x, x, x, x, x, x, x, x, x, x]\n"
     + "".join(f"x-{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
     "merges of merges": "x-a: &a {k: v}\n"
-    + "".join(f"x-{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
+    + "".join(f"x-{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in pairwise("abcdefgh")),
     "a ladder of aliases": "x-a:\n- &a0 [x]\n" + "".join(f"- &a{i + 1} [*a{i}]\n" for i in range(2000)),
 }  # fmt: skip
 
@@ -336,3 +337,12 @@ def test_fifty_levels_are_read_and_fifty_one_are_not(tmp_path: Path) -> None:
 
     assert loaded(tmp_path, nested(50)).steps
     assert only(refused(tmp_path, nested(51))).code == "too-deep"
+
+
+def test_the_values_of_a_hundred_thousand_steps_are_no_bomb(tmp_path: Path) -> None:
+    """A step has about ten values: the limit is against texts that unfold, not against many steps."""
+    unfolded = f"x-a: &a [{', '.join('x' * 1000)}]\nx-b: [{', '.join(['*a'] * 1100)}]\n"
+
+    wavefile = loaded(tmp_path, unfolded + STEP)
+
+    assert len(wavefile.steps) == 1

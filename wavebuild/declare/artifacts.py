@@ -116,7 +116,7 @@ class Artifacts(Struct, frozen=True):
         if self.role == "code":
             raise reading.unexpected(table, "a path or a list of paths")
         keys = reading.within(None)
-        for key, value in table.entries.values():
+        for key, value in table.pairs():
             try:
                 name = INPUT_NAME.read(key, keys)
             except Unreadable:

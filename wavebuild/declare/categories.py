@@ -66,7 +66,8 @@ def _own(fields: Fields, reading: Reading, defaults: Fields | None) -> dict[str,
         reading.unexpected(value, "a mapping from names to the keys of categories")
         return {}
     found: dict[str, Fields] = {}
-    for name, (key, body) in value.entries.items():
+    for key, body in value.pairs():
+        name = key.text
         try:
             schema.CATEGORY_NAME.read(key, reading.within(None))
             if name == DEFAULT:

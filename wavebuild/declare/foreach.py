@@ -155,7 +155,7 @@ class _Reader:
         if not value.entries:
             raise self._refuse("empty-list", value, "foreach names no variable", "foreach: {VARIABLE: [VALUES]}")
         columns: dict[str, list[Json]] = {}
-        for key, source in value.entries.values():
+        for key, source in value.pairs():
             columns[self._variable(key)] = self._source(key, source)
         size = 1
         for values in columns.values():

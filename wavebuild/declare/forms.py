@@ -436,7 +436,7 @@ class Names(Struct, Generic[T], frozen=True):
         found: dict[str, tuple[T, Spot]] = {}
         bad: Unreadable | None = None
         keys = reading.within(None)
-        for key, item in value.entries.values():
+        for key, item in value.pairs():
             try:
                 name = self.name.read(key, keys)
                 if not (isinstance(item, Scalar) and item.is_null):

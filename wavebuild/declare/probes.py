@@ -36,7 +36,7 @@ def read_probes(
         reading.unexpected(value, "a mapping from names to probes", "probes: {NAME: {run: COMMAND}}")
         return ()
     surroundings = (tuple(sorted((env or {}).items())), shell or "auto", folder)
-    found = (_probe(name, body, _with_holes(reading), *surroundings) for name, body in value.entries.values())
+    found = (_probe(name, body, _with_holes(reading), *surroundings) for name, body in value.pairs())
     return tuple(probe for probe in found if probe is not None)
 
 

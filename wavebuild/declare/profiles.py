@@ -57,7 +57,8 @@ def _profiles(top: Fields) -> dict[str, Fields | None]:
         top.reading.unexpected(value, "a mapping from names to profiles")
         return {}
     found: dict[str, Fields | None] = {}
-    for name, (key, body) in value.entries.items():
+    for key, body in value.pairs():
+        name = key.text
         found[name] = None
         try:
             schema.PROFILE_NAME.read(key, top.reading)

@@ -6,6 +6,7 @@ It does not know what the text means.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Protocol
 
 from wavebuild.errors import Place, Problem, WavebuildError
@@ -34,8 +35,12 @@ class Problems:
     def __init__(self, file: str, text: str = "") -> None:
         self.file = file
         self.text = text
-        self._lines = _BREAKS.split(text)
         self._found: dict[tuple[str, Place | None, str], Problem] = {}
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        """Asked for by problems alone: most texts have none."""
+        return _BREAKS.split(self.text)
 
     def line(self, number: int) -> str:
         """A source line as it may be shown: nothing in it moves the cursor."""

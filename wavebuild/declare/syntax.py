@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, Union
+from typing import Union
 
 import yaml
+from msgspec import Struct
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -19,22 +20,23 @@ from yaml.events import (
     MappingStartEvent,
     NodeEvent,
     ScalarEvent,
+    SequenceStartEvent,
 )
 
 from wavebuild.declare.repair import repaired
-from wavebuild.declare.source import Problems, Unreadable, word
+from wavebuild.declare.source import Problems, Spot, Unreadable, word
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
-MAX_VALUES = 1_000_000
+MAX_VALUES = 4_000_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 
 
-# Named tuples, not dataclasses: a file of 10,000 steps makes 100,000 of these, at a third of the cost.
-class Scalar(NamedTuple):
+# Values are trees that never change: the garbage collector need not know of them.
+class Scalar(Struct, frozen=True, gc=False):
     """A text as written; ``style`` is empty for a plain one, else its YAML quote or block sign."""
 
     text: str
@@ -47,7 +49,7 @@ class Scalar(NamedTuple):
         return not self.style and self.text in _NULLS
 
 
-class Series(NamedTuple):
+class Series(Struct, frozen=True, gc=False):
     """A list."""
 
     items: tuple[Value, ...]
@@ -55,22 +57,26 @@ class Series(NamedTuple):
     column: int
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """A key and its value."""
 
     key: Scalar
     value: Value
 
 
-class Table(NamedTuple):
+class Table(Struct, frozen=True, gc=False):
     """A mapping; its keys are texts."""
 
     entries: dict[str, Entry]
     line: int
     column: int
 
+    def pairs(self) -> list[tuple[Scalar, Value]]:
+        """The keys with their values, in the order written."""
+        return [(entry.key, entry.value) for entry in self.entries.values()]
 
-class Broken(NamedTuple):
+
+class Broken(Struct, frozen=True, gc=False):
     """Stands where a problem is already recorded, so that nothing more is said about it."""
 
     line: int
@@ -80,7 +86,7 @@ class Broken(NamedTuple):
 Value = Union[Scalar, Series, Table, Broken]  # noqa: UP007  (named before it is complete)
 
 
-class _Spot(NamedTuple):
+class _Spot(Struct, frozen=True, gc=False):
     line: int
     column: int
 
@@ -120,27 +126,39 @@ def _end_of(text: str) -> _Spot:
 
 
 class _Frame:
-    """A list or mapping that is still open; ``size`` and ``height`` count aliases expanded."""
+    """A list or mapping that is still open.
 
-    __slots__ = ("anchor", "column", "entries", "flow", "height", "is_table", "items", "key", "line", "ruined", "size")
+    ``before``: how many values were counted before it; ``height`` counts aliases expanded.
+    """
 
-    def __init__(self, event: CollectionStartEvent) -> None:
-        self.is_table = isinstance(event, MappingStartEvent)
-        self.line, self.column = _spot(event)
+    __slots__ = (
+        *("anchor", "before", "column", "entries", "flow", "height", "is_table", "items", "key", "line", "ruined"),
+    )
+
+    def __init__(self, event: CollectionStartEvent, is_table: bool, before: int) -> None:
+        self.is_table = is_table
+        mark = event.start_mark
+        assert mark is not None
+        self.line: int = mark.line + 1
+        self.column: int = mark.column + 1
         self.anchor: str | None = event.anchor
         self.flow = bool(event.flow_style)
         self.items: list[Value] = []
         self.entries: dict[str, Entry] = {}
         self.key: Value | None = None
         self.ruined = False
-        self.size = 1
+        self.before = before
         self.height = 1
 
 
-class _Anchored(NamedTuple):
+class _Anchored(Struct, frozen=True):
     value: Value
     size: int
     height: int
+
+
+_KEPT = 1000
+"""So many different keys are held once each: those of the language recur in every step."""
 
 
 class _Composer:
@@ -154,51 +172,69 @@ class _Composer:
         self._documents = 0
         self._root: Value | None = None
         self._unquoted: set[int] = set()  # lines with a {{ … }} that lacks quotes
+        self._line = 0
+        self._keys: dict[str, str] = {}
 
     def compose(self, text: str) -> Value | None:
         try:
-            for event in _events(text):
-                self._take(event)
+            self._compose(text)
         except yaml.MarkedYAMLError as error:
             raise self._syntax_problem(error) from None
         except yaml.YAMLError as error:
             raise self._problems.add("syntax", None, f"not readable as YAML: {error}") from None
         return self._root
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, ScalarEvent):
-            self._take_scalar(event)
-        elif isinstance(event, CollectionStartEvent):
-            self._open(event)
-        elif isinstance(event, CollectionEndEvent):
-            self._close()
-        elif isinstance(event, AliasEvent):
-            self._take_alias(event)
-        elif isinstance(event, DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise self._problems.add(
-                    "second-document", _spot(event), "a second document", "keep one document; remove the line ---"
-                )
+    def _compose(self, text: str) -> None:
+        for event in _events(text):
+            if isinstance(event, ScalarEvent):
+                self._take_scalar(event)
+            elif isinstance(event, MappingStartEvent):
+                self._open(event, is_table=True)
+            elif isinstance(event, CollectionEndEvent):
+                self._close()
+            elif isinstance(event, SequenceStartEvent):
+                self._open(event, is_table=False)
+            elif isinstance(event, AliasEvent):
+                self._take_alias(event)
+            elif isinstance(event, DocumentStartEvent):
+                self._begin(event)
+
+    def _begin(self, event: DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise self._problems.add(
+                "second-document", _spot(event), "a second document", "keep one document; remove the line ---"
+            )
 
     def _take_scalar(self, event: ScalarEvent) -> None:
-        spot = _spot(event)
+        mark = event.start_mark
+        assert mark is not None
+        line: int = mark.line + 1
+        if line == self._line:
+            line = self._line  # one number for all values of a line
+        else:
+            self._line = line
         text: str = event.value
-        value = Scalar(text, event.style or "", spot.line, spot.column)
-        self._count(1, value)
-        taken: Value = value
+        text = self._keys.get(text, text)
+        style: str = event.style or ""
+        value: Value = Scalar(text, style, line, mark.column + 1)
+        self._total += 1
+        if self._total > MAX_VALUES:
+            raise self._too_many(value)
         if event.tag is not None:
-            taken = self._refuse_tag(event)
-        elif "\0" in text or not (text.isascii() or _encodable(text)):
+            value = self._refuse_tag(event)
+        elif style == '"' and ("\0" in text or not (text.isascii() or _encodable(text))):
             self._problems.add("control-character", value, "a text cannot hold a NUL or half a character")
-            taken = Broken(value.line, value.column)
+            value = Broken(value.line, value.column)
         if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchored(taken, 1, 0)
-        self._put(taken, 1, 0)
+            self._anchors[event.anchor] = _Anchored(value, 1, 0)
+        self._put(value)
 
-    def _open(self, event: CollectionStartEvent) -> None:
-        frame = _Frame(event)
-        self._count(1, frame)
+    def _open(self, event: CollectionStartEvent, is_table: bool) -> None:
+        frame = _Frame(event, is_table, self._total)
+        self._total += 1
+        if self._total > MAX_VALUES:
+            raise self._too_many(frame)
         if event.tag is not None:
             self._refuse_tag(event)
             frame.ruined = True
@@ -212,8 +248,8 @@ class _Composer:
         frame = self._frames.pop()
         value = self._closed(frame)
         if frame.anchor is not None:
-            self._anchors[frame.anchor] = _Anchored(value, frame.size, frame.height)
-        self._put(value, frame.size, frame.height)
+            self._anchors[frame.anchor] = _Anchored(value, self._total - frame.before, frame.height)
+        self._put(value, frame.height)
 
     def _closed(self, frame: _Frame) -> Value:
         if frame.ruined:
@@ -241,22 +277,23 @@ class _Composer:
         if name not in self._anchors:
             message = f"* starts an alias in YAML, and no anchor is called {word(name)}"
             self._problems.add("unknown-anchor", spot, message, self._repair(spot))
-            self._put(Broken(spot.line, spot.column), 1, 0)
+            self._put(Broken(spot.line, spot.column))
             return
         anchored = self._anchors[name]
         if anchored is None:
             raise self._problems.add("anchor-in-itself", spot, f"the anchor {word(name)} refers to itself")
-        self._count(anchored.size, spot)
+        self._total += anchored.size
+        if self._total > MAX_VALUES:
+            raise self._too_many(spot)
         if len(self._frames) + anchored.height > MAX_DEPTH:
             raise self._too_deep(spot)
-        self._put(anchored.value, anchored.size, anchored.height)
+        self._put(anchored.value, anchored.height)
 
-    def _put(self, value: Value, size: int, height: int) -> None:
+    def _put(self, value: Value, height: int = 0) -> None:
         if not self._frames:
             self._root = None if isinstance(value, Scalar) and value.is_null else value
             return
         frame = self._frames[-1]
-        frame.size += size
         if height >= frame.height:
             frame.height = height + 1
         if not frame.is_table:
@@ -265,17 +302,21 @@ class _Composer:
             frame.key = value
         else:
             key, frame.key = frame.key, None
-            self._put_entry(frame, key, value)
+            if type(key) is Scalar and key.text not in frame.entries:
+                frame.entries[key.text] = Entry(key, value)
+                if len(self._keys) < _KEPT:
+                    self._keys[key.text] = key.text
+            else:
+                self._refuse_entry(frame, key)
 
-    def _put_entry(self, frame: _Frame, key: Value, value: Value) -> None:
+    def _refuse_entry(self, frame: _Frame, key: Value) -> None:
         if not isinstance(key, Scalar):
             self._refuse_key(frame, key)
-        elif (first := frame.entries.get(key.text)) is not None:
-            place = self._problems.place(first.key)
-            message = f"the key {word(key.text)} stands here twice, first on line {first.key.line}"
-            self._problems.add("duplicate-key", key, message, "keep one of the two", (place,))
-        else:
-            frame.entries[key.text] = Entry(key, value)
+            return
+        first = frame.entries[key.text]
+        place = self._problems.place(first.key)
+        message = f"the key {word(key.text)} stands here twice, first on line {first.key.line}"
+        self._problems.add("duplicate-key", key, message, "keep one of the two", (place,))
 
     def _refuse_key(self, frame: _Frame, key: Value) -> None:
         if isinstance(key, Broken):
@@ -296,13 +337,11 @@ class _Composer:
         self._problems.add("tag", spot, f"tags are not allowed: {word(tag)}", remedy)
         return Broken(spot.line, spot.column)
 
-    def _count(self, more: int, spot: _Spot | _Frame | Scalar) -> None:
-        self._total += more
-        if self._total > MAX_VALUES:
-            message = f"more than {MAX_VALUES:,} values, aliases counted as often as they are used"
-            raise self._problems.add("too-many-values", spot, message)
+    def _too_many(self, spot: Spot) -> Unreadable:
+        message = f"more than {MAX_VALUES:,} values, aliases counted as often as they are used"
+        return self._problems.add("too-many-values", spot, message)
 
-    def _too_deep(self, spot: _Spot | _Frame) -> Unreadable:
+    def _too_deep(self, spot: Spot) -> Unreadable:
         return self._problems.add("too-deep", spot, f"nested deeper than {MAX_DEPTH} levels")
 
     def _repair(self, spot: _Spot) -> str:
@@ -350,8 +389,11 @@ class _Composer:
 
 
 def _events(text: str) -> Iterator[Event]:
-    events: Iterator[Event] = yaml.parse(text, Loader=_LOADER)
-    return events
+    loader = _LOADER(text)
+    try:
+        yield from iter(loader.get_event, None)
+    finally:
+        loader.dispose()
 
 
 def _spot(event: Event) -> _Spot:

@@ -284,7 +284,7 @@ class _Assembly(Struct):
                 wanted = "a mapping from names to steps"
                 fields.reading.unexpected(value, wanted, "steps:\n  NAME:\n    run: COMMAND")
             return []
-        return [(entry.key, entry.value) for entry in value.entries.values()]
+        return value.pairs()
 
     def _note_name(self, name: Scalar, chapter: Chapter, known: dict[str, Place]) -> None:
         whole = chapter.prefix + name.text
@@ -376,7 +376,7 @@ class _Probes:
         """Reads those of a file."""
         value = fields.get(schema.PROBES)
         if isinstance(value, Table):
-            for key, _ in value.entries.values():
+            for key, _ in value.pairs():
                 self._note(key, chapter)
         reading = fields.reading.within(around.variables)
         for probe in read_probes(value, reading, around.env, around.shell, chapter.folder):

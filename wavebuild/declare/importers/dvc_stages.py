@@ -124,7 +124,7 @@ def read_project(value: Value, project: Project) -> None:
     known.take_default(folder)
     known.take(value.entries["vars"].value if "vars" in value.entries else None, folder)
     reader = _Reader(project, known, _spreading(os.path.join(project.root, folder)))
-    for key, body in stages.value.entries.values():
+    for key, body in stages.value.pairs():
         definition = reader.definition(key, body)
         if definition is not None:
             project.definitions.append(definition)
@@ -132,7 +132,7 @@ def read_project(value: Value, project: Project) -> None:
 
 
 def _leave_the_rest(top: Table, project: Project) -> None:
-    for key, _ in top.entries.values():
+    for key, _ in top.pairs():
         if key.text in _TOP:
             project.leave(key, f"'{key.text}': {_TOP[key.text]}")
         elif key.text not in ("stages", "vars"):
@@ -256,7 +256,7 @@ class _Reader:
         parts: dict[str, str] = {}
         shown: list[str | None] = []  # expressions for the parts of the key
         uses: frozenset[str] = frozenset()
-        for key, listed in source.entries.values():
+        for key, listed in source.pairs():
             now, live, used = self._data(listed)
             if not isinstance(now, list):
                 raise self._refuse(listed, f"{word(key.text)} of 'matrix' takes a list")
@@ -424,7 +424,7 @@ class _Reader:
         if not isinstance(item, Table):
             raise self._refuse(item, "an output is a path, or a path with options")
         found: list[tuple[Scalar, Table | None]] = []
-        for key, options in item.entries.values():
+        for key, options in item.pairs():
             listed = options.items if isinstance(options, Series) else (options,)
             tables = [table for table in listed if isinstance(table, Table)]
             for table in tables:
@@ -433,7 +433,7 @@ class _Reader:
         return found
 
     def _leave_options(self, options: Table) -> None:
-        for key, _ in options.entries.values():
+        for key, _ in options.pairs():
             if key.text in _OF_DATA:
                 self._project.leave(key, f"'{key.text}': wavebuild stores no data elsewhere and describes none")
             elif key.text in _OF_PLOTS:
@@ -453,7 +453,7 @@ class _Reader:
             if isinstance(item, Scalar):
                 self._add_keys(files, Scalar(DEFAULT, "", item.line, item.column), [item], folder, names)
             elif isinstance(item, Table):
-                for key, listed in item.entries.values():
+                for key, listed in item.pairs():
                     keys = None if _is_nothing(listed) else self._items(listed, "params")
                     self._add_keys(files, key, keys, folder, names)
             else:
@@ -501,7 +501,7 @@ class _Reader:
         return text.lower() == "true"
 
     def _leave_keys(self, body: Table, known: Sequence[str]) -> None:
-        for key, _ in body.entries.values():
+        for key, _ in body.pairs():
             if key.text == "meta":
                 self._project.leave(key, "'meta': a step has only title, phase and tags")
             elif key.text not in known:
