@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -23,6 +24,34 @@ def test_a_new_file_never_comes_over_what_stands_there(tmp_path: Path) -> None:
 
     assert (tmp_path / "mine").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "mine"]
+
+
+def test_where_every_change_is_told_it_is(tmp_path: Path) -> None:
+    """A hundred changes, each right after a look: no two looks see the same time of change."""
+    device = disk.tells_every_change(str(tmp_path))
+    if device is None:
+        pytest.skip("the clock of this file system stands still between ticks")
+    times = set()
+    for number in range(100):
+        (tmp_path / "a").write_text(str(number))
+        times.add((tmp_path / "a").stat().st_ctime_ns)
+
+    assert device == tmp_path.stat().st_dev
+    assert len(times) == 100
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_cannot_be_tried_is_not_vouched_for(tmp_path: Path) -> None:
+    """Neither a folder that is not there, nor one in which no file can be made."""
+    assert disk.tells_every_change(str(tmp_path / "none")) is None
+    assert disk.tells_every_change("/proc") is None
+
+
+def test_a_file_that_seems_empty_is_read_to_its_end() -> None:
+    """Files of the kernel say that they hold nothing."""
+    path = "/proc/self/limits"
+
+    assert disk.sha256(path)[0] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def test_a_new_file_is_whole(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import stat as st
+import time
 from collections.abc import Callable, Iterator
 
 from wavebuild.errors import Place, mistake
@@ -25,6 +26,9 @@ NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 PART = ".part"
 """How the name of a file ends that is being written: what a kill leaves of it is nobody's."""
+
+_COARSE_CLOCK = 5
+"""Linux's CLOCK_REALTIME_COARSE: the time as it was at the kernel's last tick, which most file systems go by."""
 
 FICLONE = 0x40049409
 """Linux's request that a file share the bytes of another."""
@@ -99,25 +103,70 @@ def read_regular(path: str, limit: int) -> bytes:
         os.close(handle)
 
 
-def sha256(path: str, small: int = 0) -> tuple[str, os.stat_result, bytes | None]:
-    """The SHA-256 of a regular file in hex, what it was while it was read, and its bytes if at most ``small``.
+def sha256(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.stat_result, bytes | None]:
+    """The SHA-256 of a regular file in hex, what it was once it was read, and its bytes if at most ``small``.
 
-    Plain reads, never a memory map: a file cut short meanwhile would kill the process.
+    ``size``: of the regular file that the caller has just seen there; if it is that no more, what is returned
+    tells so. Plain reads, never a memory map: a file cut short meanwhile would kill the process.
     """
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        status = os.fstat(handle)
-        if not st.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        first = os.read(handle, min(status.st_size + 1, CHUNK))
-        state, whole = hashlib.sha256(first), True
-        if len(first) == CHUNK or len(first) > status.st_size:
-            while part := os.read(handle, CHUNK):
-                state.update(part)
-                whole = False
-        return state.hexdigest(), status, first if whole and len(first) <= small else None
+        if size is None:
+            size = _regular_size(handle, path)
+        first = os.read(handle, size + 1) if size < CHUNK else b""
+        if len(first) == size:
+            return hashlib.sha256(first).hexdigest(), os.fstat(handle), first if size <= small else None
+        _regular_size(handle, path)
+        state = hashlib.sha256(first)
+        whole = _add_rest(state, handle) == 0 and len(first) <= small
+        return state.hexdigest(), os.fstat(handle), first if whole else None
     finally:
         os.close(handle)
+
+
+def _regular_size(handle: int, path: str) -> int:
+    status = os.fstat(handle)
+    if not st.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return status.st_size
+
+
+def _add_rest(state: hashlib._Hash, handle: int) -> int:
+    """Adds what is left of a file, by way of one buffer, and says how many bytes that were."""
+    buffer, total = bytearray(CHUNK), 0
+    view = memoryview(buffer)
+    while size := os.readv(handle, (buffer,)):
+        state.update(view[:size])
+        total += size
+    return total
+
+
+def tells_every_change(folder: str) -> int | None:
+    """The device of a folder, if a change there after a look always shows in the time of change; else None.
+
+    Most clocks of file systems stand still for milliseconds. Linux since 6.13 gives a file that was looked at a
+    finer time; whether it does so here is tried, on a file without a name, while the clock stands still.
+    """
+    try:
+        handle = os.open(folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError):
+        return None
+    try:
+        return next((device for _ in range(3) if (device := _tells_change(handle)) is not None), None)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _tells_change(handle: int) -> int | None:
+    before, times = time.clock_gettime_ns(_COARSE_CLOCK), set()
+    for _ in range(3):
+        os.pwrite(handle, b"x", 0)
+        status = os.fstat(handle)
+        times.add(status.st_ctime_ns)
+    still = time.clock_gettime_ns(_COARSE_CLOCK) == before
+    return status.st_dev if still and len(times) == 3 else None
 
 
 def read_link(path: str) -> str:

@@ -170,10 +170,10 @@ def test_an_input_that_the_disk_cannot_read_is_no_change(shop: Workshop, monkeyp
     os.utime(shop.root / "s")
     read = disk.sha256
 
-    def broken(path: str, small: int = 0) -> tuple[str, os.stat_result, bytes | None]:
+    def broken(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.stat_result, bytes | None]:
         if path.endswith("/s"):
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
-        return read(path, small)
+        return read(path, small, size)
 
     with monkeypatch.context() as patched:
         patched.setattr(disk, "sha256", broken)

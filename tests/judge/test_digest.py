@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import sqlite3
+import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.folders import aged
+from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.errors import Place, WavebuildError
-from wavebuild.judge.digest import Digests, Reading, env_digest
+from wavebuild.judge import ahead
+from wavebuild.judge.digest import LARGE, Digests, Reading, env_digest
 from wavebuild.judge.stamp import Stamp, stamp
 
 
@@ -174,6 +179,146 @@ class TestBytes:
         (tmp_path / "b").write_bytes(b"x" * max(0, size - 1) + b"y")
 
         assert digest(tmp_path, "a") != digest(tmp_path, "b")
+
+
+class TestLargeFiles:
+    """Those of which the reading is begun before the digest is asked for."""
+
+    def large(self, path: Path, byte: bytes = b"x") -> Path:
+        path.write_bytes(byte * (LARGE + 5))
+        return path
+
+    def meet(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> threading.Barrier:
+        """Whoever reads a file waits until another reads one, too."""
+        barrier, read = threading.Barrier(2), disk.sha256
+
+        def summed(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.stat_result, bytes | None]:
+            barrier.wait(timeout=20)
+            return read(path, small, size)
+
+        monkeypatch.setattr(ahead, "_cores", lambda: cores)
+        monkeypatch.setattr(disk, "sha256", summed)
+        return barrier
+
+    def test_several_are_read_at_the_same_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """As many as there are cores; and each digest is that of its file."""
+        readings = [file(self.large(tmp_path / name, name.encode()).name) for name in "abcd"]
+        expected = [digest(tmp_path, reading.path) for reading in readings]
+        digests = Digests(str(tmp_path), {})
+        barrier = self.meet(monkeypatch, cores=2)
+
+        digests.see_ahead(readings)
+
+        assert [digests.see(reading).digest for reading in readings] == expected
+        assert not barrier.broken
+
+    def test_one_that_changes_after_its_reading_began_is_read_again(self, tmp_path: Path):
+        """The digest is of the bytes that stand there when it is asked for."""
+        large = self.large(tmp_path / "a")
+        digests = Digests(str(tmp_path), {})
+        digests.see_ahead([file("a")])
+        self.large(large, b"y")
+
+        assert digests.see(file("a")).digest == digest(tmp_path, "a")
+
+    def test_one_that_goes_after_its_reading_began_is_absent(self, tmp_path: Path):
+        """What was read of it is nobody's."""
+        large = self.large(tmp_path / "a")
+        digests = Digests(str(tmp_path), {})
+        digests.see_ahead([file("a")])
+        large.unlink()
+
+        assert digests.see(file("a")).digest is None
+
+    def test_one_that_cannot_be_read_is_told_when_it_is_asked_for(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Not by a thread, where nobody hears it."""
+        self.large(tmp_path / "a")
+
+        def broken(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.stat_result, bytes | None]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+        monkeypatch.setattr(disk, "sha256", broken)
+        digests = Digests(str(tmp_path), {})
+        digests.see_ahead([file("a")])
+
+        with pytest.raises(WavebuildError, match="cannot read a: Input/output error"):
+            digests.see(file("a"))
+
+    def test_one_that_is_known_is_not_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """Its stamp stands: what an earlier build learned holds."""
+        self.large(tmp_path / "a")
+        digests = Digests(str(tmp_path), known_of(tmp_path, "a", "sha256:known"))
+        barrier = self.meet(monkeypatch, cores=2)
+
+        digests.see_ahead([file("a")])
+
+        assert digests.see(file("a")).digest == "sha256:known"
+        assert barrier.n_waiting == 0
+
+    def test_one_that_was_remade_is_read_again(self, tmp_path: Path):
+        """A step has just written it: what was begun before is of no use."""
+        large = self.large(tmp_path / "a")
+        digests = Digests(str(tmp_path), {})
+        digests.see_ahead([file("a")])
+        digests.forget("a")
+        self.large(large, b"z")
+
+        assert digests.see(file("a")).digest == digest(tmp_path, "a")
+
+    def test_memory_stays_flat(self, tmp_path: Path):
+        """A file is read by way of one buffer, and its bytes are not kept."""
+        with (tmp_path / "a").open("wb") as sparse:
+            sparse.truncate(100 << 20)
+        digests = Digests(str(tmp_path), {}, keep=lambda *content: None)
+        tracemalloc.start()
+        try:
+            digests.see(file("a"))
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+        assert most < 4 << 20
+
+
+class TestVouching:
+    """Where every change shows in the stamp, what was read at once needs no second look."""
+
+    def test_what_was_read_too_soon_elsewhere_is_sure(self, tmp_path: Path):
+        """It is learned, and nothing is left to make sure of."""
+        (tmp_path / "a").write_text("one")
+        device = (tmp_path / "a").stat().st_dev
+        digests = Digests(str(tmp_path), {}, vouch=lambda: device)
+
+        assert digests.see(file("a")).sure
+        assert list(digests.take_learned()) == ["a"]
+
+    def test_another_device_is_not_vouched_for(self, tmp_path: Path):
+        """Each file system has its own clock."""
+        (tmp_path / "a").write_text("one")
+        device = (tmp_path / "a").stat().st_dev + 1
+        digests = Digests(str(tmp_path), {}, vouch=lambda: device)
+
+        assert not digests.see(file("a")).sure
+        assert digests.take_learned() == {}
+
+    def test_a_time_in_the_future_is_not_vouched_for(self, tmp_path: Path):
+        """The clock was put back since: times may come again."""
+        (tmp_path / "a").write_text("one")
+        found = (tmp_path / "a").stat()
+        digests = Digests(str(tmp_path), {}, now=lambda: found.st_ctime_ns - 1, vouch=lambda: found.st_dev)
+
+        assert not digests.see(file("a")).sure
+
+    def test_nothing_is_tried_where_all_is_old(self, tmp_path: Path):
+        """A build that reads nothing new writes nothing to find out."""
+        aged(tmp_path / "a", "one")
+        tried: list[str] = []
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12, vouch=lambda: tried.append("tried"))
+
+        assert digests.see(file("a")).sure
+        assert tried == []
 
 
 class TestLinks:

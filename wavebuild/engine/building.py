@@ -69,6 +69,7 @@ from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
+from wavebuild.store.mounts import may_be_network
 from wavebuild.store.pruning import Present, prune
 from wavebuild.store.state import State
 
@@ -118,7 +119,7 @@ def _build(
         contents = Contents(
             layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
         )
-        facts, orphans = facts_of(project, state, request, keep=contents.keep)
+        facts, orphans = facts_of(project, state, request, keep=contents.keep, vouch=lambda: _vouched(layout))
         refuse(missing_of(project, facts, selection.wanted))
         layers = waves(graph, selection.wanted)
         count = sum(map(len, layers))
@@ -368,6 +369,12 @@ def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
     return (
         [] if nearest == upper else [f"{os.path.relpath(nearest, layout.root)} is included in {upper}: this is built"]
     )
+
+
+def _vouched(layout: Layout) -> int | None:
+    """The device of the project if its stamps show every change; what servers say of times is not relied on."""
+    folder = os.path.dirname(layout.lock)
+    return None if may_be_network(folder) else disk.tells_every_change(folder)
 
 
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:

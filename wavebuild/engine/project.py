@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Kind, Range, Settings
@@ -136,10 +136,11 @@ def facts_of(
     request: Request,
     attempts: Sequence[Attempt] | None = None,
     keep: Keep | None = None,
+    vouch: Callable[[], int | None] = lambda: None,
 ) -> tuple[Facts, tuple[str, ...]]:
     """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's.
 
-    ``keep``: told of every content that is read.
+    ``keep``: told of every content that is read. ``vouch``: as of ``Digests``; a question tries nothing.
     """
     wavefile = project.wavefile
     folders = Folders(wavefile.root, wavefile.settings.ignore)
@@ -150,6 +151,7 @@ def facts_of(
         known,
         elsewhere={member.rstrip("/"): there for member, there in elsewhere.items()},
         keep=keep,
+        vouch=vouch,
     )
     made = state.made if state else dict
     orphans = orphans_of(project, state, digests, scope_of(request))

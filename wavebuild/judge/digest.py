@@ -14,7 +14,7 @@ import stat as st
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -23,8 +23,11 @@ from wavebuild.declare import read_data
 from wavebuild.declare.model import Artifact, Digest, Json, Text
 from wavebuild.errors import Place, mistake
 from wavebuild.judge import content
-from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, trusted
+from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, stamp_of, trusted
 from wavebuild.judge.trace import ABSENT as ABSENT
+
+if TYPE_CHECKING:
+    from wavebuild.judge.ahead import Ahead
 
 T = TypeVar("T")
 
@@ -40,6 +43,9 @@ MOST_PARSED = 8
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
 
+LARGE = 1 << 22
+"""Bytes of a file from which on it is worth to read it in a thread before its digest is asked for."""
+
 LARGEST_KEPT = 1 << 18
 """Bytes up to which a content is handed on to be kept, so that ``explain`` can say what changed in it."""
 
@@ -53,6 +59,12 @@ UNASKED = "unasked"
 """In the place of a digest: a command must be asked first."""
 
 FOLDER = "folder"
+
+WHOLE = ("bytes", "made")
+"""How a file is read of which every byte counts."""
+
+UNTRIED = -1
+"""In the place of a device."""
 
 
 class Reading(Struct, frozen=True):
@@ -96,7 +108,8 @@ class Digests:
     ``known`` holds what was learned before: name → (stamp, digest), only of stamps that can be
     trusted; ``learned`` what this build adds. ``now`` is the system's clock in nanoseconds.
     ``elsewhere``: path → the path, relative to the root, where its bytes really are; None: it is not there.
-    ``keep``: told of every content that is read for its digest.
+    ``keep``: told of every content that is read for its digest. ``vouch``: finds the device, if there is one, on
+    which every change that follows a look is seen in the stamp: asked once, and only where it matters.
     """
 
     def __init__(
@@ -106,8 +119,11 @@ class Digests:
         now: Callable[[], int] = time.time_ns,
         elsewhere: Mapping[str, str | None] = {},
         keep: Keep | None = None,
+        vouch: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.root = root
+        self._vouch = vouch
+        self._vouched: int | None = UNTRIED
         self._keep = keep
         self._known = known
         self._now = now
@@ -117,6 +133,7 @@ class Digests:
         self._held: dict[tuple[str, str], _Parsed[Any]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
+        self._ahead: Ahead | None = None
         self.learned: dict[str, tuple[Stamp, str]] = {}
 
     def absolute(self, path: str) -> str:
@@ -130,21 +147,55 @@ class Digests:
 
         Raises WavebuildError for what cannot be read as it should, OSError never.
         """
+        seen = self._seen(reading)
+        return self._meet(reading, self._look(reading) if reading.how in WHOLE else None) if seen is None else seen
+
+    def _seen(self, reading: Reading) -> Seen | None:
+        """What was seen before in this build; of an output that was a plain file as whatever it was read."""
+        if reading.how == "made":
+            plain = self._memo.get(reading.path)
+            if plain is not None and _is_of_no_link(plain.stamp):
+                return plain
+        return self._memo.get(memo_name(reading))
+
+    def _meet(self, reading: Reading, status: os.stat_result | None) -> Seen:
+        """A member that was not seen yet. ``status``: of a file that is read whole, what stands there."""
+        if reading.how == "made" and (status is None or not st.S_ISLNK(status.st_mode)):
+            reading = Reading(reading.member, reading.path)
         name = memo_name(reading)
-        seen = self._memo.get(name)
-        if seen is None and reading.how == "made":
-            status = self._look(reading)
-            if status is None or not st.S_ISLNK(status.st_mode):
-                return self.see(Reading(reading.member, reading.path))
+        seen = self._seen_of_file(reading, name, status) if status is not None and st.S_ISREG(status.st_mode) else None
         if seen is None:
             seen = self._read_or_recall(reading, name)
-            if seen.digest == UNASKED:
-                return seen
-            self._memo[name] = seen
-            if not seen.sure:
-                self._readings[name] = reading
-            self._names.setdefault(reading.path, []).append(name)
+        if seen.digest == UNASKED:
+            return seen
+        self._memo[name] = seen
+        if not seen.sure:
+            self._readings[name] = reading
+        self._names.setdefault(reading.path, []).append(name)
         return seen
+
+    def see_ahead(self, readings: Iterable[Reading]) -> None:
+        """Sees those that are read whole and small, and begins to read the large: all will be asked for."""
+        for reading in readings:
+            if reading.how in WHOLE and self._seen(reading) is None:
+                status = self._look(reading)
+                if status is not None and status.st_size >= LARGE and st.S_ISREG(status.st_mode):
+                    self.begin(reading.path, status)
+                else:
+                    self._meet(reading, status)
+
+    def begin(self, path: str, status: os.stat_result) -> None:
+        """Begins to read a large file that stands at a path, unless its digest is known: it will be asked for."""
+        if not st.S_ISREG(status.st_mode) or path in self._memo:
+            return
+        mark = stamp_of(status)
+        known = self._known.get(path)
+        if known is None or known[0] != mark:
+            if self._ahead is None:
+                from wavebuild.judge.ahead import Ahead
+
+                self._ahead = Ahead(self._now)
+            self._ahead.begin(self.absolute(path), mark)
 
     def about_to_ask(self, reading: Reading) -> None:
         """The command that reads a file for us is about to start: whatever it prints is said of what stands now."""
@@ -175,6 +226,8 @@ class Digests:
         for name in self._names.pop(path, ()):
             del self._memo[name]
             self._readings.pop(name, None)
+        if self._ahead is not None:
+            self._ahead.drop(self.absolute(path))
 
     def restamped(self, path: str) -> None:
         """We ourselves gave the file at this path other times: what was seen of its bytes still holds."""
@@ -211,7 +264,8 @@ class Digests:
             return True
         if sum(self._memo[name].stamp[2] for name in self._readings if self._memo[name].stamp) > LARGEST_SECOND_READING:
             return False
-        time.sleep(TICK / 1e9)
+        if not all(self._is_vouched(self._memo[name].stamp) for name in self._readings):
+            time.sleep(TICK / 1e9)
         for name, reading in list(self._readings.items()):
             before = self._memo[name]
             again = self._read_or_recall(reading, name)
@@ -258,6 +312,40 @@ class Digests:
         except OSError as error:
             raise _unreadable(reading.path, error) from None
 
+    def _seen_of_file(self, reading: Reading, name: str, status: os.stat_result) -> Seen | None:
+        """A regular file, read once; None if it cannot be read, or changes meanwhile: who looks again says so."""
+        now = stamp_of(status)
+        known = self._known.get(name)
+        if known is not None and known[0] == now:
+            return Seen(now, known[1])
+        path = self.absolute(reading.path)
+        read = self._ahead.take(path, now) if self._ahead is not None else None
+        if read is None:
+            started = self._now()
+            try:
+                digest, after, data = disk.sha256(path, LARGEST_KEPT, status.st_size)
+            except OSError:
+                return None
+        else:
+            started, digest, after, data = read
+        if stamp_of(after) != now:
+            return None
+        digest = self._handed_on(digest, after, data)
+        sure = self._is_sure(now, started)
+        if sure:
+            self.learned[name] = (now, digest)
+        return Seen(now, digest, sure)
+
+    def _is_sure(self, now: Stamp, started: int) -> bool:
+        """Whether a stamp taken before the bytes were read, at ``started`` by the clock, stands for them."""
+        return trusted(now, started) or (self._is_vouched(now) and now[4] <= started)
+
+    def _is_vouched(self, mark: Stamp) -> bool:
+        """Whether a change after this stamp was taken has another one, however soon it comes."""
+        if self._vouched == UNTRIED:
+            self._vouched = self._vouch()
+        return len(mark) == 5 and mark[0] == self._vouched
+
     def _read_or_recall(self, reading: Reading, name: str) -> Seen:
         now = self._stamp(reading)
         known = self._known.get(name)
@@ -268,7 +356,7 @@ class Digests:
             digest = self._read(reading, now)
             after = self._stamp(reading)
             if after == now:
-                sure = trusted(now, started)
+                sure = self._is_sure(now, started)
                 if digest is not None and digest != UNASKED and reading.how not in ("stat", "mtime") and sure:
                     self.learned[name] = (now, digest)
                 return Seen(now, digest, sure)
@@ -350,7 +438,9 @@ class Digests:
         return content.digest_text("link", f"{disk.read_link(path)}\0{target}") if inside else target
 
     def _file_digest(self, path: str) -> str:
-        digest, status, data = disk.sha256(path, LARGEST_KEPT)
+        return self._handed_on(*disk.sha256(path, LARGEST_KEPT))
+
+    def _handed_on(self, digest: str, status: os.stat_result, data: bytes | None) -> str:
         if self._keep is not None:
             self._keep(f"sha256:{digest}", data, status.st_size, data or b"")
         return _with_mode(digest, status)
@@ -422,6 +512,11 @@ def _shown(command: Text) -> str:
         part if isinstance(part, str) else f"{{{{ {part.source} }}}}" + "".join(f" {n}={v}" for n, v in part.values)
         for part in command.parts
     )
+
+
+def _is_of_no_link(stamp: Stamp) -> bool:
+    """Whether a stamp is known to be of what is no link; one that does not hold any more may be of either."""
+    return len(stamp) <= 5 and stamp[4:] != (-1,)
 
 
 def _made_link_digest(path: str) -> str:

@@ -6,7 +6,7 @@ It does not know what was recorded, but for the names of members it is asked abo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from wavebuild.graph import Graph, covers, reads
 from wavebuild.graph.shared import may_touch
 from wavebuild.judge.asking import Answers, Asking, Said, Why
 from wavebuild.judge.content import import_files
-from wavebuild.judge.digest import ABSENT, Digests, Reading, env_digest, how_read
+from wavebuild.judge.digest import ABSENT, LARGE, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now, is_of
 from wavebuild.judge.members import Folders, made_members, members, sidecars
@@ -332,8 +332,10 @@ class Facts:
     def _absent(self, reading: Reading) -> bool:
         return self.digests.see(reading).digest is None
 
-    def _values(self, readings: Iterable[Reading]) -> dict[str, str]:
+    def _values(self, readings: Collection[Reading]) -> dict[str, str]:
         values = {}
+        if len(readings) > 1:
+            self.digests.see_ahead(readings)
         for reading in readings:
             digest = self.value(reading)
             values[reading.member] = ABSENT if digest is None else digest
@@ -368,10 +370,20 @@ class Facts:
 
     def _there(self, found: Sequence[Reading]) -> bool:
         return any(
-            (reading.how != "key" and os.path.lexists(self.digests.absolute(reading.path)))
+            (reading.how != "key" and self._stands(reading.path))
             or (reading.how == "key" and self.digests.see(reading).digest is not None)
             for reading in found
         ) and all(reading.how != "key" or self.digests.see(reading).digest is not None for reading in found)
+
+    def _stands(self, path: str) -> bool:
+        """Whether something stands at a path. A source that is large is begun to be read: it will be asked for."""
+        try:
+            status = os.lstat(self.digests.absolute(path))
+        except (OSError, ValueError):
+            return False
+        if status.st_size >= LARGE and self.graph.owner(path) is None:
+            self.digests.begin(path, status)
+        return True
 
     def _readings(self, step: Step, artifact: Artifact) -> list[Reading]:
         match artifact.kind:

@@ -14,6 +14,7 @@ from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.errors import mistake
 from wavebuild.graph import covers
+from wavebuild.judge.digest import Reading
 from wavebuild.judge.facts import Facts, output_reading
 from wavebuild.judge.members import made_members
 from wavebuild.judge.reasons import EditLost
@@ -122,19 +123,24 @@ class Outputs:
 
     def made(self, step: Step, life: Life) -> dict[str, str]:
         """The members the step made, with their digests."""
-        outputs = {}
+        readings: dict[str, Reading] = {}
         for artifact in step.outputs:
             for path in made_members(self._facts.folders, artifact):
-                if path in outputs or self.only_stands_by(life, path):
+                if path in readings or self.only_stands_by(life, path):
                     continue
                 self._refuse_outside(path)
-                reading = output_reading(step, path)
-                if reading.how != "run":  # else it has been asked since it was made
+                readings[path] = output_reading(step, path)
+                if readings[path].how != "run":  # else it has been asked since it was made
                     self._facts.digests.forget(path.rstrip("/"))
-                    self.keep_times(step, life, path)
-                digest = self._facts.digests.see(reading).digest
-                if digest is not None:
-                    outputs[path] = digest
+        if len(readings) > 1:
+            self._facts.digests.see_ahead(readings.values())
+        outputs = {}
+        for path, reading in readings.items():
+            if reading.how != "run":
+                self.keep_times(step, life, path)
+            digest = self._facts.digests.see(reading).digest
+            if digest is not None:
+                outputs[path] = digest
         return outputs | self._facts.things(step)
 
     def keep_times(self, step: Step, life: Life, path: str) -> None:
