@@ -16,7 +16,8 @@ import pytest
 from tests.support.command import REPOSITORY
 from tests.support.processes import eventually
 from wavebuild.errors import WavebuildError
-from wavebuild.store.lock import HELD, is_held, take
+from wavebuild.store.held import is_held
+from wavebuild.store.lock import HELD, take
 
 HOLD = """
 import sys, time

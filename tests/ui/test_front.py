@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.workshop import Workshop
 from tests.ui.samples import FakeEngine, called
-from wavebuild.ui.front import PlainBuild, finished, plain_build
+from wavebuild.ui.front import finished, plain_build
+
+ROOT = Path(__file__).parents[2]
 
 WORDS = [
     "-C", "-f", "-q", "-k", "-j", "-j4", "-j0", "-j1", "-j12", "-jx", "-j-1", "tmp", "/tmp", "app", "plan", "--json",
@@ -60,21 +64,58 @@ def test_anything_else_goes_on_to_the_parser(line: str) -> None:
 
 
 def test_folders_add_up_as_in_the_parser() -> None:
-    assert plain_build(["-C", "a", "-C", "b", "-j4"]) == PlainBuild(os.path.join("a", "b"), None, False)
+    plain = plain_build(["-C", "a", "-C", "b", "-j4"])
+
+    assert plain is not None
+    assert (plain.folder, plain.file, plain.question) == (os.path.join("a", "b"), None, False)
 
 
 def test_without_a_wavefile_the_parser_is_left_to_say_so(tmp_path: Path) -> None:
     assert finished(["-C", str(tmp_path)], {}) is None
 
 
-def test_the_first_look_imports_no_parser(tmp_path: Path) -> None:
-    """What a build with nothing to do imports is most of what it costs."""
+HEAVY = frozenset({
+    *("typer", "rich", "yaml", "jinja2", "msgspec", "sqlite3", "multiprocessing", "subprocess"),
+    *("dataclasses", "typing", "re", "json", "hashlib", "contextlib", "collections", "enum", "functools", "shutil"),
+    *("wavebuild.errors", "wavebuild.disk", "wavebuild.engine.values", "wavebuild.engine.idle", "wavebuild.ui.cli"),
+})  # fmt: skip
+"""What a build with nothing to do does not need."""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return Workshop(tmp_path, monkeypatch)
+
+
+def imported_by(line: list[str]) -> set[str]:
+    """The modules that a command line imported which was answered at the first look."""
     program = (
         "import sys\n"
+        "before = set(sys.modules)\n"
         "from wavebuild.ui.front import finished\n"
-        f"finished(['-C', {str(tmp_path)!r}], {{}})\n"
-        "heavy = {'typer', 'rich', 'yaml', 'jinja2', 'sqlite3', 'multiprocessing'} & set(sys.modules)\n"
-        "sys.exit(' '.join(sorted(heavy)) or 0)\n"
+        f"code = finished({line!r}, {{}})\n"
+        "print('---', code, *sorted(set(sys.modules) - before), sep='\\n')\n"
     )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    code, *names = done.stdout.partition("---")[2].split()
+    assert code == "0"
+    return set(names)
 
-    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", program]) == 0
+
+def test_a_build_with_nothing_to_do_imports_next_to_nothing(shop: Workshop) -> None:
+    """What it imports is most of what it costs."""
+    shop.wavefile("steps: {s: {inputs: [a], outputs: [b], run: cp a b}}")
+    shop.put("a", "1")
+    shop.build()
+
+    names = imported_by(["-C", str(shop.root)])
+
+    assert not names & HEAVY
+    assert len(names) < 24
+
+
+def test_the_version_imports_nothing_but_the_front() -> None:
+    """Scripts ask for it, and wait for it."""
+    names = {name for name in imported_by(["--version"]) if not name.startswith("__") and name != "wavebuild"}
+
+    assert names == {"wavebuild.ui", "wavebuild.ui.front"}

@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare import chapters, syntax
-from wavebuild.declare.find import folders_above
-from wavebuild.declare.paths import WAVEFILE_NAMES
+from wavebuild.declare.upward import WAVEFILE_NAMES, folders_above
 from wavebuild.errors import WavebuildError
 
 

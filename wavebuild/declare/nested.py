@@ -12,6 +12,7 @@ from wavebuild.declare import paths
 from wavebuild.declare.chapters import Book
 from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.declare.source import word
+from wavebuild.declare.upward import WAVEFILE_NAMES
 
 
 def refuse_claims(steps: Iterable[Step], book: Book) -> None:
@@ -51,7 +52,7 @@ def _root_of(folder: str, top: str, roots: dict[str, str]) -> str:
     absolute = f"{top}/{folder}"
     found = above
     try:
-        if disk.look(absolute) is not None and any(disk.look(f"{absolute}/{name}") for name in paths.WAVEFILE_NAMES):
+        if disk.look(absolute) is not None and any(disk.look(f"{absolute}/{name}") for name in WAVEFILE_NAMES):
             found = folder
     except OSError:
         pass  # what may not be looked into is told where it is used

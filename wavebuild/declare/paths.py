@@ -12,8 +12,8 @@ import re
 from msgspec import Struct
 
 from wavebuild.declare.source import word
+from wavebuild.declare.upward import WAVEFILE_NAMES
 
-WAVEFILE_NAMES = ("Wavefile", "Wavefile.yaml", "Wavefile.yml")
 _PROTECTED = (".git", ".wavebuild")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD_REST = re.compile(r"/[^/]*[*?\[].*", re.DOTALL)

@@ -7,33 +7,30 @@ called, so that a build with nothing to do costs what it looks at and no more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from wavebuild.engine.idle import idle_build, is_idle, layout_of
-from wavebuild.engine.values import (
-    Addition,
-    BuildResult,
-    Cause,
-    Cleaned,
-    Conversion,
-    Explanation,
-    Finding,
-    History,
-    LastRun,
-    LogFile,
-    Portrait,
-    Remembered,
-    Request,
-    StatusLine,
-    Trial,
-    Undertaking,
-)
-from wavebuild.errors import WavebuildError
-from wavebuild.store.layout import UNWRITABLE
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from wavebuild.engine.project import Project
+    from wavebuild.engine.values import (
+        Addition,
+        BuildResult,
+        Cause,
+        Cleaned,
+        Conversion,
+        Explanation,
+        Finding,
+        History,
+        LastRun,
+        LogFile,
+        Portrait,
+        Remembered,
+        Request,
+        StatusLine,
+        Trial,
+        Undertaking,
+    )
     from wavebuild.errors import Problem
     from wavebuild.plan.model import Plan
     from wavebuild.run.events import Event
@@ -84,6 +81,17 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> object:
+    """The values that are asked and answered with, each when it is first named."""
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from wavebuild.engine import values
+
+    value: object = getattr(values, name)
+    globals()[name] = value
+    return value
+
+
 def load(request: Request) -> Project:
     """Reads and links the Wavefile; lists that steps make are read as they stand.
 
@@ -96,13 +104,15 @@ def load(request: Request) -> Project:
 
 def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
     """Makes what is wanted up to date; every step's end is told after it is saved."""
-    from wavebuild.declare.find import find
+    from wavebuild.engine.idle import idle_build
 
     began = time.monotonic()
-    known = idle_build(request, layout_of(find(request.directory, request.file), dict(request.environ)), began)
+    known = idle_build(request, began)
     if known is not None:
         return known
     from wavebuild.engine import building
+    from wavebuild.errors import WavebuildError
+    from wavebuild.store.layout import UNWRITABLE
 
     try:
         return building.build(request, tell, began)
@@ -126,9 +136,9 @@ def plan(request: Request) -> Plan:
 
 def question(request: Request, strict: bool = False) -> bool:
     """Whether anything wanted is stale or may be; ``always`` steps count only if ``strict``."""
-    from wavebuild.declare.find import find
+    from wavebuild.engine.idle import is_idle
 
-    if is_idle(request, layout_of(find(request.directory, request.file), dict(request.environ))):
+    if is_idle(request):
         return False
     from wavebuild.engine import questions
 

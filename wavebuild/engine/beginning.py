@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from wavebuild import disk
-from wavebuild.declare.paths import WAVEFILE_NAMES
 from wavebuild.declare.starting import STARTING_WAVEFILE
+from wavebuild.declare.upward import WAVEFILE_NAMES
 from wavebuild.engine.values import Request
 from wavebuild.errors import Place, mistake
 

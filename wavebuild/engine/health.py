@@ -23,10 +23,11 @@ from wavebuild.run.cores import cores
 from wavebuild.run.orphans import left_running
 from wavebuild.store import database
 from wavebuild.store.freezes import frozen_names
-from wavebuild.store.layout import STATE_VARIABLE, Layout, refuse_unsafe
+from wavebuild.store.layout import Layout, refuse_unsafe
 from wavebuild.store.lock import holder
 from wavebuild.store.mounts import NETWORK, kind_of
 from wavebuild.store.opening import examined, read_state
+from wavebuild.store.places import STATE_VARIABLE
 
 PACKAGES = ("pyyaml", "jinja2", "msgspec", "typer")
 LITTLE = 256 << 20

@@ -1,27 +1,29 @@
 """A build or question whose answer is known already: nothing that was looked at has changed.
 
-It does not know steps: it reads neither the Wavefile nor the state, and imports next to nothing.
+It does not know steps: it reads neither the Wavefile nor the state.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 
-from wavebuild import __version__
+from wavebuild.declare.finding import find
+from wavebuild.engine.glance import plain_question
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import mistake
 from wavebuild.store import settled
+from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout, layout_in
-from wavebuild.store.lock import HELD, is_held
+from wavebuild.store.lock import HELD
 
 
-def idle_build(request: Request, layout: Layout, began: float) -> BuildResult | None:
+def idle_build(request: Request, began: float) -> BuildResult | None:
     """The result of a build with nothing to do; None if it takes more to know. ``began``: monotonic seconds."""
     if request.full:
         return None
+    layout = _layout_of_nearest(request)
     fresh = _known_fresh(request, layout)
     if fresh is None or is_held(layout.lock):
         return None
@@ -30,9 +32,9 @@ def idle_build(request: Request, layout: Layout, began: float) -> BuildResult | 
     return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), fresh)
 
 
-def is_idle(request: Request, layout: Layout) -> bool:
+def is_idle(request: Request) -> bool:
     """Whether it is known already that nothing is stale."""
-    return _known_fresh(request, layout) is not None
+    return _known_fresh(request, _layout_of_nearest(request)) is not None
 
 
 def _known_fresh(request: Request, layout: Layout) -> int | None:
@@ -42,6 +44,10 @@ def _known_fresh(request: Request, layout: Layout) -> int | None:
     return settled.still_settled(
         layout.settled, question_asked(request, layout.root), dict(request.environ), layout.root
     )
+
+
+def _layout_of_nearest(request: Request) -> Layout:
+    return layout_of(find(request.directory, request.file), dict(request.environ))
 
 
 def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
@@ -64,11 +70,6 @@ def question_asked(request: Request, root: str) -> str:
     from hashlib import blake2b
 
     return f"{plain} {blake2b(repr(more).encode(), digest_size=32).hexdigest()}"
-
-
-def plain_question(root: str, folder: str, targets: tuple[str, ...]) -> str:
-    """The question of who asks for targets and nothing else; ``folder``: where, relative to the root."""
-    return repr((__version__, sys.version, "above", root, folder, targets))
 
 
 def refuse_inside_itself(root: str, environ: Mapping[str, str]) -> None:

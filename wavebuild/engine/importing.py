@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from wavebuild import disk
 from wavebuild.declare import importers
 from wavebuild.declare.importers import Foreign, Imported, writing
-from wavebuild.declare.paths import WAVEFILE_NAMES
+from wavebuild.declare.upward import WAVEFILE_NAMES
 from wavebuild.declare.wavefile import loaded
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import Conversion, Request

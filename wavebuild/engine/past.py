@@ -12,8 +12,8 @@ from wavebuild.engine.values import History, PastResult, Request, RunOnRecord
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import PastRun, Result
+from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout
-from wavebuild.store.lock import is_held
 from wavebuild.store.opening import read_state
 from wavebuild.store.state import State
 

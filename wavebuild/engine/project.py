@@ -47,8 +47,9 @@ from wavebuild.run.transaction import (
 )
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
+from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout, layout_in, refuse_unsafe, unwritable
-from wavebuild.store.lock import Lock, is_held, take
+from wavebuild.store.lock import Lock, take
 from wavebuild.store.opening import nothing_remembered, open_journal, open_state, read_state
 from wavebuild.store.state import State
 

@@ -55,7 +55,7 @@ from wavebuild.plan.foresee import SETTLED, UNSETTLED, foresee
 from wavebuild.run.asking import Asker
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import log_path
-from wavebuild.store.lock import is_held
+from wavebuild.store.held import is_held
 from wavebuild.store.state import State
 
 

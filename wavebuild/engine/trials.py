@@ -30,9 +30,10 @@ from wavebuild.engine.project import (
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.run.events import Event, StepStarted
-from wavebuild.store.layout import STATE_VARIABLE, Layout
+from wavebuild.store.layout import Layout
 from wavebuild.store.lock import Lock, take
 from wavebuild.store.opening import read_state
+from wavebuild.store.places import STATE_VARIABLE
 
 TRIALS = "trials"
 """The folder in ``.wavebuild`` for copies; each lies in one named after the process that made it."""

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
-from wavebuild.store.mounts import may_be_network, network_of
+from wavebuild.store.places import STATE_VARIABLE, chosen_in, home_of, of_root, state_folder, stem_of
 
 _LONGEST_NOTE = 1 << 20
-STATE_VARIABLE = "WAVEBUILD_STATE_DIR"
 
 
 class Layout(Struct, frozen=True):
@@ -34,16 +33,16 @@ class Layout(Struct, frozen=True):
 
     @property
     def home(self) -> str:
-        return f"{self.root}/.wavebuild"
+        return home_of(self.root)
 
     @property
     def folder(self) -> str:
         """Where what is remembered lies."""
-        return _of_root(self.chosen, self.root) if self.chosen else self._usual
+        return state_folder(self.root, self.chosen)
 
     @property
     def _usual(self) -> str:
-        return f"{self.home}/state"
+        return state_folder(self.root, "")
 
     @property
     def state(self) -> str:
@@ -103,7 +102,7 @@ class Layout(Struct, frozen=True):
 
     def _is_ours(self, place: str) -> bool:
         """Not so where the root was moved, or is a copy: what is open there may be the work of another root."""
-        return place == _of_root(os.path.dirname(place), self.root)
+        return place == of_root(os.path.dirname(place), self.root)
 
     def _write_noted(self, places: list[str]) -> None:
         disk.write_atomic(self._places, b"\0".join(map(os.fsencode, places)))
@@ -135,7 +134,7 @@ class Layout(Struct, frozen=True):
 
     @property
     def _name(self) -> str:
-        return self.file.replace("/", "%")
+        return stem_of(self.file)
 
     def half_written(self) -> list[str]:
         """What a killed build was writing, of the files that are written whole or not at all."""
@@ -157,21 +156,7 @@ def layout_in(root: str, file: str, environ: Mapping[str, str], setting: str | N
 
     The state of a project on a network file system goes to the caller's own machine.
     """
-    text = environ.get(STATE_VARIABLE)
-    if text or setting:
-        return Layout(root, file, disk.placed(text, root) if text else setting or "")
-    network = network_of(root) if may_be_network(root) else ""
-    local = _local(environ) if network else ""
-    return Layout(root, file, "" if local and network_of(local) else local, network)
-
-
-def _local(environ: Mapping[str, str]) -> str:
-    """The folder for states in the caller's home; "" if there is none."""
-    told = environ.get("XDG_STATE_HOME", "")
-    folder = (
-        told if os.path.isabs(told) else os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local/state")
-    )
-    return os.path.join(folder, "wavebuild") if os.path.isabs(folder) else ""
+    return Layout(root, file, *chosen_in(root, environ, setting))
 
 
 def refuse_unsafe(layout: Layout) -> None:
@@ -194,11 +179,6 @@ def refuse_unsafe(layout: Layout) -> None:
         if status.st_mode & stat.S_IWOTH and not root.st_mode & stat.S_IWOTH:
             message = "everybody may write to the folder of the state, and so have files moved in your name"
             raise mistake("unsafe-state", message, Place(folder), f"chmod o-w {folder}", exit_code=1)
-
-
-def _of_root(folder: str, root: str) -> str:
-    """The folder of one root among the states of many."""
-    return f"{folder.rstrip('/')}/{disk.name_of(root)}"
 
 
 UNWRITABLE = "unwritable"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from wavebuild import disk
 from wavebuild.errors import Place, mistake
+from wavebuild.store.held import is_held
 from wavebuild.store.layout import unwritable
 
 HELD = 3
@@ -93,21 +94,6 @@ def holder(path: str) -> str:
     with contextlib.suppress(OSError):
         return disk.tail(path, 4096).decode("utf-8", "replace").strip() or "another process"
     return "another process"
-
-
-def is_held(path: str) -> bool:
-    """Whether somebody holds the lock at this moment; needs no right to write."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except OSError as error:
-        return error.errno in (errno.EAGAIN, errno.EACCES)
-    finally:
-        os.close(handle)
 
 
 def _user() -> str:

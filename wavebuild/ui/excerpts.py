@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from wavebuild import disk
-from wavebuild.declare.find import find
+from wavebuild.declare.finding import find
 from wavebuild.declare.source import Problems
 from wavebuild.errors import Place, Problem, WavebuildError, with_excerpts
 from wavebuild.ui.arguments import arranged

@@ -1,7 +1,7 @@
 """The first look at a command line: a plain build with nothing to do ends here, all else goes on to ``cli``.
 
-It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k``, ``-q`` and ``-s``, and imports next to nothing: what a
-build with nothing to do costs is mostly what it imports.
+It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k``, ``-q``, ``-s`` and ``--version``, and imports next to
+nothing: what a build with nothing to do costs is mostly what it imports.
 """
 
 from __future__ import annotations
@@ -9,23 +9,29 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from wavebuild import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
-class PlainBuild(Struct, frozen=True):
+class PlainBuild:
     """``[-C DIR] [-f FILE] [-jN] [-k] [-q] [-s]`` and nothing else."""
 
-    folder: str = ""
-    file: str | None = None
-    question: bool = False
-    quiet: bool = False
+    __slots__ = ("file", "folder", "question", "quiet")
+
+    def __init__(self, folder: str = "", file: str | None = None, question: bool = False, quiet: bool = False) -> None:
+        self.folder = folder
+        self.file = file
+        self.question = question
+        self.quiet = quiet
 
 
 def plain_build(argv: Sequence[str]) -> PlainBuild | None:
     """What a command line asks for, if it is a plain one."""
-    folder, file, question, quiet = "", None, False, False
+    asked = PlainBuild()
     words = list(argv)
     while words:
         word = words.pop(0)
@@ -33,48 +39,58 @@ def plain_build(argv: Sequence[str]) -> PlainBuild | None:
             if not words or words[0].startswith("-"):
                 return None
             value = words.pop(0)
-            folder, file = (os.path.join(folder, value), file) if word == "-C" else (folder, value)
+            if word == "-C":
+                asked.folder = os.path.join(asked.folder, value)
+            else:
+                asked.file = value
         elif word == "-q":
-            question = True
+            asked.question = True
         elif word in ("-s", "--quiet"):
-            quiet = True
+            asked.quiet = True
         elif word != "-k" and not (word.startswith("-j") and word[2:].isascii() and word[2:].isdigit()):
             return None
-    return PlainBuild(folder, file, question, quiet)
+    return asked
+
+
+_DECIDE_MORE = ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE")
+"""Variables that say what flags say: whoever reads those reads them."""
 
 
 def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
-    """The exit code of a plain build that had nothing to do; None if it takes more to know."""
+    """The exit code of a command line that was answered here; None if it takes more to know."""
     began = time.monotonic()
+    if list(argv) == ["--version"]:
+        return 0 if _said(1, f"wavebuild {__version__}") else None
     asked = plain_build(argv)
-    if asked is None or any(
-        name in environ
-        for name in ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE")
-    ):
+    if asked is None or any(name in environ for name in _DECIDE_MORE):
         return None
-    from wavebuild.declare.find import find
-    from wavebuild.engine.idle import idle_build, is_idle, layout_of
-    from wavebuild.engine.values import Request
-    from wavebuild.errors import WavebuildError
+    from wavebuild.declare.upward import search, trusted_owners
+    from wavebuild.engine.glance import glance, is_being_built
 
     try:
-        request = Request(
-            os.path.normpath(os.path.join(os.getcwd(), asked.folder)), asked.file, environ=tuple(environ.items())
-        )
-        layout = layout_of(find(request.directory, request.file), environ)
-        if asked.question:
-            return 0 if is_idle(request, layout) else None
-        result = idle_build(request, layout, began)
-    except (WavebuildError, OSError):
+        directory = os.path.normpath(os.path.join(os.getcwd(), asked.folder))
+        if asked.file is None:
+            wavefile, _ = search(directory, trusted_owners(directory))
+        else:
+            wavefile = os.path.normpath(os.path.join(directory, asked.file))
+        seen = glance(wavefile, directory, (), environ) if wavefile else None
+        if seen is None or seen.moved or not (asked.question or not is_being_built(wavefile)):
+            return None
+    except OSError:
         return None
-    if result is None:
-        return None
-    if asked.quiet:
-        return 0
-    from wavebuild.ui.figures import nothing_to_do
+    if not asked.question and not asked.quiet:
+        from wavebuild.ui.figures import nothing_to_do
 
-    sys.stderr.write(nothing_to_do(result.fresh, time.monotonic() - began) + "\n")
+        _said(2, nothing_to_do(seen.evidence.fresh, time.monotonic() - began))
     return 0
+
+
+def _said(handle: int, line: str) -> bool:
+    """Writes a line at once; whether somebody listens."""
+    try:
+        return os.write(handle, f"{line}\n".encode()) > 0
+    except OSError:
+        return False
 
 
 def open_closed_streams() -> None:
@@ -100,6 +116,13 @@ def main() -> None:
             from wavebuild.ui import cli
 
             cli.main()
+        elif not _is_followed():
+            os._exit(code)  # nothing is open, and nothing waits to be written: the system takes the memory as it is
     except KeyboardInterrupt:  # while we begin: whoever builds counts it, and answers for itself
         code = 130
     sys.exit(code)
+
+
+def _is_followed() -> bool:
+    """Whether a profiler or a debugger wants to see the end."""
+    return sys.getprofile() is not None or sys.gettrace() is not None

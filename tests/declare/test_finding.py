@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wavebuild.declare import find
-from wavebuild.declare.find import nearest
+from wavebuild.declare.finding import nearest
 from wavebuild.errors import WavebuildError
 
 
