@@ -135,12 +135,26 @@ class Artifacts(Struct, frozen=True):
 
     def _one(self, item: Value, reading: Reading) -> Artifact:
         if isinstance(item, Scalar):
+            usual = self._usual(item, reading)
+            if usual is not None:
+                return usual
             if item.is_null:
                 raise reading.unexpected(item, "a path")
             return self._checked(self._plain(item.text, item, reading), item, reading)
         if isinstance(item, Series) or not isinstance(item, Table):
             raise reading.unexpected(item, "a path")
         return self._detailed(Fields.of(ARTIFACT, item, reading), item, reading)
+
+    def _usual(self, item: Scalar, reading: Reading) -> Artifact | None:
+        """A file that is written the usual way: nothing is to be said of it."""
+        if reading.scope is not None and reading.scope.wild:
+            return None
+        path = paths.usual(item.text, reading.home)
+        if path is None or item.is_null or (self.role == "output" and not paths.may_be_output(path, reading.home)):
+            return None
+        if self.role == "update":
+            return None
+        return Artifact(Kind.FILE, path, reading.problems.place(item))
 
     def _plain(self, text: str, spot: Value, reading: Reading) -> Artifact:
         """An artifact written as one text."""
@@ -153,7 +167,7 @@ class Artifacts(Struct, frozen=True):
             return self._probe(text[6:], spot, reading)
         if text.startswith("mem:"):
             return Artifact(Kind.MEM, self._memory_key(text[4:], spot, reading), place)
-        if found := _DATA_FILE.fullmatch(text):
+        if "#" in text and (found := _DATA_FILE.fullmatch(text)):
             keys = tuple(key.strip() for key in found["keys"].split(","))
             return replace(self._plain(found["path"], spot, reading), keys=keys)
         return self._file(text, spot, reading)

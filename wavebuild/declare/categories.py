@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from wavebuild.declare import schema
 from wavebuild.declare.fields import Fields
@@ -39,7 +38,7 @@ def read_categories(
 ) -> Categories:
     """The categories of a file, and those of the files around it that it has not. ``layers``: the last wins."""
     own = _own(layers[0], reading, defaults)
-    around = {name: replace(keys, fallback=defaults) for name, keys in outer.keys.items()} if outer else {}
+    around = {name: keys.over(defaults) for name, keys in outer.keys.items()} if outer else {}
     thresholds = dict(outer.thresholds) if outer else {}
     thresholds |= {name: value for name, keys in own.items() if (value := keys.own(schema.THRESHOLD)) is not None}
     for layer in layers:
@@ -76,7 +75,7 @@ def _own(fields: Fields, reading: Reading, defaults: Fields | None) -> dict[str,
             if isinstance(body, Scalar) and body.is_null:
                 found[name] = Fields({}, reading, fallback=defaults)
                 continue
-            found[name] = Fields.of(schema.OF_CATEGORY, body, reading, defaults)
+            found[name] = Fields.of(schema.OF_CATEGORY, body, reading, defaults, for_many=True)
             refuse_several_actions(found[name], f"the category {word(name)} has several")
         except Unreadable:
             found.setdefault(name, Fields({}, reading, fallback=defaults))

@@ -15,7 +15,7 @@ from wavebuild.declare import shapes
 from wavebuild.declare.forms import Form, Many, Reading, not_yet
 from wavebuild.declare.shapes import Shape
 from wavebuild.declare.source import Unreadable, word
-from wavebuild.declare.syntax import Entry, Scalar, Table, Value
+from wavebuild.declare.syntax import Entry, Scalar, Table, Value, may_hold_templates
 from wavebuild.errors import Place, did_you_mean
 
 T_co = TypeVar("T_co", covariant=True)
@@ -75,18 +75,26 @@ class Section(Struct, frozen=True):
 class Fields(Struct, frozen=True):
     """The values of one mapping; ``fallback`` is asked for what the mapping itself does not give.
 
-    ``sound``: every key is one of the section.
+    ``sound``: every key is one of the section. ``known``: of keys that many steps fall back on, the values that are
+    the same for all of them, by name; each is read once.
     """
 
     entries: dict[str, Entry]
     reading: Reading
     sound: bool = True
     fallback: Fields | None = None
+    known: dict[str, object] | None = None
+    _given: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, section: Section, value: Value, reading: Reading, fallback: Fields | None = None) -> Fields:
+    def of(
+        cls, section: Section, value: Value, reading: Reading, fallback: Fields | None = None, for_many: bool = False
+    ) -> Fields:
         if not isinstance(value, Table):
             raise reading.unexpected(value, f"the keys of {section.what}")
+        known: dict[str, object] | None = {} if for_many else None
+        if value.entries.keys() <= section.names:
+            return cls(value.entries, reading, True, fallback, known)
         sound = True
         for name, entry in value.entries.items():
             if name in section.names or (section.free and name.startswith(section.free)):
@@ -97,22 +105,44 @@ class Fields(Struct, frozen=True):
             else:
                 message = f"unknown key {word(name)} in {section.what}"
                 reading.refuse("unknown-key", entry.key, message, _remedy(section, name, value))
-        return cls(value.entries, reading, sound, fallback)
+        return cls(value.entries, reading, sound, fallback, known)
 
     def within(self, reading: Reading) -> Fields:
         """The same, read with other names; made by hand, for ``replace`` is slow and this is done for every step."""
-        return Fields(self.entries, reading, self.sound, self.fallback)
+        return Fields(self.entries, reading, self.sound, self.fallback, _none_of(self.known), self._given)
+
+    def over(self, fallback: Fields | None) -> Fields:
+        """The same with another fallback."""
+        return Fields(self.entries, self.reading, self.sound, fallback, _none_of(self.known))
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of all keys that are given, here or in the fallback."""
+        found = self._given
+        if found is None:
+            found = frozenset([name for name, entry in self.entries.items() if not _is_nothing(entry.value)])
+            if self.fallback is not None:
+                found |= self.fallback.given
+            force_setattr(self, "_given", found)
+        return found
+
+    @property
+    def templates(self) -> bool:
+        """Whether some text, here or in the fallback, may hold ``{{``."""
+        here = any(may_hold_templates(entry.value) for entry in self.entries.values())
+        return here or (self.fallback is not None and self.fallback.templates)
 
     def entry(self, key: Key[object]) -> Entry | None:
         """The entry of a key that is given here: ``key:``, ``null`` and ``~`` are not."""
         entry = self.entries.get(key.name)
-        if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
+        if entry is None or _is_nothing(entry.value):
             return None
         return entry
 
     def has(self, *keys: Key[object]) -> bool:
         """Whether one of the keys is given, here or in the fallback."""
-        return any(self.entry(key) for key in keys) or (self.fallback is not None and self.fallback.has(*keys))
+        given = self.given
+        return any(key.name in given for key in keys)
 
     def spot(self, key: Key[object]) -> Scalar | None:
         entry = self.entry(key)
@@ -125,12 +155,20 @@ class Fields(Struct, frozen=True):
     def get(self, key: Key[T], reading: Reading | None = None) -> T | None:
         """The value of a key, here or in the fallback; ``None`` too when it is wrong, and that is recorded."""
         entry = self.entries.get(key.name)
-        if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
-            return self.fallback.get(key, self._there(reading)) if self.fallback is not None else None
-        try:
-            return key.form.read(entry.value, reading or self.reading)
-        except Unreadable:
-            return None
+        if entry is None or _is_nothing(entry.value):
+            if self.fallback is None or key.name not in self.fallback.given:
+                return None
+            return self.fallback.get(key, self._there(reading))
+        reading = reading or self.reading
+        if self.known is None or (reading.scope is not None and reading.scope.wild):
+            return _read(key, entry.value, reading)
+        if key.name in self.known:
+            found: T | None = self.known[key.name]  # type: ignore[assignment]
+            return found
+        found = _read(key, entry.value, reading)
+        if not may_hold_templates(entry.value):
+            self.known[key.name] = found
+        return found
 
     def placed(self, key: Key[tuple[T, ...]], reading: Reading | None = None) -> list[tuple[T, Place]]:
         """The items of a list with their places."""
@@ -159,6 +197,22 @@ class Fields(Struct, frozen=True):
     def _there(self, reading: Reading | None) -> Reading:
         assert self.fallback is not None
         return (reading or self.reading).there(self.fallback.reading)
+
+
+def _is_nothing(value: Value) -> bool:
+    """``key:``, ``null`` and ``~``."""
+    return isinstance(value, Scalar) and value.is_null
+
+
+def _none_of(known: dict[str, object] | None) -> dict[str, object] | None:
+    return None if known is None else {}
+
+
+def _read(key: Key[T], value: Value, reading: Reading) -> T | None:
+    try:
+        return key.form.read(value, reading)
+    except Unreadable:
+        return None
 
 
 def _remedy(section: Section, name: str, table: Table) -> str:

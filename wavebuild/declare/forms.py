@@ -167,7 +167,7 @@ class Label(Struct, frozen=True):
         text = reading.text(value).text
         if not text.strip():
             raise reading.refuse("empty-text", value, f"expected {self.what}, found an empty text")
-        if not all(char.isprintable() for char in text):
+        if not text.isprintable():
             raise reading.refuse("control-character", value, f"{word(text)} holds a control character or a line break")
         if self.pattern is not None and not self.pattern.fullmatch(text):
             raise reading.refuse("bad-text", value, f"{word(text)} is not {self.what}", self.allowed)

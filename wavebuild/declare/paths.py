@@ -17,6 +17,9 @@ from wavebuild.declare.upward import WAVEFILE_NAMES
 _PROTECTED = (".git", ".wavebuild")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WILD_REST = re.compile(r"/[^/]*[*?\[].*", re.DOTALL)
+# Most paths are like this: no name in them begins with a dot or holds a sign with a meaning, none is too long.
+_USUAL = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_USUAL_LENGTH = 63
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
 
@@ -53,6 +56,17 @@ class Normal(Struct, frozen=True):
     path: str
     is_directory: bool
     is_glob: bool
+
+
+def usual(text: str, home: Home) -> str | None:
+    """The path of a file that is written the usual way, relative to the root; None: ask ``normal``."""
+    path = f"{home.folder}/{text}" if home.folder else text
+    return path if len(path) <= _USUAL_LENGTH and not home.outside and _USUAL.fullmatch(text) else None
+
+
+def may_be_output(path: str, home: Home) -> bool:
+    """Whether a usual path needs no look by ``refuse_as_output``."""
+    return path not in home.wavefiles and path.rpartition("/")[2] not in WAVEFILE_NAMES
 
 
 def normal(text: str, home: Home) -> Normal:

@@ -6,7 +6,8 @@ It does not know the other steps.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -42,10 +43,40 @@ from wavebuild.errors import Place, WavebuildError, did_you_mean
 _GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
 _NO_RETRIES = Retries()
 _NO_LIMITS = Limits()
+_TITLES = (schema.TITLE, schema.PHASE, schema.TAGS)
+_AS_GIVEN: tuple[Key[Any], ...] = (
+    *_TITLES,
+    schema.TIMEOUT,
+    schema.CONSOLE,
+    schema.ON_DEMAND,
+    schema.ALWAYS,
+    schema.MAX_AGE,
+    schema.MIN_AGE,
+    schema.FRESHNESS,
+    schema.ON_EDIT,
+    schema.ESTIMATE,
+    schema.SCRATCH,
+)
+"""Keys whose value the step holds under the same name, as it is given."""
+_READ_ALWAYS = frozenset(
+    key.name
+    for key in (
+        *(schema.INPUTS, schema.OUTPUTS, schema.UPDATES, schema.NEEDS, schema.RUN, schema.CALL, schema.MANUAL),
+        *(schema.CHECKS, schema.CODE, schema.STEP_ENV, schema.STEP_SECRETS, schema.CWD, schema.SHELL, schema.WITH),
+        *(schema.CATEGORY, schema.WHEN, schema.FOREACH, schema.WITHOUT, schema.ALLOW_EMPTY),
+    )
+)
+_ACTIONS = frozenset(key.name for key in schema.ACTIONS)
+_OF_REPETITION = frozenset((schema.WITHOUT.name, schema.ALLOW_EMPTY.name))
+_RUNS = (Run, Call)
 
 
 class Surroundings(Struct, frozen=True):
-    """What the rest of the Wavefile says about every step of one of its files."""
+    """What the rest of the Wavefile says about every step of one of its files.
+
+    ``lends``: the names of all keys that some step may have from the defaults or a category; ``templates``: one of
+    their texts may hold ``{{``.
+    """
 
     reading: Reading
     variables: Scope
@@ -58,6 +89,13 @@ class Surroundings(Struct, frozen=True):
     caller: CallerEnv = field(default_factory=lambda: CallerEnv({}))
     prefix: str = ""  # before the names of the file's steps
     contents: Contents = field(default_factory=Contents)
+    lends: frozenset[str] = frozenset()
+    templates: bool = True
+
+    @property
+    def sorted_env(self) -> tuple[tuple[str, str], ...]:
+        """The environment of a step that adds nothing to it."""
+        return tuple(sorted(self.env.items())) if self.env else ()
 
 
 def read_steps(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
@@ -146,7 +184,9 @@ def read_step(
     ``variables``: those of an instance, if it is one.
     """
     variables = variables or around.variables
-    reading = around.reading.within(_scope(name.text, around, variables))
+    filled = not isinstance(value, Table) or value.templates or around.templates or bool(variables.wild)
+    # What is known of the step itself is looked up for its templates alone.
+    reading = around.reading.within(_scope(name.text, around, variables) if filled else variables)
     if isinstance(value, Scalar) and value.is_null:
         reading.refuse("no-action", name, f"the step {word(name.text)} is empty", "give it run, call, manual or checks")
         return None
@@ -156,16 +196,15 @@ def read_step(
         return None
     category = _category(fields, around)
     if category is not None and category in around.categories.keys:
-        fields = replace(fields, fallback=around.categories.keys[category])
-    return _Reader(name, fields, around, variables, part, category).step()
+        fields = fields.over(around.categories.keys[category])
+    return _Reader(name, fields, around, variables, part, category, filled).step()
 
 
 def absence(value: Value, around: Surroundings) -> Place | None:
     """Where the ``when`` stands that keeps a step from existing; None if it exists, or that cannot be said."""
-    has_when = isinstance(value, Table) and schema.WHEN.name in value.entries
-    if not has_when and around.defaults is None and not around.categories.keys:
-        return None
     if not isinstance(value, Table):
+        return None
+    if schema.WHEN.name not in value.entries and schema.WHEN.name not in around.lends:
         return None
     scope = around.variables
     known = Scope({**scope.values, "env": around.caller}, scope.own, scope.broken)
@@ -174,7 +213,7 @@ def absence(value: Value, around: Surroundings) -> Place | None:
     fields = Fields(value.entries, reading, fallback=around.defaults)
     category = _category_named(fields)
     if category is not None and category in around.categories.keys:
-        fields = replace(fields, fallback=around.categories.keys[category])
+        fields = fields.over(around.categories.keys[category])
     found = fields.where(schema.WHEN, reading)
     if found is None:
         return None
@@ -219,64 +258,49 @@ class _Reader:
         variables: Scope,
         part: _Part,
         category: str | None,
+        filled: bool,
     ) -> None:
         self._name = name
+        self._filled = filled
         self._category = category
         self._around = around
         self._variables = variables
         self._part = part
         self._lists: dict[Artifact, None] = {}
         self._fields = fields
+        self._given = fields.given
         self._action = self._action_key()
         self._patterns = fields.reading
         scope = fields.reading.scope or variables
-        self._reading = fields.reading.within(_without_stars(scope))
-        self._with = self._template_values()
+        self._reading = fields.reading.within(_without_stars(scope)) if scope.wild else fields.reading
+        self._with = self._template_values() if schema.WITH.name in self._given else {}
         if self._with:
             scope = self._beside_with(scope)
             self._patterns, self._reading = fields.reading.within(scope), fields.reading.within(_without_stars(scope))
-        self._fields = fields.within(self._reading)
+        if self._reading is not fields.reading:
+            self._fields = fields.within(self._reading)
 
     def step(self) -> Step:
-        get = self._fields.get
-        patterns = self._patterns
-        inputs = self._with_listed(self._added_up(schema.INPUTS))
+        given, get, patterns = self._given, self._fields.get, self._patterns
+        inputs = self._with_listed(self._added_up(schema.INPUTS)) if "inputs" in given else ()
         outputs = get(schema.OUTPUTS, patterns) or ()
-        updates = () if self._is_group else get(schema.UPDATES, patterns) or ()
+        updates = (() if self._is_group else get(schema.UPDATES, patterns) or ()) if "updates" in given else ()
         self._commands = self._command_reading(inputs, outputs, updates)
-        checks, env = self._checks(), self._env()
+        checks = self._checks() if "checks" in given else ()
+        env = self._env() if "env" in given else self._around.sorted_env
         step = Step(
             name=self._around.prefix + self._name.text,
             place=self._reading.problems.place(self._name),
             inputs=inputs,
             outputs=outputs,
-            needs=tuple(self._fields.placed(schema.NEEDS, patterns)),
+            needs=tuple(self._fields.placed(schema.NEEDS, patterns)) if "needs" in given else (),
             action=self._read_action(),
             checks=checks,
-            code=self._added_up(schema.CODE),
+            code=self._added_up(schema.CODE) if "code" in given else (),
             updates=updates,
-            title=get(schema.TITLE, patterns),
-            phase=get(schema.PHASE, patterns),
-            tags=get(schema.TAGS, patterns) or (),
             env=env,
-            cwd=self._cwd(),
-            shell=get(schema.SHELL) or self._around.shell or "auto",
-            timeout=get(schema.TIMEOUT),
-            retries=self._retries(),
-            resources=self._resources(),
-            limits=self._limits(),
-            console=get(schema.CONSOLE) or False,
-            on_demand=get(schema.ON_DEMAND) or False,
-            always=get(schema.ALWAYS) or False,
-            max_age=get(schema.MAX_AGE),
-            min_age=get(schema.MIN_AGE),
-            freshness=get(schema.FRESHNESS) or "hash",
-            frozen=(get(schema.FROZEN) or False) and not self._is_group,
-            on_edit=get(schema.ON_EDIT) or "overwrite",
-            estimate=get(schema.ESTIMATE),
-            depfile=self._depfile(),
-            scratch=get(schema.SCRATCH) or False,
-            sandbox=(get(schema.SANDBOX) or False) and not self._is_group,
+            cwd=self._cwd() if "cwd" in given else self._reading.home.folder,
+            shell=(get(schema.SHELL) if "shell" in given else None) or self._around.shell or "auto",
             category=self._category,
             threshold=self._around.categories.threshold(self._category),
             secrets=self._secrets(env, inputs, checks),
@@ -285,17 +309,39 @@ class _Reader:
             base=self._part.base and self._around.prefix + self._part.base,
             instance=self._part.values,
             awaits=(*self._part.awaits, *self._lists),
-            unread=tuple(file for file in self._lists if file not in self._around.contents.known),
+            unread=tuple([file for file in self._lists if file not in self._around.contents.known]),
+            **({} if given <= _READ_ALWAYS else self._less_usual()),
         )
         if self._fields.sound:
             self._check_shape()
             self._check_belongings(step)
         return step
 
+    def _less_usual(self) -> dict[str, Any]:
+        """The keys that few steps have, as far as they are given."""
+        given, get = self._given, self._fields.get
+        read: dict[str, Callable[[], object]] = {
+            "retries": self._retries,
+            "resources": self._resources,
+            "limits": self._limits,
+            "depfile": self._depfile,
+            "frozen": lambda: (get(schema.FROZEN) or False) and not self._is_group,
+            "sandbox": lambda: (get(schema.SANDBOX) or False) and not self._is_group,
+        }
+        found: dict[str, Any] = {}
+        for key in _AS_GIVEN:
+            if key.name in given:
+                value = get(key, self._patterns if key in _TITLES else None)
+                if value is not None:
+                    found[key.name] = value
+        return found | {name: way() for name, way in read.items() if name in given}
+
     # --- what kind of step it is
 
     def _action_key(self) -> Key[object] | None:
         """The one action: the step's own, else that of the defaults."""
+        if self._given.isdisjoint(_ACTIONS):
+            return None
         own = [key for key in schema.ACTIONS if self._fields.entry(key)]
         if len(own) > 1:
             names = ", ".join(key.name for key in own)
@@ -313,11 +359,12 @@ class _Reader:
 
     @property
     def _is_group(self) -> bool:
-        return self._action is None and not self._fields.has(schema.CHECKS)
+        return self._action is None and schema.CHECKS.name not in self._given
 
     def _check_shape(self) -> None:
         """What does not go together."""
-        self._check_repetition()
+        if not self._given.isdisjoint(_OF_REPETITION):
+            self._check_repetition()
         if self._is_group:
             self._check_group()
         elif self._action is None and (spot := self._fields.spot(schema.OUTPUTS)):
@@ -335,13 +382,14 @@ class _Reader:
                 if artifact.in_place:
                     message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
                     self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
-        runs = isinstance(step.action, Run | Call) or step.checks or self._is_group
+        if isinstance(step.action, _RUNS):
+            return
+        runs = step.checks or self._is_group
         if not runs and (spot := self._fields.spot(schema.LIMITS)):
             self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
-        if not isinstance(step.action, Run | Call):
-            for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
-                if (spot := self._fields.spot(key)) and not self._is_group:
-                    self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
+        for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
+            if (spot := self._fields.spot(key)) and not self._is_group:
+                self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
 
     def _check_repetition(self) -> None:
         if self._fields.entry(schema.FOREACH):
@@ -409,6 +457,8 @@ class _Reader:
     def _command_reading(
         self, inputs: tuple[Artifact, ...], outputs: tuple[Artifact, ...], updates: tuple[Artifact, ...]
     ) -> Reading:
+        if not self._filled:
+            return self._reading
         named = {
             "inputs": [artifact.name for artifact in inputs if artifact.name],
             "outputs": [artifact.name for artifact in outputs if artifact.name],
@@ -508,7 +558,7 @@ class _Reader:
 
     def _added_up(self, key: Key[tuple[Artifact, ...]]) -> tuple[Artifact, ...]:
         """Artifacts of the defaults, then the category's, then the step's own; a group takes none but its own."""
-        if self._is_group:
+        if self._is_group or self._fields.fallback is None:
             return self._fields.own(key, self._patterns) or ()
         found: tuple[Artifact, ...] = ()
         for fields, reading in self._fields.layers(self._patterns):

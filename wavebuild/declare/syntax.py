@@ -65,11 +65,12 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Table(Struct, frozen=True, gc=False):
-    """A mapping; its keys are texts."""
+    """A mapping; its keys are texts. ``templates``: some text in it may hold ``{{``."""
 
     entries: dict[str, Entry]
     line: int
     column: int
+    templates: bool = True
 
     def pairs(self) -> list[tuple[Scalar, Value]]:
         """The keys with their values, in the order written."""
@@ -84,6 +85,15 @@ class Broken(Struct, frozen=True, gc=False):
 
 
 Value = Union[Scalar, Series, Table, Broken]  # noqa: UP007  (named before it is complete)
+
+
+def may_hold_templates(value: Value) -> bool:
+    """Whether some text of a value may hold ``{{``."""
+    if isinstance(value, Scalar):
+        return "{{" in value.text
+    if isinstance(value, Series):
+        return any(map(may_hold_templates, value.items))
+    return isinstance(value, Table) and value.templates
 
 
 class _Spot(Struct, frozen=True, gc=False):
@@ -128,11 +138,13 @@ def _end_of(text: str) -> _Spot:
 class _Frame:
     """A list or mapping that is still open.
 
-    ``before``: how many values were counted before it; ``height`` counts aliases expanded.
+    ``before``: how many values were counted before it; ``height`` counts aliases expanded; ``templates``: a text
+    in it holds ``{{``.
     """
 
     __slots__ = (
         *("anchor", "before", "column", "entries", "flow", "height", "is_table", "items", "key", "line", "ruined"),
+        "templates",
     )
 
     def __init__(self, event: CollectionStartEvent, is_table: bool, before: int) -> None:
@@ -147,6 +159,7 @@ class _Frame:
         self.entries: dict[str, Entry] = {}
         self.key: Value | None = None
         self.ruined = False
+        self.templates = False
         self.before = before
         self.height = 1
 
@@ -155,6 +168,7 @@ class _Anchored(Struct, frozen=True):
     value: Value
     size: int
     height: int
+    templates: bool
 
 
 _KEPT = 1000
@@ -226,9 +240,10 @@ class _Composer:
         elif style == '"' and ("\0" in text or not (text.isascii() or _encodable(text))):
             self._problems.add("control-character", value, "a text cannot hold a NUL or half a character")
             value = Broken(value.line, value.column)
+        templates = "{{" in text
         if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchored(value, 1, 0)
-        self._put(value)
+            self._anchors[event.anchor] = _Anchored(value, 1, 0, templates)
+        self._put(value, 0, templates)
 
     def _open(self, event: CollectionStartEvent, is_table: bool) -> None:
         frame = _Frame(event, is_table, self._total)
@@ -248,8 +263,8 @@ class _Composer:
         frame = self._frames.pop()
         value = self._closed(frame)
         if frame.anchor is not None:
-            self._anchors[frame.anchor] = _Anchored(value, self._total - frame.before, frame.height)
-        self._put(value, frame.height)
+            self._anchors[frame.anchor] = _Anchored(value, self._total - frame.before, frame.height, frame.templates)
+        self._put(value, frame.height, frame.templates)
 
     def _closed(self, frame: _Frame) -> Value:
         if frame.ruined:
@@ -260,7 +275,7 @@ class _Composer:
         if merge is not None and not merge.key.style:
             del frame.entries["<<"]
             self._merge(frame.entries, merge)
-        return Table(frame.entries, frame.line, frame.column)
+        return Table(frame.entries, frame.line, frame.column, frame.templates)
 
     def _merge(self, entries: dict[str, Entry], merge: Entry) -> None:
         sources = merge.value.items if isinstance(merge.value, Series) else (merge.value,)
@@ -277,7 +292,7 @@ class _Composer:
         if name not in self._anchors:
             message = f"* starts an alias in YAML, and no anchor is called {word(name)}"
             self._problems.add("unknown-anchor", spot, message, self._repair(spot))
-            self._put(Broken(spot.line, spot.column))
+            self._put(Broken(spot.line, spot.column), 0, templates=False)
             return
         anchored = self._anchors[name]
         if anchored is None:
@@ -287,15 +302,17 @@ class _Composer:
             raise self._too_many(spot)
         if len(self._frames) + anchored.height > MAX_DEPTH:
             raise self._too_deep(spot)
-        self._put(anchored.value, anchored.height)
+        self._put(anchored.value, anchored.height, anchored.templates)
 
-    def _put(self, value: Value, height: int = 0) -> None:
+    def _put(self, value: Value, height: int, templates: bool) -> None:
         if not self._frames:
             self._root = None if isinstance(value, Scalar) and value.is_null else value
             return
         frame = self._frames[-1]
         if height >= frame.height:
             frame.height = height + 1
+        if templates:
+            frame.templates = True
         if not frame.is_table:
             frame.items.append(value)
         elif frame.key is None:

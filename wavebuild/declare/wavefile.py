@@ -117,7 +117,7 @@ def _fields(chapter: Chapter, home: Home) -> Fields | None:
 def _allowing(fields: Fields, chosen: Chosen) -> Fields:
     reading = fields.reading
     home = replace(reading.home, outside=chosen.outside, allowed=chosen.settings.outside)
-    return replace(fields, reading=Reading(reading.problems, home))
+    return fields.within(Reading(reading.problems, home))
 
 
 class _Assembly(Struct):
@@ -196,6 +196,8 @@ class _Assembly(Struct):
             caller=self.env,
             prefix=chapter.prefix,
             contents=self.contents,
+            lends=frozenset().union(*(layer.given for layer in (defaults, *found.keys.values()) if layer is not None)),
+            templates=any(layer.templates for layer in (defaults, *found.keys.values()) if layer is not None),
         )
 
     def _layers(self, fields: Fields) -> tuple[Fields, ...]:
@@ -436,7 +438,7 @@ def _defaults(fields: Fields, reading: Reading, outer: Fields | None) -> Fields 
     if value is None:
         return outer
     try:
-        given = Fields.of(schema.STEP, value, reading, outer)
+        given = Fields.of(schema.STEP, value, reading, outer, for_many=True)
     except Unreadable:
         return outer
     for key in (schema.FOREACH, schema.WITHOUT):
