@@ -77,10 +77,10 @@ def bounded(made: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_value(value: object) -> None:
     """Refuses a value that is out of bounds all the same; what is made of it is bounded so. Raises TooLarge."""
-    if isinstance(value, str | Mapping | Sequence):
-        _check(len(value))
-    elif isinstance(value, int):
+    if isinstance(value, int):
         _check(value.bit_length())
+    elif isinstance(value, (str, Mapping, Sequence)):
+        _check(len(value))
 
 
 def _check_format(text: str, arguments: Iterable[object]) -> None:

@@ -87,10 +87,11 @@ class _Sandbox(SandboxedEnvironment):
         return super().getitem(obj, argument)
 
 
-def pieces(text: str) -> list[str | Expression]:
-    """A text as its plain parts and its expressions, in turn."""
+@functools.lru_cache(maxsize=1024)
+def pieces(text: str) -> tuple[str | Expression, ...]:
+    """A text as its plain parts and its expressions, in turn; that of a repeated step is asked for by each instance."""
     split = split_simple(text) or split_by_jinja(text)
-    return [understood(part.strip()) if odd % 2 else part for odd, part in enumerate(split) if part or odd % 2]
+    return tuple([understood(part.strip()) if odd % 2 else part for odd, part in enumerate(split) if part or odd % 2])
 
 
 def split_simple(text: str) -> list[str] | None:

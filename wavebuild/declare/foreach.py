@@ -91,6 +91,8 @@ def instance_name(base: str, assignment: Assignment) -> str:
 
 def encoded(text: str) -> str:
     """A value as it stands in names: letters, digits and ``-_.+,`` as they are, all else percent-encoded."""
+    if text.isascii() and text.isalnum():
+        return text
     return "".join(char if char.isalnum() or char in "-_.+," else quote(char, safe="") for char in text)
 
 

@@ -111,13 +111,15 @@ class Reading(Struct, frozen=True):
         return self.scope
 
     def guarded(self, value: Scalar, fill: Fill[A]) -> A:
-        from wavebuild.declare.expressions import ExpressionError
-
         try:
             return fill()
         except AlreadySaid:
             raise Unreadable from None
-        except ExpressionError as error:
+        except Exception as error:
+            from wavebuild.declare.expressions import ExpressionError
+
+            if not isinstance(error, ExpressionError):
+                raise
             lines = value.text.count("\n") + 2 if value.style in ("|", ">") else 0
             spot = self.problems.sought(error.snippet, value, lines)
             raise self.refuse(error.code, spot, error.message, error.remedy) from None

@@ -42,7 +42,8 @@ class Scope(Struct, frozen=True):
 
     def beside(self, values: Mapping[str, object]) -> Scope:
         """The same with these names before the others."""
-        known: Mapping[str, object] = ChainMap(values, self.values)  # type: ignore[arg-type]
+        below = self.values.maps if isinstance(self.values, ChainMap) else (self.values,)
+        known: Mapping[str, object] = ChainMap(values, *below)  # type: ignore[arg-type]
         return Scope(known, self.own - values.keys(), self.broken, self.holes, self.named, self.wild)
 
     def over(self, variables: Scope) -> Scope:

@@ -162,6 +162,8 @@ def shown(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
+        case int() | float():
+            return str(value)
         case Mapping():
             return json.dumps(value, ensure_ascii=False, default=shown)
         case Iterable():
@@ -172,6 +174,6 @@ def shown(value: object) -> str:
 
 def shell_quoted(value: object) -> str:
     """A value as words of a shell command: a list item by item, all else as one word."""
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, (str, int, float, Mapping)) or not isinstance(value, Iterable):
         return shlex.quote(shown(value))
     return " ".join(shlex.quote(shown(item)) for item in value)

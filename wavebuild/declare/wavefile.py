@@ -271,7 +271,8 @@ class _Assembly(Struct):
 
         return [chapter for first in inner.get("", ()) for chapter in of(first)]
 
-    def _bodies(self, chapter: Chapter) -> list[tuple[Scalar, Value]]:
+    def _bodies(self, chapter: Chapter) -> Iterator[tuple[Scalar, Value]]:
+        """The names of a file's steps, and what they say; each is let go of as it is taken: a text is large."""
         fields = self.read[chapter.file]
         value = fields.get(schema.STEPS)
         entry = fields.entry(schema.STEPS)
@@ -280,13 +281,15 @@ class _Assembly(Struct):
             if not len(chapter.problems) and not fields.entry(schema.INCLUDE):
                 spot = fields.entries["steps"].key if "steps" in fields.entries else None
                 chapter.problems.add("no-steps", spot, "there are no steps", "steps: {NAME: {run: COMMAND}}")
-            return []
+            return
         if not isinstance(value, Table):
             if value is not None:
                 wanted = "a mapping from names to steps"
                 fields.reading.unexpected(value, wanted, "steps:\n  NAME:\n    run: COMMAND")
-            return []
-        return value.pairs()
+            return
+        for name in list(value.entries):
+            entry = value.entries.pop(name)
+            yield entry.key, entry.value
 
     def _note_name(self, name: Scalar, chapter: Chapter, known: dict[str, Place]) -> None:
         whole = chapter.prefix + name.text
@@ -303,6 +306,8 @@ class _Assembly(Struct):
         self, step: Step, chapter: Chapter, known: Mapping[str, Place], absent: Mapping[str, Place], asked: _Probes
     ) -> Step:
         """The step with whole names where it speaks of others: looked for in its own file first, then around it."""
+        if not step.needs and not step.checks and not _speak(step.inputs) and not _speak(step.outputs):
+            return step
 
         def whole(name: str, place: Place) -> str:
             base, at, instance = name.partition("@")
@@ -323,9 +328,7 @@ class _Assembly(Struct):
             return artifact
 
         def all_of(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-            if all(artifact.kind not in (Kind.STEP, Kind.PROBE) for artifact in artifacts):
-                return artifacts
-            return tuple(map(of, artifacts))
+            return tuple(map(of, artifacts)) if _speak(artifacts) else artifacts
 
         inputs, outputs = all_of(step.inputs), all_of(step.outputs)
         needs = tuple((whole(name, place), place) for name, place in step.needs)
@@ -398,6 +401,14 @@ class _Probes:
     def check(self, found: Sequence[Step]) -> None:
         """Says which probes do not exist, or are named wrongly."""
         check_probes(found, self.probes, self._names, self._book.refuse)
+
+
+def _speak(artifacts: tuple[Artifact, ...]) -> bool:
+    """Whether some of these speak of a step or a probe by its name."""
+    for artifact in artifacts:  # noqa: SIM110  (done for every step: twice as fast as any())
+        if artifact.kind is Kind.STEP or artifact.kind is Kind.PROBE:
+            return True
+    return False
 
 
 def _names_seen(chapter: Chapter, known: Mapping[str, Place]) -> Iterator[str]:
