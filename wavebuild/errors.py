@@ -15,7 +15,7 @@ from msgspec.structs import replace
 Severity = Literal["error", "warning"]
 
 
-class Place(Struct, frozen=True, order=True, gc=False):
+class Place(Struct, frozen=True, order=True, array_like=True, gc=False):
     """Where something is written: a file as the person knows it, a line and a column from 1."""
 
     file: str

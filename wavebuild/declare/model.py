@@ -6,7 +6,8 @@ It does not know how the text was read, nor what lies on disk.
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
@@ -50,7 +51,7 @@ class Calendar(enum.Enum):
 Age = float | Calendar  # seconds, or by the calendar
 
 
-class Artifact(Struct, frozen=True):
+class Artifact(Struct, frozen=True, array_like=True):
     """Something a step reads or makes.
 
     ``path``: FILE and DIRECTORY: the path relative to the root, normalised, ``/`` between the
@@ -95,7 +96,7 @@ class Artifact(Struct, frozen=True):
         return self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
 
 
-class Hole(Struct, frozen=True):
+class Hole(Struct, frozen=True, array_like=True):
     """An expression that can be filled only when the step is about to run.
 
     ``source`` is the expression as written; ``values`` the other names it uses, as canonical
@@ -107,7 +108,7 @@ class Hole(Struct, frozen=True):
     quoted: bool = True
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, array_like=True):
     """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
 
     parts: tuple[str | Hole, ...]
@@ -120,13 +121,13 @@ class Text(Struct, frozen=True):
         )
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, array_like=True, tag=True):
     """A shell script, or several, one shell each, up to the first failure."""
 
     scripts: tuple[Text, ...]
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, array_like=True, tag=True):
     """A Python function, ``module:function``, and its keyword arguments.
 
     ``arguments``: JSON whose texts may hold holes: every leaf text is a ``Text``.
@@ -137,10 +138,13 @@ class Call(Struct, frozen=True):
     arguments: tuple[tuple[str, Argument], ...] = ()
 
 
-Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
+if TYPE_CHECKING:
+    Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
+else:
+    Argument = Any  # msgspec cannot tell these forms apart when it reads them: see `graph.columns`
 
 
-class Manual(Struct, frozen=True):
+class Manual(Struct, frozen=True, array_like=True, tag=True):
     """A person places the outputs; ``text`` says how."""
 
     text: str
@@ -149,14 +153,14 @@ class Manual(Struct, frozen=True):
 Action = Run | Call | Manual
 
 
-class Check(Struct, frozen=True):
+class Check(Struct, frozen=True, array_like=True):
     """A command or a call that must succeed on the new outputs; ``inputs`` are its own."""
 
     action: Run | Call
     inputs: tuple[Artifact, ...] = ()
 
 
-class Retries(Struct, frozen=True):
+class Retries(Struct, frozen=True, array_like=True):
     """N retries are N+1 tries; the delay, in seconds, doubles; ``on``: "timeout" or exit codes, () = any failure."""
 
     times: int = 0
@@ -164,14 +168,14 @@ class Retries(Struct, frozen=True):
     on: tuple[str | int, ...] = ()
 
 
-class Range(Struct, frozen=True):
+class Range(Struct, frozen=True, array_like=True):
     """A duration in seconds, from low to high."""
 
     low: float
     high: float
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, array_like=True):
     """What one process of a step may take: bytes of address space, bytes of output that reach its log."""
 
     memory: int | None = None
@@ -184,7 +188,7 @@ Freshness = Literal["hash", "mtime"]
 Schedule = Literal["flow", "barrier"]
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, array_like=True):
     """One step, defaults merged in, templates filled."""
 
     name: str
@@ -289,7 +293,7 @@ class Wavefile(Struct, frozen=True):
 
     root: str  # absolute path of its folder
     file: str  # its name as shown to people, relative to the root
-    steps: tuple[Step, ...]  # in file order
+    steps: Sequence[Step]  # in file order
     name: str | None = None
     settings: Settings = Settings()
     resources: tuple[tuple[str, int], ...] = ()

@@ -31,6 +31,17 @@ def refuse_claims(steps: Iterable[Step], book: Book) -> None:
                 book.refuse("nested-root", artifact.place, message, remedy)
 
 
+def roots_of(folders: Iterable[str], root: str) -> dict[str, str]:
+    """Folder → the innermost root that it lies in, of those that lie in another than ``root``."""
+    roots: dict[str, str] = {"": ""}
+    return {folder: inner for folder in folders if (inner := _root_of(folder, root, roots))}
+
+
+def folders_of(steps: Iterable[Step]) -> list[str]:
+    """The folders in which somebody could claim what these steps make or edit; sorted."""
+    return sorted({_folder(artifact) for step in steps for artifact in (*step.outputs, *step.updates)})
+
+
 def _folder(artifact: Artifact) -> str:
     """The deepest folder that surely holds the output."""
     if artifact.kind is Kind.DIRECTORY:

@@ -19,7 +19,15 @@ from wavebuild.graph.overlaps import overlaps
 from wavebuild.graph.owners import Output, Owners
 from wavebuild.graph.shared import Shared, shared_problems
 
-Makers = tuple[tuple[int, ...], ...]  # of one step: for every artifact it reads, the steps that may make members of it
+Makers = Sequence[tuple[int, ...]]  # of one step: for every artifact it reads, the steps that may make members of it
+
+
+class Traits(Struct, frozen=True):
+    """What some steps are or have, known without a look at each."""
+
+    groups: frozenset[int]
+    on_demand: frozenset[int]
+    secrets: tuple[str, ...]  # names of variables, sorted
 
 
 class Graph(Struct, frozen=True):
@@ -31,14 +39,15 @@ class Graph(Struct, frozen=True):
 
     wavefile: Wavefile
     number: Mapping[str, int]
-    makers: tuple[Makers, ...]  # per step, beside `reads(step)`
-    data_upstream: tuple[tuple[int, ...], ...]
-    upstream: tuple[tuple[int, ...], ...]  # data and needs, sorted, unique
-    downstream: tuple[tuple[int, ...], ...]
-    wave: tuple[int, ...]  # depth from 1
+    makers: Sequence[Makers]  # per step, beside `reads(step)`
+    data_upstream: Sequence[tuple[int, ...]]
+    upstream: Sequence[tuple[int, ...]]  # data and needs, sorted, unique
+    downstream: Sequence[tuple[int, ...]]
+    wave: Sequence[int]  # depth from 1
     owners: Owners
     shared: Shared
     names: Names
+    traits: Traits
 
     def owner(self, path: str) -> int | None:
         """The step whose output covers this path, relative to the root."""
@@ -101,6 +110,15 @@ def _graph(
         owners=owners,
         shared=shared,
         names=names,
+        traits=_traits(steps),
+    )
+
+
+def _traits(steps: Sequence[Step]) -> Traits:
+    return Traits(
+        frozenset(k for k, step in enumerate(steps) if step.is_group),
+        frozenset(k for k, step in enumerate(steps) if step.on_demand),
+        tuple(sorted({name for step in steps if step.secrets for name in step.secrets})),
     )
 
 

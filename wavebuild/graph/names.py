@@ -5,7 +5,7 @@ It does not know what the steps read or make.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from urllib.parse import unquote
 
@@ -17,11 +17,14 @@ SHOWN = 8
 
 
 class Names:
-    """The names of all steps; ``silver`` of a repeated step is the group of its instances."""
+    """The names of all steps; ``silver`` of a repeated step is the group of its instances.
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    ``names``: those of these steps, in their order, where they are known already.
+    """
+
+    def __init__(self, steps: Sequence[Step], names: Iterable[str] | None = None) -> None:
         self._steps = steps
-        self.number = {step.name: k for k, step in enumerate(steps)}
+        self.number = {name: k for k, name in enumerate(names or (step.name for step in steps))}
 
     @cached_property
     def _instances(self) -> dict[str, list[int]]:

@@ -18,7 +18,7 @@ from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild,
 _LAST_CHARACTER = "\U0010ffff"
 
 
-class Output(Struct, frozen=True):
+class Output(Struct, frozen=True, array_like=True):
     """One declared output."""
 
     step: int
@@ -82,26 +82,57 @@ class Shelf:
                 yield place
 
 
-class Owners:
-    """The outputs of all steps: files by their path, directories and globs on a shelf."""
+class Outline(Struct, frozen=True):
+    """What is to be known of all outputs so that those of a path are found; enough without the steps."""
 
-    def __init__(self, steps: Sequence[Step], root: str) -> None:
+    file_owner: dict[str, int]  # path → the step that makes it: of two the first
+    wide: list[Output]  # directories and globs
+    things: list[Output]  # probes and memory: no paths
+
+
+def outlined(steps: Sequence[Step]) -> Outline:
+    """The outline of these steps."""
+    file_owner: dict[str, int] = {}
+    wide: list[Output] = []
+    things: list[Output] = []
+    for number, step in enumerate(steps):
+        for artifact in step.outputs:
+            if not artifact.covers_files:
+                things.append(Output(number, artifact))
+            elif artifact.kind is Kind.FILE:
+                # Of two owners the first: the graph is refused, but all that is wrong is told at once.
+                file_owner.setdefault(artifact.path, number)
+            else:
+                wide.append(Output(number, artifact))
+    return Outline(file_owner, wide, things)
+
+
+class Owners:
+    """The outputs of all steps: files by their path, directories and globs on a shelf.
+
+    ``outline``: that of these steps, where it is known already.
+    """
+
+    def __init__(self, steps: Sequence[Step], root: str, outline: Outline | None = None) -> None:
         self._root = root
-        self.files: list[Output] = []
-        self.things: list[Output] = []  # probes and memory: no paths
-        wide: list[Output] = []
-        for number, step in enumerate(steps):
-            for artifact in step.outputs:
-                if not artifact.covers_files:
-                    self.things.append(Output(number, artifact))
-                else:
-                    (self.files if artifact.kind is Kind.FILE else wide).append(Output(number, artifact))
-        self.wide = Shelf(wide)
-        # Of two owners the first: the graph is refused, but all that is wrong is told at once.
-        self.file_owner = {output.artifact.path: output.step for output in reversed(self.files)}
+        self._steps = steps
+        self.outline = outline or outlined(steps)
+        self.file_owner = self.outline.file_owner
+        self.things = self.outline.things
+        self.wide = Shelf(self.outline.wide)
         self._exact_things = {_thing(output.artifact): output.step for output in reversed(self.things)}
         self._wild_things = [output for output in self.things if is_wild(output.artifact.text)]
         self._known: dict[tuple[Kind, str, tuple[str, ...]], tuple[int, ...]] = {}
+
+    @cached_property
+    def files(self) -> list[Output]:
+        """The outputs that are files."""
+        return [
+            Output(number, artifact)
+            for number, step in enumerate(self._steps)
+            for artifact in step.outputs
+            if artifact.kind is Kind.FILE
+        ]
 
     @cached_property
     def shelved_files(self) -> Shelf:

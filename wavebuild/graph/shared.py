@@ -15,7 +15,7 @@ from wavebuild.graph.owners import Owners
 from wavebuild.graph.patterns import covers, is_wild, meet, names_meet, pattern
 
 
-class Update(Struct, frozen=True):
+class Update(Struct, frozen=True, array_like=True):
     """One file, or some keys of one, that a step edits."""
 
     step: int
@@ -23,10 +23,12 @@ class Update(Struct, frozen=True):
 
 
 class Shared:
-    """The updates of all steps, by the file that they edit."""
+    """The updates of all steps, by the file that they edit; ``updates``: where they are known already."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self.updates = tuple(Update(k, artifact) for k, step in enumerate(steps) for artifact in step.updates)
+    def __init__(self, steps: Sequence[Step], updates: tuple[Update, ...] | None = None) -> None:
+        if updates is None:
+            updates = tuple(Update(k, artifact) for k, step in enumerate(steps) for artifact in step.updates)
+        self.updates = updates
         self._by_path: dict[str, list[Update]] = {}
         self._wild: list[Update] = []  # of steps whose instances are not known yet
         for update in self.updates:

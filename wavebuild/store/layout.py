@@ -71,6 +71,11 @@ class Layout(Struct, frozen=True):
         return f"{self.folder}/{self._name}.settled"
 
     @property
+    def kept(self) -> str:
+        """The Wavefile as it was last loaded and linked."""
+        return f"{self.folder}/{self._name}.kept"
+
+    @property
     def contents(self) -> str:
         return f"{self.folder}/{self._name}.contents"
 
@@ -109,7 +114,7 @@ class Layout(Struct, frozen=True):
 
     def remembered(self) -> tuple[str, ...]:
         """All files that hold what is remembered under this Wavefile."""
-        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.contents, self.claims)
+        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.kept, self.contents, self.claims)
 
     @property
     def claims(self) -> str:

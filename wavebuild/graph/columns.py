@@ -1,0 +1,251 @@
+"""A graph as columns of bytes and back: what is read of it again is made an object only when it is asked for.
+
+It does not know where the columns are kept, nor whether they still say what the Wavefile says.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, assert_never, overload
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from wavebuild.declare.model import Argument, Call, Step, Text, Wavefile
+from wavebuild.graph.link import Graph, Makers, Traits
+from wavebuild.graph.names import Names
+from wavebuild.graph.owners import Outline, Owners
+from wavebuild.graph.shared import Shared, Update
+
+_TEXT, _ITEMS, _TABLE = range(3)
+"""The first entry of what stands for an argument of a call that is no plain value."""
+
+
+class Columns(Struct, frozen=True, array_like=True):
+    """A graph; numbers are packed as the machine has them."""
+
+    wavefile: Wavefile  # without its steps
+    names: list[str]
+    steps: bytes
+    step_ends: bytes
+    makers: tuple[bytes, bytes, bytes]
+    data_upstream: tuple[bytes, bytes]
+    upstream: tuple[bytes, bytes]
+    downstream: tuple[bytes, bytes]
+    wave: bytes
+    outline: Outline
+    updates: tuple[Update, ...]
+    groups: list[int]
+    on_demand: list[int]
+    secrets: tuple[str, ...]
+
+
+def packed(graph: Graph) -> Columns:
+    """The columns of a graph. Raises ValueError or OverflowError for what cannot be packed: no text, a huge number."""
+    blobs = [_ENCODER.encode(_with_arguments(step, _plain)) for step in graph.wavefile.steps]
+    return Columns(
+        replace(graph.wavefile, steps=()),
+        list(graph.number),
+        b"".join(blobs),
+        _ends(map(len, blobs)).tobytes(),
+        (
+            _ends(map(len, graph.makers)).tobytes(),
+            *_ragged([of_artifact for of_step in graph.makers for of_artifact in of_step]),
+        ),
+        _ragged(graph.data_upstream),
+        _ragged(graph.upstream),
+        _ragged(graph.downstream),
+        array("q", graph.wave).tobytes(),
+        graph.owners.outline,
+        graph.shared.updates,
+        sorted(graph.traits.groups),
+        sorted(graph.traits.on_demand),
+        graph.traits.secrets,
+    )
+
+
+def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str, str | None], ...]) -> Graph:
+    """The graph of these columns; ``files`` and ``env_read``: of the Wavefile, as they are now."""
+    steps = Steps(columns.steps, _numbers(columns.step_ends))
+    wavefile = replace(columns.wavefile, steps=steps, files=files, env_read=env_read)
+    names = Names(steps, columns.names)
+    starts, ends, flat = columns.makers
+    return Graph(
+        wavefile=wavefile,
+        number=names.number,
+        makers=MakersOfAll(_numbers(starts), Ragged(_numbers(ends), _numbers(flat))),
+        data_upstream=_read_ragged(columns.data_upstream),
+        upstream=_read_ragged(columns.upstream),
+        downstream=_read_ragged(columns.downstream),
+        wave=_numbers(columns.wave),
+        owners=Owners(steps, wavefile.root, columns.outline),
+        shared=Shared(steps, columns.updates),
+        names=names,
+        traits=Traits(frozenset(columns.groups), frozenset(columns.on_demand), columns.secrets),
+    )
+
+
+class Ragged(Sequence[tuple[int, ...]]):
+    """Rows of numbers of unequal length; ``ends``: where each ends among all, and a zero before the first."""
+
+    __slots__ = ("_ends", "_flat")
+
+    def __init__(self, ends: array[int], flat: array[int]) -> None:
+        self._ends = ends
+        self._flat = flat
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, ...]: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[tuple[int, ...], ...]: ...
+    def __getitem__(self, at: int | slice) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
+        if isinstance(at, slice):
+            return tuple(self[k] for k in range(*at.indices(len(self))))
+        at = _within(at, len(self))
+        return tuple(self._flat[self._ends[at] : self._ends[at + 1]])
+
+
+class MakersOfAll(Sequence[Makers]):
+    """For every step the makers of each artifact that it reads; ``ends``: of the artifacts of each step."""
+
+    __slots__ = ("_ends", "_of_artifacts")
+
+    def __init__(self, ends: array[int], of_artifacts: Ragged) -> None:
+        self._ends = ends
+        self._of_artifacts = of_artifacts
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> Makers: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Makers, ...]: ...
+    def __getitem__(self, at: int | slice) -> Makers | tuple[Makers, ...]:
+        if isinstance(at, slice):
+            return tuple(self[k] for k in range(*at.indices(len(self))))
+        at = _within(at, len(self))
+        return self._of_artifacts[self._ends[at] : self._ends[at + 1]]
+
+
+class Steps(Sequence[Step]):
+    """Packed steps, each made when it is first asked for."""
+
+    __slots__ = ("_data", "_ends", "_made")
+
+    def __init__(self, data: bytes, ends: array[int]) -> None:
+        self._data = memoryview(data)
+        self._ends = ends
+        self._made: list[Step | None] = [None] * (len(ends) - 1)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, at: int) -> Step: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, at: int | slice) -> Step | tuple[Step, ...]:
+        if isinstance(at, slice):
+            return tuple(self[k] for k in range(*at.indices(len(self))))
+        found = self._made[at]
+        return found if found is not None else self._make(_within(at, len(self)))
+
+    def __iter__(self) -> Iterator[Step]:
+        for at, made in enumerate(self._made):
+            yield made if made is not None else self._make(at)
+
+    def _make(self, at: int) -> Step:
+        step = _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
+        self._made[at] = step
+        return step
+
+
+def _within(at: int, length: int) -> int:
+    if not -length <= at < length:
+        raise IndexError(at)
+    return at % length
+
+
+def _ends(lengths: Iterable[int]) -> array[int]:
+    found, end = array("q", [0]), 0
+    for length in lengths:
+        end += length
+        found.append(end)
+    return found
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> tuple[bytes, bytes]:
+    flat = array("q")
+    for row in rows:
+        if row:
+            flat.extend(row)
+    return _ends(map(len, rows)).tobytes(), flat.tobytes()
+
+
+def _read_ragged(columns: tuple[bytes, bytes]) -> Ragged:
+    ends, flat = columns
+    return Ragged(_numbers(ends), _numbers(flat))
+
+
+def _numbers(data: bytes) -> array[int]:
+    return array("q", data)
+
+
+# The arguments of calls, whose forms are told apart by what stands before them
+
+
+def _with_arguments(step: Step, form: Callable[[Any], Any]) -> Step:
+    """The step with the arguments of its calls in another form."""
+    checks = step.checks
+    if not isinstance(step.action, Call) and not any(isinstance(check.action, Call) for check in checks):
+        return step
+    return replace(
+        step,
+        action=_call(step.action, form) if isinstance(step.action, Call) else step.action,
+        checks=tuple(
+            replace(check, action=_call(check.action, form)) if isinstance(check.action, Call) else check
+            for check in checks
+        ),
+    )
+
+
+def _call(call: Call, form: Callable[[Any], Any]) -> Call:
+    return replace(call, arguments=tuple((name, form(value)) for name, value in call.arguments))
+
+
+def _plain(value: Argument) -> Any:
+    """An argument in a form that reads back: what is no plain value is a list that says what it is of."""
+    match value:
+        case Text():
+            return [_TEXT, *value.parts]
+        case tuple():
+            return [_ITEMS, *map(_plain, value)]
+        case dict():
+            return [_TABLE, *((name, _plain(item)) for name, item in value.items())]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            assert_never(value)
+
+
+def _whole(value: Any) -> Argument:
+    """The argument that ``_plain`` packed. Raises msgspec.ValidationError if it is none."""
+    match value:
+        case [0, *parts]:
+            return msgspec.convert([parts], Text)
+        case [1, *items]:
+            return tuple(map(_whole, items))
+        case [2, *pairs]:
+            return {name: _whole(item) for name, item in msgspec.convert(pairs, list[tuple[str, Any]])}
+        case _:
+            return msgspec.convert(value, None | bool | int | float)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Step)

@@ -1,0 +1,100 @@
+"""A Wavefile as it was last loaded and linked, and what that was read from: one sealed file.
+
+It does not know when it may be used again: that is for whoever compares what it was read from with what is there.
+Only values are in it, so nothing that is read can run.
+"""
+
+from __future__ import annotations
+
+import sys
+from zlib import crc32
+
+import msgspec
+from msgspec import Struct
+
+from wavebuild import disk
+from wavebuild.declare.model import Artifact
+from wavebuild.graph.columns import Columns
+from wavebuild.store.settled import Row
+
+FORMAT = f"1 {sys.byteorder}"
+
+
+class Origin(Struct, frozen=True, array_like=True):
+    """What a Wavefile was read from: all that must be the same for it to be what it was."""
+
+    question: str  # a digest of all that was asked of the loader
+    env: dict[str, str | None]  # the caller's variables that were read, by digest
+    frozen: tuple[str, ...]  # the steps that a person froze by hand
+    files: dict[str, tuple[Row, str | None]]  # absolute path → stamp, digest of what was read there; None: only asked for
+    folders: dict[str, Row]  # those that were listed, relative to the root
+    lists: list[tuple[Artifact, tuple[str, ...]]]  # globs, with the members that they had
+    claimed: list[str]  # the folders that hold outputs, relative to the root
+    roots: dict[str, str]  # those among them that lie in a root of their own
+
+
+class Kept(Struct, frozen=True):
+    """What is in the file; ``identity``: of the graph alone, and the same as long as that is."""
+
+    origin: Origin
+    columns: Columns
+    identity: str
+
+
+class _File(Struct, frozen=True, array_like=True):
+    format: str
+    origin: Origin
+    columns: bytes
+
+
+def save(path: str, origin: Origin, columns: Columns) -> str:
+    """Writes the file; the identity of the graph. Raises OSError, and ValueError for what cannot be packed."""
+    packed = msgspec.msgpack.encode(columns)
+    _write(path, origin, packed)
+    return _identity(packed)
+
+
+def renew(path: str, origin: Origin) -> None:
+    """Writes another origin of the same graph, if that is still there. Raises OSError."""
+    file = _read(path)
+    if file is not None:
+        _write(path, origin, file.columns)
+
+
+def _write(path: str, origin: Origin, columns: bytes) -> None:
+    body = msgspec.msgpack.encode(_File(FORMAT, origin, columns))
+    disk.write_atomic(path, b"%08x\n" % crc32(body) + body)
+
+
+def load(path: str, question: str) -> Kept | None:
+    """What was kept for this question; None if there is nothing, or nothing of use."""
+    file = _read(path)
+    if file is None or file.origin.question != question:
+        return None
+    try:
+        columns = _COLUMNS.decode(file.columns)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return Kept(file.origin, columns, _identity(file.columns))
+
+
+def _read(path: str) -> _File | None:
+    try:
+        with open(path, "rb", 0) as stream:
+            data = stream.read()
+        body = memoryview(data)[_SEAL:]
+        if data[:_SEAL] != b"%08x\n" % crc32(body):
+            return None
+        file = _FILE.decode(body)
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
+    return file if file.format == FORMAT else None
+
+
+def _identity(packed: bytes) -> str:
+    return f"{len(packed):x}-{crc32(packed):08x}"
+
+
+_SEAL = 9  # bytes: a checksum in hex, and the end of its line
+_FILE = msgspec.msgpack.Decoder(_File)
+_COLUMNS = msgspec.msgpack.Decoder(Columns)
