@@ -17,6 +17,7 @@ from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
 from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.keeping import keep_project
 from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
@@ -183,6 +184,8 @@ def _build(
                 disk.remove_tree(os.path.join(layout.root, MEMORY))
             contents.write()
         steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
+        with contextlib.suppress(WavebuildError, OSError):  # it spares work, as evidence does: nothing depends on it
+            keep_project(request, project, layout)
         project, orphans = growing.project, growing.orphans
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
@@ -378,7 +381,8 @@ def _vouched(layout: Layout) -> int | None:
 
 
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(project.wavefile.steps[number].name for number in layer) for layer in layers)
+    names = tuple(project.graph.number)
+    return tuple(tuple(names[number] for number in layer) for layer in layers)
 
 
 def _priorities(

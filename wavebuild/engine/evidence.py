@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 
 from wavebuild import disk
 from wavebuild.declare.model import Call, Kind, Step
+from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import Request
 from wavebuild.graph import reads
@@ -121,7 +122,7 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled
         rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
     now = time.time_ns()
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
-    read = _read(project, facts)
+    read = dict.fromkeys(project.reused.rows) if project.reused else read_for(project)
     for folder, status in project.folders.visited.items() if project.folders else ():
         before = listed.setdefault(facts.digests.absolute(folder), status)
         if settled.row(before) != settled.row(status):
@@ -131,39 +132,18 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled
         status = listed[path] if path in listed else disk.look(path)
         if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
             return None
-        if path in read and not _as_read(path, status, read[path], project.files.began):
+        if path in read and not _says_the_same(path, status, read[path], project):
             return None
         rows[path] = settled.row(status)
-    return None if _links_on_the_way(project.wavefile.root, rows) else rows
+    return None if links_on_the_way(project.wavefile.root, rows) else rows
 
 
-def _read(project: Project, facts: Facts) -> dict[str, bytes | None]:
-    """What was read to know the project, absolute path → bytes; None where it was only looked at, or is not there."""
-    found: dict[str, bytes | None] = dict.fromkeys(project.wavefile.files)
-    for artifact, held in project.known.items():
-        if artifact.kind is Kind.FILE:
-            found[facts.digests.absolute(artifact.path)] = held if isinstance(held, bytes) else None
-    return {**found, **project.files.held}
-
-
-def _as_read(path: str, status: os.stat_result | None, held: bytes | None, began: int) -> bool:
-    """Whether a file still says what it said when this build read it: a Wavefile may be edited while it is built."""
-    if held is None or status is None:
-        return held is None and (status is None or trusted(stamp_of(status), began))
-    return status.st_size == len(held) and disk.read_regular(path, len(held)) == held
+def _says_the_same(path: str, status: os.stat_result | None, held: bytes | None, project: Project) -> bool:
+    if project.reused is not None:
+        return settled.row(status) == project.reused.rows[path]
+    return as_read(path, status, held, project.files.began)
 
 
 def _is_old(path: str, status: os.stat_result, probed: Collection[str], now: int) -> bool:
     """Of a file that was only asked for, its being there counts; anything else must be older than a tick."""
     return path in probed or trusted(stamp_of(status), now)
-
-
-def _links_on_the_way(root: str, paths: Iterable[str]) -> bool:
-    real = disk.real(root)
-    for folder in {os.path.dirname(path) for path in paths}:
-        if root.startswith(folder.rstrip(os.sep) + os.sep):
-            continue  # were one of these a link that leads elsewhere tomorrow, so would the root itself
-        inside = folder == root or folder.startswith(root + os.sep)
-        if disk.real(folder) != (real + folder[len(root) :] if inside else folder):
-            return True
-    return False

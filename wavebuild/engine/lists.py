@@ -6,7 +6,7 @@ It does not know when that is, nor what becomes of the new steps. Steps keep the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -25,10 +25,24 @@ from wavebuild.graph.shared import may_touch
 from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts
 from wavebuild.judge.members import Folders, members
 from wavebuild.store.freezes import frozen_names
+from wavebuild.store.kept import Origin
 from wavebuild.store.layout import Layout
+from wavebuild.store.settled import Row
 
 LARGEST = 1 << 28
 """Bytes of a file that says which steps or inputs there are."""
+
+
+class Reused(Struct, frozen=True):
+    """That a project was not loaded, as it was kept; ``identity``: of what was kept.
+
+    ``rows``: the files it was once read from, absolute, with the stamps under which they still say the same;
+    ``renewed``: what is to be kept from now on, where a stamp has moved.
+    """
+
+    identity: str
+    rows: Mapping[str, Row]
+    renewed: Origin | None
 
 
 class Project(Struct, frozen=True):
@@ -44,6 +58,7 @@ class Project(Struct, frozen=True):
     known: Known = field(default_factory=dict)
     folders: Folders | None = None
     files: Files = field(default_factory=Files)
+    reused: Reused | None = None
 
 
 def loaded(request: Request, path: str, present: bool) -> Project:

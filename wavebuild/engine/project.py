@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from wavebuild import declare, disk
 from wavebuild.declare.model import Kind, Range, Settings
 from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
+from wavebuild.engine.keeping import kept_project
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
 from wavebuild.engine.locking import assume_locked
@@ -59,7 +60,8 @@ def load(request: Request, present: bool = False) -> Project:
 
     ``present``: lists that steps make are read as they stand; else they wait for the build.
     """
-    return loaded(request, wavefile_of(request), present)
+    path = wavefile_of(request)
+    return kept_project(request, path) or loaded(request, path, present)
 
 
 def read_again(request: Request, project: Project, layout: Layout, present: bool = False) -> Project:
@@ -185,7 +187,7 @@ def memory_of(project: Project, state: State | None) -> Memory:
 def secrets_of(request: Request, project: Project) -> dict[str, str | None]:
     """The caller's variables that some step declares as secret, with their values."""
     environ = dict(request.environ)
-    return {name: environ.get(name) for step in project.wavefile.steps for name in step.secrets}
+    return {name: environ.get(name) for name in project.graph.traits.secrets}
 
 
 def command_shown(request: Request, project: Project) -> str:

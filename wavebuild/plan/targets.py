@@ -48,8 +48,7 @@ def select(
     asked: list[tuple[str, str, Place | None]] = [(word, folder, None) for word in words]
     asked = asked or [(word, "", place) for word, place in graph.wavefile.targets]
     if not asked:
-        everything = (number for number, step in enumerate(graph.wavefile.steps) if not step.on_demand)
-        return _selection(graph, everything, only)
+        return _selection(graph, _not_on_demand(graph, range(len(graph.wavefile.steps))), only)
     named: set[int] = set()
     problems: list[Problem] = []
     for word, where, place in asked:
@@ -84,14 +83,15 @@ def _reach(edges: Sequence[Sequence[int]], steps: Iterable[int]) -> set[int]:
 
 
 def _selection(graph: Graph, steps: Iterable[int], only: bool) -> Selection:
-    named = frozenset(_members(graph, steps))
-    return Selection(named, named if only else frozenset(upstream_of(graph, named)))
+    named = frozenset(_members(graph, steps) if graph.traits.groups else steps)
+    whole = len(named) + len(graph.traits.groups) == len(graph.wavefile.steps)
+    return Selection(named, named if only or whole else frozenset(upstream_of(graph, named)))
 
 
 def _members(graph: Graph, steps: Iterable[int]) -> Iterator[int]:
     """These steps, with its members in place of a group."""
     for number in steps:
-        if graph.wavefile.steps[number].is_group:
+        if number in graph.traits.groups:
             yield from graph.upstream[number]
         else:
             yield number
@@ -160,8 +160,8 @@ def _as_expression(character: str) -> str:
     return {"*": ".*", "?": "."}.get(character, re.escape(character))
 
 
-def _not_on_demand(graph: Graph, steps: Collection[int]) -> frozenset[int]:
-    return frozenset(number for number in steps if not graph.wavefile.steps[number].on_demand)
+def _not_on_demand(graph: Graph, steps: Iterable[int]) -> frozenset[int]:
+    return frozenset(steps).difference(graph.traits.on_demand)
 
 
 # Paths

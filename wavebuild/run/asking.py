@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.declare.model import Step, Wavefile
+from wavebuild.declare.model import Step
 from wavebuild.declare.templates import render
 from wavebuild.errors import mistake
+from wavebuild.graph import Graph
 from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import UNASKED, Reading
 from wavebuild.judge.facts import Facts, Read, output_reading
@@ -96,10 +97,9 @@ def said(asking: Asking, ended: Ended, output: str, secrets: Mapping[str, str]) 
             disk.remove(output)
 
 
-def secrets_of(wavefile: Wavefile, invocation: Invocation) -> dict[str, str]:
+def secrets_of(graph: Graph, invocation: Invocation) -> dict[str, str]:
     """The caller's secret variables that hold something: no answer that shows it is kept."""
-    names = {name for step in wavefile.steps for name in step.secrets}
-    return {name: value for name in sorted(names) if (value := invocation.environ.get(name))}
+    return {name: value for name in graph.traits.secrets if (value := invocation.environ.get(name))}
 
 
 def _answer(output: str, secrets: Collection[str]) -> str:
@@ -176,7 +176,7 @@ class Asker:
             self._folder = tempfile.TemporaryDirectory(prefix="wavebuild-")
             self._pool = Pool(1, os.path.join(self._folder.name, "groups"), self._invocation.environ)
         log, output = (os.path.join(self._folder.name, name) for name in ("log", "answer"))
-        secrets = secrets_of(self._facts.graph.wavefile, self._invocation)
+        secrets = secrets_of(self._facts.graph, self._invocation)
         self._pool.submit(asking_job(self._invocation, 0, step.name, asking, log, output, secrets))
         while not (ends := self._pool.wait(None)):
             pass

@@ -79,7 +79,7 @@ class Rebuilder:
         self._lives: dict[int, Life] = {}
         self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, as far as they were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
-        self._secrets = secrets_of(graph.wavefile, invocation)
+        self._secrets = secrets_of(graph, invocation)
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
@@ -91,7 +91,7 @@ class Rebuilder:
         """The graph has grown; steps have kept their numbers."""
         self._graph = graph
         self._invocation = replace(self._invocation, forced=forced)
-        self._secrets = secrets_of(graph.wavefile, self._invocation)
+        self._secrets = secrets_of(graph, self._invocation)
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         """Judges a step whose upstream has settled: how it ended without running, or what is to be done for it."""

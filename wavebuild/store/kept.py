@@ -26,7 +26,7 @@ class Origin(Struct, frozen=True, array_like=True):
     question: str  # a digest of all that was asked of the loader
     env: dict[str, str | None]  # the caller's variables that were read, by digest
     frozen: tuple[str, ...]  # the steps that a person froze by hand
-    files: dict[str, tuple[Row, str | None]]  # absolute path → stamp, digest of what was read there; None: only asked for
+    files: dict[str, tuple[Row, str | None]]  # absolute path → stamp, digest; None: it was only asked for
     folders: dict[str, Row]  # those that were listed, relative to the root
     lists: list[tuple[Artifact, tuple[str, ...]]]  # globs, with the members that they had
     claimed: list[str]  # the folders that hold outputs, relative to the root

@@ -114,7 +114,15 @@ class Layout(Struct, frozen=True):
 
     def remembered(self) -> tuple[str, ...]:
         """All files that hold what is remembered under this Wavefile."""
-        return (self.state, f"{self.state}-wal", f"{self.state}-shm", self.settled, self.kept, self.contents, self.claims)
+        return (
+            self.state,
+            f"{self.state}-wal",
+            f"{self.state}-shm",
+            self.settled,
+            self.kept,
+            self.contents,
+            self.claims,
+        )
 
     @property
     def claims(self) -> str:
