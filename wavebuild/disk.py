@@ -174,7 +174,8 @@ def read_link(path: str) -> str:
 
 
 def make_folder(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
+    if not os.path.isdir(path):  # as it mostly is, which costs less to see than to try in vain
+        os.makedirs(path, exist_ok=True)
 
 
 def move(old: str, new: str) -> None:

@@ -80,6 +80,8 @@ class Artifact(Struct, frozen=True, array_like=True):
     @property
     def text(self) -> str:
         """The artifact as a person writes it."""
+        if self.kind is Kind.FILE and not self.keys:
+            return self.path  # as most are, and this is asked often
         match self.kind:
             case Kind.DIRECTORY:
                 return self.path + "/"

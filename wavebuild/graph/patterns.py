@@ -43,6 +43,8 @@ def fixed_folder(artifact: Artifact) -> str:
     """The folder that all members of an artifact lie in, as far as its text says; "" is the root."""
     if artifact.kind is Kind.DIRECTORY:
         return artifact.path
+    if not is_wild(artifact.path):
+        return artifact.path.rpartition("/")[0]
     parts = artifact.path.split("/")[:-1]
     wild = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
     return "/".join(parts[:wild])

@@ -122,6 +122,7 @@ class Digests:
         vouch: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.root = root
+        self._top = f"{root.rstrip('/')}/"
         self._vouch = vouch
         self._vouched: int | None = UNTRIED
         self._keep = keep
@@ -138,9 +139,9 @@ class Digests:
 
     def absolute(self, path: str) -> str:
         """Where the bytes of a path are."""
-        if path in self.elsewhere:
+        if self.elsewhere and path in self.elsewhere:
             path = self.elsewhere[path] or NOTHING
-        return os.path.join(self.root, path) if path else self.root
+        return path if path.startswith("/") else self._top + path if path else self.root
 
     def see(self, reading: Reading) -> Seen:
         """The stamp and digest of a member, as first met in this build.

@@ -121,8 +121,10 @@ class Facts:
 
     def came(self, step: Step, read: Read) -> tuple[str, ...]:
         """The members of the step's directories and globs that were not there when it was read."""
-        known = {reading.member for reading in (*read.action, *read.gate)}
         listing = [artifact for artifact in step.inputs if artifact.kind in (Kind.DIRECTORY, Kind.GLOB)]
+        if not listing:
+            return ()
+        known = {reading.member for reading in (*read.action, *read.gate)}
         now = (reading.member for artifact in listing for reading in self._readings(step, artifact))
         return tuple(dict.fromkeys(member for member in now if member not in known))
 
@@ -135,22 +137,31 @@ class Facts:
         files: list[str] = []
         named: list[tuple[str, tuple[str, ...]]] = []
         missing: list[Artifact] = []
+        by_time = is_by_time(step)
         for artifact in step.inputs:
+            if not by_time and _is_whole_file(artifact):
+                if not self._stands(artifact.path):
+                    missing.append(artifact)
+                readings.append(self._reading(artifact, artifact.path))
+                files.append(artifact.path)
+                if artifact.name:
+                    named.append((artifact.name, (artifact.path,)))
+                continue
             found = self._readings(step, artifact)
-            if is_by_time(step):
+            if by_time:
                 found = [Reading(r.member, r.path, "mtime") if r.how in ("bytes", "made") else r for r in found]
             if self._is_missing(artifact, found):
                 missing.append(artifact)
             there = [
                 r for r in found if r.of_file and r.how != "folder" and not (artifact.optional and self._absent(r))
             ]
-            paths = tuple(sorted({reading.path for reading in there}, key=os.fsencode))
+            paths = _by_bytes(reading.path for reading in there)
             readings += found
             files += paths
             if artifact.name:
                 named.append((artifact.name, paths))
         for artifact in (*step.code, *self._called(step)):
-            if not os.path.lexists(self.digests.absolute(artifact.path)):
+            if not self._stands(artifact.path):
                 missing.append(artifact)
             else:
                 readings += self._closure(artifact.path, _bases(step))
@@ -168,12 +179,11 @@ class Facts:
                     gate += self._closure(artifact.path, _bases(step))
         missing += self.shared.missing(step)
         missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
-        unique = tuple(sorted(set(files), key=os.fsencode))
-        return Read(_unique(readings), _unique(gate), unique, tuple(named), tuple(missing))
+        return Read(_unique(readings), _unique(gate), _by_bytes(files), tuple(named), tuple(missing))
 
     def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
         """The files that stand for one artifact of a step at this moment."""
-        there = (r for r in self._readings(step, artifact) if os.path.lexists(self.digests.absolute(r.path)))
+        there = (r for r in self._readings(step, artifact) if self._stands(r.path))
         return tuple(dict.fromkeys(r.path + "/" if r.how == "folder" else r.path for r in there))
 
     def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
@@ -192,8 +202,7 @@ class Facts:
                 member: self.output_digest(step, member)
                 for member in dict.fromkeys(m for t in traces for m in t.outputs)
             },
-            makers=self._makers(number, (*read.action, *read.gate, *discovered.values()))
-            | self._makers_of_gone(number, inputs, traces),
+            makers=Makers(self.graph, number, read, discovered),
             always=step.always,
             max_age=step.max_age,
             zone=self.graph.wavefile.settings.timezone,
@@ -292,6 +301,12 @@ class Facts:
             found.update(dict.fromkeys(self._standing(made_members, artifact, self._orphans.__contains__)))
         return list(found)
 
+    def nothing_stands(self, step: Step) -> bool:
+        """Whether it makes single files alone, and none of them is there: as before most first runs."""
+        if self.elsewhere:
+            return False
+        return all(one.kind is Kind.FILE and not made_members(self.folders, one) for one in step.outputs)
+
     def sidecars(self, step: Step) -> dict[str, str]:
         """What SQLite keeps beside the databases among the step's outputs, each with its database."""
         found: dict[str, str] = {}
@@ -337,7 +352,7 @@ class Facts:
         if len(readings) > 1:
             self.digests.see_ahead(readings)
         for reading in readings:
-            digest = self.value(reading)
+            digest = self.digests.see(reading).digest if reading.how == "bytes" else self.value(reading)
             values[reading.member] = ABSENT if digest is None else digest
         return values
 
@@ -365,7 +380,7 @@ class Facts:
         if artifact.kind is Kind.MEM:
             return self._remembered(artifact) is None
         if artifact.kind is Kind.LIST:
-            return not os.path.lexists(self.digests.absolute(artifact.path))
+            return not self._stands(artifact.path)
         return not self._there(found)
 
     def _there(self, found: Sequence[Reading]) -> bool:
@@ -484,32 +499,56 @@ class Facts:
                         todo.append(path)
         return [Reading(f"{path} (python)", path, "python") for path in sorted(found)]
 
-    def _makers(self, number: int, readings: Iterable[Reading]) -> dict[str, str]:
-        if not self.graph.upstream[number]:
-            return {}
-        found = {}
-        for reading in readings:
-            owner = self._owner(reading)
-            if owner is not None and owner != number:
-                found[reading.member] = self.graph.wavefile.steps[owner].name
-        return found
 
-    def _makers_of_gone(self, number: int, inputs: Mapping[str, str], traces: Sequence[Trace]) -> dict[str, str]:
-        """The owners of members that former runs read and that are not there now: they may be made again."""
-        if not self.graph.upstream[number]:
-            return {}
-        gone = {member for trace in traces for member in trace.inputs.keys() - inputs.keys()}
-        owners = {member: self.graph.owner(member.rstrip("/")) for member in gone}
-        steps = self.graph.wavefile.steps
-        return {member: steps[owner].name for member, owner in owners.items() if owner not in (None, number)}
+class Makers:
+    """Which step makes a member that another reads; found when it is asked, as only a reason wants to know."""
+
+    __slots__ = ("_discovered", "_graph", "_number", "_read", "_readings")
+
+    def __init__(self, graph: Graph, number: int, read: Read, discovered: Mapping[str, Reading]) -> None:
+        self._graph = graph
+        self._number = number
+        self._read = read
+        self._discovered = discovered
+        self._readings: Mapping[str, Reading] | None = None
+
+    def get(self, member: str) -> str | None:
+        """The name of the step, but for the reader itself; of what is not there any more, whoever may make it again."""
+        if not self._graph.upstream[self._number]:
+            return None
+        if self._readings is None:
+            read = self._read
+            self._readings = {one.member: one for one in (*read.action, *read.gate)} | dict(self._discovered)
+        reading = self._readings.get(member)
+        owner = self._graph.owner(member.rstrip("/")) if reading is None else self._owner(reading)
+        return None if owner in (None, self._number) else self._graph.wavefile.steps[owner].name
 
     def _owner(self, reading: Reading) -> int | None:
         if reading.of_file:
-            owner = self.graph.owner(reading.path)
-            editors = self.graph.shared.updaters(reading.path) if owner is None else ()
+            owner = self._graph.owner(reading.path)
+            editors = self._graph.shared.updaters(reading.path) if owner is None else ()
             return editors[0] if len(editors) == 1 else owner
-        owners = self.graph.owners.makers(reading.artifact) if reading.artifact is not None else ()
+        owners = self._graph.owners.makers(reading.artifact) if reading.artifact is not None else ()
         return owners[0] if owners else None
+
+
+def _is_whole_file(artifact: Artifact) -> bool:
+    """Whether it is one file, compared by all its bytes, that must be there: as most inputs are."""
+    return (
+        artifact.kind is Kind.FILE
+        and artifact.digest is Digest.BYTES
+        and not (artifact.keys or artifact.optional)
+        and artifact.rows is None
+        and artifact.columns is None
+    )
+
+
+def _by_bytes(paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths, each once, in the order of their bytes."""
+    found = {*paths}
+    if len(found) < 2:
+        return (*found,)
+    return tuple(sorted(found) if all(map(str.isascii, found)) else sorted(found, key=os.fsencode))
 
 
 def is_by_time(step: Step) -> bool:
@@ -575,7 +614,9 @@ def _bases(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys((step.cwd, step.folder)))
 
 
-def _unique(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+def _unique(readings: Sequence[Reading]) -> tuple[Reading, ...]:
+    if len(readings) < 2:
+        return (*readings,)
     return tuple({reading.member: reading for reading in readings}.values())
 
 

@@ -7,6 +7,7 @@ one walk: ``reasons`` is lazy, a build stops at the first, ``explain`` reads on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -38,11 +39,15 @@ WRITTEN = "mtime:"
 """How the digest of a file begins that is compared by when it was written, in ns."""
 
 
+class MakerOf(Protocol):
+    def get(self, member: str, /) -> str | None: ...
+
+
 class Now(Struct, frozen=True):
     """The facts about a step as they are now: its definition, what it reads, what stands where it writes.
 
     ``inputs`` and ``gate_inputs``: member → digest. ``outputs``: digest of every member that a
-    kept trace names, None where nothing stands. ``makers``: member → the step that owns it.
+    kept trace names, None where nothing stands. ``makers``: gives the step that makes a member, if any does.
     In place of a digest stands UNASKED where a command must be asked first. Times in epoch seconds.
     """
 
@@ -51,7 +56,7 @@ class Now(Struct, frozen=True):
     inputs: Mapping[str, str]
     gate_inputs: Mapping[str, str]
     outputs: Mapping[str, str | None]
-    makers: Mapping[str, str]
+    makers: MakerOf
     always: bool = False
     max_age: Age | None = None
     zone: str | None = None  # the time zone that days are counted in; None: the system's

@@ -24,9 +24,14 @@ class Folders:
 
     def __init__(self, root: str, ignore: tuple[str, ...] = ()) -> None:
         self.root = root
+        self._top = f"{root.rstrip('/')}/"
         self.ignore = ignore
         self.visited: dict[str, os.stat_result | None] = {}  # what each folder was when it was first listed
         self.probed: set[str] = set()  # single files asked for
+
+    def at(self, path: str) -> str:
+        """Where a path is, absolute."""
+        return path if path.startswith("/") else self._top + path if path else self.root
 
     def never(self, path: str) -> bool:
         """Whether a path is never a member: tools' own litter, and what ``settings.ignore`` names."""
@@ -37,7 +42,7 @@ class Folders:
 
     def note(self, folder: str) -> str:
         """Remembers what a folder is before it is looked into; its absolute path."""
-        absolute = os.path.join(self.root, folder) if folder else self.root
+        absolute = self.at(folder)
         if folder not in self.visited:
             self.visited[folder] = disk.look(absolute)
         return absolute
@@ -66,7 +71,9 @@ def members(
     match artifact.kind:
         case Kind.FILE:
             folders.probed.add(artifact.path)
-            found = [artifact.path] if os.path.lexists(os.path.join(folders.root, artifact.path)) else []
+            found = [artifact.path] if os.path.lexists(folders.at(artifact.path)) else []
+            if not found or not artifact.exclude:
+                return found if found and not other(artifact.path) else []
         case Kind.DIRECTORY:
             found = list(_tree(folders, artifact.path, follow))
         case Kind.GLOB:

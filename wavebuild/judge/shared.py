@@ -32,6 +32,8 @@ def whole_files(step: Step) -> tuple[str, ...]:
 
 def shared_files(step: Step) -> tuple[str, ...]:
     """The files that the step edits, whole or by keys."""
+    if not step.updates:
+        return ()
     return tuple(dict.fromkeys(artifact.path for artifact in step.updates))
 
 

@@ -121,7 +121,8 @@ def stand(
     verdict = judge(now, traces)
     if verdict == Fresh(None):
         return _found_fresh(facts, step, now, known)
-    unclaimed = _unclaimed(facts, step, known)
+    nothing = facts.nothing_stands(step)
+    unclaimed = () if nothing else _unclaimed(facts, step, known)
     if unclaimed and not forced:
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
     until = None if forced else _held_until(facts, step, traces, clock)
@@ -137,7 +138,7 @@ def stand(
                 return Rechecks(now, reasons, gate_only)
             if until is not None:
                 return Held(until, reasons)
-            edited = _edited(facts, step, traces, known)
+            edited = _NOTHING_EDITED if nothing else _edited(facts, step, traces, known)
             if edited.stops and not forced:
                 if step.on_edit == "adopt":
                     return _adopted(facts, step, now, known, edited, reasons)
@@ -251,6 +252,9 @@ class _Edited(Struct, frozen=True):
     all: tuple[str, ...]
     stops: tuple[str, ...]
     reasons: tuple[Reason, ...]
+
+
+_NOTHING_EDITED = _Edited((), (), ())
 
 
 def _edited(facts: Facts, step: Step, traces: Sequence[Trace], known: Mapping[str, Made]) -> _Edited:

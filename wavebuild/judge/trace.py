@@ -58,5 +58,7 @@ class Made(NamedTuple):
 
 def key(step: Step) -> str:
     """What traces belong to: the rendered outputs, so that a renamed step takes over its traces; else the name."""
+    if len(step.outputs) == 1:
+        return step.outputs[0].text
     outputs = " ".join(sorted(artifact.text for artifact in step.outputs))
     return outputs or f"step:{step.name}"

@@ -31,6 +31,8 @@ from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
 from wavebuild.run.sandbox import Private
 
+_OF_INPUTS = (InputChanged, InputAdded, InputRemoved)
+
 SOMETIMES = ("WAVEBUILD_PROJECT", "WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT")
 """Variables that only some steps have: a build inside a step must not hand on those of the outer one."""
 
@@ -80,10 +82,9 @@ def job_of(invocation: Invocation, this: Try) -> Job:
     step, root = this.step, this.root_of(invocation.root)
     log = os.path.join(invocation.root, log_path(invocation.run, step.name, this.attempt))
     disk.make_folder(os.path.dirname(log))
-    names = _names(invocation, this)
-    commands = tuple(
-        command for action in _actions(this) for command in _commands(invocation, this, action, names, log)
-    )
+    actions = _actions(this)
+    names = _names(invocation, this) if any(map(_has_holes, actions)) else {}
+    commands = tuple(command for action in actions for command in _commands(invocation, this, action, names, log))
     cwd = os.path.join(root, step.cwd) if step.cwd else root
     secrets = tuple(value for name in step.secrets if (value := invocation.environ.get(name)))
     env, lists = _env(invocation, this), _lists(this)
@@ -115,6 +116,11 @@ def _actions(this: Try) -> list[Run | Call]:
             return []
         case _:
             assert_never(this.step.action)
+
+
+def _has_holes(action: Run | Call) -> bool:
+    """Whether it must be told what it reads and makes before its commands are known."""
+    return isinstance(action, Call) or not all(isinstance(part, str) for one in action.scripts for part in one.parts)
 
 
 def _commands(
@@ -245,7 +251,7 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
     def here(path: str) -> str:
         return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
 
-    changed = [reason.member for reason in this.reasons if isinstance(reason, InputChanged | InputAdded | InputRemoved)]
+    changed = [reason.member for reason in this.reasons if isinstance(reason, _OF_INPUTS)]
     memory = (("WAVEBUILD_MEM", as_object(this.memory)),) if this.memory else ()
     return (
         *memory,
@@ -301,5 +307,5 @@ def shown(job: Job, root: str) -> str:
                 parts.append(f"{module}:{function} {arguments}")
             case _:
                 assert_never(command)
-    where = os.path.relpath(job.cwd, root) if job.cwd else "."
+    where = "." if job.cwd in ("", root) else os.path.relpath(job.cwd, root)
     return " && ".join(parts) if where == "." else f"cd {shlex.quote(where)} && " + " && ".join(parts)

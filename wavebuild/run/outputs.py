@@ -48,10 +48,10 @@ class Outputs:
         displaced |= {path for path, database in databases.items() if database in displaced}
         covered = [*self._facts.outputs(step), *databases]
         ours = [path for path in covered if databases.get(path, path) in known or path in displaced]
-        others = sorted({*covered}.difference(ours))
+        others = sorted({*covered}.difference(ours)) if len(ours) < len(covered) else []
         # Under -B all starts from nothing.
         in_place = [artifact for artifact in step.outputs if artifact.in_place and not forced]
-        kept = [path for path in ours if any(covers(artifact, path.rstrip("/")) for artifact in in_place)]
+        kept = dict.fromkeys(path for path in ours if any(covers(one, path.rstrip("/")) for one in in_place))
         room = transaction.Room(self._root, self._outside, identity)
         shared = () if step.sandbox else shared_files(step)
         displaced |= _lost(due).intersection(shared)  # where it wrote, somebody else has written since
@@ -61,7 +61,7 @@ class Outputs:
             step=step.name,
             run=self._run,
             key=key(step),
-            aside=room.plan(path for path in ours if path not in frozenset(kept)),
+            aside=room.plan(path for path in ours if path not in kept),
             bystanders=room.plan(others, "b"),
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
             displaced=transaction.plan_displaced(self._run, sorted(displaced)),
@@ -80,7 +80,7 @@ class Outputs:
 
     def _refuse_led_astray(self, step: Step) -> None:
         """An output below a link that leads out of the root, or into a folder of tools, is not ours to touch."""
-        places = [(transaction.fixed_folder(artifact), artifact.text, artifact.place) for artifact in step.file_outputs]
+        places = [(transaction.fixed_folder(one), one.text, one.place) for one in step.outputs if one.covers_files]
         places += [(os.path.dirname(artifact.path), artifact.path, artifact.place) for artifact in step.updates]
         if step.depfile:
             places.append((os.path.dirname(step.depfile), step.depfile, step.place))

@@ -147,8 +147,10 @@ class Rebuilder:
 
     def _editing(self, step: Step) -> int | None:
         """A running step that has a file in its hands that this one edits, too: what it makes of it is waited for."""
+        if not step.updates:
+            return None
         files = frozenset(shared_files(step))
-        for other, life in self._lives.items() if files else ():
+        for other, life in self._lives.items():
             if not files.isdisjoint(life.attempt.copied):
                 return other
         return None
@@ -347,7 +349,7 @@ class Rebuilder:
                 life.tries,
                 life.due.reasons,
                 life.command,
-                os.path.relpath(job.log, self._root),
+                log_path(self._invocation.run, step.name, life.tries),
                 bool(job.console),
             )
         )
@@ -369,7 +371,8 @@ class Rebuilder:
         job = job_of(self._invocation, this)
         if life.private:
             job = self._apart.furnished(step, life, job, self._is_forced(life))
-        job = replace(job, tracing=self._tracing(life))
+        if tracing := self._tracing(life):
+            job = replace(job, tracing=tracing)
         # The action and its checks share the time of an attempt.
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
@@ -542,7 +545,8 @@ class Rebuilder:
                 self._facts.digests.hand_on(digest, text.encode("utf-8", "surrogatepass"), b"")
         outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
         moved = self._moved(step, due) if life.moved is None else life.moved
-        moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
+        if life.discovered:
+            moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
         trace = Trace(
             step=step.name,
             run=self._invocation.run,
@@ -578,6 +582,8 @@ class Rebuilder:
 
     def _have_edited(self, step: Step, life: Life) -> None:
         """The step has edited shared files: what that means for those who edit them, too."""
+        if not step.updates:
+            return
         for path in shared_files(step):
             if not step.sandbox:
                 self._bases.forget(path)
@@ -585,8 +591,7 @@ class Rebuilder:
                 life.notes.append(f"it undid what {other.name} had written in {path}: let one of them own it")
                 if key(other) in self.in_force:  # else it is judged yet, or not in this build
                     life.undid.append(other.name)
-        if step.updates:
-            self._end_conflict(step)
+        self._end_conflict(step)
 
     def _undone(self, step: Step, path: str, before: str) -> Iterator[Step]:
         """Who will have to edit a file again, as the step has taken back what they wrote."""
@@ -614,8 +619,11 @@ class Rebuilder:
 
         What comes to the project meanwhile is not in a private folder.
         """
-        own = frozenset(shared_files(step))
         readings = (*due.read.action, *due.read.gate)
+        if not step.updates:
+            moved = self._facts.digests.moved(readings)
+            return moved if step.sandbox else moved + self._facts.came(step, due.read)
+        own = frozenset(shared_files(step))
         moved = self._facts.digests.moved(reading for reading in readings if reading.path not in own)
         was = {**due.now.gate_inputs, **due.now.inputs}
         keys = (reading for reading in readings if reading.of_file and reading.path in own)

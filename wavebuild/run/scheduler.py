@@ -27,6 +27,9 @@ from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
 
+_ONE_SLOT = {"cpus": 1}
+"""What a step takes that asks for nothing."""
+
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -119,7 +122,8 @@ class Scheduler:
         self._due: Lines[Due | Asks | Again] = Lines()
         self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
         self._later: list[tuple[float, int]] = []  # further tries: when, which
-        self._running: dict[int, dict[str, int]] = {}
+        self._running: dict[int, Mapping[str, int]] = {}
+        self._slots_used = 0
         self._used: dict[str, int] = {}
         self._turns = Turns()
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
@@ -223,7 +227,7 @@ class Scheduler:
                 continue
             if wanted["cpus"] > free:
                 return False  # a wide step waits for slots: thin ones behind it must not take them one by one
-            if not self._room.take(self._slots_used(), wanted["cpus"]):
+            if not self._room.take(self._slots_used, wanted["cpus"]):
                 self._crowded = True
                 return False
             self._due.take(kind)
@@ -231,13 +235,13 @@ class Scheduler:
             return True
         return False
 
-    def _start(self, due: Due | Asks | Again, wanted: dict[str, int]) -> None:
+    def _start(self, due: Due | Asks | Again, wanted: Mapping[str, int]) -> None:
         if isinstance(due, Again):
             self._try_again(due.number, wanted)
             return
         job = self._judge.begin(due)
         if isinstance(job, Settled):
-            self._room.leave(self._slots_used())
+            self._room.leave(self._slots_used)
             self._settle(due.number, job)
             return
         self._take(due.number, wanted)
@@ -254,7 +258,7 @@ class Scheduler:
     def _place(self, number: int) -> Place:
         return self._wave_of[number], number
 
-    def _try_again(self, number: int, wanted: dict[str, int]) -> None:
+    def _try_again(self, number: int, wanted: Mapping[str, int]) -> None:
         try:
             job = self._judge.retry(number)
         except (OSError, WavebuildError) as error:
@@ -457,13 +461,12 @@ class Scheduler:
 
     # Slots and resources
 
-    def _slots_used(self) -> int:
-        return sum(taken.get("cpus", 1) for taken in self._running.values())
-
     def _slots_free(self) -> int:
-        return self.course.jobs - self._slots_used()
+        return self.course.jobs - self._slots_used
 
-    def _resources(self, step: Step) -> dict[str, int]:
+    def _resources(self, step: Step) -> Mapping[str, int]:
+        if not step.resources and not step.console:
+            return _ONE_SLOT
         wanted = dict(step.resources)
         if step.console:
             wanted[_THE_TERMINAL] = 1
@@ -478,12 +481,15 @@ class Scheduler:
             for name, amount in wanted.items()
         )
 
-    def _take(self, number: int, wanted: dict[str, int]) -> None:
+    def _take(self, number: int, wanted: Mapping[str, int]) -> None:
         self._running[number] = wanted
+        self._slots_used += wanted["cpus"]
         for name, amount in wanted.items():
             self._used[name] = self._used.get(name, 0) + amount
 
     def _give_back(self, number: int) -> None:
-        for name, amount in self._running.pop(number, {}).items():
+        taken = self._running.pop(number, None)
+        for name, amount in taken.items() if taken else ():
             self._used[name] -= amount
-        self._room.leave(self._slots_used())
+        self._slots_used -= taken["cpus"] if taken else 0
+        self._room.leave(self._slots_used)

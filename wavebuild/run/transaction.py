@@ -106,14 +106,15 @@ def set_aside(root: str, attempt: Attempt) -> None:
     folder = os.path.join(root, ASIDE, attempt.id)
     if attempt.holds_files:
         disk.make_folder(folder)
+    outputs = covered(attempt)
     for path, copy in (attempt.bystanders | attempt.copied | attempt.folders).items():
         disk.copy(_at(root, path), _at(root, copy))
     for path, there in attempt.aside.items():
         disk.move(_at(root, path), _at(root, there))
-    for artifact in covered(attempt):
+    for artifact in outputs:
         if artifact.kind is Kind.DIRECTORY and artifact.path not in attempt.in_place:
             _remove_emptied(root, artifact)
-    make_folders(root, covered(attempt))
+    make_folders(root, outputs)
 
 
 def swap_in(root: str, attempt: Attempt, made: Mapping[str, str]) -> None:
