@@ -15,6 +15,8 @@ from wavebuild.errors import WavebuildError
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
+from wavebuild.store import rows as state_rows
+from wavebuild.store import state as state_module
 from wavebuild.store.database import mark, unusable
 from wavebuild.store.opening import open_state, read_state
 from wavebuild.store.state import State
@@ -205,6 +207,168 @@ class TestDeeds:
         assert memory.open("two").made()["o"] == Made("d1", "k", "one", False, "")
 
 
+class TestGroups:
+    def killed(self, memory: Memory, folder: Path) -> State:
+        """The state as the next build finds it, were this one killed now."""
+        folder.mkdir(parents=True)
+        for path in memory.path.parent.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        return open_state(str(folder / memory.path.name), [])
+
+    def test_a_kill_takes_all_of_a_group_or_nothing(self, memory: Memory, tmp_path: Path):
+        """What was put is known at once, and kept by the next flush; a deed is never kept by halves."""
+        state = memory.open()
+        state.begin(attempt(1))
+        state.begin(attempt(2))
+        state.flush()
+        state.succeed("k", trace(1), attempt(1), result(1))
+        state.succeed("l", trace(2, outputs={"p": "1"}), attempt(2), result(2))
+
+        before = self.killed(memory, tmp_path / "before")
+        state.flush()
+        after = self.killed(memory, tmp_path / "after")
+
+        assert [each.id for each, _ in before.attempts()] == ["r1.0", "r2.0"]
+        assert (list(before.traces("k")), dict(before.made()), before.last_results()) == ([], {}, {})
+        assert [list(after.traces(key)) for key in "kl"] == [[trace(1)], [trace(2, outputs={"p": "1"})]]
+        assert (set(after.made()), after.attempts()) == ({"o", "p"}, [])
+        before.close()
+        after.close()
+
+    def test_what_was_put_last_of_one_thing_is_what_is_kept(self, memory: Memory):
+        """In one group: a member that changes hands, and one that goes and comes again."""
+        state = memory.open()
+        state.succeed("k", trace(1, outputs={"o": "1", "p": "1"}), attempt(1), result(1))
+        state.succeed("l", trace(2, outputs={"p": "2"}), attempt(2), result(2, step="t"))
+        state.succeed("k", trace(3, outputs={"o": "3"}), attempt(3), result(3))
+        state.record("m", trace(4, outputs={"q": "4"}))
+        state.record("m", trace(5, outputs={"q": "5"}), placed=True)
+
+        for known in memory.now_and_later():
+            made = {path: (one.digest, one.key) for path, one in known.made().items()}
+            assert made == {"o": ("3", "k"), "p": ("2", "l")}
+            assert [one.run for one in known.traces("m")] == ["r5", "r4"]
+
+    def test_what_a_question_asks_is_of_all_that_was_put(self, memory: Memory):
+        """Also what is not held in memory."""
+        state = memory.open()
+        state.succeed("k", trace(), attempt(), result(), {"m": ("=1", "1")})
+
+        assert state.results("s") == [result()]
+        assert state.remembered("m") == "1"
+        assert state.durations() == {"s": 1.0}
+
+
+class TestLarge:
+    """A state that is read as far as it is asked."""
+
+    KEYS = 400
+
+    def filled(self, memory: Memory) -> State:
+        state = memory.open()
+        for number in range(self.KEYS):
+            name = f"{number:04}"
+            state.learn({name: ((1, 2, 3, 4, number), f"d{number}")})
+            for run in range(1 + number % 3):
+                made = trace(run, step=name, outputs={f"o{name}": f"{run}"})
+                state.succeed(f"k{name}", made, attempt(run), result(run, step=name))
+        return memory.open()
+
+    def questions(self, state: State) -> list[str]:
+        asked: list[str] = []
+        state._database._handle.set_trace_callback(asked.append)
+        return asked
+
+    @pytest.mark.parametrize("held", [state_rows.HELD, 100, 3])
+    @pytest.mark.parametrize("order", ["forward", "back", "odd"])
+    def test_whatever_the_order_and_however_much_is_held_it_says_the_same(
+        self, memory: Memory, monkeypatch: pytest.MonkeyPatch, held: int, order: str
+    ):
+        """Rows that are there and rows that are not, read one by one, ahead, or as a whole; changed in between."""
+        monkeypatch.setattr(state_rows, "HELD", held)
+        monkeypatch.setattr(state_rows, "STRETCH", 64)
+        monkeypatch.setattr(state_module, "SMALL", 0)
+        state = self.filled(memory)
+        numbers = list(range(self.KEYS + 5))
+        numbers = {"forward": numbers, "back": numbers[::-1], "odd": sorted(numbers, key=lambda n: n * 7919 % 613)}[
+            order
+        ]
+        for at, number in enumerate(numbers):
+            name, there = f"{number:04}", number < self.KEYS
+            traces, made = state.traces(f"k{name}"), state.made()
+            assert [one.run for one in traces] == [f"r{run}" for run in reversed(range(1 + number % 3))] * there
+            assert (f"o{name}" in made, name in state.digests()) == (there, there)
+            if there and at % 5 == 0:
+                state.succeed(f"k{name}", trace(9, outputs={f"p{name}": "9"}), attempt(9), result(9, step=name))
+                assert (state.traces(f"k{name}")[0].run, f"o{name}" in made) == ("r9", False)
+                if at % 2:
+                    state.flush()
+            if there and at % 5 == 1:
+                state.forget_traces(f"k{name}", placed=True)
+        changed = {f"{number:04}" for number in numbers[::5] if number < self.KEYS}
+        gone = {f"k{number:04}" for number in numbers[1::5] if number < self.KEYS}
+        expected = {f"o{number:04}" for number in range(self.KEYS) if f"{number:04}" not in changed}
+        expected |= {f"p{name}" for name in changed}
+
+        for known in memory.now_and_later():
+            assert set(known.made()) == expected
+            assert len(known.made()) == self.KEYS
+            assert set(known.known_keys()) == {f"k{number:04}" for number in range(self.KEYS)} - gone
+            assert set(known.digests()) == {f"{number:04}" for number in range(self.KEYS)}
+
+    def test_two_steps_of_many_ask_for_their_own_rows_alone(self, memory: Memory, monkeypatch: pytest.MonkeyPatch):
+        """A small change in a large project reads a few rows."""
+        monkeypatch.setattr(state_module, "SMALL", 0)
+        state = self.filled(memory)
+        asked = self.questions(state)
+        for name in ("0300", "0007"):
+            assert state.traces(f"k{name}")
+            assert state.made()[f"o{name}"].key == f"k{name}"
+            assert state.digests()[name][1] == f"d{int(name)}"
+
+        assert len(asked) == 6
+        assert not any("limit 32" in question for question in asked)
+
+    @pytest.mark.parametrize("held", [state_rows.HELD, 100])
+    def test_all_steps_in_their_order_ask_few_questions(
+        self, memory: Memory, monkeypatch: pytest.MonkeyPatch, held: int
+    ):
+        """As a whole, or ahead where that is too much."""
+        monkeypatch.setattr(state_rows, "HELD", held)
+        monkeypatch.setattr(state_rows, "AHEAD", 32)
+        monkeypatch.setattr(state_module, "SMALL", 0)
+        state = self.filled(memory)
+        asked = self.questions(state)
+        for number in range(self.KEYS):
+            state.traces(f"k{number:04}")
+
+        assert len(asked) < 30
+
+    def test_damage_that_shows_late_is_healed_with_what_can_be_read(
+        self, memory: Memory, monkeypatch: pytest.MonkeyPatch
+    ):
+        """What is lost runs again; it is said, the bad file is kept, and the next build finds a sound one."""
+        monkeypatch.setattr(state_module, "SMALL", 0)
+        state = self.filled(memory)
+        memory.close()
+        data = bytearray(memory.path.read_bytes())
+        page = data.index(b"o0200") // 4096 * 4096
+        data[page : page + 4096] = b"\xa5" * 4096
+        memory.path.write_bytes(data)
+        state = memory.open()
+        for number in range(self.KEYS):
+            state.traces(f"k{number:04}")
+            state.made().get(f"o{number:04}")
+        state.succeed("new", trace(outputs={"x": "1"}), attempt(), result())
+
+        again = memory.open()
+        assert len(memory.notices) == 1
+        assert "written anew" in memory.notices[0]
+        assert len(list(memory.path.parent.glob("*.bad-*"))) == 1
+        assert (again.traces("new")[0].run, "x" in again.made()) == ("r1", True)
+        assert len(again.known_keys()) > self.KEYS // 2
+
+
 class TestDamage:
     def filled(self, memory: Memory) -> bytes:
         """The bytes of a state with several pages in each table."""
@@ -344,9 +508,11 @@ class TestReading:
         """Questions need not wait for a build."""
         state = memory.open()
         state.succeed("k", trace(1), attempt(1), result(1))
+        state.flush()
         reader = read_state(str(memory.path), held=True)
         assert reader is not None
         state.succeed("k", trace(2), attempt(2), result(2))
+        state.flush()
         later = read_state(str(memory.path), held=True)
         assert later is not None
 
@@ -370,6 +536,7 @@ class TestReading:
         """The log beside the database holds the last successes."""
         state = memory.open()
         state.succeed("k", trace(), attempt(), result())
+        state.flush()
         copy = tmp_path / "copy"
         copy.mkdir()
         for path in memory.path.parent.iterdir():

@@ -82,3 +82,6 @@ class Remembered:
 
     def close_attempt(self, attempt: str) -> None:
         self.open.pop(attempt, None)
+
+    def flush(self) -> None:
+        """All of it is gone with the process."""

@@ -84,6 +84,7 @@ def touch(request: Request) -> tuple[str, ...]:
         for number, trace in traces:
             step = project.wavefile.steps[number]
             state.record(key(step), trace, placed=isinstance(step.action, Manual))
+        state.flush()
         contents.write()
         return tuple(project.wavefile.steps[number].name for number in numbers)
 
@@ -243,6 +244,7 @@ def _end_conflict(project: Project, state: State, facts: Facts, number: int, beg
         of_other = state.traces(key(one))
         if of_other and (changed := with_resolution(facts, of_other[0], one, conflicts)):
             state.replace_last(key(one), *changed)
+    state.flush()
     end_conflict(root, step.name, run)
     return [*(f"{step.name}: your edit is kept in {path}" for path in kept), f"{step.name}: what stands is its result"]
 

@@ -421,6 +421,7 @@ def _repair(folders: Folders, state: State, evidence: str, notices: list[str]) -
             what = f"step {attempt.step} was cut off, and its files cannot be put right yet"
             raise unwritable(what, _path_of(error) or folders.root, error) from None
         state.close_attempt(attempt.id)
+        state.flush()
 
 
 def _path_of(error: OSError) -> str:

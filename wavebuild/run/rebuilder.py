@@ -191,6 +191,7 @@ class Rebuilder:
         failed = Outcome.FAILED.value
         result = Result(step.name, self._invocation.run, failed, began, seconds, 1, ended.exit_code, "probe", log)
         self._records.fail(key(step), "", result, ())
+        self._records.flush()
         return self._settled(
             step,
             Outcome.FAILED,
@@ -233,6 +234,7 @@ class Rebuilder:
         """Records what a person placed or edited as the result."""
         self._learn()
         self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
+        self._records.flush()
         self.in_force[key(step)] = trace
 
     def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...], of: Trace | None = None) -> Trace:
@@ -269,6 +271,7 @@ class Rebuilder:
                         self._facts.answers.forget(artifact)
                 self._learn()
                 self._records.begin(life.attempt)
+                self._records.flush()
                 if not life.private:
                     transaction.set_aside(self._root, life.attempt)
                     self._forget(life.attempt.aside)
@@ -451,6 +454,7 @@ class Rebuilder:
         life.attempt = self._apart.entering(step, life, self._records.made(), self._is_forced(life))
         self._learn()
         self._records.begin(life.attempt)
+        self._records.flush()
         life.stood = self._outputs.stamps(life.attempt.bystanders)
         transaction.swap_in(self._root, life.attempt, made)
         self._forget((*made, *life.attempt.aside))
@@ -487,6 +491,7 @@ class Rebuilder:
         """What stands in the files comes back if the step fails yet."""
         life.attempt = self._outputs.with_shared(step, life)
         self._records.begin(life.attempt)
+        self._records.flush()
         for path in shared_files(step):
             disk.copy(os.path.join(self._root, path), os.path.join(self._root, life.attempt.copied[path]))
         self._forget(shared_files(step))
@@ -570,6 +575,7 @@ class Rebuilder:
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
+        self._records.flush()
         self.in_force[key(step)] = trace
         self._have_edited(step, life)
         if attempt.holds_files:
@@ -609,6 +615,7 @@ class Rebuilder:
         try:
             transaction.conclude(self._root, attempt)
             self._records.close_attempt(attempt.id)
+            self._records.flush()
         except (OSError, WavebuildError) as error:
             life.notes.append(
                 f"its former outputs are still in {transaction.ASIDE}, until the next build: {complaint(error)}"
@@ -645,6 +652,7 @@ class Rebuilder:
         here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
         again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
         self._records.record(key(step), again)
+        self._records.flush()
         self.in_force[key(step)] = again
         return self._settled(step, Outcome.KEPT, life)
 
@@ -674,6 +682,7 @@ class Rebuilder:
             if entered:
                 life.attempt = self._attempt(step, life)
                 self._records.begin(life.attempt)
+                self._records.flush()
             return
         left = transaction.move_partial(self._facts.folders, life.attempt)
         self._forget((*left, *life.attempt.copied))
@@ -721,6 +730,7 @@ class Rebuilder:
         self._learn()
         result = self._result(step, life, outcome, ended)
         self._records.fail(key(step), life.attempt.id, result, void)
+        self._records.flush()
         self._lives.pop(life.due.number, None)
         return self._end_of_failure(step, life, ended, outcome)
 

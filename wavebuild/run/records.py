@@ -83,7 +83,10 @@ def log_path(run: str, step: str, attempt: int) -> str:
 
 
 class Records(Protocol):
-    """The memory that outlives the build. Every deed is durable against a kill when it returns."""
+    """The memory that outlives the build. What is put here is known at once, and kept by the next ``flush``.
+
+    A kill before it takes all that was put since the last one, or nothing of it.
+    """
 
     def traces(self, key: str) -> Sequence[Trace]:
         """The kept traces, newest first."""
@@ -92,13 +95,13 @@ class Records(Protocol):
         """Every member on record as made by a step."""
 
     def learn(self, learned: Mapping[str, tuple[Stamp, str]]) -> None:
-        """Digests to be written with the next deed."""
+        """Digests to be kept."""
 
     def hear(self, answers: Mapping[str, Answer]) -> None:
-        """Answers of probes to be written with the next deed."""
+        """Answers of probes to be kept."""
 
     def begin(self, attempt: Attempt) -> None:
-        """The intent, before the first file is touched."""
+        """The intent: to be kept before the first file is touched."""
 
     def succeed(
         self,
@@ -126,3 +129,6 @@ class Records(Protocol):
 
     def close_attempt(self, attempt: str) -> None:
         """Nothing is left to do for this attempt."""
+
+    def flush(self) -> None:
+        """All that was put is durable against a kill when this returns."""

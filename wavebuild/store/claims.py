@@ -31,17 +31,20 @@ class Claims:
     def begin(self, made: Mapping[str, Made]) -> int:
         """Brings the record in line with the state, where there is none yet, or it has grown too long; its size."""
         size = size_of(self._path)
-        if (made and not size) or size > 2 * _base(self._path) + ROOM:
+        if (not size and made) or size > 2 * _base(self._path) + ROOM:
             with contextlib.suppress(OSError):
                 data = b"".join(_line(path, one) for path, one in made.items())
                 disk.write_atomic(self._path, _sealed(f"[{len(data)}]") + data)
         return size_of(self._path)
 
-    def plan(self, made: Mapping[str, Made], gone: Iterable[str] = ()) -> int:
-        """Members that were made just now, and such as are nobody's any more; how long the record is with them."""
-        lines = (*(_line(path, one) for path, one in made.items()), *(_line(path, None) for path in gone))
-        self._planned += b"".join(lines)
+    def plan(self, changed: Iterable[tuple[str, Made | None]]) -> int:
+        """Members that were made just now, None of such as are nobody's any more; how long the record is with them."""
+        self._planned += b"".join(_line(path, made) for path, made in changed)
         return size_of(self._path) + len(self._planned)
+
+    def claimed(self) -> dict[str, Made]:
+        """What the record says."""
+        return claimed(self._path)
 
     def write(self) -> None:
         """Adds what was planned, once the state knows it."""

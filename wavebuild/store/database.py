@@ -101,11 +101,13 @@ class Database:
         return file == self._file and size >= self._size and log == self._log
 
     def salvage(self, table: str, wide: int) -> Iterator[Row]:
-        """The rows of a table with so many columns, as far as they can be read."""
-        with contextlib.suppress(sqlite3.Error), _reported():
-            for row in self._handle.execute(f"select * from {table}"):
-                if len(row) == wide and isinstance(row[0], str):
-                    yield row
+        """The rows of a table with so many columns, as far as they can be read from its beginning, and from its end."""
+        for order in ("", "order by 1 desc"):
+            with contextlib.suppress(sqlite3.Error), _reported():
+                for row in self._handle.execute(f"select * from {table} {order}"):
+                    if len(row) == wide and isinstance(row[0], str):
+                        yield row
+                return
 
     def shrink(self) -> None:
         """Gives room back to the disk if much of the file is empty. Raises sqlite3.Error."""

@@ -65,7 +65,9 @@ def open_state(
         return opened(path), bad if there else ""
 
     def begin() -> State:
-        return _whole(opened(path), lambda database: State(database, scope, record, notices.append, reopen, is_ours))
+        return _first_read(
+            opened(path), lambda database: State(database, scope, record, notices.append, reopen, is_ours)
+        )
 
     try:
         state = begin()
@@ -104,9 +106,18 @@ def _salvaged(path: str) -> dict[str, Made]:
 
 def _whole(database: Database, begin: Callable[[Database], State]) -> State:
     """The state, all that matters of it read. Where it cannot be, the file is closed: it may be moved away then."""
+    return _read_by(State.read_through, database, begin)
+
+
+def _first_read(database: Database, begin: Callable[[Database], State]) -> State:
+    """The state, as much of it read as every build needs."""
+    return _read_by(State.read_first, database, begin)
+
+
+def _read_by(read: Callable[[State], None], database: Database, begin: Callable[[Database], State]) -> State:
     try:
         state = begin(database)
-        state.read_through()
+        read(state)
     except BaseException:
         database.close()
         raise

@@ -40,8 +40,8 @@ def prune(state: State, present: Present) -> None:
     """Lets go of what is of no use, if the state has grown to twice of what it was when this was last done."""
     if not state.has_grown():
         return
-    newest = {key: traces[0] for key in state.known_keys() if (traces := state.traces(key))}
-    keys = {key for key, trace in newest.items() if key not in present.keys and _left_nothing(present.root, trace)}
+    former = (key for key in state.known_keys() if key not in present.keys)
+    keys = {key for key in former if (traces := state.traces(key)) and _left_nothing(present.root, traces[0])}
     members = [path for path, made in state.made().items() if _is_gone(present, keys, path, made)]
     digests = [name for name in state.digests() if not _stands(present.root, name.partition("\0")[0])]
     most = (RUNS, max(RESULTS, present.log_keep))
