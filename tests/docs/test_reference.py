@@ -19,8 +19,9 @@ from wavebuild.declare.fields import Section
 from wavebuild.declare.model import Settings
 from wavebuild.declare.templates import HOLES
 from wavebuild.judge.reasons import Reason
-from wavebuild.ui.arguments import LATER, LATER_COMMANDS
+from wavebuild.ui.arguments import LATER
 from wavebuild.ui.cli import app
+from wavebuild.ui.vocabulary import LATER_COMMANDS
 from wavebuild.ui.words import kind_of
 
 REFERENCE = REPOSITORY / "docs" / "reference"

@@ -18,7 +18,9 @@ from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.errors import WavebuildError
 from wavebuild.run.events import StepStarted
-from wavebuild.ui.front import finished
+from wavebuild.ui.front import PlainBuild, finished
+
+QUESTION = PlainBuild(question=True)
 
 SETTING = "settings: {outside: [../far]}\n"
 FILE = "steps: {a: {inputs: s, outputs: ../far/out, run: 'note a; cat s > {{ outputs }}'}}\n"
@@ -341,10 +343,10 @@ class TestAsAnyOutput:
         shop.wavefile(SETTING + MANY)
         shop.settle()
         monkeypatch.chdir(shop.root)
-        assert finished(["-q"], os.environ) == 0
-        assert finished(["-q"], {**os.environ, "WAVEBUILD_ALLOW_OUTSIDE": "no"}) is None
+        assert finished(QUESTION, os.environ) == 0
+        assert finished(QUESTION, {**os.environ, "WAVEBUILD_ALLOW_OUTSIDE": "no"}) is None
         (agreed / "d/new").write_text("")
-        assert finished(["-q"], os.environ) is None
+        assert finished(QUESTION, os.environ) is None
 
 
 def failing(shop: Workshop, text: str) -> None:

@@ -14,7 +14,9 @@ from tests.support.processes import eventually, kill_marked
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.errors import WavebuildError
-from wavebuild.ui.front import finished
+from wavebuild.ui.front import PlainBuild, finished
+
+QUESTION = PlainBuild(question=True)
 
 pytestmark = pytest.mark.long
 
@@ -171,10 +173,10 @@ class TestTheQuickAnswer:
         shop.settle()
         monkeypatch.chdir(shop.root)
 
-        assert finished(["-q"], os.environ) == 0
-        assert finished(["-q"], dict(os.environ) | {"WAVEBUILD_STATE_DIR": str(shop.home / "no")}) is None
+        assert finished(QUESTION, os.environ) == 0
+        assert finished(QUESTION, dict(os.environ) | {"WAVEBUILD_STATE_DIR": str(shop.home / "no")}) is None
         shop.put("s", "2")
-        assert finished(["-q"], os.environ) is None
+        assert finished(QUESTION, os.environ) is None
 
     def test_by_the_setting_it_leaves_the_answer_to_the_whole(
         self, shop: Workshop, monkeypatch: pytest.MonkeyPatch
@@ -186,7 +188,7 @@ class TestTheQuickAnswer:
         shop.wavefile(SETTING + STEPS)
         monkeypatch.chdir(shop.root)
 
-        assert finished(["-q"], os.environ) is None
+        assert finished(QUESTION, os.environ) is None
         assert shop.stale()
 
 

@@ -389,13 +389,14 @@ def called(
     environ: Mapping[str, str] | None = None,
     folder: str = "/",
     typed: str | None = None,
+    deed: Callable[[Caller], int] | None = None,
 ) -> Called:
-    """Runs one command line on a fake engine; ``typed`` puts a person at a terminal."""
+    """Runs one command line on a fake engine; ``typed`` puts a person at a terminal; ``deed``: without the parser."""
     from wavebuild.ui.cli import run
 
     engine = engine or FakeEngine()
     deeds: Deeds = engine
     stdin = io.StringIO("") if typed is None else Terminal(typed)
     stdout, stderr = io.StringIO(), io.StringIO() if typed is None else Terminal()
-    code = run(Caller(folder, environ or {}, stdin, stdout, stderr, argv, lambda: deeds))
+    code = (deed or run)(Caller(folder, environ or {}, stdin, stdout, stderr, argv, lambda: deeds))
     return Called(code, stdout.getvalue(), stderr.getvalue(), engine)

@@ -13,7 +13,8 @@ import pytest
 from tests.ui.samples import FakeEngine, called, graph_of, step
 from wavebuild.errors import Place, Problem, mistake
 from wavebuild.run.cores import cores
-from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, VALUED, arranged, is_valued
+from wavebuild.ui.arguments import VALUED, arranged, is_valued
+from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 
 ALL = cores()
 TMP = "/tmp"

@@ -39,6 +39,8 @@ def is_idle(request: Request) -> bool:
 
 def _known_fresh(request: Request, layout: Layout) -> int | None:
     """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
+    if request.glance is not None:
+        return None
     if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None
     return settled.still_settled(

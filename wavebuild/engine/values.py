@@ -14,6 +14,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
     from wavebuild.declare.said import Said
+    from wavebuild.engine.glance import Glance
     from wavebuild.errors import Place, Problem
     from wavebuild.judge.difference import Change
     from wavebuild.judge.reasons import Reason
@@ -51,6 +52,7 @@ class Request(Struct, frozen=True):
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds
     command_line: str = "wavebuild"  # named to whoever finds the project held
+    glance: Glance | None = None  # what the first look has found: that not all is as it was
 
 
 class Addition(Struct, frozen=True):

@@ -12,33 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 from wavebuild.errors import did_you_mean, mistake
+from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 
-COMMANDS = (
-    "build",
-    "plan",
-    "status",
-    "explain",
-    "graph",
-    "list",
-    "log",
-    "accept",
-    "clean",
-    "check",
-    "schema",
-    "freeze",
-    "unfreeze",
-    "forget",
-    "show",
-    "history",
-    "import",
-    "init",
-    "mem",
-    "doctor",
-)
-LATER_COMMANDS = (
-    *("watch", "report"),
-    "cache",
-)
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile", "--allow-outside"})
 VALUED = frozenset(
     {

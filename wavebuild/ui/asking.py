@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from wavebuild.errors import mistake
 from wavebuild.run.cores import cores
-from wavebuild.ui.arguments import COMMANDS, duration, settings, split_words, values
+from wavebuild.ui.arguments import duration, settings, split_words, values
 from wavebuild.ui.caller import Caller
 from wavebuild.ui.style import When
+from wavebuild.ui.vocabulary import COMMANDS
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule

@@ -4,7 +4,6 @@ It does not know how anything is built; each command is its flags and a few line
 """
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -16,13 +15,8 @@ from wavebuild import __version__
 from wavebuild.errors import WavebuildError
 from wavebuild.ui import arguments, commands
 from wavebuild.ui.asking import How, Show, WantedLog, Where
-from wavebuild.ui.caller import Caller, let_go, the_caller
-
-OF_THE_SYSTEM = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE),
-    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN),
-)
-"""What no care of ours can prevent."""
+from wavebuild.ui.caller import Caller, let_go
+from wavebuild.ui.ending import called, ended
 
 BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may have meant a step
 
@@ -580,27 +574,25 @@ def _bare(ctx: typer.Context) -> str | None:
 
 def run(caller: Caller) -> int:
     """One command line from end to end; the exit code."""
+    return ended(caller, _parsed)
+
+
+def _parsed(caller: Caller) -> int:
     try:
         code = app(list(caller.argv), prog_name="wavebuild", standalone_mode=False, obj=caller)
         return code if isinstance(code, int) else 0
-    except WavebuildError as error:
-        return _refused(caller, error)
-    except (KeyboardInterrupt, typer.Abort):
+    except (WavebuildError, KeyboardInterrupt):
+        raise
+    except typer.Abort:
         return 130
     except OSError as error:
-        if _asks_for_help(caller.argv):
-            return _unheard(caller, error)
-        return _denied(caller, error) if error.errno in OF_THE_SYSTEM else _bug(caller)
+        if not _asks_for_help(caller.argv):
+            raise
+        return _unheard(caller, error)
     except Exception as error:
-        return _misread(caller, error) if hasattr(error, "format_message") else _bug(caller)
-
-
-def _refused(caller: Caller, error: WavebuildError) -> int:
-    """The author's mistake: its lines and its exit code."""
-    from wavebuild.ui.excerpts import located
-
-    caller.say(commands.problem_lines(located(error.problems, caller), caller.argv))
-    return error.exit_code
+        if not hasattr(error, "format_message"):
+            raise
+        return _misread(caller, error)
 
 
 def _misread(caller: Caller, error: Any) -> int:
@@ -624,33 +616,6 @@ def _unheard(caller: Caller, error: OSError) -> int:
     return 2
 
 
-def _denied(caller: Caller, error: OSError) -> int:
-    """A disk that fails, a system that has no more to give: no mistake of the author, and none of ours."""
-    from wavebuild.ui.escapes import escaped
-
-    where = f": {escaped(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else ""
-    caller.say(
-        [
-            f"wavebuild: {error.strerror}{where}",
-            "    what was told as done stays so: see to it, and build again; .wavebuild/failed may be removed for room",
-        ]
-    )
-    return 1
-
-
-def _bug(caller: Caller) -> int:
-    """Our own mistake is loud."""
-    import traceback
-
-    caller.say([*traceback.format_exc().splitlines(), "this is a bug of wavebuild, not of your Wavefile"])
-    return 70
-
-
-def main() -> None:
-    """The console script."""
-    try:
-        caller = the_caller(sys.argv[1:])
-    except WavebuildError as error:
-        sys.stderr.write(f"wavebuild: {error}\n")
-        sys.exit(error.exit_code)
-    sys.exit(run(caller))
+def main() -> int:
+    """Any command line."""
+    return called(sys.argv[1:], run)

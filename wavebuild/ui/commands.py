@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from wavebuild.errors import Problem, WavebuildError, mistake
-from wavebuild.ui.arguments import COMMANDS, LATER_COMMANDS, arranged, duration, is_command, meant
+from wavebuild.ui.arguments import arranged, duration, is_command, meant
 from wavebuild.ui.asking import How, Show, WantedLog, Where, mode_of, mode_under_make, request_of
 from wavebuild.ui.caller import Caller
+from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 
 if TYPE_CHECKING:
     from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request
+    from wavebuild.engine.glance import Glance
     from wavebuild.graph import Graph
     from wavebuild.run.events import Event
     from wavebuild.ui.drawing import Format
@@ -32,12 +34,13 @@ FOLLOW = 0.2  # seconds between two looks at a log that is followed
 # build and its other modes
 
 
-def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show) -> int:
+def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, seen: Glance | None = None) -> int:
+    """``seen``: what a first look has found already."""
     mode = mode_of(show, how, words)
     if mode == "build":
         mode = mode_under_make(caller.environ)
-    seen = show.json or show.events is not None or show.verbose or show.explain
-    request = replace(request_of(caller, where, words, how), full=seen)
+    full = show.json or show.events is not None or show.verbose or show.explain
+    request = replace(request_of(caller, where, words, how), full=full, glance=seen)
     match mode:
         case "question":
             return 0 if not caller.engine().question(request, show.strict) else 1

@@ -1,7 +1,8 @@
-"""The first look at a command line: a plain build with nothing to do ends here, all else goes on to ``cli``.
+"""The first look at a command line: a plain build with nothing to do ends here.
 
-It does not know any flag but ``-C``, ``-f``, ``-j``, ``-k``, ``-q``, ``-s`` and ``--version``, and imports next to
-nothing: what a build with nothing to do costs is mostly what it imports.
+One with something to do goes on to ``shortcut``, all else to ``cli``. It does not know any flag but ``-C``, ``-f``,
+``-j``, ``-k``, ``-q``, ``-s`` and ``--version``, and imports next to nothing: what a build with nothing to do costs is
+mostly what it imports.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from wavebuild.engine.glance import Glance
+
 
 class PlainBuild:
-    """``[-C DIR] [-f FILE] [-jN] [-k] [-q] [-s]`` and nothing else."""
+    """``[-C DIR] [-f FILE] [-j[N]] [-k] [-q] [-s] [TARGETS]`` and nothing else."""
 
-    __slots__ = ("file", "folder", "question", "quiet")
+    __slots__ = ("file", "folders", "jobs", "keep_going", "question", "quiet", "seen", "targets")
 
-    def __init__(self, folder: str = "", file: str | None = None, question: bool = False, quiet: bool = False) -> None:
-        self.folder = folder
-        self.file = file
+    def __init__(self, question: bool = False) -> None:
+        self.folders: list[str] = []
+        self.file: str | None = None
+        self.jobs: int | None = None
+        self.keep_going = False
         self.question = question
-        self.quiet = quiet
+        self.quiet = False
+        self.targets: list[str] = []
+        self.seen: Glance | None = None  # what the first look has found
 
 
 def plain_build(argv: Sequence[str]) -> PlainBuild | None:
@@ -38,42 +45,58 @@ def plain_build(argv: Sequence[str]) -> PlainBuild | None:
         if word in ("-C", "-f"):
             if not words or words[0].startswith("-"):
                 return None
-            value = words.pop(0)
             if word == "-C":
-                asked.folder = os.path.join(asked.folder, value)
+                asked.folders.append(words.pop(0))
             else:
-                asked.file = value
+                asked.file = words.pop(0)
         elif word == "-q":
             asked.question = True
         elif word in ("-s", "--quiet"):
             asked.quiet = True
-        elif word != "-k" and not (word.startswith("-j") and word[2:].isascii() and word[2:].isdigit()):
+        elif word == "-k":
+            asked.keep_going = True
+        elif word.startswith("-j"):
+            said = word[2:] or (words.pop(0) if words and _is_number(words[0]) else "0")
+            if not _is_number(said):
+                return None
+            asked.jobs = int(said)
+        elif _is_target(word):
+            asked.targets.append(word)
+        else:
             return None
     return asked
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _is_target(word: str) -> bool:
+    """Whether a word is a target and can be nothing else: no flag, no setting, no command."""
+    from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
+
+    return bool(word) and word[0] != "-" and "=" not in word and word not in COMMANDS and word not in LATER_COMMANDS
 
 
 _DECIDE_MORE = ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE")
 """Variables that say what flags say: whoever reads those reads them."""
 
 
-def finished(argv: Sequence[str], environ: Mapping[str, str]) -> int | None:
-    """The exit code of a command line that was answered here; None if it takes more to know."""
+def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
+    """The exit code of a plain build that had nothing to do; None if it takes more to know."""
     began = time.monotonic()
-    if list(argv) == ["--version"]:
-        return 0 if _said(1, f"wavebuild {__version__}") else None
-    asked = plain_build(argv)
-    if asked is None or any(name in environ for name in _DECIDE_MORE):
+    if any(name in environ for name in _DECIDE_MORE):
         return None
     from wavebuild.declare.upward import search, trusted_owners
     from wavebuild.engine.glance import glance, is_being_built
 
     try:
-        directory = os.path.normpath(os.path.join(os.getcwd(), asked.folder))
+        directory = os.path.normpath(os.path.join(os.getcwd(), *asked.folders))
         if asked.file is None:
             wavefile, _ = search(directory, trusted_owners(directory))
         else:
             wavefile = os.path.normpath(os.path.join(directory, asked.file))
-        seen = glance(wavefile, directory, (), environ) if wavefile else None
+        asked.seen = seen = glance(wavefile, directory, tuple(asked.targets), environ) if wavefile else None
         if seen is None or seen.moved or not (asked.question or not is_being_built(wavefile)):
             return None
     except OSError:
@@ -111,16 +134,32 @@ def main() -> None:
         sys.exit("wavebuild: Windows is not supported: run it inside WSL")
     open_closed_streams()
     try:
-        code = finished(sys.argv[1:], os.environ)
-        if code is None:
-            from wavebuild.ui import cli
-
-            cli.main()
-        elif not _is_followed():
-            os._exit(code)  # nothing is open, and nothing waits to be written: the system takes the memory as it is
+        argv = sys.argv[1:]
+        if argv == ["--version"] and _said(1, f"wavebuild {__version__}"):
+            _end(0)
+        asked = plain_build(argv)
+        if asked is not None and (code := finished(asked, os.environ)) is not None:
+            _end(code)
+        sys.exit(_built(argv, asked))
     except KeyboardInterrupt:  # while we begin: whoever builds counts it, and answers for itself
-        code = 130
-    sys.exit(code)
+        sys.exit(130)
+
+
+def _built(argv: Sequence[str], asked: PlainBuild | None) -> int:
+    if asked is not None:
+        from wavebuild.ui import shortcut
+
+        return shortcut.build(argv, asked)
+    from wavebuild.ui import cli
+
+    return cli.main()
+
+
+def _end(code: int) -> None:
+    """The end, at once: nothing is open, nothing waits to be written, and the system takes the memory as it is."""
+    if _is_followed():
+        sys.exit(code)
+    os._exit(code)
 
 
 def _is_followed() -> bool:

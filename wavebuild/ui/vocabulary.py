@@ -1,0 +1,31 @@
+"""The words that are commands, those of a later version among them.
+
+It does not know what they do, and imports nothing: whoever asks for a target by name begins here.
+"""
+
+COMMANDS = (
+    "build",
+    "plan",
+    "status",
+    "explain",
+    "graph",
+    "list",
+    "log",
+    "accept",
+    "clean",
+    "check",
+    "schema",
+    "freeze",
+    "unfreeze",
+    "forget",
+    "show",
+    "history",
+    "import",
+    "init",
+    "mem",
+    "doctor",
+)
+LATER_COMMANDS = (
+    *("watch", "report"),
+    "cache",
+)
