@@ -1,258 +1,278 @@
-"""Times wavebuild beside GNU make and ninja on the same work, and prints a Markdown table.
+"""Measures wavebuild beside its peers on the same work, keeps the figures, and writes the pages that show them.
 
 It does not know how the tools work: it sees their processes, and which outputs are new.
 
-Every phase of every repetition is run by each tool in turn, so that a busy moment of the
-machine falls on all of them. Wall and CPU are medians with the least and the greatest. CPU is
-that of the tool and of all processes it has waited for; memory that of the largest of them, and
-what is below some 10 MiB is the launcher's. ``made`` counts the outputs that are new after the
-phase: a tool that skips work cannot look fast.
+Every phase is run by each tool in turn, so that a busy moment of the machine falls on all of them. Figures are kept in
+a JSON file; what is measured again takes the place of what was there. ``--page`` writes the pages without measuring.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from generate import FILES, SOURCE_SIZE, WORKS, Work, write
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-LAUNCH = Path(__file__).with_name("launch.py")
+from benchmarks import page, proof, start
+from benchmarks.machine import describe, forget_files
+from benchmarks.phases import NAMES, Phase, phases
+from benchmarks.tools import KINDS, Tool, find, interpreter
+from benchmarks.trees import Cost, Failed, Tree, Wrong, differing
+from benchmarks.works import WORKS, Work
 
-Stamps = dict[str, tuple[int, int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A tool that is here, and the command that builds with it."""
-
-    name: str
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """What is done to the tree before the tool is run, and which outputs must be new after it."""
-
-    name: str
-    prepare: Callable[[Work, Path, int], None]
-    must_be_made: Callable[[Work], set[str]]
+RESULTS = Path(__file__).with_name("results.json")
+PARTS = ("start", "measure", "prove")
+# What is measured if nothing is said: the works, and their sizes.
+ALL = (
+    ("wide", 1), ("wide", 100), ("wide", 1_000), ("wide", 10_000), ("wide", 100_000),
+    ("layers", 1_000), ("layers", 10_000), ("chain", 1_000), ("python", 200), ("foreach", 1_000), ("foreach", 10_000),
+    ("dirs", 1_000), ("bigfile", 1_024), ("example", 1),
+)  # fmt: skip
+PROVED = (("wide", 1_000), ("layers", 1_000), ("dirs", 100), ("foreach", 1_000), ("chain", 100))
+FOLDERS = 100  # files in each: `dirs` is that much larger than its size says
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    wall: float
-    cpu: float
-    mebibytes: float
-    made: int
+class Plan:
+    """How often: the whole, and small phases within it. ``only``: phases; a full build is always run."""
 
+    repetitions: int | None
+    turns: int | None
+    only: Sequence[str]
+    run: str
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The folder in which one tool does its work."""
-
-    peer: Peer
-    folder: Path
-    samples: dict[str, list[Sample]] = field(default_factory=dict)
-
-
-class Wrong(Exception):
-    """A tool did not do the work."""
-
-
-# The phases
-
-
-def _nothing(work: Work, folder: Path, repetition: int) -> None:
-    pass
-
-
-def _start_afresh(work: Work, folder: Path, repetition: int) -> None:
-    tool = folder.name
-    shutil.rmtree(folder)
-    write(work, tool, folder)
-
-
-def _touch(work: Work, folder: Path, repetition: int) -> None:
-    os.utime(folder / work.sources[0])
-
-
-def _change(work: Work, folder: Path, repetition: int) -> None:
-    _rewrite(folder / work.sources[0], 0, repetition)
-
-
-def _change_in_vain(work: Work, folder: Path, repetition: int) -> None:
-    """Another second line: the first step of `layers` makes the same of it."""
-    _rewrite(folder / work.sources[0], 1, repetition)
-
-
-def _rewrite(source: Path, line: int, repetition: int) -> None:
-    lines = source.read_text().splitlines()
-    lines[line] = f"changed in repetition {repetition} ".ljust(SOURCE_SIZE // 2 - 1, ".")
-    source.write_text("\n".join(lines) + "\n")
-
-
-def _every_output(work: Work) -> set[str]:
-    return {step.output for step in work.steps}
-
-
-def _downstream(work: Work) -> set[str]:
-    return work.downstream(work.sources[0])
-
-
-def _first_reader(work: Work) -> set[str]:
-    return {step.output for step in work.steps if work.sources[0] in step.inputs}
-
-
-def _none(work: Work) -> set[str]:
-    return set()
-
-
-def phases(work: Work) -> list[Phase]:
-    found = [
-        Phase("full build", _start_afresh, _every_output),
-        Phase("no-op", _nothing, _none),
-        Phase("one leaf touched", _touch, _none),
-        Phase("one leaf changed", _change, _downstream),
-    ]
-    if work.name == "layers":
-        found.append(Phase("changed, output the same", _change_in_vain, _first_reader))
-    return found
+    def times(self, work: Work) -> tuple[int, int]:
+        inputs = len(work.sources) + len(work.steps)
+        whole = 3 if inputs <= 5_000 else 2 if inputs <= 50_000 else 1
+        small = 3 if work.name == "bigfile" or inputs > 50_000 else 5
+        return self.repetitions or whole, self.turns or small
 
 
 # One run
 
 
-def measure(peer: Peer, folder: Path) -> tuple[float, float, float]:
-    """Wall and CPU seconds and peak MiB of one run; its output is shown if it fails."""
-    result = folder.with_name(f"{folder.name}.cost")
-    launch = (sys.executable, "-I", "-S", str(LAUNCH), str(result), *peer.command)
-    with tempfile.TemporaryFile() as output:
-        subprocess.run(launch, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
-        cost: dict[str, float] = json.loads(result.read_text())
-        if cost["code"] != 0:
-            output.seek(0)
-            tail = output.read()[-2000:].decode(errors="replace")
-            raise Wrong(f"{peer.name} ended with {cost['code']} in {folder}:\n{tail}")
-    return cost["wall"], cost["cpu"], cost["mebibytes"]
-
-
-def stamps(work: Work, folder: Path) -> Stamps:
-    """What tells an output that was made again from one that was left alone."""
-    found: Stamps = {}
-    for step in work.steps:
-        try:
-            facts = os.stat(folder / step.output)
-        except FileNotFoundError:
-            continue
-        found[step.output] = (facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
-    return found
-
-
-def sample(work: Work, phase: Phase, tree: Tree, repetition: int) -> Sample:
-    phase.prepare(work, tree.folder, repetition)
-    before = stamps(work, tree.folder)
-    wall, cpu, mebibytes = measure(tree.peer, tree.folder)
-    after = stamps(work, tree.folder)
+def sample(phase: Phase, tree: Tree, turn: int) -> tuple[Cost, int] | None:
+    """What one run costs, and how many outputs are new; None where the tool has no such thing."""
+    tool = tree.tool
+    if phase.dry and tool.dry is None:
+        return None
+    phase.prepare(tree, turn)
+    before = tree.stamps()
+    if phase.cold:
+        forget_files(tree.folder)
+    full = not phase.small and not phase.idle
+    command = tool.dry if phase.dry and tool.dry else tool.build if full else tool.again
+    cost = tree.run(command)
+    if cost.capped:
+        return cost, 0
+    after = tree.stamps()
     made = {output for output, stamp in after.items() if before.get(output) != stamp}
-    if len(after) != len(work.steps):
-        raise Wrong(f"{tree.peer.name}, {phase.name}: {len(after)} of {len(work.steps)} outputs are there")
-    missed = phase.must_be_made(work) - made
-    if missed:
-        raise Wrong(f"{tree.peer.name}, {phase.name}: {len(missed)} outputs were not made, {min(missed)} among them")
-    return Sample(wall, cpu, mebibytes, len(made))
+    judge(phase, tree, made, len(after))
+    return cost, len(made)
 
 
-def run(work: Work, trees: Sequence[Tree], repetitions: int) -> None:
-    """Every phase, repetition by repetition, each tool in turn."""
+def judge(phase: Phase, tree: Tree, made: set[str], there: int) -> None:
+    """A tool that skips work is not measured; nor is wavebuild if it works for nothing."""
+    who = f"{tree.tool.name}, {tree.work.title}, {phase.name}"
+    if phase.dry:
+        if made:
+            raise Wrong(f"{who}: the dry run made {len(made)} outputs")
+        return
+    if there != len(tree.work.steps):
+        raise Wrong(f"{who}: {there} of {len(tree.work.steps)} outputs are there")
+    missed = phase.must_make(tree.work) - made
+    if missed and (tree.tool.sees_commands or not phase.by_command):
+        raise Wrong(f"{who}: {len(missed)} outputs were not made, {min(missed)} among them")
+    if made and phase.idle and tree.tool.name == "wavebuild":
+        raise Wrong(f"{who}: {len(made)} outputs were made, and there was nothing to do")
+
+
+def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Phase → tool → figures. Every phase of every repetition, each tool in turn."""
+    figures: dict[str, dict[str, Any]] = {}
+    repetitions, turns = plan.times(work)
     for repetition in range(repetitions):
         for phase in phases(work):
-            for tree in trees:
-                tree.samples.setdefault(phase.name, []).append(sample(work, phase, tree, repetition))
-                print(f"{work.name} {len(work.steps)}: {phase.name}, {tree.peer.name}", file=sys.stderr)
-        compare(work, trees)
+            wanted = not plan.only or phase.name in plan.only
+            if not wanted and (phase.small or phase.idle):
+                continue
+            for turn in range(turns if phase.small else 1):
+                for tree in trees:
+                    if _is_asked(tree, phase, repetition):
+                        _turn(phase, tree, repetition * turns + turn, plan, figures, say)
+        for tool, output in differing(work, [tree for tree in trees if tree.given_up is None]).items():
+            tree = next(tree for tree in trees if tree.tool.name == tool)
+            for of_tools in figures.values():
+                _give_up(tree, of_tools, plan, f"{output} is not what the others have made", say)
+    return figures
 
 
-def compare(work: Work, trees: Sequence[Tree]) -> None:
-    """All tools must end with the same outputs."""
-    for step in work.steps:
-        if len({(tree.folder / step.output).read_bytes() for tree in trees}) > 1:
-            raise Wrong(f"{step.output} differs between the tools")
+def _is_asked(tree: Tree, phase: Phase, repetition: int) -> bool:
+    return tree.given_up is None and (repetition == 0 or not tree.tool.slow) and phase.name not in tree.tool.without
 
 
-# The table
+def _turn(
+    phase: Phase, tree: Tree, turn: int, plan: Plan, figures: dict[str, dict[str, Any]], say: Callable[[str], None]
+) -> None:
+    of_tools, name = figures.setdefault(phase.name, {}), tree.tool.name
+    try:
+        found = sample(phase, tree, turn)
+        if phase.idle and not phase.cold and name == "wavebuild":
+            proof.see_unseen_edit(tree)
+    except (Failed, Wrong) as problem:
+        _give_up(tree, of_tools, plan, str(problem), say)
+        return
+    if found is None:
+        return
+    cost, made = found
+    say(f"{tree.work.title}: {phase.name}, {name}: {cost.wall:.3f} s, CPU {cost.cpu:.3f} s, {made} made")
+    if cost.capped:
+        of_tools[name] = {"capped": cost.wall, "run": plan.run}
+        _finish(tree, say)
+        return
+    entry = of_tools.setdefault(name, {"wall": [], "cpu": [], "mebibytes": [], "made": [], "run": plan.run})
+    for key, value in (("wall", cost.wall), ("cpu", cost.cpu), ("mebibytes", cost.mebibytes), ("made", made)):
+        entry[key].append(round(value, 5))
 
 
-def table(work: Work, trees: Sequence[Tree]) -> Iterator[str]:
-    yield f"### `{work.name}`, {len(work.steps)} steps"
-    yield ""
-    yield "| phase | tool | wall s | CPU s | peak MiB | made |"
-    yield "|---|---|---|---|---|---|"
-    for phase in phases(work):
-        for tree in trees:
-            samples = tree.samples[phase.name]
-            wall, cpu = _spread([one.wall for one in samples]), _spread([one.cpu for one in samples])
-            peak = max(one.mebibytes for one in samples)
-            made = "/".join(str(count) for count in sorted({one.made for one in samples}))
-            yield f"| {phase.name} | {tree.peer.name} | {wall} | {cpu} | {peak:.0f} | {made} |"
+def _give_up(tree: Tree, of_tools: dict[str, Any], plan: Plan, why: str, say: Callable[[str], None]) -> None:
+    """A tool that fails, or skips work, is measured no more in this work; what it had is struck out."""
+    tree.given_up = why
+    of_tools[tree.tool.name] = {"failed": why.strip().splitlines()[-1][:200], "run": plan.run}
+    say(f"REFUSED: {tree.work.title}, {tree.tool.name}: {why}")
 
 
-def _spread(values: Sequence[float]) -> str:
-    return f"{median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+def _finish(tree: Tree, say: Callable[[str], None]) -> None:
+    """A full build that took too long: its steps are run by hand, so that the other phases can be measured."""
+    tree.given_up = "its full build takes too long"
+    if tree.tool.name != "dvc":
+        return
+    say(f"{tree.work.title}: the outputs of {tree.tool.name} are made by hand")
+    tree.begin_afresh()
+    proof.make_by_hand(tree.work, tree.folder)
+    try:
+        if not tree.run((tree.tool.build[0], "commit", "--force", "--quiet")).capped:
+            tree.given_up = None
+    except Failed as failed:
+        say(str(failed))
 
 
-# The tools
+# What there is to measure
 
 
-def find_peers(jobs: int, wavebuild: str | None) -> Iterator[Peer]:
-    """The tools that are here; the others are named on standard error and left out."""
-    beside = Path(sys.executable).with_name("wavebuild")
-    own = shlex.split(wavebuild) if wavebuild else [str(beside) if beside.exists() else "wavebuild"]
-    commands = {
-        "wavebuild": (*own, f"-j{jobs}", "--quiet"),
-        "make": ("make", "-rR", "-s", f"-j{jobs}", "all"),
-        "ninja": ("ninja", "--quiet", f"-j{jobs}"),
-    }
-    for name, command in commands.items():
-        program = shutil.which(command[0])
-        if program:
-            yield Peer(name, (program, *command[1:]))
+def chosen_works(
+    names: Sequence[str], sizes: Sequence[int], default: Sequence[tuple[str, int]]
+) -> list[tuple[str, int]]:
+    """The works that were asked for; each in its own sizes if none was given."""
+    if not sizes:
+        return [(name, size) for name, size in default if not names or name in names]
+    return [(name, size) for name in names or list(WORKS) for size in sizes]
+
+
+def trees_of(work: Work, tools: Sequence[Tool], folder: Path) -> Iterator[Tree]:
+    inputs = len(work.sources)
+    for tool in tools:
+        steps = len(work.steps) - (len(work.steps) > 1)
+        if steps > tool.largest or (tool.slow and inputs > 5 * tool.largest) or work.name in tool.without:
+            continue
+        tree = Tree(tool, work, folder / tool.name)
+        tree.begin()
+        yield tree
+
+
+class Results:
+    """The figures of all that was ever measured, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    def keep(self, part: str, found: dict[str, Any]) -> None:
+        merge(self.data.setdefault(part, {}), found)
+        self.path.write_text(json.dumps(self.data, indent=1, sort_keys=True) + "\n")
+
+
+def merge(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """New figures take the place of old ones; what was not measured again stays."""
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict) and "run" not in value:
+            merge(old[key], value)
         else:
-            print(f"{name} is left out: there is no {command[0]} here", file=sys.stderr)
+            old[key] = value
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def run(chosen: argparse.Namespace, results: Results) -> bool:
+    """Whether wavebuild did all that it was asked for."""
+    well = True
+    tools = list(find(chosen.tool or list(KINDS), chosen.jobs, chosen.peers, chosen.wavebuild))
+    python = interpreter(chosen.wavebuild)
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    plan = Plan(chosen.repetitions, chosen.turns, chosen.only or (), began)
+    results.keep("machine", describe(python))
+    results.keep("versions", {tool.name: tool.version for tool in tools})
+    results.keep("settings", {"jobs": chosen.jobs, "date": began[:10]})
+    parts = chosen.part or PARTS
+    with tempfile.TemporaryDirectory(prefix="wavebuild-benchmark-", dir=chosen.folder) as folder:
+        if "start" in parts:
+            results.keep("start", start.measure(tools, python, Path(folder), began))
+        for part, default in (("prove", PROVED), ("measure", ALL)):
+            for name, size in chosen_works(chosen.work or [], chosen.size or [], default) if part in parts else ():
+                work = WORKS[name](size, python)
+                place = Path(folder, f"{part}-{name}-{size}")
+                trees = list(trees_of(work, tools, place))
+                if part == "prove":
+                    proofs = proof.prove(trees, began, _say)
+                    results.keep("proofs", {work.title: proofs})
+                    well = well and "failed" not in proofs.get("wavebuild", {})
+                else:
+                    phased = measure(work, trees, plan, _say)
+                    counts = {"steps": len(work.steps), "sources": len(work.sources)}
+                    results.keep("works", {work.title: {**counts, "phases": phased}})
+                well = well and all(tree.given_up is None for tree in trees if tree.tool.name == "wavebuild")
+                shutil.rmtree(place)
+    return well
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Time wavebuild beside GNU make and ninja on the same work.")
+    parser = argparse.ArgumentParser(
+        description="Measure wavebuild beside its peers, and write the pages that show it."
+    )
     parser.add_argument("--work", choices=sorted(WORKS), action="append", help="default: all")
-    parser.add_argument("--size", type=int, action="append", help="how many steps; default: 1000")
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--size", type=int, action="append", help="how many steps; default: those of the page")
+    parser.add_argument("--only", choices=NAMES, action="append", help="these phases, and full builds; default: all")
+    parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
+    parser.add_argument("--repetitions", type=int, help="of the whole; default: 1 to 3, by the size")
+    parser.add_argument("--turns", type=int, help="of each small phase in a repetition; default: 3 or 5")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--tool", choices=sorted(FILES), action="append", help="default: all that are here")
+    parser.add_argument("--tool", choices=list(KINDS), action="append", help="default: all that are here")
+    parser.add_argument("--peers", type=Path, help="the folder in which peers.py installed them")
     parser.add_argument("--wavebuild", help="the command of wavebuild, if it is not on the path")
+    parser.add_argument("--folder", help="where to work; default: the folder for temporary files")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file of the figures")
+    parser.add_argument("--page", action="store_true", help="measure nothing; write the pages from the figures")
     chosen = parser.parse_args(arguments)
-    peers = [peer for peer in find_peers(chosen.jobs, chosen.wavebuild) if peer.name in (chosen.tool or FILES)]
-    works = [WORKS[name](size) for name in chosen.work or sorted(WORKS) for size in chosen.size or [1000]]
+    results = Results(chosen.results)
     try:
-        for work in works:
-            with tempfile.TemporaryDirectory(prefix="wavebuild-benchmark-") as folder:
-                trees = [Tree(peer, Path(folder, peer.name)) for peer in peers]
-                for tree in trees:
-                    write(work, tree.peer.name, tree.folder)
-                run(work, trees, chosen.repetitions)
-                print("\n".join(table(work, trees)), end="\n\n", flush=True)
-    except Wrong as wrong:
-        print(wrong, file=sys.stderr)
+        well = chosen.page or run(chosen, results)
+    except (Failed, Wrong) as problem:
+        print(problem, file=sys.stderr)
         return 1
-    return 0
+    if chosen.page or chosen.results == RESULTS:
+        page.write(results.data)
+    print("\n".join(page.readme(results.data)))
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

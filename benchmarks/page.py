@@ -1,0 +1,432 @@
+"""Writes docs/performance.md, and the table of README, from the figures alone.
+
+It does not measure. Every sentence about a tool follows from the figures: what is not there is not said.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import phases as names
+from benchmarks.start import INTERPRETER, VERSION, no_op_of
+from benchmarks.tools import CAP, KINDS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
+WIDTH = 120
+TIMES = "\N{MULTIPLICATION SIGN}"
+MARKS = "<!-- figures -->", "<!-- /figures -->"
+Data = dict[str, Any]
+
+WORDS = {
+    "wide": "N steps copy a file of 200 bytes each, one step reads all the copies",
+    "layers": "ten layers; a step reads two or three outputs of the layer before, one last step reads the last layer",
+    "chain": "each step copies what the one before made",
+    "python": "as `wide`, by Python functions. make, ninja, tup, redo, go-task and DVC start an interpreter each",
+    "foreach": "as `wide`, one repeated step for wavebuild; the others get every step by itself",
+    "dirs": "N folders of 100 files; a step each reads a whole folder. For wavebuild and DVC the folder is the input, "
+    "for go-task a glob; the others get all files by name, and would not see one that is added",
+    "bigfile": "a file of N MiB is copied by one step, and its first line taken by another",
+    "example": "the first step of the shipped example, a Python program",
+}
+SHOWN = {"go-task": "go-task", "scons": "SCons", "snakemake": "Snakemake", "dvc": "DVC", "make": "make -rR"}
+
+
+def write(data: Data) -> None:
+    PAGE.write_text("\n".join(performance(data)) + "\n")
+    README.write_text(with_figures(README.read_text(), data))
+
+
+def with_figures(text: str, data: Data) -> str:
+    """README with the figures between its marks."""
+    begin, end = MARKS
+    block = "\n".join([begin, *readme(data), end])
+    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: block, text, flags=re.DOTALL)
+
+
+# Figures
+
+
+def entry(data: Data, title: str, phase: str, tool: str) -> Data | None:
+    """The figures of a tool, if it was measured and came to an end."""
+    found = data.get("works", {}).get(title, {}).get("phases", {}).get(phase, {}).get(tool)
+    return found if found and "wall" in found else None
+
+
+def middle(found: Data, measure: str) -> float:
+    return float(median(found[measure]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How often the one goes into the other; ``apart``: they were not measured in one run."""
+
+    value: float
+    apart: bool = False
+
+
+def ratio(data: Data, title: str, phase: str, tool: str, peer: str, measure: str) -> Ratio | None:
+    ours, theirs = entry(data, title, phase, tool), entry(data, title, phase, peer)
+    if ours is None or theirs is None:
+        return None
+    return Ratio(middle(ours, measure) / max(middle(theirs, measure), 1e-6), ours["run"] != theirs["run"])
+
+
+def _of_start(measured: str) -> Callable[[Data, str], Ratio | None]:
+    def found(data: Data, measure: str) -> Ratio | None:
+        start = data.get("start", {})
+        if measured not in start or INTERPRETER not in start:
+            return None
+        ours, theirs = start[measured], start[INTERPRETER]
+        return Ratio(middle(ours, measure) / middle(theirs, measure), ours["run"] != theirs["run"])
+
+    return found
+
+
+def _of(title: str, phase: str, peer: str) -> Callable[[Data, str], Ratio | None]:
+    return lambda data, measure: ratio(data, title, phase, "wavebuild", peer, measure)
+
+
+def _ahead(title: str, phase: str, peer: str) -> Callable[[Data, str], Ratio | None]:
+    return lambda data, measure: ratio(data, title, phase, peer, "wavebuild", measure)
+
+
+def _growth(phase: str) -> Callable[[Data, str], Ratio | None]:
+    def found(data: Data, measure: str) -> Ratio | None:
+        small, large = (entry(data, f"wide {size}", phase, "wavebuild") for size in (10_000, 100_000))
+        if small is None or large is None:
+            return None
+        return Ratio(middle(large, measure) / middle(small, measure))
+
+    return found
+
+
+def _memory(title: str, phase: str) -> Callable[[Data, str], Ratio | None]:
+    def found(data: Data, measure: str) -> Ratio | None:
+        ours = entry(data, title, phase, "wavebuild")
+        return Ratio(max(ours["mebibytes"])) if ours else None
+
+    return found
+
+
+def _seconds(title: str, phase: str) -> Callable[[Data, str], Ratio | None]:
+    def found(data: Data, measure: str) -> Ratio | None:
+        ours = entry(data, title, phase, "wavebuild")
+        return Ratio(middle(ours, measure)) if ours else None
+
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What wavebuild must reach. ``least``: the figure must not be below it; else it must not be above.
+
+    ``by``: the measure that is judged; the other is shown beside it.
+    """
+
+    words: str
+    bar: float
+    find: Callable[[Data, str], Ratio | None]
+    by: str = "wall"
+    least: bool = False
+    aim: float | None = None
+    unit: str = TIMES
+
+    def reached(self, value: float) -> bool:
+        return value >= self.bar if self.least else value <= self.bar
+
+
+def bars() -> Iterator[Bar]:
+    wide, large = "wide 10000", "wide 100000"
+    python = "the interpreter alone"
+    yield Bar(f"`--version` against {python}", 8, _of_start(VERSION), aim=5)
+    yield Bar(f"no-op of one step against {python}", 8, _of_start(no_op_of("wavebuild")), aim=5)
+    yield Bar("no-op, `wide` 10,000, against ninja", 2, _of(wide, names.NO_OP, "ninja"), by="cpu", aim=1)
+    yield Bar("no-op, `wide` 100,000, against ninja", 1.2, _of(large, names.NO_OP, "ninja"), by="cpu", aim=1)
+    for title, tool, times in (
+        (wide, "doit", 8), (wide, "go-task", 25), (wide, "scons", 40),
+        ("wide 1000", "snakemake", 20), ("wide 1000", "dvc", 20), ("wide 1000", "pytask", 80),
+    ):  # fmt: skip
+        size = f"{int(title.split()[1]):,}"
+        yield Bar(
+            f"no-op, `wide` {size}: faster than {_shown(tool)}", times, _ahead(title, names.NO_OP, tool), least=True
+        )
+    yield Bar("one leaf changed, `wide` 10,000, against ninja", 2, _of(wide, names.CHANGED, "ninja"))
+    for work in ("wide", "layers"):
+        words = f"full build, `{work}` 10,000, against ninja"
+        yield Bar(words, 1.3, _of(f"{work} 10000", names.FULL, "ninja"), aim=1)
+    yield Bar("cutoff, `layers` 1,000, against ninja", 0.2, _of("layers 1000", names.CUTOFF, "ninja"))
+    for tool in ("make", "ninja"):
+        words = f"`python` 200, full build: faster than {tool} starting an interpreter each"
+        yield Bar(words, 8, _ahead("python 200", names.FULL, tool), least=True)
+    yield Bar("`python` 200, full build, against doit", 1, _of("python 200", names.FULL, "doit"))
+    for phase in names.NAMES:
+        if phase != names.CUTOFF:
+            yield Bar(f"growth from 10,000 to 100,000, `wide`: {phase}", 11, _growth(phase))
+    yield Bar("cold load, `wide` 10,000", 2, _seconds(wide, names.COLD_LOAD), unit="s")
+    yield Bar("memory of a full build, `wide` 100,000", 400, _memory(large, names.FULL), unit="MiB")
+
+
+def judged(data: Data) -> Iterator[tuple[Bar, Ratio | None, Ratio | None]]:
+    """Each bar with what was found: by its own measure, and by the other."""
+    for bar in bars():
+        other = None if bar.unit != TIMES else bar.find(data, "cpu" if bar.by == "wall" else "wall")
+        yield bar, bar.find(data, bar.by), other
+
+
+# README
+
+
+def readme(data: Data) -> Iterator[str]:
+    shown = [
+        ("wide 10000", "10,000 copies, and one step that reads all",
+         (names.NO_OP, names.TOUCHED, names.CHANGED, names.FULL)),
+        ("layers 1000", "1,000 steps in ten layers", (names.TOUCHED, names.CUTOFF, names.FULL)),
+    ]  # fmt: skip
+    columns = ("wavebuild", "make", "ninja", "doit", "go-task", "scons")
+    tools = [tool for tool in columns if tool in data.get("versions", {})]
+    yield from _measured_with(data, tools)
+    yield ""
+    yield f"| work | phase | {' | '.join(_shown(tool) for tool in tools)} |"
+    yield "|---|---|" + "---|" * len(tools)
+    for title, words, phases in shown:
+        for phase in phases:
+            cells = [_readme_cell(data, title, phase, tool) for tool in tools]
+            if any(cells):
+                yield f"| {words} | {phase} | {' | '.join(cell or '-' for cell in cells)} |"
+                words = ""
+    yield ""
+    yield from _sentences(data)
+    yield "All figures, the bars, and how to measure again: [Performance](docs/performance.md)."
+
+
+def _measured_with(data: Data, tools: Sequence[str]) -> Iterator[str]:
+    versions, machine = data.get("versions", {}), data.get("machine", {})
+    named = ", ".join(f"{_shown(tool)} {versions[tool]}" for tool in tools if tool != "wavebuild")
+    jobs = data.get("settings", {}).get("jobs", "?")
+    yield from _paragraph(
+        f"Measured with `python benchmarks/run.py` on {machine.get('cores', '?')} cores, Python ",
+        f"{machine.get('python', '?')}, `-j{jobs}`, each tool in turn ({named}): wall seconds, medians; in ",
+        "brackets how many outputs were made where that is not the least that any made.",
+    )
+
+
+def _readme_cell(data: Data, title: str, phase: str, tool: str) -> str:
+    found = entry(data, title, phase, tool)
+    if found is None:
+        return ""
+    made, least = max(found["made"]), _least_made(data, title, phase)
+    return _seconds_text(middle(found, "wall")) + (f" ({made:,})" if made > least else "")
+
+
+def _least_made(data: Data, title: str, phase: str) -> int:
+    of_tools = data["works"][title]["phases"][phase]
+    return min(int(max(found["made"])) for found in of_tools.values() if "made" in found)
+
+
+def _sentences(data: Data) -> Iterator[str]:
+    """What the figures say of wavebuild and the peers, in words."""
+    for title, size in (("wide 10000", "10,000"), ("wide 1000", "1,000")):
+        slower = [
+            f"{_shown(tool)} {value.value:.0f}"
+            for tool in KINDS
+            if (value := ratio(data, title, names.NO_OP, tool, "wavebuild", "wall")) and value.value >= 1.5
+        ]
+        if slower:
+            factors = ", ".join(slower)
+            yield from _paragraph(f"With nothing to do in {size} steps these take so many times as long: {factors}.")
+    for phase, words in ((names.NO_OP, "with nothing to do"), (names.FULL, "for a full build")):
+        value = ratio(data, "wide 10000", phase, "wavebuild", "ninja", "wall")
+        if value:
+            yield f"It takes {value.value:.2f} of the time of ninja {words} in 10,000 steps."
+
+
+# docs/performance.md
+
+
+def performance(data: Data) -> Iterator[str]:
+    yield "# Performance"
+    yield ""
+    yield from _introduction(data)
+    yield ""
+    yield "## How to measure"
+    yield ""
+    yield from _how(data)
+    yield ""
+    yield "## What it must reach"
+    yield ""
+    yield from _bars(data)
+    yield ""
+    yield "## Starting"
+    yield ""
+    yield from _start(data)
+    yield ""
+    yield "## Proof that the work was done"
+    yield ""
+    yield from _proofs(data)
+    for title, work in sorted(data.get("works", {}).items(), key=_rank):
+        yield ""
+        yield from _work(title, work)
+
+
+def _rank(item: tuple[str, Any]) -> tuple[int, int]:
+    name, _, size = item[0].partition(" ")
+    return list(WORDS).index(name), int(size)
+
+
+def _introduction(data: Data) -> Iterator[str]:
+    machine, versions = data.get("machine", {}), data.get("versions", {})
+    tools = ", ".join(f"{_shown(tool)} {version}" for tool, version in sorted(versions.items()))
+    yield from _paragraph(
+        f"Measured on {data.get('settings', {}).get('date', '?')}: {machine.get('system', '?')}, ",
+        f"{machine.get('cores', '?')} cores ({machine.get('processor', '?')}), {machine.get('memory', '?')}, ",
+        f"Python {machine.get('python', '?')}. {tools}.",
+    )
+    missing = [_shown(tool) for tool in KINDS if tool not in versions]
+    if missing:
+        yield f"Not there, and left out: {', '.join(missing)}."
+    yield ""
+    yield from _paragraph(
+        "Every phase is run by each tool in turn. Times are medians with the least and the greatest. CPU is ",
+        "the user and system time of the tool and of all processes it has waited for; memory is that of the ",
+        "largest of them. `made` counts the outputs that are new after a phase: a tool that skips work is ",
+        "refused. At the end of each repetition the outputs of all tools are compared, byte for byte.",
+    )
+    yield ""
+    yield from _paragraph(
+        "All tools start commands by `sh`. No tool watches the files between builds. Each is called in its ",
+        "quickest way: make without its built-in rules, SCons with the decider `content-timestamp` and no ",
+        "tools to look for, doit with threads in a full build and without them else, DVC without its cache ",
+        "and without git. Snakemake, DVC, pytask and redo are run up to 1,000 steps, once, and a run of ",
+        f"theirs is ended after {CAP:.0f} s. What a tool has no word for is left out: the dry run of DVC ",
+        "stops at the first output that is not there yet, redo has none. Snakemake does not make again what ",
+        "was deleted where all that is made of it is there. Where the full build of DVC took too long, its ",
+        "outputs were made by hand and committed, so that the other phases could be measured.",
+    )
+    yield ""
+    yield f'Of "{names.COLD_NO_OP}": {machine.get("cold", "?")} before the run.'
+
+
+def _how(data: Data) -> Iterator[str]:
+    yield "```sh"
+    yield "python benchmarks/peers.py /tmp/peers     # installs the peers, apart from everything else"
+    yield "python benchmarks/run.py --peers /tmp/peers --wavebuild .venv/bin/wavebuild"
+    yield "```"
+    yield ""
+    yield from _paragraph(
+        "The second command takes an hour or more. `--work`, `--size`, `--only`, `--tool` and `--part` ",
+        "measure less, and what was measured before stays in `benchmarks/results.json`; `--page` writes this ",
+        "page and the table of README from there. `python benchmarks/generate.py wide 1000 FOLDER --tool ",
+        "ninja` writes the work alone.",
+    )
+
+
+def _bars(data: Data) -> Iterator[str]:
+    yield "Ratios of medians, of wall seconds or of CPU seconds as the column says; the other stands beside it."
+    yield ""
+    yield "| | bar | found | judged by | by the other | |"
+    yield "|---|---|---|---|---|---|"
+    missed = []
+    for bar, found, other in judged(data):
+        bound = f"{'≥' if bar.least else '≤'} {bar.bar:g} {bar.unit}" + (f", aim {bar.aim:g}" if bar.aim else "")
+        if found is None:
+            yield f"| {bar.words} | {bound} | not measured | | | |"
+            continue
+        reached = bar.reached(found.value)
+        if not reached:
+            missed.append(bar.words)
+        apart = " (measured apart)" if found.apart else ""
+        by = {"MiB": "memory"}.get(bar.unit, {"cpu": "CPU", "wall": "wall"}[bar.by])
+        beside = f"{_number(other.value)} {TIMES}" if other else ""
+        yield (
+            f"| {bar.words} | {bound} | {_number(found.value)} {bar.unit}{apart} | {by} | {beside} "
+            f"| {'reached' if reached else '**missed**'} |"
+        )
+    yield ""
+    yield f"Missed: {'; '.join(missed)}." if missed else "None is missed."
+
+
+def _start(data: Data) -> Iterator[str]:
+    yield "| | wall ms | CPU ms |"
+    yield "|---|---|---|"
+    measured = data.get("start", {})
+    for name in (INTERPRETER, VERSION, *map(no_op_of, KINDS)):
+        if name not in measured:
+            continue
+        found = measured[name]
+        cells = [f"{median(found[measure]) * 1000:.1f}" for measure in ("wall", "cpu")]
+        spread = f" ({min(found['wall']) * 1000:.1f}-{max(found['wall']) * 1000:.1f})"
+        yield f"| {name} | {cells[0]}{spread} | {cells[1]} |"
+
+
+def _proofs(data: Data) -> Iterator[str]:
+    yield from _paragraph(
+        "Counted in runs of their own that were not timed. Started: programs in a full build, at least one a ",
+        "step. Looked at: sources and outputs that were asked for by name in a build with nothing to do. ",
+        "Unseen edit: other bytes of the same length, with the modification time put back. wavebuild must ",
+        "pass all three, and see such an edit after each no-op that is timed, too; else its figures are ",
+        "refused.",
+    )
+    yield ""
+    yield "| work | tool | steps | started | files | looked at | unseen edit |"
+    yield "|---|---|---|---|---|---|---|"
+    for title, tools in sorted(data.get("proofs", {}).items(), key=_rank):
+        for tool in sorted(tools, key=list(KINDS).index):
+            found = tools[tool]
+            if "failed" in found:
+                yield f"| {title} | {_shown(tool)} | - | - | - | - | not counted |"
+                continue
+            seen = "seen" if found["sees_unseen_edit"] else "missed"
+            counts = " | ".join(f"{found[key]:,}" for key in ("steps", "started", "files", "looked_at"))
+            yield f"| {title} | {_shown(tool)} | {counts} | {seen} |"
+
+
+def _paragraph(*parts: str) -> list[str]:
+    return textwrap.wrap("".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _work(title: str, work: Data) -> Iterator[str]:
+    name, _, size = title.partition(" ")
+    yield f"## `{name}`, {int(size):,}"
+    yield ""
+    yield f"{WORDS[name][0].upper()}{WORDS[name][1:]}. {work['steps']:,} steps, {work['sources']:,} sources."
+    yield ""
+    yield "| phase | tool | wall s | CPU s | peak MiB | made |"
+    yield "|---|---|---|---|---|---|"
+    for phase in names.NAMES:
+        of_tools = work["phases"].get(phase, {})
+        for tool in sorted(of_tools, key=list(KINDS).index):
+            yield f"| {phase} | {_shown(tool)} | {_row(of_tools[tool])} |"
+
+
+def _row(found: Data) -> str:
+    if "capped" in found:
+        return f"> {CAP:.0f} | - | - | -"
+    if "failed" in found:
+        return "failed | - | - | -"
+    made = "/".join(f"{count:,}" for count in sorted(set(found["made"])))
+    peak = max(found["mebibytes"])
+    return f"{_spread(found['wall'])} | {_spread(found['cpu'])} | {peak:.0f} | {made}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def _seconds_text(value: float) -> str:
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _shown(tool: str) -> str:
+    return SHOWN.get(tool, tool)

@@ -1,0 +1,103 @@
+"""The pages are written from the figures, and say what these say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmarks import page
+from benchmarks.phases import CHANGED, CUTOFF, FULL, NO_OP
+from benchmarks.run import RESULTS
+
+X = page.TIMES
+DATA: dict[str, Any] = json.loads(RESULTS.read_text())
+
+
+def figures(wall: float, cpu: float, made: int = 0, run: str = "1") -> dict[str, Any]:
+    return {"wall": [wall], "cpu": [cpu], "mebibytes": [10.0], "made": [made], "run": run}
+
+
+def data(phase: str, title: str = "wide 10000", **tools: dict[str, Any]) -> dict[str, Any]:
+    work = {"steps": 10_001, "sources": 10_000, "phases": {phase: tools}}
+    return {"works": {title: work}, "versions": dict.fromkeys(tools, "1.0")}
+
+
+def row(found: dict[str, Any], words: str) -> str:
+    return next(line for line in page.performance(found) if line.startswith(f"| {words}"))
+
+
+def test_the_page_is_that_of_the_kept_figures() -> None:
+    """`python benchmarks/run.py --page` would change nothing."""
+    assert page.PAGE.read_text() == "\n".join(page.performance(DATA)) + "\n"
+
+
+def test_the_figures_of_readme_are_the_kept_ones() -> None:
+    """`python benchmarks/run.py --page` would change nothing."""
+    text = page.README.read_text()
+
+    assert all(text.count(mark) == 1 for mark in page.MARKS)
+    assert page.with_figures(text, DATA) == text
+
+
+def test_a_bar_is_judged_by_the_measure_that_it_names() -> None:
+    """By CPU seconds the no-op of 10,000 steps is within twice ninja's, by wall seconds it is not."""
+    found = data(NO_OP, wavebuild=figures(9.0, 0.2), ninja=figures(1.0, 0.1))
+
+    bar = row(found, "no-op, `wide` 10,000, against ninja")
+
+    assert f"| 2.00 {X} | CPU | 9.00 {X} | reached |" in bar
+
+
+def test_a_bar_that_is_missed_is_said_so() -> None:
+    """In its row, and below the table."""
+    found = data(CHANGED, wavebuild=figures(2.1, 1.0), ninja=figures(1.0, 1.0))
+
+    assert row(found, "one leaf changed").endswith(f"| 2.10 {X} | wall | 1.00 {X} | **missed** |")
+    assert "Missed: one leaf changed, `wide` 10,000, against ninja." in list(page.performance(found))
+
+
+def test_a_bar_of_so_many_times_faster_is_turned_round() -> None:
+    """doit takes eight times as long: reached; seven times: not."""
+    for wall, verdict in ((8.0, "reached"), (7.9, "**missed**")):
+        found = data(NO_OP, wavebuild=figures(1.0, 1.0), doit=figures(wall, 1.0))
+        assert row(found, "no-op, `wide` 10,000: faster than doit").endswith(f"| {verdict} |")
+
+
+def test_figures_of_different_runs_are_not_passed_off_as_one() -> None:
+    """The ratio says that they were measured apart."""
+    found = data(FULL, wavebuild=figures(1.0, 1.0, run="2"), ninja=figures(1.0, 1.0))
+
+    assert "(measured apart)" in row(found, "full build, `wide` 10,000")
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    """Neither reached nor missed."""
+    assert row({}, "cutoff").endswith("| not measured | | | |")
+
+
+def test_what_was_capped_or_failed_is_told_in_its_row() -> None:
+    """And enters no ratio."""
+    capped, failed = {"capped": 120.0, "run": "1"}, {"failed": "no", "run": "1"}
+    found = data(FULL, "wide 1000", dvc=capped, pytask=failed)
+
+    assert row(found, f"{FULL} | DVC") == f"| {FULL} | DVC | > 120 | - | - | - |"
+    assert row(found, f"{FULL} | pytask") == f"| {FULL} | pytask | failed | - | - | - |"
+
+
+def test_readme_tells_who_made_more_than_another() -> None:
+    """In brackets behind the seconds."""
+    found = data(CUTOFF, "layers 1000", wavebuild=figures(0.5, 1.0, 1), ninja=figures(0.75, 1.0, 421))
+
+    lines = list(page.readme(found))
+
+    assert f"| 1,000 steps in ten layers | {CUTOFF} | 0.50 s | 0.75 s (421) |" in lines
+
+
+def test_readme_names_as_slower_only_those_that_are() -> None:
+    """A sentence about a peer follows from the figures."""
+    found = data(NO_OP, wavebuild=figures(1.0, 1.0), doit=figures(9.0, 1.0), ninja=figures(0.5, 1.0))
+
+    text = "\n".join(page.readme(found))
+
+    assert "so many times as long: doit 9." in text
+    assert "It takes 2.00 of the time of ninja with nothing to do" in text
