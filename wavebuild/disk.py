@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
 import stat as st
 import time
 from collections.abc import Callable, Iterator
@@ -210,6 +209,8 @@ def _carry(old: str, new: str) -> None:
 
 def copy(old: str, new: str) -> None:
     """A copy with bytes, mode and times, there whole or not at all; links stay links."""
+    import shutil
+
     make_folder(os.path.dirname(new))
     if os.path.isdir(old) and not os.path.islink(old):
         os.makedirs(new, exist_ok=True)
@@ -324,6 +325,8 @@ def remove(path: str) -> None:
 
 def remove_tree(path: str) -> None:
     """Removes a folder of ours with all that is in it."""
+    import shutil
+
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
 

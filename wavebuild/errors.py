@@ -5,7 +5,6 @@ It does not know who finds a problem, nor how a terminal draws it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -84,6 +83,8 @@ def with_excerpts(problems: Iterable[Problem], line: Callable[[Place], str]) -> 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A remedy that names the nearest known words, or nothing if none is near."""
+    import difflib
+
     near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
     return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from wavebuild import disk
-from wavebuild.declare import chapters, syntax
 from wavebuild.declare.upward import WAVEFILE_NAMES, folders_above
 from wavebuild.errors import WavebuildError
 
@@ -30,6 +29,8 @@ def governing(path: str) -> Governing:
         looked_at.append(candidate)
         if disk.look(candidate) is None or not _may_include(candidate):
             continue
+        from wavebuild.declare import chapters
+
         try:
             book = chapters.read(candidate)
         except WavebuildError:
@@ -48,6 +49,8 @@ def _above(path: str) -> Iterator[str]:
 
 def _may_include(path: str) -> bool:
     """Whether the word stands in it at all: to parse a large file for nothing takes time."""
+    from wavebuild.declare import syntax
+
     try:
         return b"include" in disk.read_regular(path, syntax.MAX_BYTES)
     except (OSError, WavebuildError):

@@ -10,11 +10,13 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from wavebuild.declare.data import DataKind, read_data
 from wavebuild.declare.files import Files
 from wavebuild.declare.model import Artifact, Json, Kind
-from wavebuild.declare.tables import read_table
 from wavebuild.errors import Place, WavebuildError, mistake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wavebuild.declare.data import DataKind
 
 Known = Mapping[Artifact, bytes | tuple[str, ...] | None]
 """FILE → its bytes, GLOB → its members; None: nothing stands there. Keys as ``awaited`` makes them."""
@@ -42,6 +44,8 @@ class Contents(Struct):
 
     def data(self, file: Artifact) -> Json:
         """The value of a YAML, JSON or TOML file."""
+        from wavebuild.declare.data import read_data
+
         if file not in self._data:
             kind = _KINDS[file.path.rpartition(".")[2]]
             self._data[file] = read_data(self._bytes(file), file.path, kind)
@@ -49,6 +53,8 @@ class Contents(Struct):
 
     def table(self, file: Artifact, delimiter: str) -> tuple[list[str], list[list[str]]]:
         """Header and rows of a CSV file."""
+        from wavebuild.declare.tables import read_table
+
         if (file, delimiter) not in self._tables:
             self._tables[file, delimiter] = read_table(self._bytes(file), file.path, delimiter)
         return self._tables[file, delimiter]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import tomllib
 from typing import Literal, assert_never
 
 from wavebuild.declare import syntax, values
@@ -48,6 +47,8 @@ def _yaml(text: str, file: str) -> Json:
 
 
 def _other(text: str, file: str, kind: Literal["json", "toml"], as_written: bool) -> Json:
+    import tomllib
+
     try:
         if kind == "toml":
             return _without_dates(tomllib.loads(text, parse_float=values.core if as_written else float))

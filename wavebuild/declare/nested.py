@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wavebuild import disk
-from wavebuild.declare import paths
-from wavebuild.declare.chapters import Book
 from wavebuild.declare.model import Artifact, Kind, Step
-from wavebuild.declare.source import word
 from wavebuild.declare.upward import WAVEFILE_NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wavebuild.declare.chapters import Book
 
 
 def refuse_claims(steps: Iterable[Step], book: Book) -> None:
     """Records every output and update that lies in a root of its own, where the step does not stand in that root."""
+    from wavebuild.declare.source import word
+
     roots: dict[str, str] = {"": ""}
     for step in steps:
         for artifact in (*step.outputs, *step.updates):
@@ -55,6 +58,8 @@ def _folder(artifact: Artifact) -> str:
 
 def _root_of(folder: str, top: str, roots: dict[str, str]) -> str:
     """The innermost root that a folder lies in, "" for the first; what was found is kept in ``roots``."""
+    from wavebuild.declare import paths
+
     if folder in roots:
         return roots[folder]
     if paths.outside(folder):

@@ -6,7 +6,6 @@ It does not know what is done with them.
 
 from __future__ import annotations
 
-import glob
 import os.path
 
 from msgspec import Struct
@@ -49,6 +48,8 @@ def read_settings(
     file: Fields, profile: Fields | None, env: CallerEnv, reading: Reading, allow_outside: bool, files: Files
 ) -> Chosen:
     """The settings as they hold for this call. What is wrong with them is recorded."""
+    import glob
+
     given = _layer(profile, reading, _layer(file, reading, None))
     given = _from_caller(env, reading, given)
     usual, lock = Settings(), _lock(given)

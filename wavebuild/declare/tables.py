@@ -5,7 +5,6 @@ It does not know which rows or columns count.
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
 
@@ -17,6 +16,8 @@ def read_table(data: bytes, file: str, delimiter: str = ",") -> tuple[list[str],
 
     Raises WavebuildError where it is no table.
     """
+    import csv
+
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 
 from msgspec import Struct
 
@@ -266,6 +265,8 @@ def _template_scalars(value: Value) -> Iterator[Scalar]:
 
 def _in_order(uses: Mapping[str, frozenset[str]], names: Written, reading: Reading, known: _Known) -> list[str]:
     """The variables, each after those it uses; those of a loop are reported and left out."""
+    from graphlib import CycleError, TopologicalSorter
+
     while True:
         graph = {name: used & names.keys() - known.broken for name, used in uses.items() if name not in known.broken}
         try:

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from wavebuild import __version__, disk
 from wavebuild.declare.model import Kind
-from wavebuild.declare.nested import folders_of, roots_of
 from wavebuild.engine.idle import layout_of
 from wavebuild.engine.lists import Project, Reused
 from wavebuild.engine.values import Request
@@ -33,6 +32,8 @@ from wavebuild.store.settled import Row
 
 def kept_project(request: Request, path: str) -> Project | None:
     """The Wavefile at a path as it was kept, if it would be read just so again; else None, and it is to be loaded."""
+    from wavebuild.declare.nested import roots_of
+
     if request.changed or request.unchanged:
         return None
     environ = dict(request.environ)
@@ -80,6 +81,8 @@ def keep_project(request: Request, project: Project, layout: Layout) -> str:
 
 def _origin(request: Request, project: Project, layout: Layout) -> Origin | None:
     """What a loaded project was read from; None if it may be another one when it is read again."""
+    from wavebuild.declare.nested import folders_of, roots_of
+
     wavefile = project.wavefile
     settings = wavefile.settings
     if request.changed or request.unchanged or settings.state is not None or settings.outside:

@@ -12,8 +12,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.declare import governing
-from wavebuild.declare import load as load_wavefile
 from wavebuild.declare.contents import Contents, Known
 from wavebuild.declare.files import Files
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
@@ -177,6 +175,9 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
 
 
 def _load(request: Request, path: str, known: Known, files: Files) -> Wavefile:
+    from wavebuild.declare import governing
+    from wavebuild.declare import load as load_wavefile
+
     environ, contents = dict(request.environ), Contents(known, files)
     wavefile = load_wavefile(
         path, request.overrides, environ, request.profile, contents, request.memory, request.allow_outside

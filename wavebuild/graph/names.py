@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from urllib.parse import unquote
 
 from wavebuild.declare.model import Step
 from wavebuild.errors import did_you_mean
@@ -71,5 +70,13 @@ def _is_value(part: str, name: str, value: str) -> bool:
     """Whether ``lr=0.1``, or ``0.1`` alone, is this variable's value; ``*`` is any."""
     wanted_name, equals, wanted = part.partition("=")
     if not equals:
-        return part == "*" or unquote(part) == value
-    return wanted_name == name and (wanted == "*" or unquote(wanted) == value)
+        return part == "*" or _unquoted(part) == value
+    return wanted_name == name and (wanted == "*" or _unquoted(wanted) == value)
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text)

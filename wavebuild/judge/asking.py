@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Probe, ShellName, Text
-from wavebuild.declare.probes import misused
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.judge.digest import UNASKED, Reading
 
@@ -77,6 +76,8 @@ class Answers:
 
     def probe(self, artifact: Artifact) -> Probe:
         """The declared probe of an artifact. Raises WavebuildError if there is none, or it takes no such argument."""
+        from wavebuild.declare.probes import misused
+
         probe = self._probes.get(artifact.path)
         if probe is None:
             near = did_you_mean(artifact.path, self._probes)

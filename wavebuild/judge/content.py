@@ -6,19 +6,18 @@ where the content is not what it is said to be.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
-from urllib.parse import quote
 
-from wavebuild.declare import read_data
 from wavebuild.declare.model import Artifact, Json
-from wavebuild.declare.tables import read_table
 from wavebuild.errors import Place, mistake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
 
 SHOWN = 60
 """Characters up to which a key's value is its own digest, so that ``explain`` can show it."""
@@ -29,6 +28,8 @@ def digest_text(kind: str, text: str) -> str:
 
 
 def data_text(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
+    from wavebuild.declare import read_data
+
     return canonical(read_data(data, path, kind))
 
 
@@ -67,6 +68,8 @@ class Table:
     """A CSV file, parsed once for all who read some of its rows. Raises WavebuildError where it is none."""
 
     def __init__(self, data: bytes, path: str, delimiter: str) -> None:
+        from wavebuild.declare.tables import read_table
+
         self._header, self._rows = read_table(data, path, delimiter)
         self._groups: dict[tuple[int, ...], dict[tuple[str, ...], list[list[str]]]] = {}
 
@@ -104,6 +107,7 @@ def sqlite_digest(path: str, shown: str) -> str:
     Rows are summed as hashes modulo 2**256, so memory stays flat however large a table is.
     """
     import sqlite3
+    from urllib.parse import quote
 
     # Without a log beside it nobody is writing, and reading in place would leave files of SQLite's there.
     how = "mode=ro" if os.path.exists(f"{path}-wal") else "mode=ro&immutable=1"
@@ -138,6 +142,8 @@ def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
 
 def python_digest(data: bytes) -> str:
     """A program by its syntax tree: layout and comments do not count, docstrings do."""
+    import ast
+
     try:
         return digest_text("python", ast.dump(_tree(data)))
     except (SyntaxError, ValueError, RecursionError):
@@ -146,6 +152,9 @@ def python_digest(data: bytes) -> str:
 
 def _tree(data: bytes) -> ast.Module:
     """What Python has to say of somebody's program is not for our screen."""
+    import ast
+    import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(data)
@@ -153,6 +162,8 @@ def _tree(data: bytes) -> ast.Module:
 
 def python_imports(data: bytes) -> list[str]:
     """The modules a program may import, dots in front for relative ones; none if it does not parse."""
+    import ast
+
     try:
         tree = _tree(data)
     except (SyntaxError, ValueError, RecursionError):

@@ -6,7 +6,6 @@ in a time that their size bounds. Nothing that stands in a file makes it raise.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import sys
@@ -16,7 +15,6 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from wavebuild.declare import read_data
 from wavebuild.declare.model import Json
 from wavebuild.errors import WavebuildError
 from wavebuild.judge.content import canonical, data_kind
@@ -115,6 +113,8 @@ Change = Lines | Rows | Keys | Size | Marks | Mode
 
 def difference(path: str, form: Form, was: bytes, now: bytes) -> Change:
     """What changed from one content to the other; ``path`` says by its ending what a file holds."""
+    import csv
+
     try:
         found = _structured(path, form, was, now)
     except (WavebuildError, ValueError, RecursionError, csv.Error, msgspec.MsgspecError):
@@ -133,6 +133,8 @@ def value_changed(was: str, now: str) -> Keys:
 
 def _structured(path: str, form: Form, was: bytes, now: bytes) -> Change | None:
     """By rows or keys; None where there are none, or where they are the same."""
+    from wavebuild.declare import read_data
+
     ending = path.lower().rpartition(".")[2]
     if form == "rows":
         return _rows(_listed(was), _listed(now))
@@ -204,6 +206,8 @@ def _listed(data: bytes) -> Table:
 
 
 def _table(data: bytes, sign: str) -> Table:
+    import csv
+
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=sign, strict=True)
     table = [row for row in reader if row]

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from msgspec import Struct
 
 from wavebuild import disk
-from wavebuild.declare import read_data
 from wavebuild.declare.model import Artifact, Digest, Json, Text
 from wavebuild.errors import Place, mistake
 from wavebuild.judge import content
@@ -477,6 +476,8 @@ def _table(path: str, delimiter: str, data: bytes) -> content.Table:
 
 
 def _value(path: str, data: bytes) -> Json:
+    from wavebuild.declare import read_data
+
     return read_data(data, path, content.data_kind(path))
 
 

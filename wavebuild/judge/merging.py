@@ -6,7 +6,6 @@ It does not know files, nor whose the edits are. Texts are bytes, compared line 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -167,6 +166,8 @@ def _ended(lines: Sequence[bytes]) -> list[bytes]:
 
 def _hunks(before: Sequence[bytes], after: Sequence[bytes]) -> list[_Hunk]:
     """What became of the one text in the other; what both begin and end with is not compared further."""
+    from difflib import SequenceMatcher
+
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
@@ -32,6 +31,8 @@ from wavebuild.run.jobs import Invocation, shell_command, shell_start
 from wavebuild.run.masking import holds
 
 if TYPE_CHECKING:
+    import tempfile
+
     from wavebuild.run.pool import Pool
 
 LONGEST_SHOWN = 200
@@ -170,6 +171,8 @@ class Asker:
         return self._facts.hear(asking, answer)
 
     def _said(self, step: Step, asking: Asking) -> Said:
+        import tempfile
+
         if self._folder is None or self._pool is None:
             from wavebuild.run.pool import Pool  # most questions ask nothing
 

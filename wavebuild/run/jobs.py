@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -161,6 +160,8 @@ def shell_start(
     shell: ShellName | tuple[str, ...], env: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[str, ...]:
     """What stands before the script; ``env`` goes over the caller's ``environ``."""
+    import shutil
+
     match shell:
         case "auto":
             bash = shutil.which("bash", path=env.get("PATH", environ.get("PATH", os.defpath)))

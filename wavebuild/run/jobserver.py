@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import struct
-import termios
 
 from msgspec import Struct
 
@@ -73,6 +72,8 @@ class Tokens:
 
     def make_whole(self) -> None:
         """Nobody else can hold a token now: those that died with their holders come back."""
+        import termios
+
         if self._number is None:
             return
         there = struct.unpack("i", fcntl.ioctl(self.handle, termios.FIONREAD, b"\0\0\0\0"))[0] + self.held

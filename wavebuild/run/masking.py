@@ -5,15 +5,12 @@ It does not know whose secrets they are, nor where the stream goes.
 
 from __future__ import annotations
 
-import base64
 import functools
-import html
 import json
 import os
 import re
 import shlex
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
 
 MASK = b"***"
 SHORTEST = 4
@@ -100,6 +97,9 @@ def _forms(secret: bytes) -> frozenset[bytes]:
 
 def _written(value: bytes) -> Iterable[bytes]:
     """The value as programs write it that quote, escape or encode what they are given."""
+    import html
+    from urllib.parse import quote, quote_plus
+
     text = os.fsdecode(value)
     words = {
         json.dumps(text)[1:-1],
@@ -122,6 +122,8 @@ def _written(value: bytes) -> Iterable[bytes]:
 
 def _base64(value: bytes, shift: int) -> Iterable[bytes]:
     """The signs that are the value's alone, where ``shift`` bytes stand before it in what is encoded."""
+    import base64
+
     first = -(-shift * 8 // _BASE64_BITS)
     last = (shift + len(value)) * 8 // _BASE64_BITS
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

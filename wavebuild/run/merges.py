@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct, field
 
 from wavebuild import disk
-from wavebuild.declare.data import read_data
 from wavebuild.declare.model import Artifact, Json, Step
 from wavebuild.declare.values import canonical
 from wavebuild.errors import WavebuildError, mistake
@@ -122,6 +121,8 @@ def _with_keys(artifacts: list[Artifact], base: bytes, ours: bytes, theirs: byte
 
 
 def _value(path: str, text: bytes) -> Json:
+    from wavebuild.declare.data import read_data
+
     return read_data(text, path, data_kind(path), as_written=True)
 
 

@@ -6,7 +6,6 @@ It does not know what they are for.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 import signal
@@ -21,6 +20,8 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def prctl(option: int, value: int) -> bool:
     """One call of Linux's prctl; false where there is none."""
+    import ctypes
+
     if sys.platform != "linux":
         return False
     try:

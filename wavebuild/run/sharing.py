@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct, field
 
 from wavebuild import disk
-from wavebuild.declare.data import read_data
 from wavebuild.declare.model import Artifact, Json, Step
 from wavebuild.declare.values import canonical
 from wavebuild.errors import WavebuildError, mistake
@@ -128,6 +127,8 @@ def _of_others(facts: Facts, path: str, own: Sequence[str], before: str) -> Iter
 
 
 def _value(file: str, path: str) -> Json:
+    from wavebuild.declare.data import read_data
+
     return read_data(disk.read_regular(file, LARGEST_TEXT), path, data_kind(path), as_written=True)
 
 

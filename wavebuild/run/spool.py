@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Collection, Iterator
 
 _PIECE = 1 << 16
@@ -23,6 +22,8 @@ class ListFile:
     """
 
     def __init__(self, name: str) -> None:
+        import tempfile
+
         try:
             self._handle = os.memfd_create(name)
             self._path = f"/proc/{os.getpid()}/fd/{self._handle}"

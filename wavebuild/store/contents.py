@@ -14,7 +14,6 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -149,6 +148,8 @@ def secret_bytes(secrets: Mapping[str, str | None]) -> tuple[bytes, ...]:
 
 def recalled(path: str, digests: Iterable[str]) -> dict[str, Content]:
     """What is kept of these contents, for a question: nothing is written, and what is damaged is not there."""
+    from urllib.parse import quote
+
     found: dict[str, Content] = {}
     if not os.path.exists(path):
         return found

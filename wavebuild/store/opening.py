@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from urllib.parse import quote
@@ -209,6 +208,8 @@ def examined(path: str, held: bool) -> Examined:
 
 def _to_be_read(path: str, held: bool) -> tuple[str, str, AbstractContextManager[object]]:
     """The file to be read, how it is opened, and what must be held meanwhile: the folder of a copy."""
+    import tempfile
+
     if held and disk.look(f"{path}-shm") is not None:  # else the holder has not opened it yet: we would make that file
         return path, "mode=ro", contextlib.nullcontext()
     if disk.look(f"{path}-wal") is None:

@@ -92,11 +92,11 @@ def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[
 
 def _confirmed(caller: Caller, request: Request, show: Show) -> bool:
     """Whether it may begin: it is not estimated to take longer than the person wants to be asked about."""
+    if show.confirm_over is None:
+        return True
     from wavebuild.plan.build import takes_time
     from wavebuild.ui import words
 
-    if show.confirm_over is None:
-        return True
     limit = duration("--confirm-over", show.confirm_over)
     if show.yes:
         return True

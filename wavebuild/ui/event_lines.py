@@ -15,7 +15,6 @@ from wavebuild.errors import mistake
 from wavebuild.run.events import Event
 from wavebuild.ui.caller import let_go
 from wavebuild.ui.escapes import escaped
-from wavebuild.ui.records import event_record, written
 
 
 @contextmanager
@@ -54,6 +53,8 @@ class _Lines:
         self.broken: OSError | None = None
 
     def tell(self, event: Event) -> None:
+        from wavebuild.ui.records import event_record, written
+
         if self.broken:
             return
         try:
