@@ -40,9 +40,9 @@ def noted_groups(path: str) -> Noted:
     return Noted(firsts, frozenset(runs))
 
 
-def note(process: int, run: str) -> bytes:
-    """The line that is noted of a process."""
-    return f"{process} {start_time(process)} {run}\n".encode()
+def note(process: int, run: str, start: str = "") -> bytes:
+    """The line that is noted of a process; ``start``: when it began, where that is known already."""
+    return f"{process} {start or start_time(process)} {run}\n".encode()
 
 
 def is_of_a_step(process: int, noted: Noted) -> bool:

@@ -54,9 +54,6 @@ class Spool:
     def begin(self, log: str) -> None:
         """From now on ``handle`` takes what belongs in this log; one that is there already is added to."""
         self._log = log
-        if self._spare >= 0 and not _has_a_name(self._spare):
-            os.close(self._spare)
-            self._spare = -1
         if os.path.exists(log):
             self.handle = _appended(log)
             return
@@ -73,8 +70,10 @@ class Spool:
 
     def end(self) -> None:
         """The job is over: its output is under its name, if there is any."""
-        if self.handle == self._spare and os.fstat(self.handle).st_size:
-            self.show()
+        if self.handle == self._spare:
+            status = os.fstat(self.handle)
+            if status.st_size or not _has_a_name(status):
+                self.show()
         if self.handle != self._spare:
             os.close(self.handle)
         self.handle = -1
@@ -151,9 +150,8 @@ def _appended(path: str) -> int:
         return os.open(os.devnull, flags)
 
 
-def _has_a_name(handle: int) -> bool:
+def _has_a_name(status: os.stat_result) -> bool:
     """Whether it is a file, and no step has removed it."""
-    status = os.fstat(handle)
     return stat.S_ISREG(status.st_mode) and status.st_nlink > 0
 
 

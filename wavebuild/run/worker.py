@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
@@ -42,12 +42,14 @@ from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_me
 from wavebuild.run.processes import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
+    StartClock,
     children,
     descendants,
     prctl,
     send,
     watched,
 )
+from wavebuild.run.simple import as_told, kind_of, words_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
 
@@ -100,10 +102,10 @@ def main(
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
     # A crash leaves no image of its memory in the project, unless the step itself asks for one.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    hands = Hands(parent, groups, keep_interrupt_ignored, run, handed)
+    hands = Hands(parent, groups, keep_interrupt_ignored, run, handed, adopts)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTERM, hands.drop_everything)
     if os.getppid() != parent_pid:
@@ -134,7 +136,13 @@ class Hands:
     """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
 
     def __init__(
-        self, parent: Connection, groups: str, keep_interrupt_ignored: bool, run: str, handed: tuple[int, ...]
+        self,
+        parent: Connection,
+        groups: str,
+        keep_interrupt_ignored: bool,
+        run: str,
+        handed: tuple[int, ...],
+        adopts: bool = False,
     ) -> None:
         self._parent = parent
         self._run = run
@@ -148,6 +156,11 @@ class Hands:
         self._marks: dict[str, tuple[int, int, int]] | None = None  # of what was imported here for calls
         self._tracker = resource_tracker.getfd()
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._passed: dict[tuple[str, ...] | None, dict[str, str]] = {}  # of the caller's variables, by patterns
+        self._poll = select.poll()
+        self._poll.register(parent.fileno(), select.POLLIN)
+        self._clock = StartClock()
+        self._adopts = adopts  # whoever loses its parent comes to us: without children, nobody of ours is left
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
         with contextlib.suppress(OSError):  # whoever comes after us must find us, too
@@ -156,6 +169,7 @@ class Hands:
         self._taps: list[Tap] = []  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
+        self._without_shell = False  # what runs is the command itself, in the place of the shell that would run it
         self.worn_out = False
 
     def next_message(self, timeout: float | None) -> object:
@@ -215,6 +229,8 @@ class Hands:
                 break
             ended, more = self._wait(job, process, until, number, spool)
             leftovers += more
+            if ended.signal is not None and ended.failure == "signal" and self._without_shell:
+                ended = self._as_the_shell_says(ended, job, env, log, spool)
             if ended.failure:
                 break
         seconds = time.monotonic() - started
@@ -237,6 +253,18 @@ class Hands:
                 if not _is_for_want(error, job) or time.monotonic() >= until or self._parent.poll(0):
                     raise
                 time.sleep(0.05)
+
+    def _as_the_shell_says(self, ended: Ended, job: Job, env: dict[str, str], log: int, spool: Spool) -> Ended:
+        """How a command ended that a signal killed, as the shell that was spared tells it, and in its words."""
+        command = job.commands[ended.command]
+        assert isinstance(command, Shell)
+        again = replace(command, argv=(*command.argv[:-1], f"'sh' -c 'kill -{ended.signal} $$'"))
+        try:
+            process = self._begin(again, job, env, log)
+        except OSError:
+            return ended
+        told, _ = self._wait(job, process, None, ended.command, spool)
+        return replace(told, detail=ended.detail or told.detail)
 
     def drop_everything(self, number: int, frame: object) -> None:
         """The parent died or wants us gone now: nothing of ours may go on."""
@@ -300,7 +328,7 @@ class Hands:
         """The command with its tracer, where there is one; what it may write to has room for what that writes."""
         if self._trail is None:
             return command, job
-        path = {**passed(os.environ, job.passes), **given}.get("PATH", os.defpath)
+        path = (self._environ(job.passes) | given).get("PATH", os.defpath)
         _find(command.argv[0], path, job.cwd)  # that it is not there is for us to say
         command = replace(command, argv=self._trail.around(command.argv))
         if job.confines is not None and job.confines.walls and self._trail.file:
@@ -309,25 +337,63 @@ class Hands:
         return command, job
 
     def _spawn(self, command: Shell, job: Job, given: dict[str, str], log: int) -> int:
-        env = {**passed(os.environ, job.passes), **given}
-        executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
-        os.chdir(job.cwd)
+        env = self._environ(job.passes) | given
         own = not job.console
+        os.chdir(job.cwd)
+        self._without_shell = False
         with self._streams(command, job, log) as handles:
+            before = self._clock.now()
             if job.confines is not None:
+                executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
                 process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines, own)
             else:
-                process = os.posix_spawn(
-                    executable,
-                    command.argv,
-                    env,
-                    file_actions=[(os.POSIX_SPAWN_DUP2, handle, at) for at, handle in enumerate(handles)],
-                    setsid=own,
-                    setsigmask=[],
-                    setsigdef=self._defaults,
-                )
-        self._note(process, own)
+                process = self._spawn_simple(command, env, handles) if own and self._trail is None else 0
+                self._without_shell = process > 0
+                process = process or self._start(command.argv, env, handles, own, job.cwd)
+        self._note(process, own, before)
         return process
+
+    def _spawn_simple(self, command: Shell, env: dict[str, str], handles: tuple[int, int, int]) -> int:
+        """Starts a command that needs no shell, as the shell would; 0 if the shell has to do it, or to complain."""
+        words = words_of(command.argv)
+        kind = kind_of(command.argv[0], env) if words else None
+        if words is None or kind is None:
+            return 0
+        try:
+            executable = _find(words[0], env["PATH"], "") if kind == "bash" else ""
+            told = as_told(kind, env, executable)
+            return 0 if told is None else self._start(words, told, handles, True, "")
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise
+            return 0
+
+    def _start(
+        self, argv: tuple[str, ...], env: dict[str, str], handles: tuple[int, int, int], own: bool, cwd: str
+    ) -> int:
+        """Starts a command, in a session of its own if it is to have one."""
+        path = env.get("PATH", os.defpath)
+        same = path == os.environ.get("PATH")  # then the system looks for the file, and does it faster
+        start = os.posix_spawnp if same else os.posix_spawn
+        try:
+            return start(
+                argv[0] if same else _find(argv[0], path, cwd),
+                argv,
+                env,
+                file_actions=[(os.POSIX_SPAWN_DUP2, handle, at) for at, handle in enumerate(handles)],
+                setsid=own,
+                setsigmask=[],
+                setsigdef=self._defaults,
+            )
+        except (FileNotFoundError, PermissionError):
+            _find(argv[0], path, cwd)  # whoever is not there at all is said not to be there
+            raise
+
+    def _environ(self, patterns: tuple[str, ...] | None) -> dict[str, str]:
+        """What a command gets of the caller's variables."""
+        if patterns not in self._passed:
+            self._passed[patterns] = dict(passed(os.environ, patterns))
+        return self._passed[patterns]
 
     @contextlib.contextmanager
     def _streams(self, command: Shell | PythonCall, job: Job, log: int) -> Iterator[tuple[int, int, int]]:
@@ -349,11 +415,13 @@ class Hands:
         """A child of this process, which has imported the module already; alone in its session like any command."""
         if self._trail is not None:
             self._trail.before_fork()
+        self._without_shell = False
+        before = self._clock.now()
         with self._streams(command, job, log) as handles:
             process = os.fork()
             if process == 0:
                 self._be_the_call(command, job, given, handles)
-        self._note(process, not job.console)
+        self._note(process, not job.console, before)
         if self._trail is not None:
             try:
                 self._trail.after_fork(process)
@@ -424,11 +492,14 @@ class Hands:
         finally:
             os._exit(code)
 
-    def _note(self, process: int, leads_a_group: bool) -> None:
-        """Whoever comes after us must find it: a process that cannot be noted may not go on."""
+    def _note(self, process: int, leads_a_group: bool, before: int = -1) -> None:
+        """Whoever comes after us must find it: a process that cannot be noted may not go on.
+
+        ``before``: what the clock said before it was started.
+        """
         self._group = process if leads_a_group else 0
         try:
-            os.write(self._groups, note(process, self._run))
+            os.write(self._groups, note(process, self._run, self._clock.began(process, before)))
         except OSError:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -445,7 +516,8 @@ class Hands:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
         failure, status = "", None
         show: float | None = time.monotonic() + SHOWN_AFTER
-        with watched(process) as ending:
+        sources = [tap.source for tap in self._taps]
+        with watched(process) as ending, self._watching([ending, *sources] if ending >= 0 else sources):
             steps: Iterator[signal.Signals] | None = None
             next_step: float | None = None
             while status is None:
@@ -504,18 +576,24 @@ class Hands:
         """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
         timeout = None if until is None else max(0.0, until - time.monotonic())
         if watched >= 0:
-            poll = select.poll()
-            poll.register(watched, select.POLLIN)
-            poll.register(self._parent.fileno(), select.POLLIN)
-            for tap in self._taps:
-                poll.register(tap.source, select.POLLIN)
-            poll.poll(None if timeout is None else timeout * 1000 + 1)
+            self._poll.poll(None if timeout is None else timeout * 1000 + 1)
         else:
             select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
         for tap in self._taps:
             tap.pump()
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
+
+    @contextlib.contextmanager
+    def _watching(self, handles: Sequence[int]) -> Iterator[None]:
+        """What wakes us meanwhile, besides the parent."""
+        for handle in handles:
+            self._poll.register(handle, select.POLLIN)
+        try:
+            yield
+        finally:
+            for handle in handles:
+                self._poll.unregister(handle)
 
     def _memory_ran_out(self) -> bool:
         before, self._out_of_memory = self._out_of_memory, times_out_of_memory()
@@ -533,7 +611,7 @@ class Hands:
             try:
                 found, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                if self._group:
+                if self._group and not self._adopts:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.killpg(self._group, signal.SIGKILL)
                 return count

@@ -1,0 +1,115 @@
+"""Which scripts need no shell: one plain command, started as the shell that is meant would start it.
+
+It does not know jobs or steps, nor what becomes of the command. Only ``sh`` and ``bash`` as wavebuild starts
+them by itself are dealt with, and of these only dash and bash: how they change the environment of what they
+start is known. In every doubt the answer is None: then the shell is to be started.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+Kind = Literal["dash", "bash"]
+
+STARTS = (("sh", "-eu", "-c"), ("bash", "-euo", "pipefail", "-c"))
+"""What stands before the script, where the Wavefile names no shell of its own."""
+
+_SIGN = r"[A-Za-z0-9_./,:@%+=-]"
+_WORD = rf"(?:{_SIGN}|'[ -&(-~]*')+"
+_LINE = re.compile(rf"[ \t\n]*({_SIGN}+(?:[ \t]+{_WORD})*)[ \t\n]*")
+_PIECE = re.compile(_WORD)
+_FIRST = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./,:@%+-]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_OWN = """
+    . : alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
+    dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function getopts hash
+    help history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return
+    select set shift shopt source suspend test then time times trap true type typeset ulimit umask unalias unset
+    until wait while
+    setsid
+"""
+OWN = frozenset(_OWN.split())
+"""First words that the shells keep for themselves; `setsid` behaves as who calls it leads its group or not."""
+
+_CHANGED = """
+    COMP_WORDBREAKS DIRSTACK ENV EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTERR OPTIND
+    POSIXLY_CORRECT POSIX_PEDANTIC PPID PS4 RANDOM SECONDS SHELLOPTS SRANDOM UID
+"""
+_NOT_HANDED_ON = frozenset(_CHANGED.split())
+"""Variables that a shell changes, drops or heeds: who has one of them gets the shell."""
+
+
+def words_of(argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words of the one command that a shell with these arguments would run, if that needs no shell."""
+    if argv[:-1] not in STARTS or not sys.platform.startswith("linux"):
+        return None
+    found = _LINE.fullmatch(argv[-1])
+    if found is None:
+        return None
+    line = found[1]
+    pieces = line.split() if "'" not in line else (piece[0].replace("'", "") for piece in _PIECE.finditer(line))
+    words = tuple(pieces)
+    return None if words[0] in OWN or not _FIRST.fullmatch(words[0]) else words
+
+
+def kind_of(shell: str, env: Mapping[str, str]) -> Kind | None:
+    """Which shell a name means for who has these variables; None if it is another, or heeds one of them."""
+    path = env.get("PATH")
+    kind = _kind(shell, path) if path else None
+    return kind if kind is not None and _hands_on_all(tuple(env)) else None
+
+
+@functools.lru_cache(64)
+def _kind(shell: str, path: str) -> Kind | None:
+    folders = path.split(os.pathsep)
+    if "%" in path or not all(map(os.path.isabs, folders)):
+        return None
+    file = next((file for folder in folders if os.access(file := os.path.join(folder, shell), os.X_OK)), "")
+    name = os.path.basename(os.path.realpath(file))
+    return "dash" if name == "dash" else "bash" if name == "bash" else None
+
+
+@functools.lru_cache(256)
+def _hands_on_all(names: tuple[str, ...]) -> bool:
+    return all(_NAME.fullmatch(name) and name not in _NOT_HANDED_ON and not name.startswith("BASH") for name in names)
+
+
+def as_told(kind: Kind, env: Mapping[str, str], executable: str) -> dict[str, str] | None:
+    """The variables that a shell of this kind would hand to a command, with the current folder as its own.
+
+    ``executable``: the command's file, as it was found.
+    """
+    told = dict(env)
+    folder = _folder(told.get("PWD", ""), kind)
+    if folder is None:
+        return None
+    told["PWD"] = folder
+    if kind == "bash":
+        told["_"] = executable
+        if not (level := told.get("SHLVL", "0")).isdecimal() or not level.isascii() or int(level) > 998:
+            return None
+        told["SHLVL"] = str(int(level))
+        for prompt in ("PS1", "PS2"):
+            told.pop(prompt, None)
+        if "OLDPWD" in told and not os.path.isdir(told["OLDPWD"]):
+            del told["OLDPWD"]
+    return told
+
+
+def _folder(said: str, kind: Kind) -> str | None:
+    """What a shell takes for the current folder, where the variable that tells of it says this."""
+    if not said.startswith("/"):
+        return os.getcwd()
+    try:
+        here = os.path.samestat(os.stat(said), os.stat("."))
+    except OSError:
+        here = False
+    if not here:
+        return os.getcwd()
+    return None if kind == "bash" and os.path.normpath(said) != said else said
