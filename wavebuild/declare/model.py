@@ -95,7 +95,7 @@ class Artifact(Struct, frozen=True, array_like=True):
     @property
     def covers_files(self) -> bool:
         """Whether members of it are files of the disk found by its own path."""
-        return self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
+        return self.kind is Kind.FILE or self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
 
 
 class Hole(Struct, frozen=True, array_like=True):
@@ -118,6 +118,8 @@ class Text(Struct, frozen=True, array_like=True):
     @property
     def symbolic(self) -> str:
         """The text with its holes left as written: what a fingerprint counts."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], str):
+            return self.parts[0]
         return "".join(
             part if isinstance(part, str) else "\0{" + part.source + repr(part.values) + "}" for part in self.parts
         )
@@ -238,6 +240,8 @@ class Step(Struct, frozen=True, array_like=True):
     @property
     def file_outputs(self) -> tuple[Artifact, ...]:
         """What it makes on the disk: no probes, no keys of the memory."""
+        if all(artifact.covers_files for artifact in self.outputs):
+            return self.outputs
         return tuple(artifact for artifact in self.outputs if artifact.covers_files)
 
     @property

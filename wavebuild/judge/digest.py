@@ -142,13 +142,15 @@ class Digests:
             path = self.elsewhere[path] or NOTHING
         return path if path.startswith("/") else self._top + path if path else self.root
 
-    def see(self, reading: Reading) -> Seen:
-        """The stamp and digest of a member, as first met in this build.
+    def see(self, reading: Reading, status: os.stat_result | None = None) -> Seen:
+        """The stamp and digest of a member, as first met in this build. ``status``: what stands there, if just seen.
 
         Raises WavebuildError for what cannot be read as it should, OSError never.
         """
         seen = self._seen(reading)
-        return self._meet(reading, self._look(reading) if reading.how in WHOLE else None) if seen is None else seen
+        if seen is not None:
+            return seen
+        return self._meet(reading, status or self._look(reading) if reading.how in WHOLE else None)
 
     def _seen(self, reading: Reading) -> Seen | None:
         """What was seen before in this build; of an output that was a plain file as whatever it was read."""

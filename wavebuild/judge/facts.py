@@ -194,7 +194,7 @@ class Facts:
         discovered = {member: self.discovered(member) for trace in traces for member in trace.discovered}
         newest = traces[0] if traces and step.updates else None
         return Now(
-            action=action_parts(step) | names_part(read.named),
+            action=action_parts(step) | names_part(read.named) if read.named else action_parts(step),
             gate=gate_parts(step),
             inputs=inputs,
             gate_inputs=gate_inputs,
@@ -257,6 +257,8 @@ class Facts:
 
     def things(self, step: Step) -> dict[str, str]:
         """The values of what it makes that is no file."""
+        if all(artifact.covers_files for artifact in step.outputs):
+            return {}
         found = {a.text: self.answers.digest(a) for a in step.outputs if a.kind is Kind.PROBE}
         found |= {a.text: self.memory.digest(a.path) for a in step.outputs if a.kind is Kind.MEM}
         return {member: digest for member, digest in found.items() if digest is not None}

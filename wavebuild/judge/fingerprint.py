@@ -22,7 +22,7 @@ LONGEST = 2000
 
 def action_parts(step: Step) -> dict[str, str]:
     """What the outputs depend on: script or call, shell, cwd, env, output patterns in their order."""
-    parts = {"command": _clip(_command(step.action)), "outputs": _clip(" ".join(_output(a) for a in step.outputs))}
+    parts = {"command": _clip(_command(step.action)), "outputs": _clip(" ".join(map(_output, step.outputs)))}
     if isinstance(step.action, Run):
         parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
     if step.updates:
@@ -31,7 +31,8 @@ def action_parts(step: Step) -> dict[str, str]:
         parts["cwd"] = step.cwd
     if step.depfile:
         parts["depfile"] = step.depfile
-    parts |= {f"env {name}": _clip(value) for name, value in step.env}
+    if step.env:
+        parts |= {f"env {name}": _clip(value) for name, value in step.env}
     return parts
 
 
@@ -42,6 +43,8 @@ def names_part(named: Sequence[tuple[str, Sequence[str]]]) -> dict[str, str]:
 
 def gate_parts(step: Step) -> dict[str, str]:
     """What only judges the outputs: the checks."""
+    if not step.checks:
+        return {}
     return {f"check {number}": _clip(_check(check)) for number, check in enumerate(step.checks, 1)}
 
 
@@ -52,7 +55,7 @@ def _check(check: Check) -> str:
 def _command(action: Run | Call | Manual | None) -> str:
     match action:
         case Run(scripts):
-            return "\n".join(script.symbolic for script in scripts)
+            return "\n".join([script.symbolic for script in scripts])
         case Call(module, function, arguments):
             given = {name: _plain(value) for name, value in arguments}
             return f"{module}:{function} {json.dumps(given, sort_keys=True)}"
@@ -71,6 +74,8 @@ def _plain(value: Argument) -> object:
 
 
 def _output(artifact: Artifact) -> str:
+    if not (artifact.name or artifact.exclude or artifact.optional or artifact.in_place):
+        return artifact.text
     name = f"{artifact.name}=" if artifact.name else ""
     extra = "".join(f" !{pattern}" for pattern in artifact.exclude) + (" ?" if artifact.optional else "")
     extra += " in place" if artifact.in_place else ""

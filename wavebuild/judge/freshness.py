@@ -126,11 +126,19 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
 
 def unasked(now: Now, trace: Trace | None = None) -> tuple[str, ...]:
     """The members whose values must be asked for; ``trace``: of the outputs those that it names."""
-    if not any(UNASKED in of.values() for of in (now.inputs, now.gate_inputs, now.outputs)):
+    if not is_anything_unasked(now):
         return ()
     outputs = now.outputs if trace is None else {member: now.outputs.get(member) for member in trace.outputs}
     given: tuple[Mapping[str, str | None], ...] = (now.inputs, now.gate_inputs, outputs)
     return tuple(dict.fromkeys(member for of in given for member, digest in of.items() if digest == UNASKED))
+
+
+def is_anything_unasked(now: Now) -> bool:
+    return (
+        UNASKED in now.inputs.values()
+        or UNASKED in now.outputs.values()
+        or (bool(now.gate_inputs) and UNASKED in now.gate_inputs.values())
+    )
 
 
 def nearest_trace(now: Now, traces: Sequence[Trace]) -> Trace | None:

@@ -22,7 +22,7 @@ from wavebuild.graph import Graph
 from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import UNASKED, Reading
 from wavebuild.judge.facts import Facts, Read, output_reading
-from wavebuild.judge.freshness import unasked
+from wavebuild.judge.freshness import is_anything_unasked, unasked
 from wavebuild.judge.reasons import Forced, Unreadable
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Standing, Stops, Unsure, Waits
 from wavebuild.run.environment import exactly, passed
@@ -41,6 +41,8 @@ LONGEST_SHOWN = 200
 
 def to_be_asked(step: Step, read: Read, standing: Standing) -> tuple[Reading, Why] | None:
     """The first of what must be asked before a step can be left alone, or run: its trace holds what it reads."""
+    if isinstance(standing, Runs) and not is_anything_unasked(standing.now):
+        return None
     match standing:
         case Keeps(adopt=now) if now is not None:
             members = unasked(now)

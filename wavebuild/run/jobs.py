@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from msgspec import Struct, field
@@ -242,7 +243,8 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         told["WAVEBUILD_SCRATCH"] = os.path.join(invocation.root, this.scratch)
     if this.memory_out:
         told["WAVEBUILD_MEM_OUT"] = os.path.join(invocation.root, this.memory_out)
-    return tuple((told | dict(this.step.env)).items())
+    told.update(this.step.env)
+    return tuple(told.items())
 
 
 def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
@@ -293,8 +295,14 @@ def _filled(
     return value
 
 
+@lru_cache(maxsize=64)
+def _joined(start: tuple[str, ...]) -> str:
+    """What stands before a script, which is the same for most steps."""
+    return shlex.join(start)
+
+
 def _lines(paths: Sequence[str]) -> bytes:
-    return b"".join(os.fsencode(path) + b"\n" for path in paths)
+    return os.fsencode("\n".join(paths) + "\n") if paths else b""
 
 
 def shown(job: Job, root: str) -> str:
@@ -303,7 +311,7 @@ def shown(job: Job, root: str) -> str:
     for command in job.commands:
         match command:
             case Shell(argv):
-                parts.append(shlex.join(argv))
+                parts.append(f"{_joined(argv[:-1])} {shlex.quote(argv[-1])}" if len(argv) > 1 else shlex.join(argv))
             case PythonCall(module=module, function=function, arguments=arguments):
                 parts.append(f"{module}:{function} {arguments}")
             case _:

@@ -25,11 +25,12 @@ LARGEST = 64 << 20
 def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
     """The keys that an action may read; with its checks those of the checks, too."""
     artifacts = reads(step) if checking else step.inputs
-    return tuple(dict.fromkeys(artifact.path for artifact in artifacts if artifact.kind is Kind.MEM))
+    found = [artifact.path for artifact in artifacts if artifact.kind is Kind.MEM]
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def keys_written(step: Step) -> tuple[str, ...]:
-    return tuple(artifact.path for artifact in step.outputs if artifact.kind is Kind.MEM)
+    return tuple([artifact.path for artifact in step.outputs if artifact.kind is Kind.MEM])
 
 
 def file_of(run: str, number: int) -> str:

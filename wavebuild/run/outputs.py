@@ -6,7 +6,8 @@ It does not know why the step runs, nor how it is recorded.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping
+import stat
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -54,19 +55,20 @@ class Outputs:
         kept = dict.fromkeys(path for path in ours if any(covers(one, path.rstrip("/")) for one in in_place))
         room = transaction.Room(self._root, self._outside, identity)
         shared = () if step.sandbox else shared_files(step)
-        displaced |= _lost(due).intersection(shared)  # where it wrote, somebody else has written since
+        if shared:
+            displaced |= _lost(due).intersection(shared)  # where it wrote, somebody else has written since
         edited = [folder for artifact in in_place for folder in transaction.folders_of(self._facts.folders, artifact)]
         return Attempt(
             id=identity,
             step=step.name,
             run=self._run,
             key=key(step),
-            aside=room.plan(path for path in ours if path not in kept),
+            aside=room.plan([path for path in ours if path not in kept]),
             bystanders=room.plan(others, "b"),
             covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
             displaced=transaction.plan_displaced(self._run, sorted(displaced)),
             in_place=tuple(artifact.path for artifact in in_place),
-            copied=room.plan((path for path in kept if not path.endswith("/")), "c") | room.plan(shared, "u"),
+            copied=room.plan([path for path in kept if not path.endswith("/")], "c") | room.plan(shared, "u"),
             folders=room.plan(edited, "f"),
         )
 
@@ -97,14 +99,26 @@ class Outputs:
         for artifact in step.file_outputs:
             if artifact.optional:
                 continue
+            if artifact.kind is Kind.FILE and life.private is None:
+                if said := self._unlike_a_file(life, artifact):
+                    return said
+                continue
             found = self._found(life, artifact)
             if not found:
                 if artifact.kind is Kind.DIRECTORY:
                     return f"it ended well but made nothing in {artifact.text}"
-                return f"it ended well but did not make {artifact.text}"
-            at = life.private.inside(artifact.path) if life.private else self._facts.digests.absolute(artifact.path)
-            if artifact.kind is Kind.FILE and os.path.isdir(at):
-                return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
+                return _not_made(artifact)
+            if artifact.kind is Kind.FILE and life.private and os.path.isdir(life.private.inside(artifact.path)):
+                return _a_folder(artifact)
+        return ""
+
+    def _unlike_a_file(self, life: Life, artifact: Artifact) -> str:
+        at = self._facts.digests.absolute(artifact.path)
+        status = disk.look(at)
+        if status is None or self.only_stands_by(life, artifact.path):
+            return _not_made(artifact)
+        if stat.S_ISDIR(status.st_mode) or (stat.S_ISLNK(status.st_mode) and os.path.isdir(at)):
+            return _a_folder(artifact)
         return ""
 
     def _found(self, life: Life, artifact: Artifact) -> list[str]:
@@ -124,11 +138,15 @@ class Outputs:
     def made(self, step: Step, life: Life) -> dict[str, str]:
         """The members the step made, with their digests."""
         readings: dict[str, Reading] = {}
+        looked: dict[str, os.stat_result] = {}
         for artifact in step.outputs:
-            for path in made_members(self._facts.folders, artifact):
+            for path, status in self._standing(artifact):
                 if path in readings or self.only_stands_by(life, path):
                     continue
-                self._refuse_outside(path)
+                if status is not None:
+                    looked[path] = status
+                else:
+                    self._refuse_outside(path)
                 readings[path] = output_reading(step, path)
                 if readings[path].how != "run":  # else it has been asked since it was made
                     self._facts.digests.forget(path.rstrip("/"))
@@ -138,10 +156,20 @@ class Outputs:
         for path, reading in readings.items():
             if reading.how != "run":
                 self.keep_times(step, life, path)
-            digest = self._facts.digests.see(reading).digest
+            digest = self._facts.digests.see(reading, looked.get(path)).digest
             if digest is not None:
                 outputs[path] = digest
         return outputs | self._facts.things(step)
+
+    def _standing(self, artifact: Artifact) -> Iterator[tuple[str, os.stat_result | None]]:
+        """The members that an output has now; with a plain file what was seen of it."""
+        if artifact.kind is not Kind.FILE:
+            yield from ((path, None) for path in made_members(self._facts.folders, artifact))
+            return
+        self._facts.folders.probed.add(artifact.path)
+        status = disk.look(self._facts.digests.absolute(artifact.path))
+        if status is not None:
+            yield artifact.path, status if stat.S_ISREG(status.st_mode) else None
 
     def keep_times(self, step: Step, life: Life, path: str) -> None:
         """A member remade with the same bytes keeps its former times: who goes by them sees no change."""
@@ -169,6 +197,8 @@ class Outputs:
 
     def with_changed_bystanders(self, attempt: Attempt, outputs: Mapping[str, str]) -> Attempt:
         """Whoever's file the step changed: its former bytes are kept."""
+        if not attempt.bystanders:
+            return attempt
         changed = [
             path
             for path in attempt.bystanders
@@ -178,6 +208,14 @@ class Outputs:
             return attempt
         displaced = attempt.displaced | transaction.plan_displaced(attempt.run, changed)
         return msgspec.structs.replace(attempt, displaced=displaced)
+
+
+def _not_made(artifact: Artifact) -> str:
+    return f"it ended well but did not make {artifact.text}"
+
+
+def _a_folder(artifact: Artifact) -> str:
+    return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
 
 
 def _lost(due: Due) -> set[str]:

@@ -220,8 +220,10 @@ class Rebuilder:
         return os.path.join(self._root, log_path(self._invocation.run, step, 1).removesuffix(".log") + f"~{what}")
 
     def _learn(self) -> None:
-        self._records.learn(self._facts.digests.take_learned())
-        self._records.hear(self._facts.answers.take_learned())
+        if learned := self._facts.digests.take_learned():
+            self._records.learn(learned)
+        if answers := self._facts.answers.take_learned():
+            self._records.hear(answers)
 
     def _waiting(self, step: Step, renew: bool) -> Settled:
         text = step.action.text if isinstance(step.action, Manual) else ""
@@ -761,7 +763,7 @@ class Rebuilder:
 
     def _log_of(self, step: Step, attempt: int) -> str | None:
         path = log_path(self._invocation.run, step.name, attempt)
-        return path if os.path.exists(os.path.join(self._root, path)) else None
+        return path if os.access(os.path.join(self._root, path), os.F_OK) else None  # which raises nothing within
 
     def _result(self, step: Step, life: Life, outcome: Outcome, ended: Ended | None) -> Result:
         return Result(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -41,9 +41,9 @@ class Room(Struct, frozen=True):
     outside: tuple[str, ...]
     attempt: str
 
-    def plan(self, paths: Iterable[str], kind: str = "") -> dict[str, str]:
+    def plan(self, paths: Collection[str], kind: str = "") -> dict[str, str]:
         """Where each member goes meanwhile, or its copy; ``kind``: a letter for each sort of things."""
-        return {path: f"{self._of(path)}/{kind}{number}" for number, path in enumerate(paths)}
+        return {path: f"{self._of(path)}/{kind}{number}" for number, path in enumerate(paths)} if paths else {}
 
     def _of(self, path: str) -> str:
         top = top_of(path, self.root, self.outside)
@@ -103,10 +103,9 @@ def _declared(attempt: Attempt) -> list[Artifact]:
 def set_aside(root: str, attempt: Attempt) -> None:
     """Moves the former outputs out of the way, copies bystanders and what is edited in place, and makes the
     folders of the outputs."""
-    folder = os.path.join(root, ASIDE, attempt.id)
-    if attempt.holds_files:
-        disk.make_folder(folder)
     outputs = covered(attempt)
+    if attempt.holds_files:
+        disk.make_folder(os.path.join(root, ASIDE, attempt.id))
     for path, copy in (attempt.bystanders | attempt.copied | attempt.folders).items():
         disk.copy(_at(root, path), _at(root, copy))
     for path, there in attempt.aside.items():

@@ -53,6 +53,10 @@ def shown(data: bytes | None, beside: bytes, secrets: Collection[bytes]) -> byte
     return data
 
 
+AT_ONCE = 500
+"""Contents of which it is asked at once whether they are kept."""
+
+
 class Contents:
     """Takes contents as they are read, and writes them now and then.
 
@@ -120,12 +124,15 @@ class Contents:
             handle.executemany("insert into hidden values (?)", new)
 
     def _write(self, handle: sqlite3.Connection, pending: Mapping[str, Content]) -> None:
-        now = self._clock()
-        for digest, content in pending.items():
-            if handle.execute("update contents set used = ? where digest = ?", (now, digest)).rowcount:
-                continue
-            data = None if content.data is None else zlib.compress(content.data, 1)
-            handle.execute("insert into contents values (?, ?, ?, ?)", (digest, now, content.size, data))
+        now, digests = self._clock(), [*pending]
+        known: set[str] = set()
+        for at in range(0, len(digests), AT_ONCE):
+            part = digests[at : at + AT_ONCE]
+            question = f"select digest from contents where digest in ({', '.join('?' * len(part))})"
+            known.update(digest for (digest,) in handle.execute(question, part))
+        handle.executemany("update contents set used = ? where digest = ?", [(now, digest) for digest in known])
+        rows = ((digest, now, one.size, _packed(one)) for digest, one in pending.items() if digest not in known)
+        handle.executemany("insert into contents values (?, ?, ?, ?)", rows)
 
     def _make_room(self, handle: sqlite3.Connection) -> None:
         over = _taken(handle) - LARGEST
@@ -161,6 +168,10 @@ def recalled(path: str, digests: Iterable[str]) -> dict[str, Content]:
                 if row is not None:
                     found[digest] = Content(row[0], _unpacked(digest, row[1]))
     return found
+
+
+def _packed(content: Content) -> bytes | None:
+    return None if content.data is None else zlib.compress(content.data, 1)
 
 
 def _unpacked(digest: str, packed: bytes | None) -> bytes | None:

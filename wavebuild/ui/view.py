@@ -164,6 +164,7 @@ def is_seen(settled: Settled) -> bool:
 
 
 def _counted(counts: tuple[tuple[Outcome, int], ...], outcome: Outcome) -> tuple[tuple[Outcome, int], ...]:
-    known = dict(counts)
-    known[outcome] = known.get(outcome, 0) + 1
+    if any(each is outcome for each, _ in counts):
+        return tuple([(each, number + 1 if each is outcome else number) for each, number in counts])
+    known = {**dict(counts), outcome: 1}
     return tuple((each, known[each]) for each in Outcome if each in known)
