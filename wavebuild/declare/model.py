@@ -51,7 +51,8 @@ class Calendar(enum.Enum):
 Age = float | Calendar  # seconds, or by the calendar
 
 
-class Artifact(Struct, frozen=True, array_like=True):
+# What is made for every step is a tree that never changes: the garbage collector need not know of it.
+class Artifact(Struct, frozen=True, gc=False, array_like=True):
     """Something a step reads or makes.
 
     ``path``: FILE and DIRECTORY: the path relative to the root, normalised, ``/`` between the
@@ -98,7 +99,7 @@ class Artifact(Struct, frozen=True, array_like=True):
         return self.kind is Kind.FILE or self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
 
 
-class Hole(Struct, frozen=True, array_like=True):
+class Hole(Struct, frozen=True, gc=False, array_like=True):
     """An expression that can be filled only when the step is about to run.
 
     ``source`` is the expression as written; ``values`` the other names it uses, as canonical
@@ -110,7 +111,7 @@ class Hole(Struct, frozen=True, array_like=True):
     quoted: bool = True
 
 
-class Text(Struct, frozen=True, array_like=True):
+class Text(Struct, frozen=True, gc=False, array_like=True):
     """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
 
     parts: tuple[str | Hole, ...]
@@ -125,13 +126,13 @@ class Text(Struct, frozen=True, array_like=True):
         )
 
 
-class Run(Struct, frozen=True, array_like=True, tag=True):
+class Run(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A shell script, or several, one shell each, up to the first failure."""
 
     scripts: tuple[Text, ...]
 
 
-class Call(Struct, frozen=True, array_like=True, tag=True):
+class Call(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A Python function, ``module:function``, and its keyword arguments.
 
     ``arguments``: JSON whose texts may hold holes: every leaf text is a ``Text``.
@@ -148,7 +149,7 @@ else:
     Argument = Any  # msgspec cannot tell these forms apart when it reads them: see `graph.columns`
 
 
-class Manual(Struct, frozen=True, array_like=True, tag=True):
+class Manual(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A person places the outputs; ``text`` says how."""
 
     text: str
@@ -157,14 +158,14 @@ class Manual(Struct, frozen=True, array_like=True, tag=True):
 Action = Run | Call | Manual
 
 
-class Check(Struct, frozen=True, array_like=True):
+class Check(Struct, frozen=True, gc=False, array_like=True):
     """A command or a call that must succeed on the new outputs; ``inputs`` are its own."""
 
     action: Run | Call
     inputs: tuple[Artifact, ...] = ()
 
 
-class Retries(Struct, frozen=True, array_like=True):
+class Retries(Struct, frozen=True, gc=False, array_like=True):
     """N retries are N+1 tries; the delay, in seconds, doubles; ``on``: "timeout" or exit codes, () = any failure."""
 
     times: int = 0
@@ -172,14 +173,14 @@ class Retries(Struct, frozen=True, array_like=True):
     on: tuple[str | int, ...] = ()
 
 
-class Range(Struct, frozen=True, array_like=True):
+class Range(Struct, frozen=True, gc=False, array_like=True):
     """A duration in seconds, from low to high."""
 
     low: float
     high: float
 
 
-class Limits(Struct, frozen=True, array_like=True):
+class Limits(Struct, frozen=True, gc=False, array_like=True):
     """What one process of a step may take: bytes of address space, bytes of output that reach its log."""
 
     memory: int | None = None
@@ -192,7 +193,7 @@ Freshness = Literal["hash", "mtime"]
 Schedule = Literal["flow", "barrier"]
 
 
-class Step(Struct, frozen=True, array_like=True):
+class Step(Struct, frozen=True, gc=False, array_like=True):
     """One step, defaults merged in, templates filled."""
 
     name: str

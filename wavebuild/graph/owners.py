@@ -18,7 +18,7 @@ from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild,
 _LAST_CHARACTER = "\U0010ffff"
 
 
-class Output(Struct, frozen=True, array_like=True):
+class Output(Struct, frozen=True, gc=False, array_like=True):
     """One declared output."""
 
     step: int

@@ -77,7 +77,9 @@ class Rebuilder:
         self._tell = tell
         self.run = invocation.run
         self._lives: dict[int, Life] = {}
-        self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, as far as they were judged
+        self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, for the lock file if there is one
+        self._holds_traces = graph.wavefile.settings.lock is not None
+        self._judged: set[str] = set()  # of the steps that edit shared files, those that were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
         self._secrets = secrets_of(graph, invocation)
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
@@ -122,7 +124,7 @@ class Rebuilder:
                 if adopt is not None:
                     self._take(step, self._adopted(step, adopt, clock, by_hand, of))
                 elif of is not None:
-                    self.in_force[key(step)] = of
+                    self._put_in_force(step, of)
                 return self._settled(step, Outcome.KEPT, reasons=reasons)
             case Frozen():
                 return self._settled(step, Outcome.KEPT)
@@ -237,7 +239,14 @@ class Rebuilder:
         self._learn()
         self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
         self._records.flush()
-        self.in_force[key(step)] = trace
+        self._put_in_force(step, trace)
+
+    def _put_in_force(self, step: Step, trace: Trace) -> None:
+        """A trace is as large as all else that is known of a step: it is held where it is asked for."""
+        if self._holds_traces:
+            self.in_force[key(step)] = trace
+        if step.updates:
+            self._judged.add(key(step))
 
     def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...], of: Trace | None = None) -> Trace:
         outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
@@ -578,7 +587,7 @@ class Rebuilder:
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
         self._records.flush()
-        self.in_force[key(step)] = trace
+        self._put_in_force(step, trace)
         self._have_edited(step, life)
         if attempt.holds_files:
             self._conclude(attempt, life)
@@ -597,7 +606,7 @@ class Rebuilder:
                 self._bases.forget(path)
             for other in self._undone(step, path, os.path.join(self._root, life.attempt.copied[path])):
                 life.notes.append(f"it undid what {other.name} had written in {path}: let one of them own it")
-                if key(other) in self.in_force:  # else it is judged yet, or not in this build
+                if key(other) in self._judged:  # else it is judged yet, or not in this build
                     life.undid.append(other.name)
         self._end_conflict(step)
 
@@ -655,7 +664,7 @@ class Rebuilder:
         again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
         self._records.record(key(step), again)
         self._records.flush()
-        self.in_force[key(step)] = again
+        self._put_in_force(step, again)
         return self._settled(step, Outcome.KEPT, life)
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
