@@ -1,7 +1,7 @@
 """wavebuild: a Make-like declarative build tool. Steps state what they read and make; what is stale runs, in waves.
 
 Folders are verbs, files are nouns, and by alphabet they follow the data; a module imports only
-from what stands earlier in ``errors < disk < declare < graph < judge < plan < run < store < engine < ui``:
+from what stands earlier in ``structs < errors < disk < declare < graph < judge < plan < run < store < engine < ui``:
 
 - ``declare/``  TEXT → MODEL: Wavefile, Step, Artifact, frozen values with their place in the text
 - ``graph/``    MODEL → GRAPH: steps joined by the artifacts they share; owners, overlaps, cycles
@@ -13,6 +13,7 @@ from what stands earlier in ``errors < disk < declare < graph < judge < plan < r
 - ``disk.py``   the only file access of the parent process
 - ``engine/``   one build end to end: load, link, judge, plan, run, record
 - ``errors.py`` every message a person can be shown
+- ``structs.py`` msgspec, of which the values are made
 
 It does not know any of them until it is asked: importing it imports nothing else.
 """

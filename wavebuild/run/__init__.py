@@ -2,3 +2,5 @@
 
 It does not know who listens, nor how records are kept.
 """
+
+import wavebuild.structs  # noqa: F401  a worker begins here

@@ -14,7 +14,6 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -118,6 +117,8 @@ def main(
     except (ParentGone, BrokenPipeError, ConnectionError):
         pass
     except BaseException:
+        import traceback
+
         traceback.print_exc()
         sys.stderr.flush()
     hands.end_for_good()

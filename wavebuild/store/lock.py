@@ -97,9 +97,12 @@ def holder(path: str) -> str:
 
 
 def _user() -> str:
-    import getpass
+    for name in ("LOGNAME", "USER"):
+        if said := os.environ.get(name):
+            return said
+    import pwd
 
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())

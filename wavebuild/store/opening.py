@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -94,6 +93,8 @@ def _is_behind(state: State, claims: str) -> bool:
 
 def _salvaged(path: str) -> dict[str, Made]:
     """The members that can still be read in a damaged state."""
+    from urllib.parse import quote
+
     found: dict[str, Made] = {}
     with contextlib.suppress(sqlite3.Error):
         handle = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
@@ -190,6 +191,8 @@ def examined(path: str, held: bool) -> Examined:
     Of what is no database at all the version and the size are 0. Raises OSError, and WavebuildError where it cannot
     be looked at now, which is no damage.
     """
+    from urllib.parse import quote
+
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     where, flags, folder = _to_be_read(path, held)
     with folder:
@@ -237,6 +240,8 @@ def _for_a_while() -> str:
 
 
 def _reading(path: str, flags: str, shown: str) -> State | None:
+    from urllib.parse import quote
+
     with contextlib.ExitStack() as unless_read:
         try:
             handle = sqlite3.connect(

@@ -118,7 +118,6 @@ def _confirmed(caller: Caller, request: Request, show: Show) -> bool:
 def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
     """The last line of a build, after what else is left to say."""
     from wavebuild.ui import words
-    from wavebuild.ui.records import counts
 
     if manner.quiet and result.ok:
         return []
@@ -127,7 +126,7 @@ def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
         out += orphan_lines(result.orphans)
     if result.nothing_to_do:
         return [*out, words.nothing_to_do(result.fresh, result.seconds)]
-    counted = words.counts_line(counts(result)) or "nothing ran"
+    counted = words.counts_line(words.counts(result)) or "nothing ran"
     return [*out, f"{counted} ({words.duration(result.seconds)})"]
 
 

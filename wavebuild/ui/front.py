@@ -146,6 +146,8 @@ def main() -> None:
 
 
 def _built(argv: Sequence[str], asked: PlainBuild | None) -> int:
+    import wavebuild.structs  # noqa: F401  before msgspec
+
     if asked is not None:
         from wavebuild.ui import shortcut
 

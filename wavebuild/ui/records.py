@@ -23,7 +23,6 @@ from wavebuild.run.events import (
     BuildStarted,
     Event,
     Noticed,
-    Outcome,
     Settled,
     StepRetried,
     StepSettled,
@@ -133,18 +132,10 @@ def build_record(result: BuildResult) -> Record:
         "seconds": result.seconds,
         "jobs": result.jobs,
         "schedule": result.schedule,
-        "counts": dict(counts(result)),
+        "counts": dict(words.counts(result)),
         "steps": {each.step: settled_record(each) for each in result.steps},
         "additions": [addition_record(each) for each in result.additions],
     }
-
-
-def counts(result: BuildResult) -> list[tuple[str, int]]:
-    """How often each outcome; when no step was looked at one by one, all that are fresh are kept."""
-    if not result.steps:
-        return [(Outcome.KEPT.value, result.fresh)] if result.fresh else []
-    outcomes = [each.outcome for each in result.steps]
-    return [(each.value, outcomes.count(each)) for each in Outcome if each in outcomes]
 
 
 def settled_record(settled: Settled) -> Record:

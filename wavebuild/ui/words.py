@@ -44,6 +44,10 @@ from wavebuild.ui.figures import counted as counted
 from wavebuild.ui.figures import duration as duration
 from wavebuild.ui.figures import nothing_to_do as nothing_to_do
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wavebuild.engine.values import BuildResult
+
 TO = "\N{EN DASH}"
 _BYTES = re.compile("[\udc80-\udcff]+")
 HEX = re.compile(r"[0-9a-f]{16,}")
@@ -243,6 +247,14 @@ def plan_word(word: PlanWord) -> str:
     """The verdict as the plan prints it; ``expands`` alone is not a shout."""
     text: str = word.value
     return text if word is PlanWord.EXPANDS else text.upper()
+
+
+def counts(result: BuildResult) -> list[tuple[str, int]]:
+    """How often each outcome; when no step was looked at one by one, all that are fresh are kept."""
+    if not result.steps:
+        return [(Outcome.KEPT.value, result.fresh)] if result.fresh else []
+    outcomes = [each.outcome for each in result.steps]
+    return [(each.value, outcomes.count(each)) for each in Outcome if each in outcomes]
 
 
 def counts_line(counts: Sequence[tuple[str, int]]) -> str:
