@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tests.graph.declared import group, step
 from tests.support.stage import Fate, Stage
 from wavebuild.declare.model import Step
+from wavebuild.run import scheduler
 from wavebuild.run.events import Outcome, StepSettled
 from wavebuild.run.jobserver import Tokens, serve
 from wavebuild.run.room import AGAIN, Room
@@ -64,7 +65,8 @@ def stages(draw, /, **fixed):
     place = {number: at for at, number in enumerate(order)}
     fates = some.sampled_from(
         [
-            *("runs", "runs", "runs", "kept", "fails", "waits", "cannot start", "checked", "fails once"),
+            *("runs", "runs", "runs", "kept", "fails", "waits"),
+            *("cannot begin", "cannot start", "checked", "fails once"),
             *("asks", "asks in vain", "shares", "shares"),
         ]
     )
@@ -124,11 +126,22 @@ def test_keeping_going_leaves_nothing_out(stage):
 @given(stages(keep_going=False, interrupt_after=None))
 def test_after_a_failure_nothing_new_starts(stage):
     """What runs is let finish; a further try or the checks of a running step belong to it."""
-    stage.run()
-    failed = [at for at, (word, _) in enumerate(stage.book) if word == "failed"]
+    ended = stage.run()
+    failed = [stage.at("settled", name) for name, settled in ended.items() if settled.outcome is Outcome.FAILED]
 
     if failed:
-        assert "begin" not in [word for word, _ in stage.book[failed[0] :]]
+        assert "begin" not in [word for word, _ in stage.book[min(failed) :]]
+
+
+def test_what_begins_and_ends_together_is_put_on_record_together(monkeypatch: pytest.MonkeyPatch):
+    """One group for all that begin at once; what ends is on record before it is told."""
+    monkeypatch.setattr(scheduler, "GROUP", 60.0)
+    stage = Stage([step(f"s{n}", [], [f"s{n}.out"]) for n in range(40)], jobs=20)
+    stage.run()
+
+    assert stage.commits < 50
+    first = [word for word, _ in stage.book if word in ("intend", "begin")][:40]
+    assert first == ["intend"] * 20 + ["begin"] * 20
 
 
 @settings(max_examples=25, deadline=None)
@@ -228,7 +241,7 @@ class TestFailures:
 
         assert outcomes(stage) == {"bad": "failed", "long": "succeeded"}
 
-    @pytest.mark.parametrize("fate", ["waits", "cannot start"])
+    @pytest.mark.parametrize("fate", ["waits", "cannot begin", "cannot start"])
     def test_a_step_that_waits_or_cannot_start_blocks_its_readers(self, fate):
         """Like a failure; other branches go on."""
         stage = Stage([*chain("a", "b"), step("c", [], ["c.out"])], fates={"a": fate})

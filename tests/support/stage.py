@@ -21,7 +21,9 @@ from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
 from wavebuild.run.scheduler import Considered, Course, Scheduler
 
-Ran = Literal["kept", "runs", "fails", "waits", "cannot start", "checked", "fails once", "cannot be tried again"]
+Ran = Literal[
+    "kept", "runs", "fails", "waits", "cannot begin", "cannot start", "checked", "fails once", "cannot be tried again"
+]
 Fate = Ran | Literal["asks", "asks in vain", "shares"]
 """Kept: fresh. Runs: due, succeeds. Checked: a second job follows the first. Fails once: succeeds when tried again.
 
@@ -67,6 +69,8 @@ class Stage:
         self._place: dict[int, int] = {}  # step → where it stands in the order
         self._waiting: set[int] = set()  # due, and not begun
         self._beginning: int | None = None
+        self._unrecorded: list[int] = []  # has begun or settled since the last commit
+        self.commits = 0
         self.ends = 0
         self.interrupts_told: list[bool] = []
 
@@ -104,11 +108,13 @@ class Stage:
 
     def settled(self, number: int, outcome: Outcome) -> Settled:
         self.book.append((outcome.value, self.name(number)))
+        self._unrecorded.append(number)
         return Settled(self.name(number), outcome, self.graph.wave[number])
 
     def _hear(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, StepSettled):
+            assert self.graph.number[event.settled.step] not in self._unrecorded, "it is told, and not on record"
             self.book.append(("settled", event.settled.step))
         elif isinstance(event, WaveStarted):
             self.book.append(("wave", str(event.wave)))
@@ -140,9 +146,18 @@ class Stage:
             return self.settled(number, Outcome.WAITING)
         return Due(number, (), None, None)  # type: ignore[arg-type]
 
-    def begin(self, due: Due | Asks) -> Job | Settled:
+    def begin(self, due: Due) -> Settled | None:
+        self._waiting.discard(due.number)
+        if self.fate(due.number) == "cannot begin":
+            return self.settled(due.number, Outcome.FAILED)
+        self.book.append(("intend", self.name(due.number)))
+        self._unrecorded.append(due.number)
+        return None
+
+    def start(self, due: Due | Asks) -> Job | Settled:
         self._waiting.discard(due.number)
         self._beginning = due.number
+        assert due.number not in self._unrecorded, "it starts, and its intent is not on record"
         if isinstance(due, Asks):
             self.book.append(("ask", self.name(due.number)))
             self._asking.add(due.number)
@@ -151,6 +166,10 @@ class Stage:
             return self.settled(due.number, Outcome.FAILED)
         self.book.append(("begin", self.name(due.number)))
         return self._job(due.number)
+
+    def commit(self) -> None:
+        self._unrecorded.clear()
+        self.commits += 1
 
     def finish(self, ended: Ended) -> Again | Job | Considered:
         number = ended.id

@@ -82,6 +82,7 @@ class Rebuilder:
         self._judged: set[str] = set()  # of the steps that edit shared files, those that were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
         self._secrets = secrets_of(graph, invocation)
+        self._succeeded_lately: list[Attempt] = []  # their former outputs are let go when they are on record
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
@@ -193,7 +194,6 @@ class Rebuilder:
         failed = Outcome.FAILED.value
         result = Result(step.name, self._invocation.run, failed, began, seconds, 1, ended.exit_code, "probe", log)
         self._records.fail(key(step), "", result, ())
-        self._records.flush()
         return self._settled(
             step,
             Outcome.FAILED,
@@ -238,7 +238,6 @@ class Rebuilder:
         """Records what a person placed or edited as the result."""
         self._learn()
         self._records.record(key(step), trace, placed=isinstance(step.action, Manual))
-        self._records.flush()
         self._put_in_force(step, trace)
 
     def _put_in_force(self, step: Step, trace: Trace) -> None:
@@ -261,42 +260,64 @@ class Rebuilder:
 
     # Begin
 
-    def begin(self, due: Due | Asks) -> Job | Settled:
-        """Records the intent, clears the way and gives the job; or how it failed before it could start."""
+    def begin(self, due: Due) -> Settled | None:
+        """Puts the intent into the group that is to be recorded; how the step failed if it cannot begin."""
         step = self._graph.wavefile.steps[due.number]
-        if isinstance(due, Asks):
-            return self._begin_asking(step, due)
         began = self._invocation.clock()
         identity = f"{self._invocation.run}.{due.number}"
         life = Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
+        life.checking = due.gate_of is not None or due.adopt or step.action is None
         try:
             if step.sandbox:
                 life.private = self._apart.private_folder(step, life)
-            if due.gate_of is None and not due.adopt and step.action is not None:
-                sharing.refuse_unfit_files(self._facts, step)
-                if step.updates:
-                    self._end_conflict(step)
-                life.attempt = self._attempt(step, life)
-                for artifact in step.outputs:
-                    if artifact.kind is Kind.PROBE:
-                        self._facts.answers.forget(artifact)
-                self._learn()
-                self._records.begin(life.attempt)
-                self._records.flush()
-                if not life.private:
-                    transaction.set_aside(self._root, life.attempt)
-                    self._forget(life.attempt.aside)
-                    life.stood = self._outputs.stamps(life.attempt.bystanders)
-                life.scratch = self._scratch(step, due.now)
-                self._await_depfile(step, life)
-            else:
-                life.checking = True
-            job = self._job(life)
+            if not life.checking:
+                self._intend(step, life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, Ended(due.number, "start", detail=complaint(error)))
         self._lives[due.number] = life
+        return None
+
+    def _intend(self, step: Step, life: Life) -> None:
+        sharing.refuse_unfit_files(self._facts, step)
+        if step.updates:
+            self._end_conflict(step)
+        life.attempt = self._attempt(step, life)
+        for artifact in step.outputs:
+            if artifact.kind is Kind.PROBE:
+                self._facts.answers.forget(artifact)
+        self._learn()
+        self._records.begin(life.attempt)
+
+    def start(self, due: Due | Asks) -> Job | Settled:
+        """Clears the way, now that the intent is on record, and gives the job; or how it failed before that."""
+        step = self._graph.wavefile.steps[due.number]
+        if isinstance(due, Asks):
+            return self._begin_asking(step, due)
+        life = self._lives[due.number]
+        try:
+            if not life.checking:
+                self._clear_the_way(step, life)
+            job = self._job(life)
+        except (OSError, WavebuildError) as error:
+            return self._give_up(step, life, Ended(due.number, "start", detail=complaint(error)))
         self._tell_started(step, life, job)
         return job
+
+    def _clear_the_way(self, step: Step, life: Life) -> None:
+        if not life.private:
+            transaction.set_aside(self._root, life.attempt)
+            self._forget(life.attempt.aside)
+            life.stood = self._outputs.stamps(life.attempt.bystanders)
+        life.scratch = self._scratch(step, life.due.now)
+        self._await_depfile(step, life)
+
+    def commit(self) -> None:
+        """All that was recorded is durable; what was set aside for those who have succeeded is let go."""
+        self._records.flush()
+        ended, self._succeeded_lately = self._succeeded_lately, []
+        for attempt in ended:
+            if left := self._concluded(attempt):
+                self._tell(Noticed(self._invocation.run, time.time(), f"{attempt.step}: {left}"))
 
     def _end_conflict(self, step: Step) -> None:
         for path in merges.end_conflict(self._root, step.name, self._invocation.run):
@@ -586,11 +607,15 @@ class Rebuilder:
         self._learn()
         result = self._result(step, life, Outcome.SUCCEEDED, None)
         self._records.succeed(attempt.key, trace, attempt, result, values, life.did.texts)
-        self._records.flush()
         self._put_in_force(step, trace)
-        self._have_edited(step, life)
-        if attempt.holds_files:
-            self._conclude(attempt, life)
+        if self._may_wait(step, attempt):
+            if attempt.holds_files:
+                self._succeeded_lately.append(attempt)
+        else:
+            self._records.flush()
+            self._have_edited(step, life)
+            if attempt.holds_files and (left := self._concluded(attempt)):
+                life.notes.append(left)
         if life.scratch:
             with contextlib.suppress(OSError):  # what is left is of a run that is over: it is never used again
                 scratch.clear(self._root, life.scratch)
@@ -621,16 +646,23 @@ class Rebuilder:
             if other is not step and traces and sharing.is_undone(self._facts, other, traces[0], path, before):
                 yield other
 
-    def _conclude(self, attempt: Attempt, life: Life) -> None:
-        """What was set aside is let go. The success is on record: where this cannot be done, the next build does it."""
+    def _may_wait(self, step: Step, attempt: Attempt) -> bool:
+        """Whether all that is left to do is to let go of former outputs: that can be done when others are on record,
+        too."""
+        others = attempt.bystanders or attempt.copied or attempt.folders or attempt.displaced or attempt.sandbox
+        return not (others or step.updates or step.scratch)
+
+    def _concluded(self, attempt: Attempt) -> str:
+        """What was set aside is let go. The success is on record: where this cannot be done, the next build does it.
+
+        What is left then, in words.
+        """
         try:
             transaction.conclude(self._root, attempt)
-            self._records.close_attempt(attempt.id)
-            self._records.flush()
         except (OSError, WavebuildError) as error:
-            life.notes.append(
-                f"its former outputs are still in {transaction.ASIDE}, until the next build: {complaint(error)}"
-            )
+            return f"its former outputs are still in {transaction.ASIDE}, until the next build: {complaint(error)}"
+        self._records.close_attempt(attempt.id)
+        return ""
 
     def _moved(self, step: Step, due: Due) -> tuple[str, ...]:
         """The inputs that changed or came while it ran; of files that it edits itself, the keys that it reads count.
@@ -663,7 +695,6 @@ class Rebuilder:
         here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
         again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
         self._records.record(key(step), again)
-        self._records.flush()
         self._put_in_force(step, again)
         return self._settled(step, Outcome.KEPT, life)
 
@@ -741,7 +772,6 @@ class Rebuilder:
         self._learn()
         result = self._result(step, life, outcome, ended)
         self._records.fail(key(step), life.attempt.id, result, void)
-        self._records.flush()
         self._lives.pop(life.due.number, None)
         return self._end_of_failure(step, life, ended, outcome)
 

@@ -30,6 +30,9 @@ _THE_TERMINAL = "the terminal"
 _ONE_SLOT = {"cpus": 1}
 """What a step takes that asks for nothing."""
 
+GROUP = 0.002
+"""Seconds that what has begun or ended waits, at most, for others to be put on record together with it."""
+
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -42,7 +45,9 @@ class Judge(Protocol):
 
     def consider(self, number: int) -> Considered: ...
 
-    def begin(self, due: Due | Asks) -> Job | Settled: ...
+    def begin(self, due: Due) -> Settled | None: ...
+
+    def start(self, due: Due | Asks) -> Job | Settled: ...
 
     def finish(self, ended: Ended) -> Again | Job | Merges | Considered: ...
 
@@ -51,6 +56,8 @@ class Judge(Protocol):
     def retry(self, number: int) -> Job: ...
 
     def drop(self, number: int) -> Settled: ...
+
+    def commit(self) -> None: ...
 
 
 class Executor(Protocol):
@@ -128,6 +135,9 @@ class Scheduler:
         self._turns = Turns()
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
+        self._begun: list[Due | Asks] = []  # their intents are not on record yet
+        self._untold: list[Event] = []  # nor is what these tell
+        self._first_of_group = 0.0
         self.settled: dict[int, Settled] = {}
 
     def run(self) -> dict[int, Settled]:
@@ -145,28 +155,64 @@ class Scheduler:
                 self._collect()
             elif not self._to_consider and not self._due and not self._merge(at_once=True):
                 self._leave_the_rest()
+        self._commit()
+        self._judge.commit()  # what was let go when the last had ended
         return self.settled
 
     def _advance(self) -> None:
-        """Considers and starts what can be now; whatever comes first is considered before another starts."""
+        """Considers and starts what can be now, and puts it on record together with what has ended."""
         self._crowded = False
+        self._begin_what_can_be()
+        self._commit()
+
+    def _begin_what_can_be(self) -> None:
+        """Whatever comes first is considered before another begins."""
         while self._interrupts() <= self._heard:
             if self._stopped:
                 self._leave_what_is_new()
                 if self._start_one_due():
                     continue
                 return
-            if self._may_grow and not self._to_consider and self._take_growth():
-                continue
+            if self._may_grow and not self._to_consider:
+                self._commit()
+                if self._take_growth():
+                    continue
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due.first)
             if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
             if not self._to_consider or (self._due and self._slots_free() <= 0):
                 return
+            if (self._begun or self._untold) and time.monotonic() - self._first_of_group > GROUP:
+                self._commit()
             _, number = heapq.heappop(self._to_consider)
             self._consider(number)
             if self._running:
                 self._take_news()
+
+    def _commit(self) -> None:
+        """Puts on record what has begun and what has ended, in one group; then those start, and these are told."""
+        while self._begun or self._untold:
+            self._judge.commit()
+            told, self._untold = self._untold, []
+            for event in told:
+                self._tell(event)
+            while self._begun:
+                due = self._begun.pop(0)
+                job = self._judge.start(due)
+                if isinstance(job, Job):
+                    self._submit(job)
+                else:
+                    self._give_back(due.number)
+                    self._settle(due.number, job)
+
+    def _say(self, event: Event) -> None:
+        """Tells what has happened once it is on record."""
+        self._open_group()
+        self._untold.append(event)
+
+    def _open_group(self) -> None:
+        if not self._begun and not self._untold:
+            self._first_of_group = time.monotonic()
 
     def _take_news(self) -> None:
         """Ends are taken in between, so that no slot stays empty while many steps are considered."""
@@ -239,15 +285,16 @@ class Scheduler:
         if isinstance(due, Again):
             self._try_again(due.number, wanted)
             return
-        job = self._judge.begin(due)
-        if isinstance(job, Settled):
-            self._room.leave(self._slots_used)
-            self._settle(due.number, job)
-            return
-        self._take(due.number, wanted)
         if isinstance(due, Due):
+            failed = self._judge.begin(due)
+            if failed is not None:
+                self._room.leave(self._slots_used)
+                self._settle(due.number, failed)
+                return
             self._turns.take(due.number, self._graph.wavefile.steps[due.number])
-        self._submit(job)
+        self._take(due.number, wanted)
+        self._open_group()
+        self._begun.append(due)
 
     def _firsts(self) -> Firsts:
         """Of the steps that are ready those that may edit the files that they share."""
@@ -379,12 +426,15 @@ class Scheduler:
     # How a step settles, and whom that concerns
 
     def _settle(self, number: int, settled: Settled) -> None:
+        stops = settled.outcome is Outcome.FAILED and not self.course.keep_going
+        if stops:
+            self._commit()  # what had begun before starts; from now on nothing does
         self.settled[number] = settled
         self._turns.give_back(number)
         self._free_those_behind(number)
         self._may_grow = self._has_lists
-        self._tell(StepSettled(self.course.run, time.time(), settled))
-        if settled.outcome is Outcome.FAILED and not self.course.keep_going:
+        self._say(StepSettled(self.course.run, time.time(), settled))
+        if stops:
             self._stopped = True
         for down in self._graph.downstream[number]:
             if down in self._waiting_for:
@@ -417,7 +467,7 @@ class Scheduler:
 
     def _start_wave(self) -> None:
         if self.course.schedule == "barrier" and self.course.waves and not self._stopped:
-            self._tell(WaveStarted(self.course.run, time.time(), self._open_wave + 1))
+            self._say(WaveStarted(self.course.run, time.time(), self._open_wave + 1))
 
     def _block(self, number: int, culprits: tuple[str, ...]) -> None:
         step = self._graph.wavefile.steps[number]
@@ -436,7 +486,7 @@ class Scheduler:
                 step = self._graph.wavefile.steps[number]
                 settled = Settled(step.name, outcome, self._graph.wave[number], blocked_by=culprits)
                 self.settled[number] = settled
-                self._tell(StepSettled(self.course.run, time.time(), settled))
+                self._say(StepSettled(self.course.run, time.time(), settled))
 
     # Interruption
 
