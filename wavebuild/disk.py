@@ -70,9 +70,14 @@ def look_through(path: str) -> os.stat_result | None:
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
     """The entries of a folder by name; none if it is not there."""
+    return sorted(unsorted_entries(folder), key=lambda entry: entry.name)
+
+
+def unsorted_entries(folder: str) -> list[os.DirEntry[str]]:
+    """The entries of a folder as the system gives them; none if it is not there."""
     try:
         with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+            return list(found)
     except OSError as error:
         if error.errno in NOT_THERE:
             return []

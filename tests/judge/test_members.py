@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import pytest
 
 from tests.graph.declared import artifact
 from tests.support.folders import written
+from wavebuild import disk
 from wavebuild.judge.members import Folders, members
+from wavebuild.judge.stamp import TICK
 
 LITTER = [
     ".wavebuild/x",
@@ -200,3 +205,83 @@ class TestEvidence:
         status = folders.visited["d"]
         assert status is not None
         assert status.st_mtime_ns == before
+
+
+class TestListings:
+    """Folders are listed once, and again when something came or went."""
+
+    @pytest.fixture
+    def listed(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        """How often each folder was listed, by its name."""
+        counts: Counter[str] = Counter()
+        true = disk.unsorted_entries
+
+        def counted(folder: str) -> list[os.DirEntry[str]]:
+            counts[os.path.basename(folder)] += 1
+            return true(folder)
+
+        monkeypatch.setattr(disk, "unsorted_entries", counted)
+        return counts
+
+    def settled(self, root: Path) -> Folders:
+        """Folders whose stamps are old enough to be believed."""
+        time.sleep(2 * TICK / 1e9)
+        return Folders(str(root))
+
+    def test_a_folder_is_listed_once_for_all_who_read_it(self, tmp_path: Path, listed: Counter[str]):
+        """As a directory, by several patterns, before and after a run."""
+        written(tmp_path, {"d/a.csv": "", "d/b.txt": "", "d/e/c.csv": ""})
+        folders = self.settled(tmp_path)
+
+        for text in ("d/", "d/*.csv", "d/*.txt", "d/**/*.csv", "d/"):
+            members(folders, artifact(text))
+
+        assert listed == {"d": 1, "e": 1}
+
+    def test_what_comes_and_what_goes_is_seen(self, tmp_path: Path):
+        """The folder is another by its stamp."""
+        written(tmp_path, {"d/a": "", "d/e/b": ""})
+        folders = self.settled(tmp_path)
+        before = members(folders, artifact("d/"))
+
+        (tmp_path / "d/e/c").write_text("")
+        (tmp_path / "d/a").unlink()
+
+        assert before == ["d/a", "d/e/b"]
+        assert members(folders, artifact("d/")) == ["d/e/b", "d/e/c"]
+        assert members(folders.anew(), artifact("d/")) == ["d/e/b", "d/e/c"]
+
+    def test_what_comes_within_a_tick_is_seen(self, tmp_path: Path):
+        """A folder whose stamp is too young is not believed, it is listed."""
+        written(tmp_path, {"d/a": ""})
+        folders = Folders(str(tmp_path))
+        found = []
+        for number in range(20):
+            (tmp_path / f"d/{number}").write_text("")
+            found.append(len(members(folders, artifact("d/"))))
+
+        assert found == list(range(2, 22))
+
+    def test_where_a_link_leads_is_asked_each_time(self, tmp_path: Path):
+        """What it leads to becomes a folder, and the folder with the link is what it was."""
+        written(tmp_path, {"d/a": "", "e/b": "", "f": ""})
+        (tmp_path / "d/link").symlink_to("../to")
+        (tmp_path / "to").symlink_to("f")
+        folders = self.settled(tmp_path)
+        before = members(folders, artifact("d/"))
+
+        (tmp_path / "to").unlink()
+        (tmp_path / "to").symlink_to("e")
+
+        assert (before, members(folders, artifact("d/"))) == (["d/a", "d/link"], ["d/a", "d/link/b"])
+
+    def test_a_folder_that_is_a_link_is_listed_each_time(self, tmp_path: Path):
+        """The stamp of a link tells nothing of what lies in the folder that it leads to."""
+        written(tmp_path, {"e/b": ""})
+        (tmp_path / "d").symlink_to("e")
+        folders = self.settled(tmp_path)
+        before = members(folders, artifact("d/"))
+
+        (tmp_path / "e/c").write_text("")
+
+        assert (before, members(folders, artifact("d/"))) == (["d/b"], ["d/b", "d/c"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -112,3 +113,36 @@ steps:
     assert ran(built) == ["first", "second"]
     assert shop.read("p") == "bbb"
     assert ran(shop.build()) == []
+
+
+FOLDERS = """
+wavefile: 1
+steps:
+  make: {inputs: s, outputs: [d/made, "parts/*.txt"], run: "mkdir -p parts && cp s d/made && cp s parts/1.txt"}
+  all: {inputs: [d/, "e/*.csv"], outputs: all, run: "cat $(find d -type f | sort) e/*.csv > all"}
+  own: {inputs: [f/], outputs: f/sum, run: "cat f/a > f/sum"}
+"""
+
+
+def test_folders_of_sources_and_of_outputs_are_read_as_they_are(shop: Workshop) -> None:
+    """What is made among sources, what a step makes where it reads, what comes, what goes: each counts as it should."""
+    shop.write(s="one")
+    for path in ("d/x", "e/a.csv", "e/b.txt", "f/a", "parts/mine.md"):
+        shop.put(path, path)
+    shop.wavefile(FOLDERS)
+    shop.settle()
+
+    def after(deed: Callable[[], object]) -> list[str]:
+        deed()
+        changed = ran(shop.build())
+        assert ran(shop.build()) == []
+        return changed
+
+    assert after(lambda: shop.put("s", "two")) == ["make", "all"]
+    assert after(lambda: shop.put("e/c.csv", "new")) == ["all"]
+    assert after(lambda: shop.put("e/d.txt", "new")) == []
+    assert after((shop.root / "e/a.csv").unlink) == ["all"]
+    assert after(lambda: shop.put("f/b", "new")) == ["own"]
+    assert after(lambda: shop.put("f/a", "other")) == ["own"]
+    assert after(lambda: shop.put("d/deep/er", "new")) == ["all"]
+    assert shop.read("f/sum") == "other"

@@ -81,7 +81,7 @@ def _settled_folders(
         return facts.folders
     if any(status is not None and not trusted(stamp_of(status), time.time_ns()) for status in _now(facts.folders)):
         time.sleep(TICK / 1e9)
-    again = Folders(facts.folders.root, project.wavefile.settings.ignore)
+    again = facts.folders.anew()
     looks = facts.with_folders(again)
     for number in wanted:
         step = project.wavefile.steps[number]

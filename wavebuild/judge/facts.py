@@ -22,7 +22,7 @@ from wavebuild.judge.content import import_files
 from wavebuild.judge.digest import ABSENT, LARGE, Digests, Reading, env_digest, how_read
 from wavebuild.judge.fingerprint import action_parts, gate_parts, names_part
 from wavebuild.judge.freshness import Now, is_of
-from wavebuild.judge.members import Folders, made_members, members, sidecars
+from wavebuild.judge.members import Folders, made_members, members, nobody_else, sidecars
 from wavebuild.judge.memory import Memory
 from wavebuild.judge.shared import SharedFiles, Texts, key_readings, shared_files
 from wavebuild.judge.trace import Trace, key
@@ -417,6 +417,8 @@ class Facts:
                     return key_readings(artifact)
                 return [self._reading(artifact, artifact.path)]
             case Kind.DIRECTORY | Kind.GLOB:
+                if not self._orphans and not step.updates and not self._may_be_made(step, artifact):
+                    return self._sources(artifact)
                 own, edited = step.outputs, shared_files(step)
 
                 def other(path: str) -> bool:
@@ -435,6 +437,26 @@ class Facts:
                 return []  # what its lines name stands beside it
             case _:
                 assert_never(artifact.kind)
+
+    def _sources(self, artifact: Artifact) -> list[Reading]:
+        """The readings of a directory or glob in which nothing is made."""
+        found = self._standing(members, artifact, nobody_else)
+        if how_read(artifact)[0] == "bytes":
+            return [Reading(path, path) if path[-1] != "/" else Reading(path, path[:-1], "folder") for path in found]
+        readings = [self._reading(artifact, path) for path in found]
+        beside = sidecars([reading.path for reading in readings if reading.how == "sqlite"])
+        return [reading for reading in readings if reading.path not in beside]
+
+    def _may_be_made(self, step: Step, artifact: Artifact) -> bool:
+        """Whether a step makes, or could make, something that is a member of what this one reads."""
+        for output in step.outputs:
+            if output.covers_files and (output.kind is not Kind.FILE or covers(artifact, output.path)):
+                return True
+        number = self.graph.number[step.name]
+        for read, makers in zip(reads(step), self.graph.makers[number], strict=True):
+            if read == artifact:
+                return bool(makers)
+        return True
 
     def _named(self, name: str) -> Iterator[Step]:
         """The steps of a name, with its members in place of a group."""

@@ -7,36 +7,64 @@ from __future__ import annotations
 
 import os
 import re
+import stat as st
+import time
 from collections.abc import Callable, Collection, Iterator
+
+from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Digest, Kind
 from wavebuild.errors import Place, mistake
 from wavebuild.graph.patterns import excluded, is_wild, matches
+from wavebuild.judge.stamp import Stamp, stamp_of, trusted
 
 NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
 SIDECARS = ("-wal", "-shm", "-journal")
 _NEVER = re.compile(r".*\.pyc|.*~|\..*\.sw.")
 
 
-class Folders:
-    """Looks into folders below the root, and remembers which: they are evidence, as stamps of files are."""
+class Listing(Struct, frozen=True):
+    """The paths of what lies in a folder, relative to the root; where a link leads is asked when it matters."""
 
-    def __init__(self, root: str, ignore: tuple[str, ...] = ()) -> None:
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+NOTHING_THERE = Listing()
+
+
+class Folders:
+    """Looks into folders below the root, and remembers which: they are evidence, as stamps of files are.
+
+    ``listed``: what was found in folders whose stamps prove that nothing came or went since.
+    """
+
+    def __init__(
+        self, root: str, ignore: tuple[str, ...] = (), listed: dict[str, tuple[Stamp, Listing]] | None = None
+    ) -> None:
         self.root = root
         self._top = f"{root.rstrip('/')}/"
         self.ignore = ignore
         self.visited: dict[str, os.stat_result | None] = {}  # what each folder was when it was first listed
         self.probed: set[str] = set()  # single files asked for
+        self._listed: dict[str, tuple[Stamp, Listing]] = {} if listed is None else listed
 
     def at(self, path: str) -> str:
         """Where a path is, absolute."""
         return path if path.startswith("/") else self._top + path if path else self.root
 
+    def anew(self) -> Folders:
+        """The same folders, none of them visited yet: each will be looked at, and listed if it has changed."""
+        return Folders(self.root, self.ignore, self._listed)
+
     def never(self, path: str) -> bool:
         """Whether a path is never a member: tools' own litter, and what ``settings.ignore`` names."""
         name = path.rsplit("/", 1)[-1]
-        if name in NEVER_NAMES or _NEVER.fullmatch(name):
+        if name in NEVER_NAMES or (name[-1:] in "~c" and _NEVER.fullmatch(name)):
+            return True
+        if name.startswith(".") and _NEVER.fullmatch(name):
             return True
         return bool(self.ignore) and (excluded(self.ignore, path) or excluded(self.ignore, name))
 
@@ -52,16 +80,58 @@ class Folders:
         try:
             found = disk.entries(self.note(folder))
         except OSError as error:
-            shown = folder + "/" if folder else "the root"
-            raise mistake("unreadable", f"cannot look into {shown}: {error.strerror}", Place(folder or ".")) from None
+            raise _unreadable(folder, error) from None
         for entry in found:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if not self.never(path):
                 yield path, entry
 
+    def listing(self, folder: str) -> Listing:
+        """What lies in a folder (relative to the root), never-members left out; listed again only if it changed."""
+        absolute = self.at(folder)
+        try:
+            status = disk.look(absolute)
+            self.visited.setdefault(folder, status)
+            if status is None:
+                return NOTHING_THERE
+            if not st.S_ISDIR(status.st_mode):
+                return self._sorted_out(folder, absolute)
+            mark = stamp_of(status)
+            held = self._listed.get(folder)
+            if held is not None and held[0] == mark:
+                return held[1]
+            began = time.time_ns()
+            found = self._sorted_out(folder, absolute)
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        if trusted(mark, began):
+            self._listed[folder] = mark, found
+        return found
+
+    def _sorted_out(self, folder: str, absolute: str) -> Listing:
+        files: list[str] = []
+        folders: list[str] = []
+        links: list[str] = []
+        before = f"{folder}/" if folder else ""
+        for entry in disk.unsorted_entries(absolute):
+            path = before + entry.name
+            if not self.never(path):
+                (links if entry.is_symlink() else folders if _is_folder(entry) else files).append(path)
+        return Listing(tuple(files), tuple(folders), tuple(links))
+
+
+def _unreadable(folder: str, error: OSError) -> Exception:
+    shown = folder + "/" if folder else "the root"
+    return mistake("unreadable", f"cannot look into {shown}: {error.strerror}", Place(folder or "."))
+
+
+def nobody_else(path: str) -> bool:
+    """No path is left out for a reason of the caller's."""
+    return False
+
 
 def members(
-    folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False, follow: bool = True
+    folders: Folders, artifact: Artifact, other: Callable[[str], bool] = nobody_else, follow: bool = True
 ) -> list[str]:
     """The member paths of a file, directory or glob, by name; an empty folder ends in ``/``.
 
@@ -81,6 +151,8 @@ def members(
         case Kind.STEP | Kind.ENV | Kind.PROBE | Kind.MEM | Kind.LIST:
             return []
     beside = sidecars(found) if artifact.digest is Digest.SQLITE else ()
+    if other is nobody_else and not beside and not artifact.exclude:
+        return sorted(set(found))
     return sorted(
         {
             path
@@ -99,39 +171,47 @@ def sidecars(paths: Collection[str]) -> dict[str, str]:
     return {path: base for path in beside if (base := path.rpartition("-")[0]) in there}
 
 
-def made_members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = lambda path: False) -> list[str]:
+def made_members(folders: Folders, artifact: Artifact, other: Callable[[str], bool] = nobody_else) -> list[str]:
     """The members of an output: what lies behind a link was not made here, the link was."""
     return members(folders, artifact, other, follow=False)
 
 
 def _tree(folders: Folders, top: str, follow: bool) -> Iterator[str]:
     """Everything below a folder, hidden files and empty folders too; links are followed, but not in circles."""
-    stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(top, (_identity(folders, top),))]
+    stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(top, ())]
     while stack:
         folder, above = stack.pop()
-        empty = True
-        for path, entry in folders.entries(folder):
-            empty = False
-            if not _is_folder(entry, follow):
-                yield path
-                continue
-            identity = _identity(folders, path)
-            if identity not in above:
-                stack.append((path, (*above, identity)))
-        if empty and (folder != top) and os.path.isdir(os.path.join(folders.root, folder)):
+        listing = folders.listing(folder)
+        yield from listing.files
+        below = listing.folders
+        if listing.links:
+            leading = {path for path in listing.links if follow and _leads_to_folder(folders, path)}
+            yield from (path for path in listing.links if path not in leading)
+            below += tuple(leading)
+        if below:
+            above = above or (_identity(folders, folder),)
+            for path in below:
+                identity = _identity(folders, path)
+                if identity not in above:
+                    stack.append((path, (*above, identity)))
+        elif listing == NOTHING_THERE and folder != top and os.path.isdir(folders.at(folder)):
             yield folder + "/"
 
 
-def _is_folder(entry: os.DirEntry[str], follow: bool) -> bool:
-    """Whether it is a folder or, if links are followed, leads to one; a link that leads to itself does not."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir(follow_symlinks=follow)
+        return entry.is_dir(follow_symlinks=False)
     except OSError:
         return False
 
 
+def _leads_to_folder(folders: Folders, link: str) -> bool:
+    """Whether a link leads to a folder; one that leads to itself does not."""
+    return os.path.isdir(folders.at(link))
+
+
 def _identity(folders: Folders, path: str) -> tuple[int, int]:
-    status = disk.look_through(os.path.join(folders.root, path))
+    status = disk.look_through(folders.at(path))
     return (status.st_dev, status.st_ino) if status else (0, 0)
 
 
@@ -147,11 +227,11 @@ def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ..
     if first == "**":
         if rest:
             yield from _below(folders, folder, rest, above, follow)
-        for path, entry in list(folders.entries(folder)):
-            if entry.name.startswith("."):
+        for path, is_folder in _kinds(folders, folder, follow):
+            if _name(path).startswith("."):
                 continue
-            if _is_folder(entry, follow):
-                real = os.path.realpath(os.path.join(folders.root, path))
+            if is_folder:
+                real = os.path.realpath(folders.at(path))
                 if real not in above:
                     yield from _below(folders, path, parts, (*above, real), follow)
             elif not rest:
@@ -163,15 +243,25 @@ def _below(folders: Folders, folder: str, parts: list[str], above: tuple[str, ..
             yield from _below(folders, path, rest, above, follow)
         else:
             folders.probed.add(path)
-            absolute = os.path.join(folders.root, path)
+            absolute = folders.at(path)
             if (os.path.isfile(absolute) or (not follow and os.path.islink(absolute))) and not folders.never(path):
                 yield path
         return
-    for path, entry in list(folders.entries(folder)):
-        if not matches(first, entry.name):
-            continue
-        if rest:
-            if _is_folder(entry, follow):
+    for path, is_folder in _kinds(folders, folder, follow):
+        if is_folder == bool(rest) and matches(first, _name(path)):
+            if rest:
                 yield from _below(folders, path, rest, above, follow)
-        elif not _is_folder(entry, follow):
-            yield path
+            else:
+                yield path
+
+
+def _kinds(folders: Folders, folder: str, follow: bool) -> Iterator[tuple[str, bool]]:
+    """What lies in a folder, and whether it is a folder itself or, if links are followed, leads to one."""
+    listing = folders.listing(folder)
+    yield from ((path, False) for path in listing.files)
+    yield from ((path, True) for path in listing.folders)
+    yield from ((path, follow and _leads_to_folder(folders, path)) for path in listing.links)
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

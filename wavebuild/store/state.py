@@ -456,6 +456,10 @@ class State:
         """Whether the file is twice as large as when it was last pruned."""
         return self._database.pages() > 2 * self.size(PAGES) + ROOM
 
+    def note_pages(self) -> None:
+        """From this size on it is watched how the file grows."""
+        self.note_size(PAGES, self._database.pages())
+
     def let_go(
         self,
         keys: Collection[str],
@@ -492,7 +496,7 @@ class State:
         self._write()
         with contextlib.suppress(sqlite3.Error):  # room that is not given back today is given back another day
             self._database.shrink()
-        self.note_size(PAGES, self._database.pages())
+        self.note_pages()
         return [(step, run, attempts) for step, run, attempts, *_ in old]
 
     def flush(self) -> None:
