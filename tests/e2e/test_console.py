@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.support.command import Site
-from tests.support.processes import alive, command_line, eventually
+from tests.support.processes import alive, eventually, is_worker
 from tests.support.terminal import terminal
 
 pytestmark = pytest.mark.long
@@ -179,7 +179,7 @@ def test_after_a_kill_of_build_and_worker_the_next_build_ends_it(site: Site) -> 
         pids = alive(site.mark)
         os.kill(screen.process, signal.SIGSTOP)
         for pid in pids:
-            if pid != screen.process and "spawn_main" in command_line(pid):
+            if pid != screen.process and is_worker(pid):
                 os.kill(pid, signal.SIGKILL)
         os.kill(screen.process, signal.SIGKILL)
         os.waitpid(screen.process, 0)

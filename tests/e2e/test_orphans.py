@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Site
-from tests.support.processes import children, command_line, eventually
+from tests.support.processes import children, eventually, is_worker
 
 pytestmark = pytest.mark.long
 
@@ -65,7 +65,7 @@ class Hidden:
         self.build = site.start(*arguments)
         assert eventually(told.exists)
         self.pid = int(told.read_text())
-        (self.worker,) = [pid for pid in children(self.build.pid) if "spawn_main" in command_line(pid)]
+        (self.worker,) = [pid for pid in children(self.build.pid) if is_worker(pid)]
 
     def ended(self) -> bool:
         """Whether the process is gone."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Finished, Site
-from tests.support.processes import alive, eventually, kill_marked
+from tests.support.processes import alive, eventually, is_worker, kill_marked
 from tests.support.terminal import terminal
 
 pytestmark = pytest.mark.long
@@ -148,7 +148,7 @@ def test_whoever_is_killed_in_the_midst_of_it(whom: str, project: Site) -> None:
     if whom == "all":
         kill_marked(project.mark)
     else:
-        workers = [pid for pid in alive(project.mark) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = [pid for pid in alive(project.mark) if is_worker(pid)]
         os.kill(process.pid if whom == "build" else workers[0], signal.SIGKILL)
     out, err = process.communicate(timeout=20)
 

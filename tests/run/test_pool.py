@@ -22,10 +22,10 @@ from wavebuild.run.job import Ended
 from wavebuild.run.pool import guarded
 
 
-@pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
+@pytest.fixture(params=[False, True], ids=["spawned", "forked"])
+def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Crew]:
     """A pool of two; after the test none of its processes may be alive."""
-    place = Crew(tmp_path)
+    place = Crew(tmp_path, alone=request.param)
     yield place
     place.pool.close()
     assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"

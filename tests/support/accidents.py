@@ -18,7 +18,7 @@ from random import Random
 from tests.support.command import succeeded
 from tests.support.edits import any_source, content
 from tests.support.forks import Fault, ForkedSite, Running
-from tests.support.processes import children, command_line, eventually, kill_marked
+from tests.support.processes import children, eventually, is_worker, kill_marked
 from tests.support.project import NOTES, World, random_text
 
 
@@ -134,7 +134,7 @@ def orphaned(struck: Struck) -> Aftermath:
 
 def worker_killed(struck: Struck) -> Aftermath:
     running, step = struck.paused()
-    workers = [child for child in children(running.process) if "spawn_main" in command_line(child)]
+    workers = [child for child in children(running.process) if is_worker(child)]
     for worker in workers[:1]:
         os.kill(worker, signal.SIGKILL)
     struck.release()

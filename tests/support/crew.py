@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.processes import alive, children, command_line
+from tests.support.processes import alive, children, command_line, is_worker
 from wavebuild.run.job import Ended, Job, PythonCall, Shell
 from wavebuild.run.pool import Pool
 
@@ -26,6 +26,7 @@ class Crew:
 
     folder: Path
     size: int = 2
+    alone: bool = False  # its workers may be copies of this process
     groups: str = ""  # where workers note what they start, if not in the folder
     mark: str = field(default_factory=lambda: f"wave-crew-{uuid.uuid4().hex}")
 
@@ -33,7 +34,7 @@ class Crew:
         self.folder = self.folder.resolve()
         self.umask = os.umask(0)
         os.umask(self.umask)
-        self.pool = Pool(self.size, self.groups or str(self.folder / "groups"), os.environ)
+        self.pool = Pool(self.size, self.groups or str(self.folder / "groups"), os.environ, alone=self.alone)
 
     @property
     def log(self) -> str:
@@ -101,7 +102,7 @@ class Crew:
         return PythonCall(module, name, json.dumps(arguments), inputs, outputs, (str(self.folder),), str(self.folder))
 
     def workers(self) -> list[int]:
-        return [pid for pid in children(os.getpid()) if "spawn_main" in command_line(pid)]
+        return [pid for pid in children(os.getpid()) if is_worker(pid)]
 
     def command_lines(self) -> list[str]:
         """Of the processes that jobs have started."""

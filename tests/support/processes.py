@@ -46,6 +46,18 @@ def command_line(pid: int) -> str:
     return ""
 
 
+def is_worker(pid: int) -> bool:
+    """Whether it is a worker of a build: a new interpreter, or a copy of the build, its parent."""
+    line = command_line(pid)
+    if "spawn_main" in line:
+        return True
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return False
+    return bool(line) and line == command_line(parent)
+
+
 def peak_memory(pid: int) -> int:
     """The most resident memory a living process has had, in bytes; 0 if it is gone."""
     with contextlib.suppress(OSError):

@@ -131,6 +131,10 @@ class Job(Struct, frozen=True):
     tracing: Tracing | None = None
 
     @property
+    def has_calls(self) -> bool:
+        return any(isinstance(command, PythonCall) for command in self.commands)
+
+    @property
     def is_tapped(self) -> bool:
         """Whether what it says goes through our hands on its way to the log."""
         return (bool(self.secrets) or self.most_output is not None) and not self.console

@@ -13,17 +13,19 @@ import select
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess, get_spawning_popen
+from multiprocessing.context import get_spawning_popen
+from multiprocessing.process import BaseProcess
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from wavebuild.run import terminal, worker
+from wavebuild.run import forking, terminal, worker
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
-from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Furnished, Interrupt, Job, StaleWorker, Warmth
+from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
 from wavebuild.run.spool import spool_path
 
@@ -33,6 +35,9 @@ OVERDUE = 10.0
 LOOK = 2.0
 """Seconds after which the clock is looked at, while a worker's time is counted."""
 
+_SHOWN = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP", "WAVEBUILD_RUN")
+_NAME = "wavebuild-worker"
+
 AT_ONCE = 0.5
 """Seconds that a worker has to end its job at once, before it is killed itself."""
 
@@ -40,8 +45,10 @@ AT_ONCE = 0.5
 class Hired(Struct):
     """A worker process as the pool sees it."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
+    forked: bool = False
+    tracked: bool = True  # it has what calls that start processes of their own need
     job: Job | None = None
     since: float = 0.0
     asked: bool = field(default=False)  # it has been told to end its job
@@ -85,7 +92,6 @@ class Pool:
         self._wake = wake
         self._handed = _Handed(handed)
         self._workers: list[Hired] = []
-        self._context = multiprocessing.get_context("spawn")
         self._ready: list[Ended] = []
         self._modes: terminal.Modes | None = None  # of the terminal, before a job owned it
         self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
@@ -99,7 +105,7 @@ class Pool:
         if job.warmth in self._cold:
             job = replace(job, cold=True)
         while True:
-            hired = self._idle(job.warmth) or self._hire(job)
+            hired = self._idle(job) or self._hire(job)
             hired.job, hired.since, hired.asked, hired.until = job, time.monotonic(), False, None
             hired.warmth, hired.furnished = job.warmth, job.furniture is None
             if job.console and self._modes is None:
@@ -175,10 +181,13 @@ class Pool:
         self._end_strays()
         prctl(PR_SET_CHILD_SUBREAPER, 0)
 
-    def _idle(self, warmth: Warmth | None) -> Hired | None:
-        """A worker that has imported just that, or else one that has imported nothing."""
+    def _idle(self, job: Job) -> Hired | None:
+        """A worker that has imported just what the job wants, or else one that has imported nothing."""
         idle = [hired for hired in self._workers if hired.job is None]
-        same = next((hired for hired in idle if hired.warmth == warmth), None)
+        if job.has_calls:
+            spawned = any(hired.forked for hired in idle) and _is_better_spawned(job)
+            idle = [hired for hired in idle if hired.tracked and not (spawned and hired.forked)]
+        same = next((hired for hired in idle if hired.warmth == job.warmth), None)
         return same or next((hired for hired in idle if hired.warmth is None), None)
 
     def _hire(self, job: Job) -> Hired:
@@ -187,30 +196,51 @@ class Pool:
         if idle is not None and len(self._workers) >= self.size:
             idle.pipe.close()
             self._bury(idle)
-        ours, theirs = self._context.Pipe()
+        ours, theirs = multiprocessing.Pipe()
+        told = dict(job.env)
+        shown = dict(zip(_SHOWN, (_root_told(told), "", told.get("WAVEBUILD_RUN", "")), strict=True))
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        process = self._context.Process(
-            target=worker.main,
-            args=(theirs, os.getpid(), self._groups, self._environ, ignored, self._handed),
-            name="wavebuild-worker",
-            daemon=True,
+        facts = (theirs, os.getpid(), self._groups, self._environ, ignored)
+        forked = self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
+        process = None
+        # Until the worker has said what it does with them, the terminal's signals wait; in a copy of us all do.
+        mask = signal.pthread_sigmask(
+            signal.SIG_BLOCK, signal.valid_signals() if forked else (signal.SIGINT, signal.SIGHUP)
         )
-        # Until the worker has said what it does with them, the terminal's signals wait.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
         try:
-            resource_tracker.ensure_running()
-            told = dict(job.env)
-            known = _known_by(_root_told(told), told.get("WAVEBUILD_RUN", ""))
-            with _without_main(), _quiet_without_parent(), known:
-                process.start()
+            if job.has_calls or not forked:
+                resource_tracker.ensure_running()
+            process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
-            if process.pid is None:
+            if process is None:
                 ours.close()
-        hired = Hired(process, ours)
+        hired = Hired(process, ours, forked=forked, tracked=job.has_calls or not forked)
         self._workers.append(hired)
         return hired
+
+    def _spawn(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
+        """A worker that begins as a new interpreter."""
+        process = multiprocessing.get_context("spawn").Process(
+            target=worker.main, args=(*facts, self._handed), name=_NAME, daemon=True
+        )
+        with _without_main(), _quiet_without_parent(), _known_by(shown):
+            process.start()
+        return process
+
+    def _fork(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
+        """A worker that begins as a copy of this process."""
+        handed = self._handed.handles
+        arguments = (facts, handed, shown, frozenset(forking.open_handles()))
+        process = multiprocessing.get_context("fork").Process(
+            target=worker.main_of_a_copy, args=arguments, name=_NAME, daemon=True
+        )
+        with warnings.catch_warnings():
+            # Newer Pythons warn of threads at a fork: ours are looked at before.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        return process
 
     def _hear(self, hired: Hired) -> None:
         stale = None
@@ -331,12 +361,12 @@ class _Handed:
     """Descriptors that a new worker gets, of which it sees the numbers."""
 
     def __init__(self, handles: tuple[int, ...]) -> None:
-        self._handles = handles
+        self.handles = handles
 
     def __reduce__(self) -> tuple[type, tuple[tuple[int, ...]]]:
         spawning = get_spawning_popen()
         assert spawning is not None
-        return tuple, (tuple(spawning.duplicate_for_child(handle) for handle in self._handles),)
+        return tuple, (tuple(spawning.duplicate_for_child(handle) for handle in self.handles),)
 
 
 def _save_log(hired: Hired) -> None:
@@ -397,14 +427,22 @@ def guarded(command_line: Sequence[str], parent: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _known_by(root: str, run: str) -> Iterator[None]:
+def _known_by(shown: Mapping[str, str]) -> Iterator[None]:
     """A process shows the environment it was started with: forks of a worker must be found if it is killed."""
-    names = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP", "WAVEBUILD_RUN")
-    former = {name: os.environ[name] for name in names if name in os.environ}
-    os.environ.update(zip(names, (root, "", run), strict=True))
+    former = {name: os.environ[name] for name in shown if name in os.environ}
+    os.environ.update(shown)
     try:
         yield
     finally:
-        for name in names:
+        for name in shown:
             del os.environ[name]
         os.environ.update(former)
+
+
+def _is_better_spawned(job: Job) -> bool:
+    """Whether a call of the job would find in a copy of us what it finds in no new interpreter.
+
+    What it leaves while it owns the terminal is known by its environment alone.
+    """
+    calls = [command for command in job.commands if isinstance(command, PythonCall)]
+    return bool(calls) and (bool(job.console) or any(forking.is_hidden_by_ours(call.folders) for call in calls))

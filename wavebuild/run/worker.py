@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.run import confined, terminal
+from wavebuild.run import confined, forking, terminal
 from wavebuild.run.environment import passed
 from wavebuild.run.groups import note
 from wavebuild.run.job import (
@@ -69,6 +69,10 @@ WANT = 1.0
 
 DROPPED = 128 + signal.SIGTERM
 """The exit code of a worker that was told to end by a signal."""
+
+
+Facts = tuple[Connection, int, str, dict[str, str], bool]
+"""What every worker is told as it begins."""
 
 
 class ParentGone(Exception):
@@ -126,6 +130,23 @@ def main(
     os._exit(0)
 
 
+def main_of_a_copy(
+    facts: Facts,
+    handed: tuple[int, ...],
+    shown: dict[str, str],
+    handles: frozenset[int],
+) -> None:
+    """The life of a worker that was forked: as that of any other. ``shown``: by what whoever it leaves is known."""
+    parent, _, _, environ, _ = facts
+    tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
+    forking.forget(handles, (parent.fileno(), *handed, *([tracker] if tracker is not None else [])))
+    multiprocessing.set_start_method("spawn", force=True)
+    os.environ.clear()
+    os.environ.update(environ | shown)
+    forking.show(shown)
+    main(*facts, handed)
+
+
 def _keep_descriptors_to_ourselves() -> None:
     """What multiprocessing handed us must not reach the commands: a pipe they hold open hides our death."""
     for handle in range(3, 256):
@@ -155,7 +176,7 @@ class Hands:
             self._defaults.append(signal.SIGINT)
         self._group = 0
         self._marks: dict[str, tuple[int, int, int]] | None = None  # of what was imported here for calls
-        self._tracker = resource_tracker.getfd()
+        self._tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._passed: dict[tuple[str, ...] | None, dict[str, str]] = {}  # of the caller's variables, by patterns
         self._poll = select.poll()
