@@ -305,10 +305,11 @@ def _introduction(data: Data) -> Iterator[str]:
         "quickest way: make without its built-in rules, SCons with the decider `content-timestamp` and no ",
         "tools to look for, doit with threads in a full build and without them else, DVC without its cache ",
         "and without git. Snakemake, DVC, pytask and redo are run up to 1,000 steps, once, and a run of ",
-        f"theirs is ended after {CAP:.0f} s. What a tool has no word for is left out: the dry run of DVC ",
-        "stops at the first output that is not there yet, redo has none. Snakemake does not make again what ",
-        "was deleted where all that is made of it is there. Where the full build of DVC took too long, its ",
-        "outputs were made by hand and committed, so that the other phases could be measured.",
+        f"theirs is ended after {CAP:.0f} s; where that befell a full build, it was finished without being ",
+        "timed (of DVC and Snakemake: the outputs made by hand and taken over), so that the other phases ",
+        "could be measured. What a tool has no word for is left out: the dry run of DVC stops at the first ",
+        "output that is not there yet, redo has none. Snakemake does not make again what was deleted where ",
+        "all that is made of it is there.",
     )
     yield ""
     yield f'Of "{names.COLD_NO_OP}": {machine.get("cold", "?")} before the run.'

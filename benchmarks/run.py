@@ -37,7 +37,9 @@ ALL = (
     ("dirs", 1_000), ("bigfile", 1_024), ("example", 1),
 )  # fmt: skip
 PROVED = (("wide", 1_000), ("layers", 1_000), ("dirs", 100), ("foreach", 1_000), ("chain", 100))
-FOLDERS = 100  # files in each: `dirs` is that much larger than its size says
+LARGE = 10_000  # steps: tools that go no further have one repetition of so many
+LONG = 8.0  # seconds of one tool in the turns of a phase, after which it has no more
+FINISH = 600.0  # seconds to end what was not timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], 
                 continue
             for turn in range(turns if phase.small else 1):
                 for tree in trees:
-                    if _is_asked(tree, phase, repetition):
+                    if _is_asked(tree, phase, repetition, turn, figures.get(phase.name, {})):
                         _turn(phase, tree, repetition * turns + turn, plan, figures, say)
         for tool, output in differing(work, [tree for tree in trees if tree.given_up is None]).items():
             tree = next(tree for tree in trees if tree.tool.name == tool)
@@ -115,8 +117,15 @@ def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], 
     return figures
 
 
-def _is_asked(tree: Tree, phase: Phase, repetition: int) -> bool:
-    return tree.given_up is None and (repetition == 0 or not tree.tool.slow) and phase.name not in tree.tool.without
+def _is_asked(tree: Tree, phase: Phase, repetition: int, turn: int, figures: dict[str, Any]) -> bool:
+    """Slow tools have one repetition; who has spent long in a phase has no third turn in it."""
+    if tree.given_up is not None or phase.name in tree.tool.without:
+        return False
+    quick = tree.tool.largest > LARGE or (len(tree.work.steps) <= LARGE / 2 and not tree.tool.slow)
+    if repetition > 0 and not quick:
+        return False
+    spent = sum(figures.get(tree.tool.name, {}).get("wall", ())[-turn:]) if turn else 0.0
+    return turn < (1 if tree.tool.slow and not phase.idle else 2) or spent < LONG
 
 
 def _turn(
@@ -151,15 +160,16 @@ def _give_up(tree: Tree, of_tools: dict[str, Any], plan: Plan, why: str, say: Ca
 
 
 def _finish(tree: Tree, say: Callable[[str], None]) -> None:
-    """A full build that took too long: its steps are run by hand, so that the other phases can be measured."""
+    """A full build that took too long is ended in another way, untimed, so that the other phases can be measured."""
     tree.given_up = "its full build takes too long"
-    if tree.tool.name != "dvc":
-        return
-    say(f"{tree.work.title}: the outputs of {tree.tool.name} are made by hand")
-    tree.begin_afresh()
-    proof.make_by_hand(tree.work, tree.folder)
+    say(f"{tree.work.title}: the build of {tree.tool.name} is finished without being timed")
+    words = {"dvc": "commit --force --quiet", "snakemake": "--touch --quiet all --cores 1"}.get(tree.tool.name)
     try:
-        if not tree.run((tree.tool.build[0], "commit", "--force", "--quiet")).capped:
+        if words:
+            tree.begin_afresh()
+            proof.make_by_hand(tree.work, tree.folder)
+        command = (tree.tool.build[0], *words.split()) if words else tree.tool.build
+        if not tree.run(command, seconds=FINISH).capped:
             tree.given_up = None
     except Failed as failed:
         say(str(failed))

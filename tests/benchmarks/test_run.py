@@ -127,6 +127,16 @@ def test_counts_that_only_a_skip_can_give_are_refused(counts: dict[str, object],
         proof.check(WIDE, {**fine, **counts})
 
 
+def test_a_slow_tool_has_one_repetition(tmp_path: Path) -> None:
+    """The others have as many as were asked for."""
+    trees = [begun(tool("pytask", ALL, slow=True), tmp_path), begun(tool("make", ALL), tmp_path)]
+
+    figures = measure(WIDE, trees, Plan(2, 3, (NO_OP, TOUCHED), "now"), lambda text: None)
+
+    counts = {phase: [len(of_tools[name]["wall"]) for name in ("pytask", "make")] for phase, of_tools in figures.items()}
+    assert counts == {FULL: [1, 2], NO_OP: [3, 6], TOUCHED: [3, 6]}
+
+
 def test_a_run_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
     """It does not run on, and has no figures."""
     tree = begun(tool("pytask", "sleep 60", slow=True), tmp_path)
