@@ -133,7 +133,8 @@ def test_a_slow_tool_has_one_repetition(tmp_path: Path) -> None:
 
     figures = measure(WIDE, trees, Plan(2, 3, (NO_OP, TOUCHED), "now"), lambda text: None)
 
-    counts = {phase: [len(of_tools[name]["wall"]) for name in ("pytask", "make")] for phase, of_tools in figures.items()}
+    names = ("pytask", "make")
+    counts = {phase: [len(of_tools[name]["wall"]) for name in names] for phase, of_tools in figures.items()}
     assert counts == {FULL: [1, 2], NO_OP: [3, 6], TOUCHED: [3, 6]}
 
 
