@@ -282,6 +282,31 @@ class TestLargeFiles:
         assert most < 4 << 20
 
 
+class TestBytesThatAreShared:
+    """A file that is read in two ways in one build."""
+
+    def test_other_bytes_under_another_stamp_are_read(self, tmp_path: Path):
+        """What is held is of the stamp that it was read under."""
+        aged(tmp_path / "a", '{"x": 1}')
+        digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
+        digests.see(file("a"))
+        (tmp_path / "a").write_text('{"x": 2}')
+
+        assert digests.see(Reading("a (json)", "a", "json")).digest == digest(tmp_path, "a", "json")
+
+    def test_what_was_read_too_soon_is_not_shared(self, tmp_path: Path):
+        """It may be others by now under the same stamp."""
+        (tmp_path / "a").write_text('{"x": 1}')
+        digests = Digests(str(tmp_path), {})
+        digests.see(file("a"))
+        found = (tmp_path / "a").stat()
+        with (tmp_path / "a").open("r+") as again:
+            again.write('{"x": 2}')
+        os.utime(tmp_path / "a", ns=(found.st_atime_ns, found.st_mtime_ns))
+
+        assert digests.see(Reading("a (json)", "a", "json")).digest == digest(tmp_path, "a", "json")
+
+
 class TestVouching:
     """Where every change shows in the stamp, what was read at once needs no second look."""
 

@@ -39,6 +39,9 @@ LARGEST_PARSED = 1 << 24
 MOST_PARSED = 8
 """Files that stay parsed."""
 
+MOST_RECENT = 16
+"""Small files whose bytes are held for those who read them in another way."""
+
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
 
@@ -134,6 +137,7 @@ class Digests:
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
         self._ahead: Ahead | None = None
+        self._recent: dict[str, tuple[Stamp, bytes]] = {}  # the bytes of what was read last
         self.learned: dict[str, tuple[Stamp, str]] = {}
 
     def absolute(self, path: str) -> str:
@@ -228,6 +232,7 @@ class Digests:
         for name in self._names.pop(path, ()):
             del self._memo[name]
             self._readings.pop(name, None)
+        self._recent.pop(path, None)
         if self._ahead is not None:
             self._ahead.drop(self.absolute(path))
 
@@ -321,22 +326,47 @@ class Digests:
         if known is not None and known[0] == now:
             return Seen(now, known[1])
         path = self.absolute(reading.path)
+        held = self._recent.get(reading.path)
         read = self._ahead.take(path, now) if self._ahead is not None else None
-        if read is None:
-            started = self._now()
+        started = self._now()
+        data: bytes | None
+        if held is not None and held[0] == now:
+            digest, after, data = hashlib.sha256(held[1]).hexdigest(), status, held[1]
+        elif read is not None:
+            started, digest, after, data = read
+        else:
             try:
                 digest, after, data = disk.sha256(path, LARGEST_KEPT, status.st_size)
             except OSError:
                 return None
-        else:
-            started, digest, after, data = read
         if stamp_of(after) != now:
             return None
         digest = self._handed_on(digest, after, data)
         sure = self._is_sure(now, started)
         if sure:
             self.learned[name] = (now, digest)
+            if data is not None:
+                self._hold(reading.path, now, data)
         return Seen(now, digest, sure)
+
+    def _hold(self, path: str, now: Stamp, data: bytes) -> None:
+        """Keeps the bytes of a file whose stamp stands for them, in case it is read in another way, too."""
+        if len(data) <= LARGEST_KEPT:
+            recent = self._recent
+            if len(recent) >= MOST_RECENT and path not in recent:
+                del recent[next(iter(recent))]
+            recent[path] = now, data
+
+    def _bytes_of(self, path: str, now: Stamp) -> bytes:
+        """The bytes of a file that is parsed, and that had this stamp a moment ago."""
+        held = self._recent.get(path)
+        if held is not None and held[0] == now:
+            return held[1]
+        started = self._now()
+        data = disk.read_regular(self.absolute(path), LARGEST_TEXT)
+        if self._is_sure(now, started) and self._stamp(Reading(path, path)) == now:
+            self._hold(path, now, data)
+        return data
 
     def _is_sure(self, now: Stamp, started: int) -> bool:
         """Whether a stamp taken before the bytes were read, at ``started`` by the clock, stands for them."""
@@ -411,7 +441,7 @@ class Digests:
                 if value is None or len(value) <= content.SHOWN:
                     return None if value is None else content.value_digest(value)
                 return self._kept("value", value, data)
-        data = disk.read_regular(path, LARGEST_TEXT)
+        data = self._bytes_of(reading.path, now)
         match reading.how:
             case "json" | "yaml" as kind:
                 return self._kept(kind, content.data_text(data, reading.path, kind), data)
@@ -452,7 +482,7 @@ class Digests:
         held = self._held.get((path, form))
         if held is not None and held.stamp == now:
             return held
-        data = disk.read_regular(self.absolute(path), LARGEST_TEXT)
+        data = self._bytes_of(path, now)
         fresh = _Parsed(now, data, parse(data))
         if len(data) <= LARGEST_PARSED and trusted(now, self._now()):
             if len(self._held) >= MOST_PARSED:
