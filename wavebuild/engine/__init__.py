@@ -104,12 +104,16 @@ def load(request: Request) -> Project:
 
 def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
     """Makes what is wanted up to date; every step's end is told after it is saved."""
-    from wavebuild.engine.idle import idle_build
+    from msgspec.structs import replace
+
+    from wavebuild.engine.idle import first_look, idle_build
 
     began = time.monotonic()
-    known = idle_build(request, began)
+    look = first_look(request)
+    known = idle_build(request, look, began)
     if known is not None:
         return known
+    request = replace(request, glance=look)
     from wavebuild.engine import building
     from wavebuild.errors import WavebuildError
     from wavebuild.store.layout import UNWRITABLE

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence
+from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import keep_project
 from wavebuild.engine.leftovers import displace, removable
@@ -120,9 +121,18 @@ def _build(
         contents = Contents(
             layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
         )
-        facts, orphans = facts_of(project, state, request, keep=contents.keep, vouch=lambda: _vouched(layout))
-        refuse(missing_of(project, facts, selection.wanted))
+        few = few_of(request, project, layout, selection.wanted)
+        facts, orphans = facts_of(
+            project,
+            state,
+            request,
+            keep=contents.keep,
+            vouch=lambda: _vouched(layout),
+            orphans=None if few is None else (),
+        )
+        refuse(missing_of(project, facts, selection.wanted if few is None else few.seen))
         layers = waves(graph, selection.wanted)
+        wanted = selection.wanted if few is None else few.reached
         count = sum(map(len, layers))
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
         for notice in (*notices, *locked_of(project.wavefile).warnings):
@@ -158,10 +168,11 @@ def _build(
         if request.audit:
             invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
+        judge = rebuilder if few is None else Vouched(rebuilder, project, few)
         course = Course(
-            wanted=selection.wanted,
-            waves=layers,
-            first=_priorities(project, state, selection.wanted, layers, jobs, request.order),
+            wanted=wanted,
+            waves=layers if few is None else [[number for number in layer if number in wanted] for layer in layers],
+            first=_priorities(project, state, wanted, layers, jobs, request.order),
             jobs=jobs,
             schedule=schedule,
             keep_going=settings.keep_going if request.keep_going is None else request.keep_going,
@@ -173,7 +184,7 @@ def _build(
         patient = Patient(pool, lambda said: hear(Noticed(run, time.time(), said)))
         # Who gives up wants all to end, as a person does who interrupts the build.
         scheduler = Scheduler(
-            graph, course, rebuilder, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
+            graph, course, judge, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
         )
         try:
             ended = scheduler.run()
@@ -183,9 +194,11 @@ def _build(
                 disk.remove(layout.groups)
                 disk.remove_tree(os.path.join(layout.root, MEMORY))
             contents.write()
-        steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
-        with contextlib.suppress(WavebuildError, OSError):  # it spares work, as evidence does: nothing depends on it
-            keep_project(request, project, layout)
+        if isinstance(judge, Vouched):
+            steps = judge.whole(ended, layers)
+        else:
+            steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
+        identity = _kept(request, project, layout)
         project, orphans = growing.project, growing.orphans
         code = interrupts.exit_code or _exit_code(steps)
         idle = code == 0 and not began
@@ -194,15 +207,16 @@ def _build(
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, tell)
         elif code == 0 and not orphans and not _is_left_to_repair(layout, state):
+            looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
-                keep_evidence(request, project, layout, facts, state, scheduler.course.wanted, asked)
+                keep_evidence(request, project, layout, facts, state, looked, asked, identity, few)
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
         state.run_ended(run, seconds, code, _counts(steps))
         with contextlib.suppress(OSError):  # the next build lets go of them
             prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
-        if began:
+        if began and state.has_grown():
             with contextlib.suppress(OSError, WavebuildError):
                 prune(state, _present(project, settings.log_keep, started))
         found = _additions(project, steps) if request.audit else ()
@@ -240,6 +254,14 @@ def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ..
     from wavebuild.engine.auditing import additions
 
     return additions(project, steps)
+
+
+def _kept(request: Request, project: Project, layout: Layout) -> str:
+    """The identity of the project, which is kept as it was loaded; "" if it is not."""
+    try:
+        return keep_project(request, project, layout)
+    except (OSError, WavebuildError):
+        return ""  # it spares work, as evidence does: nothing depends on it
 
 
 def _present(project: Project, log_keep: int, now: float) -> Present:
@@ -397,7 +419,7 @@ def _priorities(
 
     ``order``: names of steps that come in just this order, before any other.
     """
-    sequence = [number for layer in layers for number in layer]
+    sequence = [number for layer in layers for number in layer if number in wanted]
     if order:
         rank = {name: float(at) for at, name in enumerate(order)}
         steps = project.wavefile.steps
@@ -405,7 +427,7 @@ def _priorities(
     if jobs == 1:
         return {number: (float(at),) for at, number in enumerate(sequence)}
     failed = {name for name, result in state.last_results().items() if result.outcome == "failed"}
-    expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state).items()}
+    expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
     left = remaining(project.graph, wanted, expected)
     names = project.wavefile.steps
     return {

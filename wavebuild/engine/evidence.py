@@ -9,12 +9,14 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from wavebuild import disk
 from wavebuild.declare.model import Call, Kind, Step
+from wavebuild.engine.few import Few
 from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
+from wavebuild.engine.seeing import laid_over, seeing
 from wavebuild.engine.values import Request
 from wavebuild.graph import reads
 from wavebuild.judge.facts import Facts
@@ -22,16 +24,28 @@ from wavebuild.judge.members import Folders
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
 from wavebuild.judge.standing import Frozen, Keeps, Standing, stand
 from wavebuild.judge.trace import key
-from wavebuild.store import settled
+from wavebuild.store import lookers, settled
 from wavebuild.store.layout import Layout
 from wavebuild.store.state import State
 
 
 def keep_evidence(
-    request: Request, project: Project, layout: Layout, facts: Facts, state: State, wanted: Iterable[int], asked: str
+    request: Request,
+    project: Project,
+    layout: Layout,
+    facts: Facts,
+    state: State,
+    looked: Collection[int],
+    asked: str,
+    identity: str,
+    few: Few | None,
 ) -> None:
-    """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself."""
-    steps = [project.wavefile.steps[number] for number in wanted]
+    """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself.
+
+    ``looked``: the steps that were judged: all, or with ``few`` those that saw a change. ``identity``: of the project
+    as it is kept.
+    """
+    steps = [project.wavefile.steps[number] for number in looked]
     if (
         request.changed
         or request.unchanged
@@ -40,21 +54,42 @@ def keep_evidence(
         return
     if any(artifact.kind is Kind.PROBE for step in steps for artifact in (*reads(step), *step.outputs)):
         return
-    if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, wanted):
+    if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, looked):
         return
-    folders = _settled_folders(request, project, facts, state, wanted)
+    folders = _settled_folders(request, project, facts, state, looked)
     rows = _rows(project, facts, folders) if folders is not None else None
     if rows is None:
         return
+    seen, fresh, env = seeing(project, looked, state.traces), len(steps), _variables(request, project, steps)
+    if few is not None:
+        merged = laid_over(project, few, looked, rows, seen)
+        if merged is None:
+            return
+        rows, seen = merged
+        fresh = few.evidence.fresh
+        environ = dict(request.environ)
+        env = {os.fsdecode(name): environ.get(os.fsdecode(name)) for name in few.evidence.env} | env
+    ordered = settled.in_order(rows.items())
+    read = _read(project)
+    loads = [row for row, (path, _) in enumerate(ordered) if path in read]
+    more = lookers.packed(identity, loads, seen.broad, (seen.of.get(path, ()) for path, _ in ordered))
+    with contextlib.suppress(OSError, OverflowError):
+        settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, fresh, env, more), ordered)
+
+
+def _variables(request: Request, project: Project, steps: Iterable[Step]) -> dict[str, str | None]:
+    """The caller's variables that were read to know the project, and those that these steps read."""
     environ = dict(request.environ)
-    env = dict(project.wavefile.env_read) | {
+    return dict(project.wavefile.env_read) | {
         artifact.path: environ.get(artifact.path)
         for step in steps
         for artifact in reads(step)
         if artifact.kind is Kind.ENV
     }
-    with contextlib.suppress(OSError, OverflowError):
-        settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, len(steps), env), rows.items())
+
+
+def _read(project: Project) -> Mapping[str, bytes | None]:
+    return dict.fromkeys(project.reused.rows) if project.reused else read_for(project)
 
 
 def _edits_stand(request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> bool:
@@ -122,7 +157,7 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled
         rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
     now = time.time_ns()
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
-    read = dict.fromkeys(project.reused.rows) if project.reused else read_for(project)
+    read = _read(project)
     for folder, status in project.folders.visited.items() if project.folders else ():
         before = listed.setdefault(facts.digests.absolute(folder), status)
         if settled.row(before) != settled.row(status):

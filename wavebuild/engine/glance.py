@@ -40,11 +40,14 @@ def glance(wavefile: str, directory: str, targets: tuple[str, ...], environ: Map
     folder = state_folder(root, chosen_in(root, environ)[0])
     stem = f"{folder}/{stem_of(file)}"
     question = plain_question(root, os.path.relpath(directory, root), targets)
-    evidence = read(f"{stem}.settled", question, environ)
     # Without the state it stems from, the evidence is worth nothing.
-    if evidence is None or not os.path.exists(f"{stem}.db"):
-        return None
-    return Glance(evidence, _moved(evidence, root))
+    return looked(f"{stem}.settled", question, environ, root) if os.path.exists(f"{stem}.db") else None
+
+
+def looked(path: str, question: str, environ: Mapping[str, str], root: str) -> Glance | None:
+    """What is other than the evidence at a path says; None if there is none, or of another question."""
+    evidence = read(path, question, environ)
+    return None if evidence is None else Glance(evidence, _moved(evidence, root))
 
 
 def is_being_built(wavefile: str) -> bool:

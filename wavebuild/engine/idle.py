@@ -10,42 +10,39 @@ import time
 from collections.abc import Mapping
 
 from wavebuild.declare.finding import find
-from wavebuild.engine.glance import plain_question
+from wavebuild.engine.glance import Glance, looked, plain_question
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import mistake
-from wavebuild.store import settled
 from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout, layout_in
 from wavebuild.store.lock import HELD
 
 
-def idle_build(request: Request, began: float) -> BuildResult | None:
+def idle_build(request: Request, look: Glance | None, began: float) -> BuildResult | None:
     """The result of a build with nothing to do; None if it takes more to know. ``began``: monotonic seconds."""
-    if request.full:
+    if request.full or request.glance is not None or look is None or look.moved:
         return None
-    layout = _layout_of_nearest(request)
-    fresh = _known_fresh(request, layout)
-    if fresh is None or is_held(layout.lock):
+    if is_held(_layout_of_nearest(request).lock):
         return None
     started = time.time()
     seconds = time.monotonic() - began
-    return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), fresh)
+    return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), look.evidence.fresh)
 
 
 def is_idle(request: Request) -> bool:
     """Whether it is known already that nothing is stale."""
-    return _known_fresh(request, _layout_of_nearest(request)) is not None
+    look = first_look(request)
+    return request.glance is None and look is not None and not look.moved
 
 
-def _known_fresh(request: Request, layout: Layout) -> int | None:
-    """How many steps are known to be fresh; without the state it stems from, the evidence is worth nothing."""
+def first_look(request: Request) -> Glance | None:
+    """What has moved since all was known to be fresh; without the state it stems from, evidence is worth nothing."""
     if request.glance is not None:
-        return None
+        return request.glance
+    layout = _layout_of_nearest(request)
     if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None
-    return settled.still_settled(
-        layout.settled, question_asked(request, layout.root), dict(request.environ), layout.root
-    )
+    return looked(layout.settled, question_asked(request, layout.root), dict(request.environ), layout.root)
 
 
 def _layout_of_nearest(request: Request) -> Layout:

@@ -121,11 +121,12 @@ def jobs_of(request: Request, project: Project) -> int:
     return asked if asked is not None else cores()
 
 
-def durations_of(project: Project, state: State | None) -> dict[int, Range]:
-    """Per step the measured time where there is one, else the estimate, in seconds."""
+def durations_of(project: Project, state: State | None, wanted: Iterable[int] | None = None) -> dict[int, Range]:
+    """Per step the measured time where there is one, else the estimate, in seconds; ``wanted``: None is all steps."""
     measured = state.durations() if state else {}
     found = {}
-    for number, step in enumerate(project.wavefile.steps):
+    for number in range(len(project.wavefile.steps)) if wanted is None else wanted:
+        step = project.wavefile.steps[number]
         if step.name in measured:
             found[number] = Range(measured[step.name], measured[step.name])
         elif step.estimate is not None:
@@ -140,10 +141,12 @@ def facts_of(
     attempts: Sequence[Attempt] | None = None,
     keep: Keep | None = None,
     vouch: Callable[[], int | None] = lambda: None,
+    orphans: tuple[str, ...] | None = None,
 ) -> tuple[Facts, tuple[str, ...]]:
     """The facts, and the orphans. ``attempts``: those to see through, as if they had never begun; else the state's.
 
     ``keep``: told of every content that is read. ``vouch``: as of ``Digests``; a question tries nothing.
+    ``orphans``: where they are known already.
     """
     wavefile = project.wavefile
     folders = Folders(wavefile.root, wavefile.settings.ignore)
@@ -157,7 +160,8 @@ def facts_of(
         vouch=vouch,
     )
     made = state.made if state else dict
-    orphans = orphans_of(project, state, digests, scope_of(request))
+    if orphans is None:
+        orphans = orphans_of(project, state, digests, scope_of(request))
     said = state.answers() if state else {}
     answers = Answers({probe.name: probe for probe in wavefile.probes}, said, request.clock)
     environ = dict(request.environ)

@@ -47,12 +47,24 @@ class Settled:
 class Evidence:
     """What was read back. ``names``: paths as bytes, those below the root relative to it, row after row.
 
-    The rows of what is there come first, ``there`` of them; then those of what is not.
+    The rows of what is there come first, ``there`` of them; then those of what is not. ``env``: the names of
+    the variables; ``seal``: by which one evidence is told from another.
     """
 
-    __slots__ = ("columns", "fresh", "more", "names", "there")
+    __slots__ = ("columns", "env", "fresh", "more", "names", "seal", "there")
 
-    def __init__(self, fresh: int, names: list[bytes], there: int, columns: memoryview, more: bytes) -> None:
+    def __init__(
+        self,
+        fresh: int,
+        names: list[bytes],
+        there: int,
+        columns: memoryview,
+        more: bytes,
+        env: Sequence[bytes] = (),
+        seal: bytes = b"",
+    ) -> None:
+        self.env = env
+        self.seal = seal
         self.fresh = fresh
         self.names = names
         self.there = there
@@ -119,7 +131,16 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     if any(_kept(environ.get(os.fsdecode(name))) != kept for name, kept in zip(env[::2], env[1::2], strict=True)):
         return None
     paths = bytes(names).split(b"\0") if names else []
-    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more))
+    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data[:SEAL])
+
+
+def stands(path: str, evidence: Evidence) -> bool:
+    """Whether it is still this evidence that lies at a path."""
+    try:
+        with open(path, "rb", 0) as file:
+            return file.read(SEAL) == evidence.seal
+    except OSError:
+        return False
 
 
 def moved(evidence: Evidence, root: str = "") -> list[int]:

@@ -1,0 +1,430 @@
+"""A build of which is known what has moved looks at the steps that see it and at what follows, and at no other."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.workshop import Built, Workshop
+from wavebuild.engine.glance import looked
+from wavebuild.engine.idle import question_asked
+from wavebuild.errors import WavebuildError
+from wavebuild.run.events import BuildSettled, BuildStarted, StepStarted
+
+FOUR = """
+steps:
+  a: {inputs: a.txt, outputs: out/a, run: "note a; cut -c1 a.txt > out/a"}
+  b: {inputs: [out/a, b.txt], outputs: out/b, run: "note b; cat out/a b.txt > out/b"}
+  c: {inputs: out/b, outputs: out/c, run: "note c; cp out/b out/c"}
+  d: {inputs: d.txt, outputs: out/d, run: "note d; cp d.txt out/d"}
+"""
+EVIDENCE = ".wavebuild/state/Wavefile.settled"
+
+
+@pytest.fixture
+def four(shop: Workshop) -> Workshop:
+    """All fresh, and known to be so."""
+    shop.write(a__txt="1\n", b__txt="2\n", d__txt="3\n")
+    return settled(shop, FOUR)
+
+
+def settled(shop: Workshop, text: str) -> Workshop:
+    """Built, and known to be fresh, with the Wavefile kept."""
+    shop.wavefile(text)
+    time.sleep(0.03)
+    for _ in range(4):  # what a step wrote into a source is taken in by the next
+        shop.build()
+    assert knows_all(shop)
+    return shop
+
+
+def knows_all(shop: Workshop) -> bool:
+    """Whether the next build has nothing to look at but stamps."""
+    request = shop.request()
+    seen = looked(str(shop.root / EVIDENCE), question_asked(request, str(shop.root)), dict(os.environ), str(shop.root))
+    return seen is not None and not seen.moved
+
+
+def is_small(built: Built) -> bool:
+    """Whether some steps were not even considered."""
+    return len(built.told) < len(built.steps)
+
+
+def test_a_changed_source_concerns_its_readers_and_what_follows(four: Workshop) -> None:
+    """All others are counted as fresh, unseen; all is known again afterwards."""
+    four.write(b__txt="two\n")
+
+    built = four.build()
+
+    assert (built.ran, built.told) == (["b", "c"], ["b", "c"])
+    assert built.outcomes == {"a": "kept", "d": "kept", "b": "succeeded", "c": "succeeded"}
+    assert built.result.fresh == 4
+    assert four.read("out/c") == "1\ntwo\n"
+    assert knows_all(four)
+
+
+def test_the_build_is_told_as_one_that_looks_at_everything(four: Workshop) -> None:
+    """So many steps, in the same waves, and how all ended."""
+    four.write(b__txt="two\n")
+    small = four.build()
+    four.write(b__txt="three\n")
+    (four.root / EVIDENCE).unlink()
+
+    whole = four.build()
+
+    assert is_small(small)
+    assert not is_small(whole)
+    for kind, facts in ((BuildStarted, ("steps", "waves", "jobs")), (BuildSettled, ("ok", "counts", "exit_code"))):
+        one, other = (next(e for e in built.events if isinstance(e, kind)) for built in (small, whole))
+        assert [getattr(one, fact) for fact in facts] == [getattr(other, fact) for fact in facts]
+    assert small.outcomes == whole.outcomes
+    assert [(e.step, e.wave) for e in small.events if isinstance(e, StepStarted)] == [
+        (e.step, e.wave) for e in whole.events if isinstance(e, StepStarted)
+    ]
+
+
+def test_what_comes_out_the_same_stops_there(four: Workshop) -> None:
+    """The reader is looked at, as the file is another one; what follows it is not."""
+    four.write(a__txt="1 and more\n")
+
+    built = four.build()
+
+    assert built.ran == ["a"]
+    assert built.outcomes == {"a": "succeeded", "d": "kept", "b": "kept", "c": "kept"}
+    assert knows_all(four)
+
+
+def test_a_touched_source_runs_nothing(four: Workshop) -> None:
+    """The bytes are the same: that is noticed once, not again."""
+    os.utime(four.root / "b.txt", (1, 1))
+
+    built = four.build()
+
+    assert (built.ran, built.result.nothing_to_do, built.result.fresh) == ([], True, 4)
+    assert knows_all(four)
+
+
+def test_a_touched_wavefile_makes_no_step_look(four: Workshop) -> None:
+    """It says the same: nobody is concerned."""
+    os.utime(four.root / "Wavefile", (1, 1))
+    time.sleep(0.03)
+
+    built = four.build()
+
+    assert (built.ran, built.told, built.result.nothing_to_do) == ([], [], True)
+    assert knows_all(four)
+
+
+def test_an_edited_wavefile_is_read_and_all_steps_look(four: Workshop) -> None:
+    """What a step is may be another."""
+    four.wavefile(FOUR.replace("note d;", "note d; true;"))
+
+    assert four.build().ran == ["d"]
+    assert four.build().ran == []
+
+
+def test_a_missing_output_is_made_again(four: Workshop) -> None:
+    """By its owner; its readers see the same bytes."""
+    (four.root / "out/a").unlink()
+
+    built = four.build()
+
+    assert built.ran == ["a"]
+    assert is_small(built)
+    assert four.read("out/a") == "1\n"
+
+
+def test_a_missing_source_is_refused_as_ever(four: Workshop) -> None:
+    """In the same words, before anything runs; when it is back all is known again."""
+    (four.root / "b.txt").unlink()
+
+    with pytest.raises(WavebuildError) as small:
+        four.build()
+    (four.root / EVIDENCE).rename(four.root / "aside")
+    with pytest.raises(WavebuildError) as whole:
+        four.build()
+
+    assert str(small.value) == str(whole.value)
+    (four.root / "aside").rename(four.root / EVIDENCE)
+    four.write(b__txt="2\n")
+    assert four.build().ran == []
+
+
+def test_an_edited_output_is_set_aside_and_made_again(four: Workshop) -> None:
+    """A hand edit moves the row of an output: its owner looks."""
+    four.write(**{"out/b": "mine\n"})
+
+    built = four.build()
+
+    assert built.ran == ["b"]
+    assert four.displaced("out/b") == ["mine\n"]
+
+
+def test_changes_follow_on_changes(four: Workshop) -> None:
+    """The evidence of a small build is as good as that of a whole one."""
+    for text in ("x\n", "y\n", "x\n", "z\n"):
+        four.write(b__txt=text)
+        built = four.build()
+        assert (is_small(built), four.read("out/c")) == (True, f"1\n{text}")
+        four.write(d__txt=text)
+        assert (four.build().told, four.read("out/d")) == (["d"], text)
+
+
+def test_a_failed_step_runs_again_until_it_is_well(four: Workshop) -> None:
+    """After a failure nothing is known to be fresh: the next build looks at everything."""
+    text = FOUR.replace("cp d.txt", "grep -v bad d.txt >")
+    settled(four, text)
+    four.write(d__txt="bad\n")
+
+    failed = four.build()
+
+    assert (failed.code, failed.outcomes["d"], failed.outcomes["a"]) == (1, "failed", "kept")
+    assert four.build().code == 1
+    four.write(d__txt="good\n")
+    assert four.build().outcomes["d"] == "succeeded"
+    assert four.build().ran == []
+
+
+def test_readers_of_a_failed_step_are_blocked(four: Workshop) -> None:
+    """They are reached, and all that stands before them does not hold."""
+    settled(four, FOUR.replace("note a;", "note a; grep -q 1 a.txt;"))
+    four.write(a__txt="none\n")
+
+    built = four.build()
+
+    assert built.outcomes == {"a": "failed", "d": "kept", "b": "blocked", "c": "blocked"}
+
+
+def test_a_file_that_changes_while_it_is_built_is_seen_by_the_next(shop: Workshop) -> None:
+    """Who was not judged has seen what stood there before: that is what counts for it."""
+    shop.write(a__txt="1\n", d__txt="1\n", extra__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  a: {inputs: a.txt, outputs: out/a, run: note a; cp a.txt out/a; cp a.txt d.txt}\n"
+        "  d: {inputs: d.txt, outputs: out/d, run: note d; cp d.txt out/d}\n",
+    )
+    shop.write(a__txt="2\n")
+
+    assert shop.build().ran == ["a"]
+    assert not knows_all(shop)
+    assert shop.build().ran == ["d"]
+    assert shop.read("out/d") == "2\n"
+    assert shop.build().ran == []
+
+
+def test_a_file_read_by_one_that_ran_and_by_one_that_did_not_look_is_seen(shop: Workshop) -> None:
+    """Both read it; it changed under the one, and the other was told by the first look that it had not."""
+    shop.write(a__txt="1\n", both__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  a: {inputs: a.txt, outputs: out/a, run: note a; cp a.txt out/a; cp a.txt both.txt}\n"
+        "  b: {inputs: [out/a, both.txt], outputs: out/b, run: note b; cat out/a both.txt > out/b}\n"
+        "  d: {inputs: both.txt, outputs: out/d, run: note d; cp both.txt out/d}\n",
+    )
+    shop.write(a__txt="2\n")
+
+    assert shop.build().ran == ["a", "b"]
+    assert shop.build().ran == ["d"]
+    assert (shop.read("out/b"), shop.read("out/d")) == ("2\n2\n", "2\n")
+    assert shop.build().ran == []
+
+
+def test_a_build_in_between_makes_the_first_look_worthless(four: Workshop) -> None:
+    """What was seen before the project was held may not be so any more."""
+    from msgspec.structs import replace
+
+    from wavebuild.engine import build
+    from wavebuild.engine.idle import first_look
+
+    four.write(b__txt="two\n")
+    request = four.request()
+    look = first_look(request)
+    four.write(d__txt="four\n")
+    assert sorted(four.build().ran) == ["b", "c", "d"]
+
+    result = build(replace(request, glance=look), lambda event: None)
+
+    assert [settled.outcome.value for settled in result.steps] == ["kept"] * 4
+    assert four.read("out/d") == "four\n"
+    assert knows_all(four)
+
+
+def test_a_deed_in_between_counts(four: Workshop) -> None:
+    """A person has a step forgotten after the first look, and before the project is held."""
+    from msgspec.structs import replace
+
+    from wavebuild import engine
+    from wavebuild.engine.idle import first_look
+
+    four.write(b__txt="two\n")
+    look = first_look(four.request())
+    engine.forget(four.request("d"))
+
+    engine.build(replace(four.request(), glance=look), lambda event: None)
+
+    assert four.ran() == ["d", "b", "c"]
+
+
+WIDE = """
+steps:
+  a: {inputs: a.txt, outputs: out/a, run: "note a; cp a.txt out/a"}
+  all: {inputs: "out/*", outputs: list.txt, run: "note all; ls out > list.txt"}
+  tree: {inputs: tree/, outputs: tree.txt, run: "note tree; ls -R tree > tree.txt"}
+  d: {inputs: d.txt, outputs: e.txt, run: "note d; cp d.txt e.txt"}
+"""
+
+
+def test_who_looks_into_folders_looks_whatever_has_moved(shop: Workshop) -> None:
+    """It is not known here by which path they see what; they are judged as ever."""
+    shop.write(a__txt="1\n", d__txt="2\n")
+    shop.put("tree/x", "x")
+    settled(shop, WIDE)
+    shop.write(a__txt="two\n")
+
+    built = shop.build()
+    assert built.ran == ["a", "all"]
+    assert "d" not in built.told
+    shop.put("tree/y", "y")
+    assert shop.build().ran == ["tree"]
+    shop.put("out/stray", "s")
+    assert shop.build().ran == ["all"]
+    shop.write(d__txt="3\n")
+    assert shop.build().ran == ["d"]
+    assert shop.build().ran == []
+
+
+def test_an_optional_input_comes_and_goes(shop: Workshop) -> None:
+    """What is not there has a row, too."""
+    shop.write(a__txt="1\n", d__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  a: {inputs: [a.txt, {path: more.txt, optional: true}], outputs: o, run: note a; cat *.txt > o}\n"
+        "  d: {inputs: d.txt, outputs: e, run: note d; cp d.txt e}\n",
+    )
+
+    shop.write(more__txt="more\n")
+    built = shop.build()
+    assert (built.ran, built.told) == (["a"], ["a"])
+    (shop.root / "more.txt").unlink()
+    assert shop.build().ran == ["a"]
+    assert shop.build().ran == []
+
+
+def test_what_a_depfile_named_concerns_its_step(shop: Workshop) -> None:
+    """And what it names no more does not."""
+    shop.write(a__txt="1\n", h__txt="1\n", i__txt="1\n", use="h.txt\n", d__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  a: {inputs: [a.txt, use], outputs: o, depfile: o.d,"
+        " run: 'note a; cat a.txt $(cat use) > o; echo \"o: $(cat use)\" > o.d'}\n"
+        "  d: {inputs: d.txt, outputs: e, run: note d; cp d.txt e}\n",
+    )
+
+    shop.write(h__txt="2\n")
+    assert shop.build().told == ["a"]
+    shop.write(use="i.txt\n")
+    assert shop.build().ran == ["a"]
+    shop.write(h__txt="3\n")
+    assert shop.build().ran == []
+    shop.write(i__txt="2\n")
+    assert shop.build().ran == ["a"]
+    assert shop.read("o") == "1\n2\n"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "settings: {lock: wavebuild.lock}\n" + FOUR,
+        FOUR + "  e: {updates: d.txt, run: 'true'}\n",
+        FOUR + "  e: {inputs: env:HOME, outputs: out/e, max_age: 1h, run: date > out/e}\n",
+        FOUR + "  e: {always: true, run: 'true'}\n",
+    ],
+    ids=["a lock file", "a shared file", "an age", "always"],
+)
+def test_where_more_than_files_counts_all_steps_look(shop: Workshop, more: str) -> None:
+    """When in doubt, everything is looked at."""
+    shop.write(a__txt="1\n", b__txt="2\n", d__txt="3\n")
+    shop.wavefile(more)
+    time.sleep(0.03)
+    shop.build()
+    shop.write(b__txt="two\n")
+
+    built = shop.build()
+
+    assert not is_small(built)
+    assert [name for name in built.ran if name in "abcd"] == ["b", "c"]
+
+
+def test_another_value_of_a_variable_makes_all_steps_look(shop: Workshop) -> None:
+    """The evidence is of the values that were read."""
+    shop.write(a__txt="1\n", d__txt="1\n")
+    shop.setenv(MODE="one")
+    settled(
+        shop,
+        "steps:\n"
+        "  a: {inputs: [a.txt, env:MODE], outputs: o, run: note a; echo $MODE > o}\n"
+        "  d: {inputs: d.txt, outputs: e, run: note d; cp d.txt e}\n",
+    )
+    shop.write(d__txt="2\n")
+    assert shop.build().told == ["d"]
+    shop.setenv(MODE="two")
+
+    assert shop.build().ran == ["a"]
+    assert shop.read("o") == "two\n"
+    shop.setenv(MODE="one")
+    assert shop.build().ran == ["a"]
+
+
+@pytest.mark.parametrize("asked", [("b",), ("out/b",), ("b+",)], ids=["a step", "a path", "and what follows"])
+def test_a_part_of_the_steps_has_evidence_of_its_own(four: Workshop, asked: tuple[str, ...]) -> None:
+    """Targets are part of the question: what they do not want is not built by a small change either."""
+    four.write(a__txt="2\n")
+    four.settle(*asked)
+    four.write(b__txt="x\n", d__txt="x\n")
+
+    built = four.build(*asked)
+    assert built.told[0] == "b"
+    assert "d" not in built.outcomes
+    assert "d" in four.build().ran
+    assert four.read("out/d") == "x\n"
+
+
+def test_damaged_evidence_of_who_looks_is_no_evidence(four: Workshop) -> None:
+    """Every bit of it is sealed."""
+    path = four.root / EVIDENCE
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(bytes(data))
+    four.write(b__txt="two\n")
+
+    built = four.build()
+
+    assert not is_small(built)
+    assert built.ran == ["b", "c"]
+
+
+def test_a_kill_in_a_small_build_is_made_good(four: Workshop, tmp_path: Path) -> None:
+    """What is open on record makes the next build look at everything."""
+    from wavebuild.run.records import Attempt
+    from wavebuild.store.layout import Layout
+    from wavebuild.store.opening import open_state
+
+    state = open_state(Layout(str(four.root), "Wavefile").state, [])
+    (four.root / ".wavebuild/aside/r.1").mkdir(parents=True)
+    (four.root / "out/d").rename(four.root / ".wavebuild/aside/r.1/d")
+    state.begin(Attempt("r.1", "d", "r", "out/d", {"out/d": ".wavebuild/aside/r.1/d"}, {}, ()))
+    state.close()
+
+    built = four.build()
+
+    assert built.code == 0
+    assert "cut off" in built.notices
+    assert four.read("out/d") == "3\n"
+    assert four.build().ran == []

@@ -1,0 +1,119 @@
+"""A build of which is known what has moved since all was fresh: it looks at the steps that see that, and what follows.
+
+It does not know how a step is judged or run: whoever does is asked only for those steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+
+from wavebuild.engine.lists import Project
+from wavebuild.engine.values import Request
+from wavebuild.plan.targets import downstream_of
+from wavebuild.run.events import Outcome, Settled
+from wavebuild.run.job import Ended, Job
+from wavebuild.run.life import Again, Asks, Behind, Due, Merges
+from wavebuild.run.rebuilder import Rebuilder
+from wavebuild.store import lookers, settled
+from wavebuild.store.layout import Layout
+from wavebuild.store.lookers import Lookers
+from wavebuild.store.settled import Evidence
+
+
+class Few(Struct, frozen=True):
+    """``seen``: the steps that look at what has moved; ``reached``: those, and all that depend on them."""
+
+    seen: frozenset[int]
+    reached: frozenset[int]
+    moved: frozenset[int]  # rows of the evidence
+    evidence: Evidence
+    lookers: Lookers
+
+
+def few_of(request: Request, project: Project, layout: Layout, wanted: Collection[int]) -> Few | None:
+    """What a build must look at, from the first look that was taken; None if that is everything.
+
+    It is asked when the project is held and repaired: the evidence must still be the one that was looked at.
+    """
+    look = request.glance
+    if look is None or project.reused is None or not _may_be_few(request, project):
+        return None
+    known = lookers.unpacked(look.evidence.more, look.evidence.names)
+    if known is None or known.identity != project.reused.identity or look.evidence.fresh != len(wanted):
+        return None
+    if not settled.stands(layout.settled, look.evidence):
+        return None
+    seen = set(known.broad)
+    for row in look.moved:
+        those = known.of(row)
+        if not those and not known.broad and row not in known.loads:
+            return None  # nobody knows any more who has looked at it
+        seen.update(those)
+    if look.moved == []:
+        seen.clear()
+    if not seen.issubset(wanted):
+        return None
+    reached = downstream_of(project.graph, seen).intersection(wanted)
+    return Few(frozenset(seen), frozenset(reached), frozenset(look.moved), look.evidence, known)
+
+
+def _may_be_few(request: Request, project: Project) -> bool:
+    """Whether steps that see no change need no look: none is to run or to be told all the same, none shares a file."""
+    if request.full or request.force or request.changed or request.unchanged or request.paranoid or request.audit:
+        return False
+    settings = project.wavefile.settings
+    schedule = request.schedule or settings.schedule
+    return schedule == "flow" and settings.lock is None and not project.graph.shared.updates and not request.order
+
+
+class Vouched:
+    """Judges the steps that see a change; any other is as it was unless a step before it runs.
+
+    ``looked``: those that were judged.
+    """
+
+    def __init__(self, rebuilder: Rebuilder, project: Project, few: Few) -> None:
+        self._rebuilder = rebuilder
+        self._graph = project.graph
+        self._names = list(project.graph.number)
+        self._seen = few.seen
+        self._began: set[int] = set()
+        self.looked: set[int] = set()
+
+    def consider(self, number: int) -> Settled | Due | Asks | Behind:
+        if number not in self._seen and self._began.isdisjoint(self._graph.upstream[number]):
+            return self.kept(number)
+        self.looked.add(number)
+        return self._rebuilder.consider(number)
+
+    def kept(self, number: int) -> Settled:
+        """How a step ends that nobody needs to look at."""
+        return Settled(self._names[number], Outcome.KEPT, self._graph.wave[number])
+
+    def begin(self, due: Due) -> Settled | None:
+        self._began.add(due.number)
+        return self._rebuilder.begin(due)
+
+    def start(self, due: Due | Asks) -> Job | Settled:
+        return self._rebuilder.start(due)
+
+    def finish(self, ended: Ended) -> Again | Job | Merges | Settled | Due | Asks | Behind:
+        return self._rebuilder.finish(ended)
+
+    def merge(self, number: int) -> Settled:
+        return self._rebuilder.merge(number)
+
+    def retry(self, number: int) -> Job:
+        return self._rebuilder.retry(number)
+
+    def drop(self, number: int) -> Settled:
+        return self._rebuilder.drop(number)
+
+    def commit(self) -> None:
+        self._rebuilder.commit()
+
+    def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
+        """How every wanted step ended, in the order of the plan."""
+        return tuple(ended[number] if number in ended else self.kept(number) for wave in waves for number in wave)

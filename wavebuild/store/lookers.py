@@ -1,0 +1,62 @@
+"""Which steps look at which row of the evidence: kept with it, so that a build begins with those that see a change.
+
+It does not know what a step is, nor whether a row has moved.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+
+class Lookers(Struct, frozen=True):
+    """``identity``: of the graph whose steps these are. ``loads``: the rows that are read to load the Wavefile.
+
+    ``broad``: the steps that look at more than is known of them here: whatever has moved, they must look.
+    """
+
+    identity: str
+    loads: frozenset[int]
+    broad: frozenset[int]
+    ends: array[int]
+    steps: array[int]
+
+    def of(self, row: int) -> array[int]:
+        """The steps that are known to look at a row."""
+        return self.steps[self.ends[row] : self.ends[row + 1]]
+
+
+class _Packed(Struct, frozen=True, array_like=True):
+    identity: str
+    loads: list[int]
+    broad: list[int]
+    ends: bytes
+    steps: bytes
+
+
+def packed(identity: str, loads: Iterable[int], broad: Iterable[int], of_rows: Iterable[Collection[int]]) -> bytes:
+    """``of_rows``: the steps that look at each row, in the order of the rows."""
+    ends, steps = array("q", [0]), array("q")
+    for of_row in of_rows:
+        if of_row:
+            steps.extend(of_row)
+        ends.append(len(steps))
+    return msgspec.msgpack.encode(_Packed(identity, sorted(loads), sorted(broad), ends.tobytes(), steps.tobytes()))
+
+
+def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
+    """What was kept with evidence of so many rows; None if that is nothing."""
+    try:
+        found = _DECODER.decode(data)
+        ends, steps = array("q", found.ends), array("q", found.steps)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    if len(ends) != len(names) + 1 or ends[-1] != len(steps):
+        return None
+    return Lookers(found.identity, frozenset(found.loads), frozenset(found.broad), ends, steps)
+
+
+_DECODER = msgspec.msgpack.Decoder(_Packed)
