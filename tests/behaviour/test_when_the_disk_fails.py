@@ -6,14 +6,18 @@ many points there are.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+from typing import TypeGuard
 
 import pytest
 
 from tests.support.workshop import Workshop
 from wavebuild import disk
+from wavebuild.errors import WavebuildError
+from wavebuild.run.events import Event, Outcome, StepSettled
 
 EDITED = "steps: {make: {inputs: in, outputs: out/, run: 'note make; cat in > out/it; cat in > out/$(cat in)'}}\n"
 
@@ -137,3 +141,60 @@ def test_old_logs_that_cannot_be_removed_are_no_failure(shop: Workshop, monkeypa
     assert failed
     assert built.code == 0
     assert built.told == ["make"]
+
+
+FOUR = "steps:\n" + "".join(
+    f"  s{n}: {{inputs: i{n}, outputs: o{n}, run: 'note s{n}; cp i{n} o{n}'}}\n" for n in range(4)
+)
+
+
+def is_success(event: Event) -> TypeGuard[StepSettled]:
+    return isinstance(event, StepSettled) and event.settled.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("at", range(2, 8))
+@pytest.mark.parametrize("point", ["before commit", "after commit"])
+def test_what_a_commit_that_failed_was_to_hold_is_told_as_failed_or_on_record(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, point: str, at: int
+) -> None:
+    """Several steps may share a commit: none is told as done that is not on record, whatever the build makes of it."""
+    shop.wavefile(FOUR)
+    for number in range(4):
+        shop.put(f"i{number}", str(number))
+    passed: list[str] = []
+    events: list[Event] = []
+
+    def fail(name: str) -> None:
+        passed.append(name)
+        if name == point and passed.count(point) == at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(disk, "fault", fail)
+    with contextlib.suppress(WavebuildError, OSError):  # a build that can record nothing more stops
+        shop.build(jobs=2, keep_going=True, meanwhile=lambda event: events.append(event))
+    shop.ran()
+    told_well = [event.settled.step for event in events if is_success(event)]
+    after = shop.build()
+
+    assert after.code == 0
+    assert set(after.ran).isdisjoint(told_well)
+    assert [shop.read(f"o{number}") for number in range(4)] == ["0", "1", "2", "3"]
+    assert shop.build().ran == []
+
+
+def test_what_ended_and_what_begins_in_its_place_share_a_commit(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So one more step costs one more."""
+    passed: list[str] = []
+    monkeypatch.setattr(disk, "fault", passed.append)
+    commits = []
+    for steps in (1, 4):
+        for number in range(4):
+            shop.put(f"i{number}", f"{steps} {number}")
+        shop.wavefile("\n".join(FOUR.splitlines()[: steps + 1]))
+        passed.clear()
+        assert shop.build().code == 0
+        commits.append(passed.count("after commit"))
+
+    assert commits[1] - commits[0] == 3

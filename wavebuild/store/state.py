@@ -98,6 +98,7 @@ class State:
         self._healed = 0
         self._is_open = False
         self._batch: dict[str, list[Sequence[Cell]]] = {}  # to be written: statement → rows
+        self._left: Batch = []  # what was to be written, and could not be
         self._unwritten: dict[str, tuple[Cell, ...] | None] = {}  # attempts, None where one has ended
         self._deeds: list[str] = []  # what is in the group that is to be written, in words
         self._traces = Series(self._rows, "traces")
@@ -552,9 +553,10 @@ class State:
         Damage, or a file that somebody has removed, is made good from what is known.
         """
         deeds, self._deeds = self._deeds, []
-        batch = self._taken(is_claimed)
+        batch = [*self._left, *self._taken(is_claimed)]
         if not batch:
             return
+        self._left = batch  # what cannot be written now is written with the next group
         why = ""
         try:
             while True:
@@ -574,6 +576,7 @@ class State:
             when = f", {deeds[-1]}" if deeds and deeds[-1] else ""
             said = f"the state cannot be written{when}: {error}"
             raise mistake("state-unwritable", said, Place(self.path), remedy(error), exit_code=1) from None
+        self._left = []
         if self._claims is not None:
             self._claims.write()
 
