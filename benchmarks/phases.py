@@ -61,7 +61,7 @@ def _touch_file(tree: Tree, turn: int) -> None:
 
 
 def _edit_file(tree: Tree, turn: int) -> None:
-    tree.edit(not tree.edited)
+    tree.edit(turn)
 
 
 def _every_output(work: Work) -> set[str]:

@@ -45,12 +45,11 @@ class Cost:
 
 @dataclass(slots=True)
 class Tree:
-    """One tool's folder. ``edited``: the command of one step is written otherwise. ``given_up``: why it is done."""
+    """One tool's folder. ``given_up``: why it is run no more."""
 
     tool: Tool
     work: Work
     folder: Path
-    edited: bool = False
     given_up: str | None = None
     kept: set[str] = field(default_factory=set)
 
@@ -75,17 +74,16 @@ class Tree:
         for name in self.work.folders:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_source(self.work, 0, self.folder)
-        self.edit(False)
+        self.edit(None)
         self._initialise()
 
-    def edit(self, edited: bool) -> None:
-        """The tool's file with the edited command, or without it; what would stay as it is is not written."""
-        work = self.work.with_edit() if edited else self.work
+    def edit(self, number: int | None) -> None:
+        """The tool's file with this edit of one command, or without; what would stay as it is is not written."""
+        work = self.work if number is None else self.work.with_edit(number)
         changed = {
             path: text for path, text in files(work, self.tool.name).items() if (self.folder / path).read_text() != text
         }
         write_files(changed, self.folder)
-        self.edited = edited
 
     def main_file(self) -> Path:
         return self.folder / next(iter(files(self.work, self.tool.name)))

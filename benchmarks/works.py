@@ -105,11 +105,11 @@ class Work:
                 reached.add(step.output)
         return reached - {source}
 
-    def with_edit(self) -> Work:
-        """The same work; one command is written otherwise and does the same."""
+    def with_edit(self, number: int) -> Work:
+        """The same work; one command is written otherwise, as never before, and does the same."""
         step = self.steps[self.edited]
         steps = list(self.steps)
-        steps[self.edited] = replace(step, template=f"true && {step.template}")
+        steps[self.edited] = replace(step, template=f"true {number} && {step.template}")
         return replace(self, steps=tuple(steps))
 
 

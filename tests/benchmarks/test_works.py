@@ -77,12 +77,12 @@ def test_every_tool_is_told_every_step(name: str, tool: str) -> None:
 def test_the_edit_changes_the_command_of_one_step_and_not_what_it_makes(name: str, tool: str) -> None:
     """One place in one file is another."""
     work = work_of(name)
-    before, after = files(work, tool), files(work.with_edit(), tool)
+    before, after = files(work, tool), files(work.with_edit(7), tool)
 
     changed = [path for path in before if before[path] != after[path]]
 
     assert changed == [next(iter(before))]
-    assert after[changed[0]].replace("true && ", "", 1) == before[changed[0]]
+    assert after[changed[0]].replace("true 7 && ", "", 1) == before[changed[0]]
 
 
 def test_every_output_of_layers_is_read_by_a_step_above() -> None:
