@@ -1,7 +1,8 @@
 """wavebuild: a Make-like declarative build tool. Steps state what they read and make; what is stale runs, in waves.
 
 Folders are verbs, files are nouns, and by alphabet they follow the data; a module imports only
-from what stands earlier in ``structs < errors < disk < declare < graph < judge < plan < run < store < engine < ui``:
+from what stands earlier in
+``structs < regular < errors < disk < declare < graph < judge < plan < run < store < engine < ui``:
 
 - ``declare/``  TEXT → MODEL: Wavefile, Step, Artifact, frozen values with their place in the text
 - ``graph/``    MODEL → GRAPH: steps joined by the artifacts they share; owners, overlaps, cycles

@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from wavebuild.declare.source import word
 from wavebuild.declare.upward import WAVEFILE_NAMES
+from wavebuild.regular import expression
 
 _PROTECTED = (".git", ".wavebuild")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WILD_REST = re.compile(r"/[^/]*[*?\[].*", re.DOTALL)
+_CONTROL = expression(r"[\x00-\x1f\x7f]")
+_WILD_REST = expression(r"/[^/]*[*?\[].*", re.DOTALL)
 # Most paths are like this: no name in them begins with a dot or holds a sign with a meaning, none is too long.
-_USUAL = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_USUAL = expression(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _USUAL_LENGTH = 63
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095

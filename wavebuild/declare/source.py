@@ -5,14 +5,14 @@ It does not know what the text means.
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import Protocol
 
 from wavebuild.errors import Place, Problem, WavebuildError
+from wavebuild.regular import expression
 
 # The line breaks that YAML 1.1 counts, so that our line numbers are the parser's.
-_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_BREAKS = expression("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 class Spot(Protocol):

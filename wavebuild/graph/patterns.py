@@ -19,11 +19,12 @@ from typing import assert_never
 from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind
+from wavebuild.regular import expression
 
 BELOW = "/"  # stands as the last part of a directory: whatever lies below it; no real part can be "/"
 ANY_PARTS = "**"
-_WILD = re.compile(r"[*?\[]")
-_UP_TO_LAST_WILD = re.compile(r".*[*?\[\]]", re.DOTALL)
+_WILD = expression(r"[*?\[]")
+_UP_TO_LAST_WILD = expression(r".*[*?\[\]]", re.DOTALL)
 
 
 class Pattern(Struct, frozen=True):

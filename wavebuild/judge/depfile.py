@@ -6,13 +6,13 @@ It does not know which step wrote it, nor whether the files are there.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 from wavebuild.errors import mistake
+from wavebuild.regular import expression
 
-_CONTINUED = re.compile(r"(?<!\\)((?:\\\\)*)\\\n")
-_SPECIAL = re.compile(r"[\\$#]")
+_CONTINUED = expression(r"(?<!\\)((?:\\\\)*)\\\n")
+_SPECIAL = expression(r"[\\$#]")
 
 
 def prerequisites(data: bytes, shown: str) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ import re
 from collections.abc import Sequence
 
 from wavebuild.declare.model import Argument, Artifact, Call, Check, Manual, Run, Step, Text
+from wavebuild.regular import expression
 
-_HOLE = re.compile(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
+_HOLE = expression(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
 """A hole of ``Text.symbolic``: its source, and what other names it uses."""
 
 LONGEST = 2000

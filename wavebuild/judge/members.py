@@ -6,7 +6,6 @@ It does not know what is in them, nor which step reads them.
 from __future__ import annotations
 
 import os
-import re
 import stat as st
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -18,10 +17,11 @@ from wavebuild.declare.model import Artifact, Digest, Kind
 from wavebuild.errors import Place, mistake
 from wavebuild.graph.patterns import excluded, is_wild, matches
 from wavebuild.judge.stamp import Stamp, stamp_of, trusted
+from wavebuild.regular import expression
 
 NEVER_NAMES = frozenset({".wavebuild", ".git", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
 SIDECARS = ("-wal", "-shm", "-journal")
-_NEVER = re.compile(r".*\.pyc|.*~|\..*\.sw.")
+_NEVER = expression(r".*\.pyc|.*~|\..*\.sw.")
 
 
 class Listing(Struct, frozen=True):

@@ -9,9 +9,10 @@ import re
 from collections.abc import Collection, Mapping
 
 from wavebuild.graph import Graph
+from wavebuild.regular import expression
 
 NaturalKey = tuple[tuple[bool, int, str], ...]
-_RUN_OF_DIGITS = re.compile(r"(\d+)", re.ASCII)
+_RUN_OF_DIGITS = expression(r"(\d+)", re.ASCII)
 
 
 def natural_key(name: str) -> NaturalKey:

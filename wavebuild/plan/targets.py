@@ -14,8 +14,9 @@ from msgspec import Struct
 from wavebuild.declare.model import Step
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.regular import expression
 
-_WILD = re.compile(r"[*?]")
+_WILD = expression(r"[*?]")
 
 
 class Selection(Struct, frozen=True):

@@ -16,19 +16,21 @@ import struct
 
 from msgspec import Struct
 
+from wavebuild.regular import expression
+
 HIGH = 100
 """Scripts open descriptors by low numbers, as in ``exec 3>file``: those that commands inherit stand above them."""
 
 MOST = 4096
 """Tokens that surely fit into a pipe."""
 
-_AUTH = re.compile(r"--jobserver-(?:auth|fds)=(.*)")
-_PAIR = re.compile(r"([0-9]{1,9}),([0-9]{1,9})")
-_ASIDE = re.compile(r"(?:^|(?<=\s))--(?=\s|$)")
+_AUTH = expression(r"--jobserver-(?:auth|fds)=(.*)")
+_PAIR = expression(r"([0-9]{1,9}),([0-9]{1,9})")
+_ASIDE = expression(r"(?:^|(?<=\s))--(?=\s|$)")
 """What separates options from the values of variables in MAKEFLAGS."""
 
 
-_UNSPEAKABLE = re.compile(r"[\s\\$#'\"]")
+_UNSPEAKABLE = expression(r"[\s\\$#'\"]")
 """In a path that MAKEFLAGS cannot carry."""
 
 

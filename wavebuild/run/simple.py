@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 from collections.abc import Mapping
 from typing import Literal
+
+from wavebuild.regular import expression
 
 Kind = Literal["dash", "bash"]
 
@@ -21,10 +22,10 @@ STARTS = (("sh", "-eu", "-c"), ("bash", "-euo", "pipefail", "-c"))
 
 _SIGN = r"[A-Za-z0-9_./,:@%+=-]"
 _WORD = rf"(?:{_SIGN}|'[ -&(-~]*')+"
-_LINE = re.compile(rf"[ \t\n]*({_SIGN}+(?:[ \t]+{_WORD})*)[ \t\n]*")
-_PIECE = re.compile(_WORD)
-_FIRST = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./,:@%+-]*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LINE = expression(rf"[ \t\n]*({_SIGN}+(?:[ \t]+{_WORD})*)[ \t\n]*")
+_PIECE = expression(_WORD)
+_FIRST = expression(r"[A-Za-z0-9_./][A-Za-z0-9_./,:@%+-]*")
+_NAME = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _OWN = """
     . : alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import FileFinder
 
+from wavebuild.regular import expression
 from wavebuild.run.job import Touches, Tracing
 
 CALLS = (
@@ -37,14 +38,14 @@ PR_SET_PTRACER = 0x59616D61
 PATIENCE = 5.0
 """Seconds in which a tracer must have taken hold of a process."""
 
-_HELD = re.compile(r'"((?:[^"\\]|\\.)*)"(?:\.\.\.)?|(?:AT_FDCWD|\d+)<((?:[^<>\\]|\\.)*)>(?:\(deleted\))?')
-_LINE = re.compile(r"(\d+) +(?:<\.\.\. \w+ resumed>(.*)|(\w+\(.*))")
-_CALL = re.compile(r"(\w+)\((.*)\) += (\S+)(?: (E\w+))?", re.DOTALL)
-_SLOT = re.compile(r"\x00(\d+)\x00")
-_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
+_HELD = expression(r'"((?:[^"\\]|\\.)*)"(?:\.\.\.)?|(?:AT_FDCWD|\d+)<((?:[^<>\\]|\\.)*)>(?:\(deleted\))?')
+_LINE = expression(r"(\d+) +(?:<\.\.\. \w+ resumed>(.*)|(\w+\(.*))")
+_CALL = expression(r"(\w+)\((.*)\) += (\S+)(?: (E\w+))?", re.DOTALL)
+_SLOT = expression(r"\x00(\d+)\x00")
+_ESCAPE = expression(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
 _NAMED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b"a": b"\a", b"b": b"\b", b"e": b"\x1b"}
-_PYTHON = re.compile(r"python|pypy")
-_LIBRARY = re.compile(r"/(?:python|pypy)3\.\d+/")
+_PYTHON = expression(r"python|pypy")
+_LIBRARY = expression(r"/(?:python|pypy)3\.\d+/")
 _UNFINISHED = " <unfinished ...>"
 
 

@@ -6,15 +6,16 @@ neither SQLite nor MessagePack writes: a private character of the last plane sta
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
-_SURROGATES = re.compile("[\udc80-\udcff]")
-_STAND_INS = re.compile("[\U0010ff80-\U0010ffff]")
+from wavebuild.regular import expression
+
+_SURROGATES = expression("[\udc80-\udcff]")
+_STAND_INS = expression("[\U0010ff80-\U0010ffff]")
 _DISTANCE = 0x10FF80 - 0xDC80
 _MARKS = (b"\xf4\x8f\xbe", b"\xf4\x8f\xbf")  # how every stand-in begins in UTF-8
 

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from wavebuild.errors import did_you_mean, mistake
+from wavebuild.regular import expression
 from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 
 ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--set", "--profile", "--allow-outside"})
@@ -45,7 +46,7 @@ LATER = LATER_VALUED | {
     *("--no-cache", "--no-watcher", "--daemon"),
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_SETTING = expression(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 class Piece(Struct, frozen=True):

@@ -9,13 +9,15 @@ import enum
 import re
 from typing import assert_never
 
+from wavebuild.regular import expression
+
 # Left-to-right marks, embeddings, overrides and isolates, and the two line separators that some terminals obey.
 _FORGING = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_IN_NAMES = re.compile(f"[\x00-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
-_IN_OUTPUT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
-_COLOUR = re.compile(r"[0-9;:]*")
+_IN_NAMES = expression(f"[\x00-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
+_IN_OUTPUT = expression(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_FORGING}\ud800-\udfff]")
+_COLOUR = expression(r"[0-9;:]*")
 _LONGEST_CSI = 128
-_WHOLE = re.compile(rf"\x1b\[([0-9;:]{{0,{_LONGEST_CSI}}})m|\r\n")
+_WHOLE = expression(rf"\x1b\[([0-9;:]{{0,{_LONGEST_CSI}}})m|\r\n")
 """What most output has of control characters, in one piece; who takes it at once need not go character by character."""
 RESET = "\x1b[0m"
 
@@ -25,7 +27,7 @@ _C1_STRINGS = {"\x9d": True, "\x90": False, "\x9f": False, "\x9e": False, "\x98"
 
 def escaped(text: str) -> str:
     """A name, path or command with control and direction characters spelled out."""
-    return _IN_NAMES.sub(_spelled, text)
+    return text if text.isprintable() else _IN_NAMES.sub(_spelled, text)
 
 
 def _spelled(found: re.Match[str]) -> str:

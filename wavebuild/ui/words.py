@@ -38,6 +38,7 @@ from wavebuild.judge.reasons import (
     Upstream,
 )
 from wavebuild.plan.model import PlannedWave, PlanWord
+from wavebuild.regular import expression
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.ui.escapes import escaped
 from wavebuild.ui.figures import counted as counted
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from wavebuild.engine.values import BuildResult
 
 TO = "\N{EN DASH}"
-_BYTES = re.compile("[\udc80-\udcff]+")
-HEX = re.compile(r"[0-9a-f]{16,}")
+_BYTES = expression("[\udc80-\udcff]+")
+HEX = expression(r"[0-9a-f]{16,}")
 
 
 def reason_kind(reason: Reason) -> str:
