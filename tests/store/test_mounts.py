@@ -58,6 +58,19 @@ def test_of_this_machine(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (mounts.kind_of(str(tmp_path)), mounts.network_of(str(tmp_path))) == (kind, "")
 
 
+@pytest.mark.parametrize(("kind", "ours"), [("tmpfs", True), ("overlay", True), ("nfs4", False), ("fuse.any", False)])
+def test_times_are_this_machines_where_its_kernel_gives_them(
+    kind: str, ours: bool, apart: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server says of times is not relied on; on a disk of this machine nothing need be asked."""
+    file = apart.home / "mountinfo"
+    device = apart.root.stat().st_dev
+    file.write_text(f"40 21 {os.major(device)}:{os.minor(device)} / {apart.root} rw - {kind} server:/x rw\n")
+    monkeypatch.setattr(mounts, "MOUNTS", str(file))
+
+    assert mounts.is_of_this_machine(str(apart.root)) == ours
+
+
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"1 2\n3 4 5:6 - x", b"- - - - - - - -"])
 def test_what_the_system_says_may_be_anything(text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then nobody can tell; nor where it says nothing at all."""

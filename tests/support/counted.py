@@ -19,13 +19,16 @@ def counted(result: str) -> None:
 
     known = set(sys.modules)
     profiler = _lsprof.Profiler(subcalls=True, builtins=True)
-    true_exit = os._exit
+    true_exit, process = os._exit, os.getpid()
 
     def ended(code: int = 0) -> None:
+        if os.getpid() != process:
+            true_exit(code)
         profiler.disable()
         report(result, profiler.getstats(), known)
         true_exit(code)
 
+    os.register_at_fork(after_in_child=profiler.disable)  # a worker is another process
     os._exit = ended  # type: ignore[assignment]
     code = 0
     profiler.enable()

@@ -71,7 +71,7 @@ from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
-from wavebuild.store.mounts import may_be_network
+from wavebuild.store.mounts import is_of_this_machine
 from wavebuild.store.pruning import Present, prune
 from wavebuild.store.state import State
 
@@ -399,7 +399,7 @@ def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
 def _vouched(layout: Layout) -> int | None:
     """The device of the project if its stamps show every change; what servers say of times is not relied on."""
     folder = os.path.dirname(layout.lock)
-    return None if may_be_network(folder) else disk.tells_every_change(folder)
+    return disk.tells_every_change(folder) if is_of_this_machine(folder) else None
 
 
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:

@@ -206,7 +206,7 @@ class Digests:
     def about_to_ask(self, reading: Reading) -> None:
         """The command that reads a file for us is about to start: whatever it prints is said of what stands now."""
         mark = self._stamp(reading)
-        if mark and not trusted(mark, self._now()):
+        if mark and not self._is_sure(mark, self._now()):
             time.sleep(TICK / 1e9)  # what it then prints can be kept for later builds
         self._asked[memo_name(reading)] = (mark, self._now())
 
@@ -218,7 +218,7 @@ class Digests:
         if now != mark:
             seen = Seen(NOWHERE if now == NOWHERE else (*now[:4], -1), digest, sure=False)
         else:
-            seen = Seen(now, digest, trusted(now, started))
+            seen = Seen(now, digest, self._is_sure(now, started))
             if seen.sure and keep:
                 self.learned[name] = (now, digest)
         self._memo[name] = seen
@@ -484,7 +484,7 @@ class Digests:
             return held
         data = self._bytes_of(path, now)
         fresh = _Parsed(now, data, parse(data))
-        if len(data) <= LARGEST_PARSED and trusted(now, self._now()):
+        if len(data) <= LARGEST_PARSED and self._is_sure(now, self._now()):
             if len(self._held) >= MOST_PARSED:
                 self._held.pop(next(iter(self._held)))
             self._held[path, form] = fresh

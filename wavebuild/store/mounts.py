@@ -16,11 +16,19 @@ fuse.lustre fuse.rclone fuse.s3fs fuse.smbnetfs fuse.sshfs fuse.mfs fuse.moosefs
 """
 """File systems that other machines share: SQLite's log needs memory that all who use it share, and locks that hold."""
 
+LOCAL = "bcachefs btrfs overlay tmpfs"
+"""File systems without a disk of their own that this machine's kernel alone writes to."""
+
 
 def network_of(folder: str) -> str:
     """The kind of network file system that a folder lies on; "" for a local one, or where nobody can tell."""
     kind = kind_of(folder)
     return kind if kind in NETWORK.split() else ""
+
+
+def is_of_this_machine(folder: str) -> bool:
+    """Whether nobody but this machine's kernel says what the times of files in a folder are."""
+    return not may_be_network(folder) or kind_of(folder) in LOCAL.split()
 
 
 def kind_of(folder: str) -> str:
