@@ -369,6 +369,55 @@ class TestLarge:
         assert len(again.known_keys()) > self.KEYS // 2
 
 
+@pytest.mark.parametrize("few", [0, 64])
+class TestOfSome:
+    """What is asked of a few steps is what is asked of all, seen at these."""
+
+    @pytest.fixture(autouse=True)
+    def limits(self, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(state_module, "FEW", few)
+
+    def test_durations_and_failures(self, memory: Memory):
+        """The median of five successes; a failure counts as long as it is the latest."""
+        state = memory.open()
+        for number in range(1, 8):
+            state.fail("k", "none", result(number, step="a", seconds=float(number)), ())
+            state.fail("l", "none", result(number, "failed" if number in (3, 7) else "succeeded", step="b"), ())
+            state.fail("m", "none", result(number, "failed" if number < 7 else "succeeded", step="c"), ())
+
+        assert state.durations() == {"a": 5.0, "b": 1.0, "c": 1.0}
+        assert state.durations({"a", "never"}).get("a") == 5.0
+        assert state.failed({"a", "b", "c", "never"}) == {"b"}
+        assert state.failed({"c"}) == set()
+
+    def test_logs_that_are_old_are_told_once(self, memory: Memory):
+        """Those of other steps are left alone, and so are the newest."""
+        state = memory.open()
+        for number in range(1, 6):
+            for step in ("a", "b"):
+                state.fail("k", "none", result(number, step=step), ())
+        old = state.old_logs({"a"}, 2)
+        state.forget_logs((step, run) for step, run, *_ in old)
+
+        assert sorted(old) == [("a", f"r{number}", 1, f"logs/r{number}/s.log") for number in (1, 2, 3)]
+        assert state.old_logs({"a"}, 2) == []
+        assert [one.log is None for one in state.results("a")] == [False, False, True, True, True]
+
+    def test_members_that_others_have_made(self, memory: Memory):
+        """In this scope; what is known from elsewhere counts as well."""
+        state = memory.open("one")
+        state.record("k", trace(1, outputs={"o": "1"}))
+        state.record("gone", trace(2, outputs={"p": "2"}))
+        state.flush()
+        memory.close()
+        state = memory.open("two")
+        state.record("gone too", trace(3, outputs={"q": "3"}))
+        state.assume({}, {"r": Made("4", "gone", "one", False, ""), "o": Made("5", "gone", "one", False, "")})
+
+        assert {path: one.digest for path, one in state.made_by_others({"k"}, "one").items()} == {"p": "2", "r": "4"}
+        assert set(state.made_by_others({"k"}, "two")) == {"q"}
+
+
 class TestDamage:
     def filled(self, memory: Memory) -> bytes:
         """The bytes of a state with several pages in each table."""

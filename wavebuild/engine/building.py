@@ -426,7 +426,7 @@ def _priorities(
         return {number: (rank.get(steps[number].name, len(rank)), float(at)) for at, number in enumerate(sequence)}
     if jobs == 1:
         return {number: (float(at),) for at, number in enumerate(sequence)}
-    failed = {name for name, result in state.last_results().items() if result.outcome == "failed"}
+    failed = state.failed({project.wavefile.steps[number].name for number in sequence})
     expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
     left = remaining(project.graph, wanted, expected)
     names = project.wavefile.steps

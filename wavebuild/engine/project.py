@@ -123,10 +123,12 @@ def jobs_of(request: Request, project: Project) -> int:
 
 def durations_of(project: Project, state: State | None, wanted: Iterable[int] | None = None) -> dict[int, Range]:
     """Per step the measured time where there is one, else the estimate, in seconds; ``wanted``: None is all steps."""
-    measured = state.durations() if state else {}
+    steps = project.wavefile.steps
+    numbers = range(len(steps)) if wanted is None else [*wanted]
+    measured = state.durations(None if wanted is None else {steps[number].name for number in numbers}) if state else {}
     found = {}
-    for number in range(len(project.wavefile.steps)) if wanted is None else wanted:
-        step = project.wavefile.steps[number]
+    for number in numbers:
+        step = steps[number]
         if step.name in measured:
             found[number] = Range(measured[step.name], measured[step.name])
         elif step.estimate is not None:
@@ -259,7 +261,7 @@ def orphans_of(project: Project, state: State | None, digests: Digests, scope: s
     if state is None:
         return ()
     keys = {key(step) for step in project.wavefile.steps}
-    gone = {path: made for path, made in state.made().items() if made.key not in keys and made.scope == scope}
+    gone = state.made_by_others(keys, scope)
     named = _named_files(project) if gone else frozenset()
     return tuple(
         path

@@ -8,10 +8,11 @@ record says. A line of it that is damaged is as if it were not there.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from wavebuild import disk
 from wavebuild.judge.trace import Made
@@ -27,6 +28,7 @@ class Claims:
         self._path = path
         self._handle = -1
         self._planned = b""
+        self._size = -1  # as we have written it
 
     def begin(self, made: Mapping[str, Made]) -> int:
         """Brings the record in line with the state, where there is none yet, or it has grown too long; its size."""
@@ -34,13 +36,15 @@ class Claims:
         if (not size and made) or size > 2 * _base(self._path) + ROOM:
             with contextlib.suppress(OSError):
                 data = b"".join(_line(path, one) for path, one in made.items())
-                disk.write_atomic(self._path, _sealed(f"[{len(data)}]") + data)
+                disk.write_atomic(self._path, _sealed(b"[%d]" % len(data)) + data)
         return size_of(self._path)
 
     def plan(self, changed: Iterable[tuple[str, Made | None]]) -> int:
         """Members that were made just now, None of such as are nobody's any more; how long the record is with them."""
-        self._planned += b"".join(_line(path, made) for path, made in changed)
-        return size_of(self._path) + len(self._planned)
+        self._planned += b"".join([_line(path, made) for path, made in changed])
+        if self._size < 0:
+            self._size = size_of(self._path)
+        return self._size + len(self._planned)
 
     def claimed(self) -> dict[str, Made]:
         """What the record says."""
@@ -49,6 +53,7 @@ class Claims:
     def write(self) -> None:
         """Adds what was planned, once the state knows it."""
         view, self._planned = memoryview(self._planned), b""
+        self._size += len(view)
         with contextlib.suppress(OSError):
             if view and self._handle < 0:
                 disk.make_folder(os.path.dirname(self._path))
@@ -87,21 +92,35 @@ def claimed(path: str) -> dict[str, Made]:
 
 
 def _line(path: str, made: Made | None) -> bytes:
-    return _sealed(json.dumps([path, *(made or ())], separators=(",", ":")))
+    said = (path,) if made is None else (path, *made)
+    try:
+        return _sealed(msgspec.json.encode(said))
+    except UnicodeEncodeError:  # a name that is no UTF-8
+        import json
+
+        return _sealed(json.dumps(said, separators=(",", ":")).encode())
 
 
-def _sealed(text: str) -> bytes:
+def _sealed(data: bytes) -> bytes:
     """A line begins itself: one that was cut short before it does not take it along."""
-    data = text.encode()
     return b"\n%08x %s" % (zlib.crc32(data), data)
 
 
 def _unsealed(line: bytes) -> object:
     seal, _, data = line.partition(b" ")
     try:
-        return json.loads(data) if int(seal, 16) == zlib.crc32(data) else None
+        return _decoded(data) if int(seal, 16) == zlib.crc32(data) else None
     except (ValueError, RecursionError):
         return None
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:  # such as a name that is no UTF-8
+        import json
+
+        return json.loads(data)
 
 
 def _base(path: str) -> int:

@@ -20,10 +20,10 @@ def prune_logs(state: State, home: str, run: str, steps: Iterable[str], keep: in
             disk.remove(entry.path)
     disk.remove_empty_folders(f"{home}/logs/{run}", home)
     root = os.path.dirname(home)
-    for step in steps:
-        for result in state.results(step)[keep:]:
-            if result.log:
-                folder = os.path.dirname(os.path.join(root, result.log))
-                for attempt in range(1, result.attempts + 1):
-                    disk.remove(os.path.join(root, log_path(result.run, step, attempt)))
-                disk.remove_empty_folders(folder, home)
+    gone = state.old_logs({*steps}, keep)
+    for step, of, attempts, log in gone:
+        for attempt in range(1, attempts + 1):
+            disk.remove(os.path.join(root, log_path(of, step, attempt)))
+        disk.remove_empty_folders(os.path.dirname(os.path.join(root, log)), home)
+    if gone:
+        state.forget_logs((step, of) for step, of, *_ in gone)

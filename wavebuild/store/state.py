@@ -27,7 +27,7 @@ from wavebuild.run.records import Attempt, PastRun, Result
 from wavebuild.store.causes import unwritten, written
 from wavebuild.store.claims import Claims
 from wavebuild.store.database import Batch, Cell, Database, Row, is_damage, remedy
-from wavebuild.store.rows import NUMBER, Kinds, Series, Table, fits
+from wavebuild.store.rows import NUMBER, Kinds, Series, Table, fits, uncollected
 from wavebuild.store.text import packed, restored, storable, unpacked
 from wavebuild.store.views import Learned, Members, Traces, decoded, digest_row, made_of, member_row
 
@@ -42,6 +42,11 @@ ROOM = 256
 
 SMALL = 64
 """Pages of a state that is read through at once: what is damaged in it shows before anything has run."""
+
+FEW = 64
+"""Steps up to which each is asked for by itself."""
+
+_FAILED = "failed"
 
 DECODED = 4096
 """Keys whose traces stay decoded."""
@@ -222,17 +227,36 @@ class State:
             self._last = {row[0]: Result(*row[:9]) for row in rows}
         return self._last
 
-    def durations(self) -> dict[str, float]:
-        """Per step the median of its last five successes, in seconds."""
+    def failed(self, steps: Collection[str]) -> set[str]:
+        """Those of these steps whose latest result is a failure."""
+        if len(steps) <= FEW:
+            question = "select outcome from results where step = ? order by began desc limit 1"
+            return {step for step in steps if self._ask(question, step) == [(_FAILED,)]}
+        question = "select step from (select step, outcome, max(began) from results group by step) where outcome = ?"
+        return {step for (step,) in self._ask(question, _FAILED)}.intersection(steps)
+
+    def durations(self, steps: Collection[str] | None = None) -> dict[str, float]:
+        """Per step the median of its last five successes, in seconds; of these steps, or of all that ever ran."""
         times: dict[str, list[float]] = {}
-        rows = self._rows(
-            (str, float), "select step, seconds from results where outcome = 'succeeded' order by step, began desc"
-        )
+        kinds: Kinds = (str, float)
+        what = "select step, seconds from results where outcome = 'succeeded'"
+        if steps is not None and len(steps) <= FEW:
+            question = f"{what} and step = ? order by began desc limit 5"
+            rows = [row for step in steps for row in self._ask(question, step, kinds=kinds)]
+        else:
+            with uncollected():
+                rows = self._ask(f"{what} order by step, began desc", kinds=kinds)
         for step, seconds in rows:
             last = times.setdefault(step, [])
             if len(last) < 5:
                 last.append(seconds)
         return {step: sorted(last)[len(last) // 2] for step, last in times.items()}
+
+    def made_by_others(self, keys: Collection[str], scope: str) -> dict[str, Made]:
+        """The members on record in this scope that no step of these keys has made."""
+        known = {*map(storable, keys)}
+        found = {restored(row[0]): row for row in self._made.rows() if row[2] not in known and row[3] == scope}
+        return {path: made_of(row) for path, row in found.items()} | self._members.assumed_of_others(keys, scope)
 
     def size(self, name: str) -> int:
         """A size that was noted; 0 if none was."""
@@ -292,15 +316,31 @@ class State:
         """The answer; none where an earlier wavebuild wrote the state, and it is only read."""
         return self._ask(question, *values) if self._is_there(table) else []
 
+    def old_logs(self, steps: Collection[str], keep: int) -> list[tuple[str, str, int, str]]:
+        """The logs of these steps but the newest so many of each: step, run, attempts, path."""
+        newest_last = "select step, run, attempts, log, row_number() over (partition by step order by began desc) place"
+        if len(steps) <= FEW:
+            question = f"select * from ({newest_last} from results where step = ?) where place > ? and log is not null"
+            rows = [row for step in steps for row in self._ask(question, step, keep)]
+        else:
+            question = f"select * from ({newest_last} from results) where place > ? and log is not null"
+            rows = [row for row in self._ask(question, keep) if row[0] in steps]
+        return [row[:4] for row in rows if fits(row[:4], (str, str, int, str))]
+
+    def forget_logs(self, logs: Iterable[tuple[str, str]]) -> None:
+        """Of which steps and runs the logs are gone."""
+        self._put("update results set log = null where step = ? and run = ?", [*logs])
+        self._write()
+
     def _is_there(self, table: str) -> bool:
         known = "select 1 from sqlite_master where type = 'table' and name = ?"
         return self._reopen is not None or bool(self._rows((int,), known, table))
 
-    def _ask(self, question: str, *values: Cell) -> list[Row]:
+    def _ask(self, question: str, *values: Cell, kinds: Kinds = ()) -> list[Row]:
         """The answer, of all that was recorded so far."""
         if self._deeds:
             self._write()
-        return self._rows((), question, *values)
+        return self._rows(kinds, question, *values)
 
     def _rows(self, kinds: Kinds, question: str, *values: Cell) -> list[Row]:
         """The answer of the file. Damage that shows only now is healed; in a state that is only read it is as if

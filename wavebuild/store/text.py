@@ -28,8 +28,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 def storable(text: str) -> str:
     """The text with stand-ins for its lone surrogates."""
-    if not isinstance(text, str):
-        raise msgspec.DecodeError("a name is no text")
     return text if text.isascii() else _SURROGATES.sub(lambda found: chr(ord(found[0]) + _DISTANCE), text)
 
 

@@ -5,7 +5,7 @@ It does not know when rows are read or written. Values are made when they are as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 import msgspec
@@ -27,6 +27,11 @@ class Members(Mapping[str, Made]):
     def __init__(self, table: Table, assumed: Mapping[str, Made]) -> None:
         self._table = table
         self._assumed = assumed
+
+    def assumed_of_others(self, keys: Collection[str], scope: str) -> dict[str, Made]:
+        """What is known from elsewhere of the members of other steps, and of no step here."""
+        others = {path: made for path, made in self._assumed.items() if made.key not in keys and made.scope == scope}
+        return {path: made for path, made in others.items() if self._table.get(storable(path)) is None}
 
     def __getitem__(self, path: str) -> Made:
         row = self._table.get(storable(path))
