@@ -482,6 +482,40 @@ class TestCalls:
         assert crew.call("one:g", word="hello").failure == ""
         assert crew.log.endswith("hello\n")
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "def f(*, word, outputs, inputs=()): print(word, inputs, outputs)\n",
+            "import functools\ndef g(word, inputs, outputs): print(word, inputs, outputs)\n"
+            "@functools.wraps(g)\ndef f(*a, **k): g(*a, **k)\n",
+            "import functools\ndef g(a, word, inputs, outputs): print(word, inputs, outputs)\n"
+            "f = functools.partial(g, 0)\n",
+            "class G:\n    def __call__(self, word, inputs, outputs): print(word, inputs, outputs)\nf = G()\n",
+            "class G:\n    def h(self, word, inputs, outputs): print(word, inputs, outputs)\nf = G().h\n",
+        ],
+    )
+    def test_the_signature_is_that_which_python_tells(self, crew: Crew, text: str):
+        """Of decorated functions, of methods, of whatever can be called."""
+        crew.write("one.py", text)
+
+        assert crew.call("one:f", word="hello").failure == ""
+        assert crew.log == "hello ['a', 'b'] ['c']\n"
+
+    def test_a_name_inside_the_function_is_no_argument_of_it(self, crew: Crew):
+        """It gets what it takes alone."""
+        crew.write("one.py", "def f(word):\n    outputs = inputs = 1\n    print(word, inputs, outputs)\n")
+
+        assert crew.call("one:f", word="hello").failure == ""
+        assert crew.log == "hello 1 1\n"
+
+    def test_a_module_of_the_project_that_a_call_loads_late_is_let_go_like_the_others(self, crew: Crew):
+        """What it holds open is written."""
+        crew.write("late.py", "import io\nfile = open('kept', 'w')\nfile.write('all of it')\n")
+        crew.write("one.py", "def f():\n    import late\n    late.again = late\n")
+
+        assert [crew.call("one:f").failure for _ in range(2)] == ["", ""]
+        assert (crew.folder / "kept").read_text() == "all of it"
+
     def test_a_failing_call_shows_the_authors_traceback(self, crew: Crew):
         """Not ours."""
         crew.write("one.py", "def f():\n    raise ValueError('too few')\n")

@@ -23,7 +23,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -33,10 +33,20 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
-from types import ModuleType
+from itertools import takewhile
+from types import FunctionType, ModuleType
 from typing import Any
 
 from wavebuild.run.job import PythonCall
+
+_known: dict[str, tuple[str, list[tuple[ModuleType, str]]]] = {}
+"""Root → the module that was loaded last when it was looked, and those that come from below the root.
+
+A child that looked at them all anew would have all that they are copied.
+"""
+
+_ready: tuple[Sequence[str], str] | None = None
+"""The folders and the root that this process looks in as it is, and knows as they are now."""
 
 Marks = dict[str, tuple[int, int, int]]
 """File of a module → (inode, size, mtime_ns) when it was imported."""
@@ -52,18 +62,27 @@ def warm_up(module: str, folders: Sequence[str], root: str) -> Marks | None:
 
     None if each call must import it for itself.
     """
-    _look_first_in(folders, root)
+    make_ready(folders, root)
     try:
         importlib.import_module(module)
     except BaseException:
         return None
     if threading.active_count() > 1 or any(_speaks_of_an_attempt(file) for _, file in _written_below(root)):
         return None
-    return marks(root)
+    found = marks(root)
+    _known[root] = (next(reversed(sys.modules)), _modules_below(root))
+    return found
 
 
 def marks(root: str) -> Marks:
     return {file: _mark(file) for _, file in _modules_below(root)}
+
+
+def make_ready(folders: Sequence[str], root: str) -> None:
+    """Looks first in these folders, before a child is forked for a call that does so too."""
+    global _ready
+    _look_first_in(folders, root)
+    _ready = folders, root
 
 
 def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
@@ -103,7 +122,8 @@ def run(call: PythonCall) -> int:
 def _made(call: PythonCall) -> int:
     if project := os.environ.get("WAVEBUILD_PROJECT"):
         _look_no_more_in(project)
-    _look_first_in(call.folders, call.root)
+    if _ready != (call.folders, call.root):
+        _look_first_in(call.folders, call.root)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
         offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
@@ -142,9 +162,17 @@ def _call(function: object, given: dict[str, object], offered: dict[str, Callabl
     """With the arguments of ``with``, and with those of inputs, outputs and memory that the signature has."""
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
-    parameters = inspect.signature(function).parameters
+    parameters = _parameters(function)
     more = {name: value() for name, value in offered.items() if name in parameters and name not in given}
     return function(**given, **more)
+
+
+def _parameters(function: Callable[..., object]) -> Container[str]:
+    """The names of what it takes; of a plain function, without what asking costs for any other thing."""
+    code = function.__code__ if type(function) is FunctionType and not vars(function) else None
+    if code is not None and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return inspect.signature(function).parameters
 
 
 def _memory() -> object:
@@ -252,12 +280,14 @@ def _look_no_more_in(project: str) -> None:
 
 def _modules_below(root: str) -> list[tuple[ModuleType, str]]:
     """The modules in memory that come from files below the root, with these files."""
-    found = []
-    for loaded in list(sys.modules.values()):
-        file = getattr(loaded, "__file__", None)
-        if isinstance(file, str) and file.startswith(root + os.sep):
-            found.append((loaded, file))
-    return found
+    last, found = _known.get(root, ("", []))
+    names = list(takewhile(last.__ne__, reversed(sys.modules)))
+    new = [
+        (loaded, file)
+        for loaded in map(sys.modules.__getitem__, names)
+        if isinstance(file := getattr(loaded, "__file__", None), str) and file.startswith(root + os.sep)
+    ]
+    return [*(found if len(names) < len(sys.modules) else ()), *new]
 
 
 def _written_below(root: str) -> list[tuple[ModuleType, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import multiprocessing
 import os
 import resource
@@ -191,6 +192,7 @@ class Hands:
         self._taps: list[Tap] = []  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
+        self._frozen = False
         self._without_shell = False  # what runs is the command itself, in the place of the shell that would run it
         self.worn_out = False
 
@@ -439,6 +441,9 @@ class Hands:
             self._trail.before_fork()
         self._without_shell = False
         before = self._clock.now()
+        if not self._frozen:
+            gc.freeze()  # else a child that collects what it made has all of this copied
+            self._frozen = True
         with self._streams(command, job, log) as handles:
             process = os.fork()
             if process == 0:
@@ -460,11 +465,15 @@ class Hands:
         if warmth is None:
             return None
         if self._marks is not None:
-            return StaleWorker(job.id) if call.changed(self._marks, warmth.module, warmth.folders) else None
+            if call.changed(self._marks, warmth.module, warmth.folders):
+                return StaleWorker(job.id)
+            call.make_ready(warmth.folders, warmth.root)
+            return None
         before, said = self._bearings(), os.fstat(log).st_size
         _leave_only(warmth.passes)
         os.environ.update(warmth.env)
         time.tzset()
+        self._frozen = False
         with _output_to(log):
             self._marks = call.warm_up(warmth.module, warmth.folders, warmth.root)
         if self._marks is None or self._bearings() != before:
@@ -493,8 +502,9 @@ class Hands:
             for own, handle in enumerate(handles):
                 os.dup2(handle, own)
             # The worker's pipes must not live on here: nobody would notice the worker's death.
-            for handle in _open_handles() - {0, 1, 2, self._tracker, *self._handed}:
-                os.close(handle)
+            for handle in set(forking.open_handles()) - {0, 1, 2, self._tracker, *self._handed}:
+                with contextlib.suppress(OSError):
+                    os.close(handle)
             if self._trail is not None:
                 self._trail.record_in_the_call()
             sys.stdin = os.fdopen(0, closefd=False)
