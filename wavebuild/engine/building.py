@@ -426,12 +426,12 @@ def _priorities(
         return {number: (rank.get(steps[number].name, len(rank)), float(at)) for at, number in enumerate(sequence)}
     if jobs == 1:
         return {number: (float(at),) for at, number in enumerate(sequence)}
-    failed = state.failed({project.wavefile.steps[number].name for number in sequence})
+    names = list(project.graph.number)
+    failed = state.failed({names[number] for number in sequence})
     expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
     left = remaining(project.graph, wanted, expected)
-    names = project.wavefile.steps
     return {
-        number: (0.0 if names[number].name in failed else 1.0, -left[number], float(at))
+        number: (0.0 if names[number] in failed else 1.0, -left[number], float(at))
         for at, number in enumerate(sequence)
     }
 

@@ -87,7 +87,7 @@ def _origin(request: Request, project: Project, layout: Layout) -> Origin | None
     settings = wavefile.settings
     if request.changed or request.unchanged or settings.state is not None or settings.outside:
         return None
-    if any(step.unread for step in wavefile.steps):
+    if project.graph.traits.growing:
         return None
     now, files = time.time_ns(), dict[str, tuple[Row, str | None]]()
     for path, held in read_for(project).items():

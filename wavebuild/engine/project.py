@@ -121,18 +121,17 @@ def jobs_of(request: Request, project: Project) -> int:
     return asked if asked is not None else cores()
 
 
-def durations_of(project: Project, state: State | None, wanted: Iterable[int] | None = None) -> dict[int, Range]:
+def durations_of(project: Project, state: State | None, wanted: Collection[int] | None = None) -> dict[int, Range]:
     """Per step the measured time where there is one, else the estimate, in seconds; ``wanted``: None is all steps."""
-    steps = project.wavefile.steps
-    numbers = range(len(steps)) if wanted is None else [*wanted]
-    measured = state.durations(None if wanted is None else {steps[number].name for number in numbers}) if state else {}
+    names = list(project.graph.number)
+    numbers = range(len(names)) if wanted is None else wanted
+    measured = state.durations(None if wanted is None else {names[number] for number in wanted}) if state else {}
     found = {}
     for number in numbers:
-        step = steps[number]
-        if step.name in measured:
-            found[number] = Range(measured[step.name], measured[step.name])
-        elif step.estimate is not None:
-            found[number] = step.estimate
+        if names[number] in measured:
+            found[number] = Range(measured[names[number]], measured[names[number]])
+        elif (estimate := project.wavefile.steps[number].estimate) is not None:
+            found[number] = estimate
     return found
 
 

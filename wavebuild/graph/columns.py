@@ -39,6 +39,7 @@ class Columns(Struct, frozen=True, array_like=True):
     updates: tuple[Update, ...]
     groups: list[int]
     on_demand: list[int]
+    growing: list[int]
     secrets: tuple[str, ...]
 
 
@@ -62,6 +63,7 @@ def packed(graph: Graph) -> Columns:
         graph.shared.updates,
         sorted(graph.traits.groups),
         sorted(graph.traits.on_demand),
+        sorted(graph.traits.growing),
         graph.traits.secrets,
     )
 
@@ -83,7 +85,9 @@ def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str
         owners=Owners(steps, wavefile.root, columns.outline),
         shared=Shared(steps, columns.updates),
         names=names,
-        traits=Traits(frozenset(columns.groups), frozenset(columns.on_demand), columns.secrets),
+        traits=Traits(
+            frozenset(columns.groups), frozenset(columns.on_demand), frozenset(columns.growing), columns.secrets
+        ),
     )
 
 

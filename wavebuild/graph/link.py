@@ -27,6 +27,7 @@ class Traits(Struct, frozen=True):
 
     groups: frozenset[int]
     on_demand: frozenset[int]
+    growing: frozenset[int]  # what they read, or which instances there are, is known only in the build
     secrets: tuple[str, ...]  # names of variables, sorted
 
 
@@ -118,6 +119,7 @@ def _traits(steps: Sequence[Step]) -> Traits:
     return Traits(
         frozenset(k for k, step in enumerate(steps) if step.is_group),
         frozenset(k for k, step in enumerate(steps) if step.on_demand),
+        frozenset(k for k, step in enumerate(steps) if step.unread),
         tuple(sorted({name for step in steps if step.secrets for name in step.secrets})),
     )
 

@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 
 from msgspec import Struct
 
-from wavebuild.declare.model import Artifact, Kind, Step
+from wavebuild.declare.model import Artifact, Digest, Kind, Step
 from wavebuild.graph.patterns import Pattern, covers, ends_fit, inside, is_wild, meet, names_meet, pattern
 
 _LAST_CHARACTER = "\U0010ffff"
@@ -88,6 +88,7 @@ class Outline(Struct, frozen=True):
     file_owner: dict[str, int]  # path → the step that makes it: of two the first
     wide: list[Output]  # directories and globs
     things: list[Output]  # probes and memory: no paths
+    otherwise: list[int]  # the steps with an output of which not just the bytes count
 
 
 def outlined(steps: Sequence[Step]) -> Outline:
@@ -95,8 +96,11 @@ def outlined(steps: Sequence[Step]) -> Outline:
     file_owner: dict[str, int] = {}
     wide: list[Output] = []
     things: list[Output] = []
+    otherwise: dict[int, None] = {}
     for number, step in enumerate(steps):
         for artifact in step.outputs:
+            if artifact.digest is not Digest.BYTES:
+                otherwise[number] = None
             if not artifact.covers_files:
                 things.append(Output(number, artifact))
             elif artifact.kind is Kind.FILE:
@@ -104,7 +108,7 @@ def outlined(steps: Sequence[Step]) -> Outline:
                 file_owner.setdefault(artifact.path, number)
             else:
                 wide.append(Output(number, artifact))
-    return Outline(file_owner, wide, things)
+    return Outline(file_owner, wide, things, list(otherwise))
 
 
 class Owners:
@@ -119,6 +123,7 @@ class Owners:
         self.outline = outline or outlined(steps)
         self.file_owner = self.outline.file_owner
         self.things = self.outline.things
+        self.otherwise = frozenset(self.outline.otherwise)
         self.wide = Shelf(self.outline.wide)
         self._exact_things = {_thing(output.artifact): output.step for output in reversed(self.things)}
         self._wild_things = [output for output in self.things if is_wild(output.artifact.text)]

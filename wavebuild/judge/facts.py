@@ -488,6 +488,8 @@ class Facts:
         how, argument = how_read(artifact)
         if how == "bytes" and (owner := self.graph.owner(path)) is not None:
             # The owner's digest holds for all readers; what a link leads to is what they read.
+            if owner not in self.graph.owners.otherwise:
+                return Reading(path, path)
             made_as = output_reading(self.graph.wavefile.steps[owner], path)
             return Reading(path, path) if made_as.how == "made" else made_as
         member = path if how == "bytes" else f"{path} ({how}{' ' + argument if argument else ''})"

@@ -118,7 +118,7 @@ class Scheduler:
         self._grow = grow
         self._room = room or Room()
         self._crowded = False  # a step that is due could start, were there room for it
-        self._has_lists = self._may_grow = any(graph.wavefile.steps[number].unread for number in course.wanted)
+        self._has_lists = self._may_grow = not graph.traits.growing.isdisjoint(course.wanted)
         self._heard = 0
         self._waiting_for = {n: sum(1 for up in graph.upstream[n] if up in course.wanted) for n in course.wanted}
         self._wave_of = {number: at for at, wave in enumerate(course.waves) for number in wave}
@@ -400,7 +400,7 @@ class Scheduler:
         open_wave = self._open_wave
         self._graph, self.course = growth.graph, growth.course
         steps = self._graph.wavefile.steps
-        self._has_lists = any(steps[number].unread for number in self.course.wanted)
+        self._has_lists = not self._graph.traits.growing.isdisjoint(self.course.wanted)
         self._wave_of = {number: at for at, wave in enumerate(self.course.waves) for number in wave}
         self._left_in_wave = [sum(1 for number in wave if number not in self.settled) for wave in self.course.waves]
         self._open_wave = next((at for at, left in enumerate(self._left_in_wave) if left), len(self._left_in_wave) - 1)
@@ -448,7 +448,7 @@ class Scheduler:
 
     def _reach(self, number: int) -> None:
         """All upstream of a step has settled."""
-        if self._graph.wavefile.steps[number].unread and not self._culprits(number):
+        if number in self._graph.traits.growing and not self._culprits(number):
             return  # what its lists say is taken in with the next growth
         if self.course.schedule == "barrier" and self._wave_of[number] > self._open_wave:
             self._held_back.append(number)
