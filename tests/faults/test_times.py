@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.workshop import Workshop
-from wavebuild.run.events import Event, StepStarted
+from wavebuild.run.events import Event, StepSettled, StepStarted
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -194,3 +194,28 @@ def test_a_clock_that_is_put_back_between_builds_changes_nothing(shop: Workshop)
     assert set(shop.plan().values()) == {"RUN", "MAYBE"}
     assert shop.build().ran == ["a", "b"]
     assert shop.build(full=True).ran == []
+
+
+@pytest.mark.scenario(id="M5")
+def test_edits_within_a_tick_of_what_was_read_are_seen(shop: Workshop) -> None:
+    """As soon as a build has read a file, and as soon as it has ended: other bytes, the size and the time as before."""
+    source = shop.put("s", "00")
+    shop.wavefile("steps: {a: {inputs: s, outputs: o, run: cp s o}}")
+    instant = source.stat().st_mtime_ns
+
+    def edit(text: str) -> None:
+        source.write_text(text)
+        os.utime(source, ns=(instant, instant))
+
+    def edit_at_the_end(event: Event) -> None:
+        if isinstance(event, StepSettled):
+            edit(f"{number}b")
+
+    for number in range(10):
+        edit(f"{number}a")
+        shop.build(meanwhile=edit_at_the_end)
+        assert shop.build().code == 0
+        assert shop.read("o") == f"{number}b"
+        edit(f"{number}c")
+        assert shop.build().code == 0
+        assert shop.read("o") == f"{number}c"
