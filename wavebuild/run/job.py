@@ -10,14 +10,14 @@ import errno
 from msgspec import Struct
 
 
-class Shell(Struct, frozen=True):
+class Shell(Struct, frozen=True, tag=True, array_like=True):
     """An argument list to be run; ``stdout``: the file that takes its standard output instead of the log."""
 
     argv: tuple[str, ...]
     stdout: str = ""
 
 
-class PythonCall(Struct, frozen=True):
+class PythonCall(Struct, frozen=True, tag=True, array_like=True):
     """A function to be called in a child of the worker; ``arguments`` is a JSON object."""
 
     module: str
@@ -111,7 +111,7 @@ class Touches(Struct, frozen=True):
     complete: bool = True
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, tag=True, array_like=True):
     """Commands to run one after another, up to the first failure. Paths are absolute, times in seconds."""
 
     id: int
@@ -166,7 +166,7 @@ NO_PROCESS = "no process"
 """How a job ended that never began, as the system had no process for it."""
 
 
-class Ended(Struct, frozen=True):
+class Ended(Struct, frozen=True, tag=True, array_like=True):
     """How a job ended.
 
     ``failure``: "" for success, else exit, signal, timeout, output limit, start, no process,
@@ -184,13 +184,13 @@ class Ended(Struct, frozen=True):
     touches: Touches | None = None  # of a job that was traced
 
 
-class Furnished(Struct, frozen=True):
+class Furnished(Struct, frozen=True, tag=True, array_like=True):
     """The private folder of a job is ready: from now on its time runs."""
 
     id: int
 
 
-class StaleWorker(Struct, frozen=True):
+class StaleWorker(Struct, frozen=True, tag=True, array_like=True):
     """The worker holds a module that has changed: it ends, and the job must go to a new one.
 
     ``cold``: the module cannot be kept in memory for several calls; each must import it for itself.
@@ -200,7 +200,7 @@ class StaleWorker(Struct, frozen=True):
     cold: bool = False
 
 
-class Interrupt(Struct, frozen=True):
+class Interrupt(Struct, frozen=True, tag=True, array_like=True):
     """To a worker: end what runs; ``at_once`` without asking first."""
 
     at_once: bool = False

@@ -16,9 +16,9 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker, spawn
-from multiprocessing.connection import Connection
 from multiprocessing.context import get_spawning_popen
 from multiprocessing.process import BaseProcess
+from typing import assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -28,6 +28,7 @@ from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
 from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
 from wavebuild.run.spool import spool_path
+from wavebuild.run.wire import ToBuild, Wire
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
@@ -46,7 +47,7 @@ class Hired(Struct):
     """A worker process as the pool sees it."""
 
     process: BaseProcess
-    pipe: Connection
+    wire: Wire[Ended | Furnished | StaleWorker]
     forked: bool = False
     tracked: bool = True  # it has what calls that start processes of their own need
     job: Job | None = None
@@ -92,6 +93,10 @@ class Pool:
         self._wake = wake
         self._handed = _Handed(handed)
         self._workers: list[Hired] = []
+        self._by_handle: dict[int, Hired] = {}
+        self._poll = select.poll()
+        if wake >= 0:
+            self._poll.register(wake, select.POLLIN)
         self._ready: list[Ended] = []
         self._modes: terminal.Modes | None = None  # of the terminal, before a job owned it
         self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
@@ -111,7 +116,7 @@ class Pool:
             if job.console and self._modes is None:
                 self._modes = terminal.modes(job.console)
             try:
-                hired.pipe.send(job)
+                hired.wire.send(job)
                 return
             except OSError:
                 hired.job = None
@@ -124,29 +129,22 @@ class Pool:
         """
         if self._ready:
             timeout = 0.0
-        poll = select.poll()
-        by_handle = {}
-        for hired in self._workers:
-            for handle in (hired.pipe.fileno(), hired.process.sentinel):
-                poll.register(handle, select.POLLIN)
-                by_handle[handle] = hired
-        if self._wake >= 0:
-            poll.register(self._wake, select.POLLIN)
-        if other >= 0:
-            poll.register(other, select.POLLIN)
-        limit = self._next_overdue(timeout)
+        timed = self._next_overdue(timeout)
         began = time.monotonic()
-        seen = {}
-        for handle, _ in poll.poll(None if limit is None else max(0.0, limit) * 1000):
+        if other >= 0:
+            self._poll.register(other, select.POLLIN)
+        found = self._poll.poll(None if timed is None else max(0.0, timed) * 1000)
+        if other >= 0:
+            self._poll.unregister(other)
+        for handle, _ in found:
             if handle == self._wake:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake, 4096)
-            elif handle != other:
-                seen[id(by_handle[handle])] = by_handle[handle]
-        for hired in seen.values():
-            self._hear(hired)
-        self._forgive(time.monotonic() - began - LOOK)
-        self._end_overdue()
+            elif (hired := self._by_handle.get(handle)) is not None:  # one that was buried just now is heard no more
+                self._hear(hired, handle == hired.process.sentinel)
+        if any(hired.limit is not None for hired in self._workers):
+            self._forgive(time.monotonic() - began - LOOK)
+            self._end_overdue()
         ended, self._ready = self._ready, []
         return ended
 
@@ -154,7 +152,6 @@ class Pool:
         """Lets idle workers go, until there are no more than so many: each of them is a process."""
         self.size = min(self.size, size)
         for hired in [hired for hired in self._workers if hired.job is None][: max(0, len(self._workers) - size)]:
-            hired.pipe.close()
             self._bury(hired)
 
     def interrupt(self, at_once: bool = False) -> None:
@@ -165,12 +162,12 @@ class Pool:
                 until = time.monotonic() + (AT_ONCE if at_once else 3 * worker.GRACE)
                 hired.until = until if hired.until is None else min(until, hired.until)
                 with contextlib.suppress(OSError):
-                    hired.pipe.send(Interrupt(at_once))
+                    hired.wire.send(Interrupt(at_once))
 
     def close(self) -> None:
         """Ends the workers: one that hears no more of us kills what it runs, and goes."""
         for hired in self._workers:
-            hired.pipe.close()
+            self._hang_up(hired)
         until = time.monotonic() + 2 * worker.GRACE
         for hired in self._workers:
             hired.process.join(max(0.0, until - time.monotonic()))
@@ -194,7 +191,6 @@ class Pool:
         """A new worker, in the place of an idle one if there are enough."""
         idle = next((hired for hired in self._workers if hired.job is None), None)
         if idle is not None and len(self._workers) >= self.size:
-            idle.pipe.close()
             self._bury(idle)
         ours, theirs = multiprocessing.Pipe()
         told = dict(job.env)
@@ -216,8 +212,11 @@ class Pool:
             theirs.close()
             if process is None:
                 ours.close()
-        hired = Hired(process, ours, forked=forked, tracked=job.has_calls or not forked)
+        hired = Hired(process, Wire(ours, ToBuild), forked=forked, tracked=job.has_calls or not forked)
         self._workers.append(hired)
+        for handle in (hired.wire.handle, process.sentinel):
+            self._by_handle[handle] = hired
+            self._poll.register(handle, select.POLLIN)
         return hired
 
     def _spawn(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
@@ -242,25 +241,30 @@ class Pool:
             process.start()
         return process
 
-    def _hear(self, hired: Hired) -> None:
+    def _hear(self, hired: Hired, is_gone: bool) -> None:
+        """Takes what a worker says; ``is_gone``: it will say no more than it has said."""
         stale = None
-        gone = False
         try:
-            while stale is None and hired.pipe.poll(0):
-                message = hired.pipe.recv()
-                if isinstance(message, StaleWorker):
-                    stale = message
-                elif isinstance(message, Furnished):
-                    hired.since, hired.furnished = time.monotonic(), True
-                elif isinstance(message, Ended):
-                    self._take_back_terminal(hired)
-                    hired.job = None
-                    self._ready.append(message)
+            while stale is None and (not is_gone or hired.wire.has_news()):
+                for message in hired.wire.receive():
+                    match message:
+                        case StaleWorker():
+                            stale = message
+                        case Furnished():
+                            hired.since, hired.furnished = time.monotonic(), True
+                        case Ended():
+                            self._take_back_terminal(hired)
+                            hired.job = None
+                            self._ready.append(message)
+                        case _:
+                            assert_never(message)
+                if not is_gone:
+                    break
         except (EOFError, OSError):
-            gone = True
+            is_gone = True
         if stale is not None:
             self._replace(hired, stale.cold)
-        elif gone or not hired.process.is_alive():
+        elif is_gone:
             self._bury(hired)
 
     def _replace(self, hired: Hired, cold: bool) -> None:
@@ -286,12 +290,12 @@ class Pool:
         if hired not in self._workers:
             return
         self._workers.remove(hired)
+        self._hang_up(hired)
         hired.process.join(worker.GRACE)
         if hired.process.is_alive():
             hired.process.kill()
             hired.process.join()
         code = hired.process.exitcode
-        hired.pipe.close()
         self._end_strays()
         self._take_back_terminal(hired)
         if hired.job is not None:
@@ -302,6 +306,13 @@ class Pool:
             failure = failure or ("interrupted" if hired.asked else "worker died")
             detail = f"the worker process died ({how})" if failure == "worker died" else ""
             self._ready.append(Ended(hired.job.id, failure, signal=number, seconds=seconds, detail=detail))
+
+    def _hang_up(self, hired: Hired) -> None:
+        """A worker that hears no more of us ends; nothing that it says is heard any more."""
+        for handle in (hired.wire.handle, hired.process.sentinel):
+            if self._by_handle.pop(handle, None) is not None:
+                self._poll.unregister(handle)
+        hired.wire.close()
 
     def _take_back_terminal(self, hired: Hired) -> None:
         """Whatever the job that owned the terminal has made of its modes."""

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -141,15 +140,9 @@ def _boot() -> str:
         return ""
 
 
-@contextlib.contextmanager
-def watched(process: int) -> Iterator[int]:
+def watch(process: int) -> int:
     """A descriptor that becomes readable when the process ends; -1 where there is none."""
     try:
-        handle = os.pidfd_open(process)
+        return os.pidfd_open(process)
     except (AttributeError, OSError):
-        yield -1
-        return
-    try:
-        yield handle
-    finally:
-        os.close(handle)
+        return -1

@@ -15,7 +15,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
@@ -47,11 +48,12 @@ from wavebuild.run.processes import (
     descendants,
     prctl,
     send,
-    watched,
+    watch,
 )
 from wavebuild.run.simple import as_told, kind_of, words_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
+from wavebuild.run.wire import ToWorker, Wire
 
 SHOWN_AFTER = 0.2
 """Seconds after which the log of a running command can be read under its name."""
@@ -116,9 +118,9 @@ def main(
         return
     try:
         while not hands.worn_out:
-            message = hands.next_message(None)
+            message = hands.next_message()
             if isinstance(message, Job):
-                parent.send(hands.do(message))
+                hands.tell(hands.do(message))
     except (ParentGone, BrokenPipeError, ConnectionError):
         pass
     except BaseException:
@@ -167,7 +169,8 @@ class Hands:
         handed: tuple[int, ...],
         adopts: bool = False,
     ) -> None:
-        self._parent = parent
+        self._parent = Wire(parent, ToWorker)
+        self._said: deque[Job | Interrupt] = deque()  # by the parent, and not heard yet
         self._run = run
         self._handed = handed
         self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -181,7 +184,7 @@ class Hands:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._passed: dict[tuple[str, ...] | None, dict[str, str]] = {}  # of the caller's variables, by patterns
         self._poll = select.poll()
-        self._poll.register(parent.fileno(), select.POLLIN)
+        self._poll.register(self._parent.handle, select.POLLIN)
         self._clock = StartClock()
         self._adopts = adopts  # whoever loses its parent comes to us: without children, nobody of ours is left
         self._lists: dict[str, ListFile] = {}
@@ -196,14 +199,20 @@ class Hands:
         self._without_shell = False  # what runs is the command itself, in the place of the shell that would run it
         self.worn_out = False
 
-    def next_message(self, timeout: float | None) -> object:
-        """What the parent says next, None after ``timeout`` seconds of silence."""
+    def next_message(self) -> Job | Interrupt:
+        """What the parent says next."""
         try:
-            if timeout is not None and not self._parent.poll(timeout):
-                return None
-            return self._parent.recv()
+            while not self._said:
+                self._said.extend(self._parent.receive())
         except EOFError:
             raise ParentGone from None
+        return self._said.popleft()
+
+    def tell(self, message: Ended | StaleWorker | Furnished) -> None:
+        self._parent.send(message)
+
+    def _is_spoken_to(self) -> bool:
+        return bool(self._said) or self._parent.has_news()
 
     def do(self, job: Job) -> Ended | StaleWorker:
         """Runs a job to its end."""
@@ -274,7 +283,7 @@ class Hands:
                     return self._fork(command, job, env, log)
                 return self._spawn(*self._traced(command, job, env), env, log)
             except OSError as error:
-                if not _is_for_want(error, job) or time.monotonic() >= until or self._parent.poll(0):
+                if not _is_for_want(error, job) or time.monotonic() >= until or self._is_spoken_to():
                     raise
                 time.sleep(0.05)
 
@@ -333,12 +342,12 @@ class Hands:
         except OSError as error:
             what = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
             return Ended(job.id, "start", detail=f"its private folder cannot be furnished: {what}")
-        self._parent.send(Furnished(job.id))
+        self.tell(Furnished(job.id))
         return None
 
     def _go_on(self) -> None:
         """Raises InterruptedError if the parent wants no more of this job."""
-        if self._parent.poll(0) and isinstance(self.next_message(None), Interrupt):
+        if self._is_spoken_to() and isinstance(self.next_message(), Interrupt):
             raise InterruptedError
 
     def _list_file(self, name: str, text: bytes, furniture: Furniture | None) -> str:
@@ -362,20 +371,26 @@ class Hands:
 
     def _spawn(self, command: Shell, job: Job, given: dict[str, str], log: int) -> int:
         env = self._environ(job.passes) | given
-        own = not job.console
         os.chdir(job.cwd)
-        self._without_shell = False
-        with self._streams(command, job, log) as handles:
-            before = self._clock.now()
-            if job.confines is not None:
-                executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
-                process = confined.start(executable, command.argv, env, handles, self._defaults, job.confines, own)
-            else:
-                process = self._spawn_simple(command, env, handles) if own and self._trail is None else 0
-                self._without_shell = process > 0
-                process = process or self._start(command.argv, env, handles, own, job.cwd)
-        self._note(process, own, before)
+        before = self._clock.now()
+        if job.console or command.stdout:
+            with self._streams(command, job, log) as handles:
+                process = self._spawn_with(command, job, env, handles)
+        else:
+            process = self._spawn_with(command, job, env, (self._null, log, log))
+        self._note(process, not job.console, before)
         return process
+
+    def _spawn_with(self, command: Shell, job: Job, env: dict[str, str], handles: tuple[int, int, int]) -> int:
+        own = not job.console
+        self._without_shell = False
+        if job.confines is not None:
+            executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
+            return confined.start(executable, command.argv, env, handles, self._defaults, job.confines, own)
+        if own and self._trail is None and (process := self._spawn_simple(command, env, handles)):
+            self._without_shell = True
+            return process
+        return self._start(command.argv, env, handles, own, job.cwd)
 
     def _spawn_simple(self, command: Shell, env: dict[str, str], handles: tuple[int, int, int]) -> int:
         """Starts a command that needs no shell, as the shell would; 0 if the shell has to do it, or to complain."""
@@ -548,10 +563,13 @@ class Hands:
         """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
         failure, status = "", None
         show: float | None = time.monotonic() + SHOWN_AFTER
-        sources = [tap.source for tap in self._taps]
-        with watched(process) as ending, self._watching([ending, *sources] if ending >= 0 else sources):
-            steps: Iterator[signal.Signals] | None = None
-            next_step: float | None = None
+        steps: Iterator[signal.Signals] | None = None
+        next_step: float | None = None
+        ending = watch(process)
+        handles = [*([ending] if ending >= 0 else ()), *(tap.source for tap in self._taps)]
+        for handle in handles:
+            self._poll.register(handle, select.POLLIN)
+        try:
             while status is None:
                 looked = time.monotonic()
                 pulse = looked + PULSE if until is not None else None
@@ -567,8 +585,8 @@ class Hands:
                 if show is not None and now >= show:
                     spool.show()
                     show = None
-                if self._parent.poll(0):
-                    message = self.next_message(None)
+                if self._is_spoken_to():
+                    message = self.next_message()
                     if isinstance(message, Interrupt):
                         failure = failure or "interrupted"
                         steps = iter((signal.SIGKILL,)) if message.at_once else steps or _ever_harder(signal.SIGINT)
@@ -582,6 +600,11 @@ class Hands:
                 if steps is not None and next_step is not None and time.monotonic() >= next_step:
                     self._tell(process, next(steps, signal.SIGKILL))
                     next_step = now + GRACE
+        finally:
+            for handle in handles:
+                self._poll.unregister(handle)
+            if ending >= 0:
+                os.close(ending)
         leftovers = self._clear_up()
         self._group = 0
         code = os.waitstatus_to_exitcode(status)
@@ -610,22 +633,11 @@ class Hands:
         if watched >= 0:
             self._poll.poll(None if timeout is None else timeout * 1000 + 1)
         else:
-            select.select([self._parent], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
+            select.select([self._parent.handle], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
         for tap in self._taps:
             tap.pump()
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
-
-    @contextlib.contextmanager
-    def _watching(self, handles: Sequence[int]) -> Iterator[None]:
-        """What wakes us meanwhile, besides the parent."""
-        for handle in handles:
-            self._poll.register(handle, select.POLLIN)
-        try:
-            yield
-        finally:
-            for handle in handles:
-                self._poll.unregister(handle)
 
     def _memory_ran_out(self) -> bool:
         before, self._out_of_memory = self._out_of_memory, times_out_of_memory()
