@@ -69,7 +69,7 @@ UNTRIED = -1
 """In the place of a device."""
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """One thing to compare: the member as people see it, its path relative to the root, and how it is read.
 
     ``how``: a word of ``Digest``, or ``key``, ``rows``, ``python``, ``imports``, or of what is no file: ``env``,
@@ -88,7 +88,7 @@ class Reading(Struct, frozen=True):
         return self.how not in ("env", "probe", "mem")
 
 
-class Seen(Struct, frozen=True):
+class Seen(Struct, frozen=True, gc=False):
     """What a member was when it was read in this build."""
 
     stamp: Stamp
@@ -138,6 +138,7 @@ class Digests:
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
         self._ahead: Ahead | None = None
         self._recent: dict[str, tuple[Stamp, bytes]] = {}  # the bytes of what was read last
+        self._looked: dict[str, os.stat_result] = {}  # what was just seen to stand at paths that are read next
         self.learned: dict[str, tuple[Stamp, str]] = {}
 
     def absolute(self, path: str) -> str:
@@ -154,7 +155,18 @@ class Digests:
         seen = self._seen(reading)
         if seen is not None:
             return seen
-        return self._meet(reading, status or self._look(reading) if reading.how in WHOLE else None)
+        if reading.how not in WHOLE:
+            return self._meet(reading, None)
+        return self._meet(reading, status or self._looked.pop(reading.path, None) or self._look(reading))
+
+    def look_first(self, path: str, status: os.stat_result) -> None:
+        """This was just seen to stand at a path; who sees it next looks no second time."""
+        if path not in self._memo:
+            self._looked[path] = status
+
+    def look_anew(self) -> None:
+        """What was seen to stand somewhere was seen too long ago."""
+        self._looked.clear()
 
     def _seen(self, reading: Reading) -> Seen | None:
         """What was seen before in this build; of an output that was a plain file as whatever it was read."""
@@ -184,7 +196,7 @@ class Digests:
         """Sees those that are read whole and small, and begins to read the large: all will be asked for."""
         for reading in readings:
             if reading.how in WHOLE and self._seen(reading) is None:
-                status = self._look(reading)
+                status = self._looked.pop(reading.path, None) or self._look(reading)
                 if status is not None and status.st_size >= LARGE and st.S_ISREG(status.st_mode):
                     self.begin(reading.path, status)
                 else:
@@ -229,6 +241,7 @@ class Digests:
 
     def forget(self, path: str) -> None:
         """The member at this path was remade: what was seen of it no longer holds."""
+        self._looked.pop(path, None)
         for name in self._names.pop(path, ()):
             del self._memo[name]
             self._readings.pop(name, None)

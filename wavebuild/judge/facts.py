@@ -138,6 +138,7 @@ class Facts:
         named: list[tuple[str, tuple[str, ...]]] = []
         missing: list[Artifact] = []
         by_time = is_by_time(step)
+        self.digests.look_anew()
         for artifact in step.inputs:
             if not by_time and _is_whole_file(artifact):
                 if not self._stands(artifact.path):
@@ -177,8 +178,10 @@ class Facts:
             if isinstance(check.action, Call):
                 for artifact in self._module(check.action, step):
                     gate += self._closure(artifact.path, _bases(step))
-        missing += self.shared.missing(step)
-        missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
+        if step.updates:
+            missing += self.shared.missing(step)
+        if self.assumed.unchanged:
+            missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         return Read(_unique(readings), _unique(gate), _by_bytes(files), tuple(named), tuple(missing))
 
     def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
@@ -191,31 +194,34 @@ class Facts:
         step = self.graph.wavefile.steps[number]
         inputs = self._values(read.action)
         gate_inputs = self._values(read.gate)
-        discovered = {member: self.discovered(member) for trace in traces for member in trace.discovered}
+        members: dict[str, None] = {}
+        discovered: dict[str, Reading] = {}
+        for trace in traces:
+            members.update(dict.fromkeys(trace.outputs))
+            if trace.discovered:
+                discovered |= {member: self.discovered(member) for member in trace.discovered}
         newest = traces[0] if traces and step.updates else None
+        by_time = is_by_time(step)
         return Now(
             action=action_parts(step) | names_part(read.named) if read.named else action_parts(step),
             gate=gate_parts(step),
             inputs=inputs,
             gate_inputs=gate_inputs,
-            outputs={
-                member: self.output_digest(step, member)
-                for member in dict.fromkeys(m for t in traces for m in t.outputs)
-            },
+            outputs={member: self.output_digest(step, member) for member in members},
             makers=Makers(self.graph, number, read, discovered),
             always=step.always,
             max_age=step.max_age,
             zone=self.graph.wavefile.settings.timezone,
             clock=clock,
             forced=forced,
-            latest_input=self._latest(read) if is_by_time(step) else None,
-            oldest_output=self._oldest(step) if is_by_time(step) else None,
+            latest_input=self._latest(read) if by_time else None,
+            oldest_output=self._oldest(step) if by_time else None,
             taken_as_changed=self.assumed.changed,
             taken_as_unchanged=self.assumed.unchanged,
             discovered={member: self._digest_if_readable(reading) for member, reading in discovered.items()},
             edits=newest.edits if newest else {},
-            lost=self.shared.lost(step, key(step), newest),
-            keys=self.shared.keys(step),
+            lost=self.shared.lost(step, key(step), newest) if newest else frozenset(),
+            keys=self.shared.keys(step) if step.updates else {},
             shares=bool(step.updates),
         )
 
@@ -400,7 +406,22 @@ class Facts:
             return False
         if status.st_size >= LARGE and self.graph.owner(path) is None:
             self.digests.begin(path, status)
+        self.digests.look_first(path, status)
         return True
+
+    def is_all_there(self, number: int) -> bool:
+        """Whether a step that reads single files alone can have each of them: it stands there, or some step makes it.
+
+        False where nobody knows so quickly.
+        """
+        step = self.graph.wavefile.steps[number]
+        if step.frozen or step.code or step.checks or step.updates or isinstance(step.action, Call):
+            return False
+        self.digests.look_anew()
+        return all(
+            _is_whole_file(one) and (self.graph.owner(one.path) is not None or self._stands(one.path))
+            for one in step.inputs
+        )
 
     def _readings(self, step: Step, artifact: Artifact) -> list[Reading]:
         match artifact.kind:
@@ -601,6 +622,8 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
     """One problem for each artifact that no step makes and that has no member on the disk."""
     problems = []
     for number in sorted(wanted):
+        if facts.is_all_there(number):
+            continue
         step = graph.wavefile.steps[number]
         missing = facts.read(number).missing
         positions = {read: k for k, read in reversed(list(enumerate(reads(step))))} if missing else {}

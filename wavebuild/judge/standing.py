@@ -121,7 +121,7 @@ def stand(
     verdict = judge(now, traces)
     if verdict == Fresh(None):
         return _found_fresh(facts, step, now, known)
-    nothing = facts.nothing_stands(step)
+    nothing = not isinstance(verdict, Fresh) and facts.nothing_stands(step)
     unclaimed = () if nothing else _unclaimed(facts, step, known)
     if unclaimed and not forced:
         return Stops("unclaimed", unclaimed, (Unclaimed(unclaimed), *_reasons(verdict)))
@@ -233,13 +233,13 @@ def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Stan
 
 def _unclaimed(facts: Facts, step: Step, known: Mapping[str, Made]) -> tuple[str, ...]:
     """Files in a file or directory output that nothing of ours made; a glob leaves its bystanders alone."""
-    return tuple(
-        member
-        for artifact in step.outputs
-        if artifact.kind in (Kind.FILE, Kind.DIRECTORY)
-        for member in made_members(facts.folders, artifact)
-        if member not in known
-    )
+    found: list[str] = []
+    for artifact in step.outputs:
+        if artifact.kind is Kind.FILE and artifact.path in known:
+            facts.folders.probed.add(artifact.path)
+        elif artifact.kind in (Kind.FILE, Kind.DIRECTORY):
+            found += [member for member in made_members(facts.folders, artifact) if member not in known]
+    return tuple(found)
 
 
 class _Edited(Struct, frozen=True):

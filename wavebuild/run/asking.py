@@ -41,6 +41,8 @@ LONGEST_SHOWN = 200
 
 def to_be_asked(step: Step, read: Read, standing: Standing) -> tuple[Reading, Why] | None:
     """The first of what must be asked before a step can be left alone, or run: its trace holds what it reads."""
+    if isinstance(standing, Keeps) and standing.adopt is None:
+        return None
     if isinstance(standing, Runs) and not is_anything_unasked(standing.now):
         return None
     match standing:

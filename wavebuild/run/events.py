@@ -27,7 +27,7 @@ class Outcome(enum.Enum):
     NOT_STARTED = "not_started"
 
 
-class Settled(Struct, frozen=True):
+class Settled(Struct, frozen=True, gc=False):
     """How one step ended, with all that a person or a program may ask about it."""
 
     step: str

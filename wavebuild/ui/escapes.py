@@ -27,6 +27,8 @@ _C1_STRINGS = {"\x9d": True, "\x90": False, "\x9f": False, "\x9e": False, "\x98"
 
 def escaped(text: str) -> str:
     """A name, path or command with control and direction characters spelled out."""
+    if text.isprintable():
+        return text
     return text if text.isprintable() else _IN_NAMES.sub(_spelled, text)
 
 

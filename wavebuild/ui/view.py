@@ -68,7 +68,10 @@ class Picture(Struct, frozen=True):
         return sum(number for _, number in self.counts)
 
     def ran(self, step: str) -> Running | None:
-        return next((each for each in self.running if each.step == step), None)
+        for each in self.running:
+            if each.step == step:
+                return each
+        return None
 
     def blocked_by(self, step: str) -> tuple[str, ...]:
         """The steps that did not run because of this one, those behind them included."""
@@ -132,7 +135,7 @@ def _settled(picture: Picture, event: StepSettled) -> Picture:
     changed = replace(
         picture,
         at=event.at,
-        running=tuple(each for each in picture.running if each.step != settled.step),
+        running=tuple([each for each in picture.running if each.step != settled.step]),
         counts=_counted(picture.counts, settled.outcome),
         wave=max(picture.wave, settled.wave) if is_seen(settled) else picture.wave,
     )
