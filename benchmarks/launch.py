@@ -1,7 +1,8 @@
 """Runs one command and writes what it cost: ``launch.py RESULT CAP COMMAND…``.
 
 It does not know what the command is. It is a program of its own because a process is charged with the memory of the one
-that started it: this one is small. A command that takes longer than CAP seconds is ended with its process group.
+that started it: this one is small. A command that takes longer than CAP seconds is ended with its process group, and so
+is one whose measurement is broken off.
 """
 
 import json
@@ -19,11 +20,13 @@ def end(number: int, frame: object) -> None:
     global ended
     sign = signal.SIGKILL if ended else signal.SIGTERM
     ended = True
-    os.killpg(child, sign)
+    if child:
+        os.killpg(child, sign)
     signal.alarm(10)
 
 
-signal.signal(signal.SIGALRM, end)
+for sign in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(sign, end)
 started = time.perf_counter()
 child = os.posix_spawn(command[0], command, os.environ, setpgroup=0)
 signal.setitimer(signal.ITIMER_REAL, float(cap))

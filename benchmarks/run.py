@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -193,8 +194,8 @@ def trees_of(work: Work, tools: Sequence[Tool], folder: Path, traced: bool) -> I
     for tool in tools:
         steps = len(work.steps) - (len(work.steps) > 1)
         if (
-            steps > tool.largest
-            or (tool.slow and inputs > (100 if traced else 5 * tool.largest))
+            steps > (100 if traced and tool.slow else tool.largest)
+            or (tool.slow and inputs > 5 * tool.largest)
             or work.name in tool.without
         ):
             continue
@@ -279,6 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", action="store_true", help="measure nothing; write the pages from the figures")
     chosen = parser.parse_args(arguments)
     results = Results(chosen.results)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     try:
         well = chosen.page or run(chosen, results)
     except (Failed, Wrong) as problem:

@@ -97,15 +97,19 @@ class Tree:
         seconds = seconds or (CAP if self.tool.slow else FOREVER)
         launch = (sys.executable, "-I", "-S", str(LAUNCH), str(result), str(seconds), *command)
         with tempfile.TemporaryFile() as output:
-            subprocess.run(
+            with subprocess.Popen(
                 launch,
                 cwd=self.folder,
                 env=self.tool.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                check=True,
-            )
+            ) as process:
+                try:
+                    process.wait()
+                except BaseException:  # nothing goes on when we are ended
+                    process.terminate()
+                    raise
             cost = json.loads(result.read_text())
             if cost["code"] != 0 and not cost["capped"]:
                 output.seek(0)

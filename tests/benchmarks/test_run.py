@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from benchmarks.run import Plan, measure, merge
 from benchmarks.tools import Tool
 from benchmarks.trees import Tree, Wrong
 from benchmarks.works import WORKS, Work
+from tests.support.command import REPOSITORY as ROOT
+from tests.support.processes import eventually
 
 WIDE = WORKS["wide"](2, sys.executable)
 # A tool of one line that makes everything every time.
@@ -146,6 +151,29 @@ def test_a_run_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
 
     assert cost.capped
     assert cost.wall < 30
+
+
+def test_a_measurement_that_is_broken_off_leaves_no_process(tmp_path: Path) -> None:
+    """The command that was being measured is ended with all that it has started."""
+    mark = f"{tmp_path}/began"
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.benchmarks.test_run import *; " + (
+        f"begun(tool('make', 'touch {mark}; tail -f {mark} & tail -f {mark}'), Path({str(tmp_path)!r})).build()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as process:
+        assert eventually(lambda: len(_commands_with(f"tail -f {mark}")) >= 2, 60)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+    assert eventually(lambda: not _commands_with(mark))
+
+
+def _commands_with(word: str) -> list[str]:
+    """The command lines of processes, those that have the word."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return [line for line in found if word in line]
 
 
 def test_what_began_afresh_is_as_it_began(tmp_path: Path) -> None:
