@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
-from wavebuild.engine.evidence import keep_evidence
+from wavebuild.engine.evidence import keep_evidence, renewed
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import keep_project
@@ -131,7 +131,7 @@ def _build(
             orphans=None if few is None else (),
         )
         refuse(missing_of(project, facts, selection.wanted if few is None else few.seen))
-        layers = waves(graph, selection.wanted)
+        layers = waves(graph, selection.wanted, closed=not request.only)
         wanted = selection.wanted if few is None else few.reached
         count = sum(map(len, layers))
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
@@ -168,7 +168,7 @@ def _build(
         if request.audit:
             invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        judge = rebuilder if few is None else Vouched(rebuilder, project, few)
+        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts.digests)
         course = Course(
             wanted=wanted,
             waves=layers if few is None else [[number for number in layer if number in wanted] for layer in layers],
@@ -209,7 +209,8 @@ def _build(
         elif code == 0 and not orphans and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
-                keep_evidence(request, project, layout, facts, state, looked, asked, identity, few)
+                if not (isinstance(judge, Vouched) and few and renewed(project, layout, facts, few, judge)):
+                    keep_evidence(request, project, layout, facts, state, looked, asked, identity, few)
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock

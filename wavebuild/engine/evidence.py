@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from wavebuild import disk
 from wavebuild.declare.model import Call, Kind, Step
-from wavebuild.engine.few import Few
+from wavebuild.engine.few import Few, Vouched
 from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
 from wavebuild.engine.seeing import laid_over, seeing
@@ -75,6 +75,49 @@ def keep_evidence(
     more = lookers.packed(identity, loads, seen.broad, (seen.of.get(path, ()) for path, _ in ordered))
     with contextlib.suppress(OSError, OverflowError):
         settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, fresh, env, more), ordered)
+
+
+def renewed(project: Project, layout: Layout, facts: Facts, few: Few, judge: Vouched) -> bool:
+    """Whether the evidence is written again as it was, but for the stamps of what has moved or was made.
+
+    That can be done where the judged steps look at what they looked at before: plain ones, without a depfile.
+    """
+    steps, known = project.wavefile.steps, few.lookers
+    if not known.broad.isdisjoint(judge.looked) or any(steps[number].depfile for number in judge.looked):
+        return False
+    if not facts.digests.make_sure():
+        return False
+    made = {os.fsencode(output.path) for number in judge.began for output in steps[number].outputs}
+    made_rows = [row for row, name in enumerate(few.evidence.names) if name in made] if made else []
+    if len(made_rows) < len(made):
+        return False
+    stamps = {}
+    for row in few.moved.union(made_rows):
+        now = _stamp_of_load(project, few, row) if row in known.loads else _stamp_seen(facts, few, judge, row)
+        if now is None or row >= few.evidence.there:
+            return False
+        stamps[row] = now
+    if links_on_the_way(layout.root, (few.evidence.path(row, layout.root) for row in stamps)):
+        return False
+    settled.save_with(layout.settled, few.evidence, stamps)
+    return True
+
+
+def _stamp_of_load(project: Project, few: Few, row: int) -> settled.Row | None:
+    """The stamp of a file that is read to load the Wavefile, and by nobody else; None if that is not sure."""
+    path = few.evidence.path(row, project.wavefile.root)
+    status = disk.look(path)
+    if status is None or project.reused is None or few.lookers.of(row) or not _is_old(path, status, (), time.time_ns()):
+        return None
+    return settled.row(status) if settled.row(status) == project.reused.rows.get(path) else None
+
+
+def _stamp_seen(facts: Facts, few: Few, judge: Vouched, row: int) -> settled.Row | None:
+    """The stamp under which all who look at a file have seen it in this build; None if some have not."""
+    mark = facts.digests.mark_of(os.fsdecode(few.evidence.names[row]))
+    if mark is None or len(mark) != 5 or not judge.looked.issuperset(few.lookers.of(row)):
+        return None
+    return mark[0], mark[1], mark[2], mark[3], mark[4]
 
 
 def _variables(request: Request, project: Project, steps: Iterable[Step]) -> dict[str, str | None]:

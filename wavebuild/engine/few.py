@@ -5,12 +5,15 @@ It does not know how a step is judged or run: whoever does is asked only for tho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
 from wavebuild.engine.lists import Project
 from wavebuild.engine.values import Request
+from wavebuild.judge.digest import Digests
+from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
 from wavebuild.plan.targets import downstream_of
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.run.job import Ended, Job
@@ -74,16 +77,19 @@ class Vouched:
     ``looked``: those that were judged.
     """
 
-    def __init__(self, rebuilder: Rebuilder, project: Project, few: Few) -> None:
+    def __init__(self, rebuilder: Rebuilder, project: Project, few: Few, digests: Digests) -> None:
         self._rebuilder = rebuilder
         self._graph = project.graph
         self._names = list(project.graph.number)
         self._seen = few.seen
-        self._began: set[int] = set()
+        self._few = few
+        self._row_of: dict[str, int] | None = None
+        self.began: set[int] = set()
         self.looked: set[int] = set()
+        digests.stood = self._stood
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
-        if number not in self._seen and self._began.isdisjoint(self._graph.upstream[number]):
+        if number not in self._seen and self.began.isdisjoint(self._graph.upstream[number]):
             return self.kept(number)
         self.looked.add(number)
         return self._rebuilder.consider(number)
@@ -93,7 +99,7 @@ class Vouched:
         return Settled(self._names[number], Outcome.KEPT, self._graph.wave[number])
 
     def begin(self, due: Due) -> Settled | None:
-        self._began.add(due.number)
+        self.began.add(due.number)
         return self._rebuilder.begin(due)
 
     def start(self, due: Due | Asks) -> Job | Settled:
@@ -113,6 +119,21 @@ class Vouched:
 
     def commit(self) -> None:
         self._rebuilder.commit()
+
+    def _stood(self, path: str) -> Stamp:
+        """The stamp that the first look has found at an output of a step that has not begun, if it is as it was."""
+        owner = self._graph.owners.file_owner.get(path)
+        if owner is None or owner in self.began:
+            return NOWHERE
+        evidence = self._few.evidence
+        if self._row_of is None:
+            names = os.fsdecode(b"\0".join(evidence.names[: evidence.there])).split("\0")
+            self._row_of = dict(zip(names, range(evidence.there), strict=False))
+        row = self._row_of.get(path)
+        if row is None or row in self._few.moved:
+            return NOWHERE
+        device, inode, *rest = evidence.columns[5 * row : 5 * row + 5].tolist()
+        return (device, inode & LARGEST_INODE, *rest)
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""

@@ -140,6 +140,7 @@ class Digests:
         self._recent: dict[str, tuple[Stamp, bytes]] = {}  # the bytes of what was read last
         self._looked: dict[str, os.stat_result] = {}  # what was just seen to stand at paths that are read next
         self.learned: dict[str, tuple[Stamp, str]] = {}
+        self.stood: Callable[[str], Stamp] = lambda path: NOWHERE  # what a path had as its stamp as the build began
 
     def absolute(self, path: str) -> str:
         """Where the bytes of a path are."""
@@ -174,7 +175,23 @@ class Digests:
             plain = self._memo.get(reading.path)
             if plain is not None and _is_of_no_link(plain.stamp):
                 return plain
-        return self._memo.get(memo_name(reading))
+        seen = self._memo.get(memo_name(reading))
+        return seen if seen is not None or reading.how not in WHOLE else self._as_it_stood(reading.path)
+
+    def _as_it_stood(self, path: str) -> Seen | None:
+        """A file that was looked at as the build began, and whose digest is known from before."""
+        mark = self.stood(path)
+        known = self._known.get(path) if mark else None
+        if known is None or known[0] != mark or path in self._memo:
+            return None
+        seen = self._memo[path] = Seen(mark, known[1])
+        self._names.setdefault(path, []).append(path)
+        return seen
+
+    def mark_of(self, path: str) -> Stamp | None:
+        """The stamp under which a path was seen in this build; None if it was not."""
+        names = self._names.get(path)
+        return self._memo[names[0]].stamp if names else None
 
     def _meet(self, reading: Reading, status: os.stat_result | None) -> Seen:
         """A member that was not seen yet. ``status``: of a file that is read whole, what stands there."""

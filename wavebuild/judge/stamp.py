@@ -19,12 +19,15 @@ NOWHERE: Stamp = ()
 LEADS_NOWHERE: Stamp = (0, 0, 0, 0, 0)
 """The second half of the stamp of a link that leads to nothing."""
 
+LARGEST_INODE = 0x7FFF_FFFF_FFFF_FFFF
+"""As wide as a database's whole numbers."""
+
 TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    inode = status.st_ino & 0x7FFF_FFFF_FFFF_FFFF  # as wide as a database's whole numbers
+    inode = status.st_ino & LARGEST_INODE
     return (status.st_dev, inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

@@ -26,8 +26,16 @@ def sequence(graph: Graph, wanted: Collection[int]) -> list[int]:
     return sorted(wanted, key=lambda step: (graph.wave[step], step))
 
 
-def waves(graph: Graph, wanted: Collection[int]) -> tuple[tuple[int, ...], ...]:
-    """The wanted steps by their depth among the wanted; in a wave as in the file."""
+def waves(graph: Graph, wanted: Collection[int], closed: bool = False) -> tuple[tuple[int, ...], ...]:
+    """The wanted steps by their depth among the wanted; in a wave as in the file.
+
+    ``closed``: all that they wait for is wanted, too.
+    """
+    if closed:
+        deep: list[list[int]] = [[] for _ in range(max((graph.wave[step] for step in wanted), default=0))]
+        for step in sorted(wanted):
+            deep[graph.wave[step] - 1].append(step)
+        return tuple(map(tuple, deep))
     depth: dict[int, int] = {}
     layers: list[list[int]] = []
     for step in sequence(graph, wanted):

@@ -48,10 +48,10 @@ class Evidence:
     """What was read back. ``names``: paths as bytes, those below the root relative to it, row after row.
 
     The rows of what is there come first, ``there`` of them; then those of what is not. ``env``: the names of
-    the variables; ``seal``: by which one evidence is told from another.
+    the variables; ``data``: all that was read, in which the columns begin at ``at``.
     """
 
-    __slots__ = ("columns", "env", "fresh", "more", "names", "seal", "there")
+    __slots__ = ("at", "columns", "data", "env", "fresh", "more", "names", "there")
 
     def __init__(
         self,
@@ -61,10 +61,12 @@ class Evidence:
         columns: memoryview,
         more: bytes,
         env: Sequence[bytes] = (),
-        seal: bytes = b"",
+        data: bytes = b"",
+        at: int = 0,
     ) -> None:
         self.env = env
-        self.seal = seal
+        self.data = data
+        self.at = at
         self.fresh = fresh
         self.names = names
         self.there = there
@@ -131,14 +133,31 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     if any(_kept(environ.get(os.fsdecode(name))) != kept for name, kept in zip(env[::2], env[1::2], strict=True)):
         return None
     paths = bytes(names).split(b"\0") if names else []
-    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data[:SEAL])
+    return Evidence(
+        fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data, end + 1 + len(head) + len(names)
+    )
+
+
+def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row]) -> None:
+    """Writes evidence again with other stamps in some of the rows that are there."""
+    from array import array
+
+    from wavebuild import disk
+
+    body = bytearray(evidence.data)
+    for row, stamp in stamps.items():
+        packed = array("q", stamp).tobytes()
+        start = evidence.at + row * len(packed)
+        body[start : start + len(packed)] = packed
+    del body[:SEAL]
+    disk.write_atomic(path, _seal(body) + body)
 
 
 def stands(path: str, evidence: Evidence) -> bool:
     """Whether it is still this evidence that lies at a path."""
     try:
         with open(path, "rb", 0) as file:
-            return file.read(SEAL) == evidence.seal
+            return file.read(SEAL) == evidence.data[:SEAL]
     except OSError:
         return False
 
@@ -203,7 +222,7 @@ def _name(path: str, root: str) -> bytes:
     return os.fsencode(path[len(inside) :] if path.startswith(inside) else path)
 
 
-def _seal(body: bytes | memoryview) -> bytes:
+def _seal(body: bytes | bytearray | memoryview) -> bytes:
     """Any flipped bit makes another; nobody is kept from making one on purpose, who could as well write the state."""
     from zlib import crc32
 
