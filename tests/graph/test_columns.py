@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from random import Random
 
@@ -14,10 +15,16 @@ from tests.docs.pages import Fence, fences, pages
 from tests.support.command import REPOSITORY
 from tests.support.project import random_world
 from wavebuild.declare import load
-from wavebuild.declare.model import Argument, Call, Step, Text, Wavefile
+from wavebuild.declare.model import Argument, Artifact, Call, Kind, Run, Step, Text, Wavefile
+from wavebuild.engine import lists
+from wavebuild.engine.lists import loaded
+from wavebuild.engine.values import Request
 from wavebuild.errors import Place
-from wavebuild.graph import Graph, link, reads
+from wavebuild.graph import Graph, columns, link, reads
 from wavebuild.graph.columns import Columns, packed, unpacked
+from wavebuild.judge.digest import Digests
+from wavebuild.judge.facts import Facts, missing_sources
+from wavebuild.judge.members import Folders
 
 WAVEFILES = [fence for page in pages() for fence in fences(page) if fence.is_wavefile]
 
@@ -25,8 +32,8 @@ WAVEFILES = [fence for page in pages() for fence in fences(page) if fence.is_wav
 def again(graph: Graph) -> Graph:
     """The graph after a way through bytes."""
     data = msgspec.msgpack.encode(packed(graph))
-    columns = msgspec.msgpack.decode(data, type=Columns)
-    return unpacked(columns, graph.wavefile.files, graph.wavefile.env_read)
+    read = msgspec.msgpack.decode(data, type=Columns)
+    return unpacked(read, graph.wavefile.files, graph.wavefile.env_read)
 
 
 def all_of(graph: Graph) -> dict[str, object]:
@@ -109,3 +116,51 @@ def test_steps_are_found_from_either_end_and_in_slices(tmp_path: Path) -> None:
         steps[len(steps)]
     with pytest.raises(IndexError):
         edges[-len(edges) - 1]
+
+
+def test_of_many_steps_few_are_objects_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever walks over all of them, forth and back, does not make all of them stay, and finds them the same."""
+    monkeypatch.setattr(columns, "MADE", 3)
+    random_world(tmp_path, Random(3))
+    graph = link(load(str(tmp_path / "Wavefile")))
+    steps = again(graph).wavefile.steps
+    assert isinstance(steps, columns.Steps)
+
+    found = [(each, len(steps._made)) for each in (*steps, *reversed(steps))]
+
+    assert [step for step, _ in found] == [*graph.wavefile.steps, *reversed(graph.wavefile.steps)]
+    assert len(found) > 2 * 3
+    assert max(held for _, held in found) <= 3
+
+
+def test_a_project_of_many_steps_is_held_in_columns_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the project that was linked, and what is kept of it is what is held."""
+    random_world(tmp_path, Random(3))
+    request, path = Request(str(tmp_path)), str(tmp_path / "Wavefile")
+    small = loaded(request, path, present=False)
+    monkeypatch.setattr(lists, "MADE", 3)
+
+    large = loaded(request, path, present=False)
+
+    assert small.columns is None
+    assert large.columns == packed(small.graph)
+    assert isinstance(large.graph.wavefile.steps, columns.Steps)
+    assert all_of(large.graph) == all_of(small.graph)
+
+
+@pytest.mark.timeout(60)
+def test_what_misses_all_that_it_reads_asks_for_its_makers_once(tmp_path: Path) -> None:
+    """One by one it would be six thousand times six thousand."""
+    made = tuple(Artifact(Kind.FILE, f"o/{k}", Place("Wavefile", 1, k)) for k in range(6_000))
+    steps = tuple(Step(f"s{k}", one.place, outputs=(one,), action=Run(())) for k, one in enumerate(made))
+    whole = Step("all", Place("Wavefile", 2, 1), inputs=made, action=Run(()))
+    graph = again(link(Wavefile(str(tmp_path), "Wavefile", (*steps, whole))))
+    facts = Facts(graph, Digests(str(tmp_path), {}), Folders(str(tmp_path)), {}, frozenset(), dict)
+    started = time.process_time()
+
+    problems = missing_sources(graph, facts, (6_000,))
+
+    assert problems == ()
+    assert time.process_time() - started < 2

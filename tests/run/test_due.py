@@ -14,7 +14,7 @@ def lines(entries: list[tuple[int, str]]) -> Lines[int]:
     """Each stands where its number says, and those of one number in the order in which they came."""
     found: Lines[int] = Lines()
     for number, (first, kind) in enumerate(entries):
-        found.add(((float(first),), number), kind, number)
+        found.add((first, number), kind, number)
     return found
 
 
@@ -31,7 +31,7 @@ def test_heads_are_the_first_of_each_kind_in_the_order_of_all(entries: list[tupl
         assert [kind for kind, _ in standing.heads()] == list(kinds)
         assert sorted(standing) == sorted(left)
         kind, number = standing.heads()[0]
-        assert standing.first == ((float(entries[number][0]),), number)
+        assert standing.first == (entries[number][0], number)
         standing.take(kind)
         taken.append(number)
     assert taken == order
@@ -52,7 +52,7 @@ def lines_of_even(entries: list[tuple[int, str]]) -> Lines[int]:
     found: Lines[int] = Lines()
     for number, (first, kind) in enumerate(entries):
         if number % 2 == 0:
-            found.add(((float(first),), number), kind, number)
+            found.add((first, number), kind, number)
     return found
 
 

@@ -83,7 +83,7 @@ class Stage:
         course = Course(
             wanted=wanted,
             waves=layers,
-            first={number: (float(at),) for number, at in self._place.items()},
+            first=dict(self._place),
             jobs=self.jobs,
             schedule=self.schedule,
             keep_going=self.keep_going,

@@ -61,7 +61,7 @@ def loaded(
     allow_outside: bool = False,
 ) -> Wavefile:
     """Like `load`; with a content, that of a Wavefile that would stand at this path."""
-    with _without_garbage_collection():
+    with uncollected():
         contents = contents or Contents()
         book = chapters.read(path, content, contents.files)
         env = CallerEnv(environ)
@@ -72,8 +72,8 @@ def loaded(
 
 
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    # Nothing that loading makes is garbage, and looking for it doubles the time of a large file.
+def uncollected() -> Iterator[None]:
+    """Nothing that loading makes is garbage, and looking for it doubles the time of a large file."""
     enabled = gc.isenabled()
     gc.disable()
     try:

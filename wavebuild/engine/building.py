@@ -415,26 +415,30 @@ def _priorities(
     layers: Sequence[Sequence[int]],
     jobs: int,
     order: Sequence[str],
-) -> dict[int, tuple[float, ...]]:
-    """What comes first among ready steps: under one job the plan's order; else what failed, then the longest path.
+) -> dict[int, int]:
+    """Each step's place among ready ones: under one job the plan's order; else what failed, then the longest path.
 
     ``order``: names of steps that come in just this order, before any other.
     """
     sequence = [number for layer in layers for number in layer if number in wanted]
     if order:
-        rank = {name: float(at) for at, name in enumerate(order)}
+        rank = {name: at for at, name in enumerate(order)}
         steps = project.wavefile.steps
-        return {number: (rank.get(steps[number].name, len(rank)), float(at)) for at, number in enumerate(sequence)}
+        return _places(sorted(sequence, key=lambda number: rank.get(steps[number].name, len(rank))))
     if jobs == 1:
-        return {number: (float(at),) for at, number in enumerate(sequence)}
+        return _places(sequence)
     names = list(project.graph.number)
     failed = state.failed({names[number] for number in sequence})
     expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
     left = remaining(project.graph, wanted, expected)
-    return {
-        number: (0.0 if names[number] in failed else 1.0, -left[number], float(at))
-        for at, number in enumerate(sequence)
-    }
+    sequence.sort(key=lambda number: -left[number])
+    if failed:
+        sequence.sort(key=lambda number: names[number] not in failed)
+    return _places(sequence)
+
+
+def _places(sequence: Sequence[int]) -> dict[int, int]:
+    return {number: at for at, number in enumerate(sequence)}
 
 
 def _exit_code(steps: Sequence[Settled]) -> int:

@@ -74,7 +74,7 @@ def keep_project(request: Request, project: Project, layout: Layout) -> str:
     if origin is None:
         return ""
     try:
-        return kept.save(layout.kept, origin, packed(project.graph))
+        return kept.save(layout.kept, origin, project.columns or packed(project.graph))
     except (ValueError, OverflowError):
         return ""  # a name that is no text, a number too large to be packed
 

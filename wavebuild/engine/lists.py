@@ -19,6 +19,7 @@ from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, 
 from wavebuild.engine.values import Request
 from wavebuild.errors import Place, Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, Owners, covers, link, may_be_one
+from wavebuild.graph.columns import MADE, Columns, packed, unpacked
 from wavebuild.graph.shared import may_touch
 from wavebuild.judge.facts import NOTHING_ASSUMED, Assumed, Facts
 from wavebuild.judge.members import Folders, members
@@ -47,7 +48,8 @@ class Project(Struct, frozen=True):
     """A Wavefile, loaded and linked.
 
     ``assumed``: what the person wants taken for granted in this build; ``known``: the contents of
-    its lists; ``folders``: where some of them were sought; ``files``: what was read to load it.
+    its lists; ``folders``: where some of them were sought; ``files``: what was read to load it; ``columns``: of a
+    graph of many steps, which is held so.
     """
 
     wavefile: Wavefile
@@ -57,6 +59,7 @@ class Project(Struct, frozen=True):
     folders: Folders | None = None
     files: Files = field(default_factory=Files)
     reused: Reused | None = None
+    columns: Columns | None = None
 
 
 def loaded(request: Request, path: str, present: bool) -> Project:
@@ -64,6 +67,13 @@ def loaded(request: Request, path: str, present: bool) -> Project:
 
     ``present``: with the lists that steps make as they stand, too, as far as they are of use.
     """
+    from wavebuild.declare.wavefile import uncollected
+
+    with uncollected():
+        return _loaded_as_far(request, path, present)
+
+
+def _loaded_as_far(request: Request, path: str, present: bool) -> Project:
     try:
         return _loaded(request, path, present)
     except WavebuildError:
@@ -194,7 +204,21 @@ def _linked(request: Request, wavefile: Wavefile, known: Known, folders: Folders
     if owners := owners_of(graph, assumed.unchanged):
         wavefile = with_frozen(wavefile, owners)
         graph = link(wavefile)
-    return Project(wavefile, graph, assumed, known, folders, files)
+    columns = _columns_of(graph)
+    if columns is not None:
+        graph = unpacked(columns, wavefile.files, wavefile.env_read)
+    return Project(graph.wavefile, graph, assumed, known, folders, files, columns=columns)
+
+
+def _columns_of(graph: Graph) -> Columns | None:
+    """A graph of many steps as columns; None of one that is small, or may grow, or cannot be packed."""
+    steps = graph.wavefile.steps
+    if len(steps) <= MADE or any(step.unread for step in steps):
+        return None
+    try:
+        return packed(graph)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _unread(wavefile: Wavefile) -> list[Artifact]:

@@ -45,12 +45,15 @@ class Columns(Struct, frozen=True, array_like=True):
 
 def packed(graph: Graph) -> Columns:
     """The columns of a graph. Raises ValueError or OverflowError for what cannot be packed: no text, a huge number."""
-    blobs = [_ENCODER.encode(_with_arguments(step, _plain)) for step in graph.wavefile.steps]
+    steps, ends = bytearray(), array("q", [0])
+    for step in graph.wavefile.steps:
+        steps += _ENCODER.encode(_with_arguments(step, _plain))
+        ends.append(len(steps))
     return Columns(
         replace(graph.wavefile, steps=()),
         list(graph.number),
-        b"".join(blobs),
-        _ends(map(len, blobs)).tobytes(),
+        bytes(steps),
+        ends.tobytes(),
         (
             _ends(map(len, graph.makers)).tobytes(),
             *_ragged([of_artifact for of_step in graph.makers for of_artifact in of_step]),
@@ -137,18 +140,22 @@ class MakersOfAll(Sequence[Makers]):
         return self._of_artifacts[self._ends[at] : self._ends[at + 1]]
 
 
+MADE = 1 << 14
+"""Steps that stay made at once: as objects they take ten times the room."""
+
+
 class Steps(Sequence[Step]):
-    """Packed steps, each made when it is first asked for."""
+    """Packed steps, each made when it is asked for; of many only those that were asked for last stay."""
 
     __slots__ = ("_data", "_ends", "_made")
 
     def __init__(self, data: bytes, ends: array[int]) -> None:
         self._data = memoryview(data)
         self._ends = ends
-        self._made: list[Step | None] = [None] * (len(ends) - 1)
+        self._made: dict[int, Step] = {}
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._ends) - 1
 
     @overload
     def __getitem__(self, at: int) -> Step: ...
@@ -157,15 +164,16 @@ class Steps(Sequence[Step]):
     def __getitem__(self, at: int | slice) -> Step | tuple[Step, ...]:
         if isinstance(at, slice):
             return tuple(self[k] for k in range(*at.indices(len(self))))
-        found = self._made[at]
+        found = self._made.get(at)
         return found if found is not None else self._make(_within(at, len(self)))
 
     def __iter__(self) -> Iterator[Step]:
-        for at, made in enumerate(self._made):
-            yield made if made is not None else self._make(at)
+        return map(self.__getitem__, range(len(self)))
 
     def _make(self, at: int) -> Step:
         step = _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
+        if len(self._made) >= MADE:
+            self._made.clear()
         self._made[at] = step
         return step
 

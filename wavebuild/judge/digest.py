@@ -132,7 +132,7 @@ class Digests:
         self._now = now
         self.elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
-        self._names: dict[str, list[str]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._held: dict[tuple[str, str], _Parsed[Any]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
@@ -185,7 +185,7 @@ class Digests:
         if known is None or known[0] != mark or path in self._memo:
             return None
         seen = self._memo[path] = Seen(mark, known[1])
-        self._names.setdefault(path, []).append(path)
+        self._names[path] = (*self._names.get(path, ()), path)
         return seen
 
     def mark_of(self, path: str) -> Stamp | None:
@@ -206,7 +206,7 @@ class Digests:
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
-        self._names.setdefault(reading.path, []).append(name)
+        self._names[reading.path] = (*self._names.get(reading.path, ()), name)
         return seen
 
     def see_ahead(self, readings: Iterable[Reading]) -> None:
@@ -253,8 +253,9 @@ class Digests:
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
-        if name not in self._names.setdefault(reading.path, []):
-            self._names[reading.path].append(name)
+        names = self._names.get(reading.path, ())
+        if name not in names:
+            self._names[reading.path] = (*names, name)
 
     def forget(self, path: str) -> None:
         """The member at this path was remade: what was seen of it no longer holds."""

@@ -628,9 +628,9 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
             continue
         step = graph.wavefile.steps[number]
         missing = facts.read(number).missing
-        positions = {read: k for k, read in reversed(list(enumerate(reads(step))))} if missing else {}
+        makers = dict(zip(reversed(reads(step)), reversed(graph.makers[number]), strict=True)) if missing else {}
         for artifact in missing:
-            if _is_made(graph, artifact, number, positions.get(artifact)):
+            if artifact not in step.updates and _is_made(graph, artifact, makers):
                 continue
             message = f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it"
             remedy = "make it, correct the path, or mark the input `optional: true`"
@@ -651,13 +651,10 @@ def _origin(graph: Graph, facts: Facts, key: str) -> str:
     return near or f"give it one: mem: {{{key}: VALUE}} at the top, or --mem {key}=VALUE"
 
 
-def _is_made(graph: Graph, artifact: Artifact, number: int, position: int | None) -> bool:
-    """Whether some step makes what this one misses; ``position``: among what it reads."""
-    if artifact in graph.wavefile.steps[number].updates:
-        return False
-    if position is not None:
-        return bool(graph.makers[number][position])
-    return graph.owner(artifact.path) is not None
+def _is_made(graph: Graph, artifact: Artifact, makers: Mapping[Artifact, tuple[int, ...]]) -> bool:
+    """Whether some step makes what one misses; ``makers``: of all that it reads."""
+    found = makers.get(artifact)
+    return bool(found) if found is not None else graph.owner(artifact.path) is not None
 
 
 def _bases(step: Step) -> tuple[str, ...]:

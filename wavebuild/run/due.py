@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Place = tuple[tuple[float, ...], int]
+Place = tuple[int, int]
 """Where somebody stands in the order; no two have the same."""
 
 

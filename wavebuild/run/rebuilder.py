@@ -643,7 +643,7 @@ class Rebuilder:
         for number in editors:
             other = self._graph.wavefile.steps[number]
             traces = self._records.traces(key(other))
-            if other is not step and traces and sharing.is_undone(self._facts, other, traces[0], path, before):
+            if other.name != step.name and traces and sharing.is_undone(self._facts, other, traces[0], path, before):
                 yield other
 
     def _may_wait(self, step: Step, attempt: Attempt) -> bool:

@@ -71,11 +71,11 @@ class Executor(Protocol):
 
 
 class Course(Struct, frozen=True):
-    """How this build is to go. ``first``: what comes first among ready steps, the smallest first."""
+    """How this build is to go. ``first``: the place of each step among ready ones, the smallest first."""
 
     wanted: frozenset[int]
     waves: Sequence[Sequence[int]]
-    first: Mapping[int, tuple[float, ...]]
+    first: Mapping[int, int]
     jobs: int
     schedule: Schedule
     keep_going: bool
@@ -124,7 +124,7 @@ class Scheduler:
         self._wave_of = {number: at for at, wave in enumerate(course.waves) for number in wave}
         self._left_in_wave = [len(wave) for wave in course.waves]
         self._open_wave = 0
-        self._to_consider: list[tuple[tuple[float, ...], int]] = []
+        self._to_consider: list[tuple[int, int]] = []
         self._held_back: list[int] = []  # their upstream has settled, their wave has not begun
         self._due: Lines[Due | Asks | Again] = Lines()
         self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
