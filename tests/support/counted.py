@@ -1,7 +1,8 @@
-"""Runs wavebuild's command and writes what it called and imported: ``counted.py SOURCE RESULT WORD…``.
+"""Runs wavebuild's command and writes what it called and imported: ``counted.py SOURCE PACKAGES RESULT WORD…``.
 
 It does not know what is a lot. It is a file of its own, as a console script is; ``SOURCE`` is the folder that
-wavebuild is imported from, ``RESULT`` where the counts go, or ``-`` if the command is only to be run.
+wavebuild is imported from, ``PACKAGES`` the one of what it depends on, ``RESULT`` where the counts go, or ``-`` if
+the command is only to be run. Python is to be started without ``site``: what that imports is each machine's matter.
 """
 
 from __future__ import annotations
@@ -76,9 +77,9 @@ def steady() -> None:
 
 
 def begin() -> None:
-    source, result = sys.argv[1:3]
-    sys.argv[1:3] = []
-    sys.path[0] = source
+    source, packages, result = sys.argv[1:4]
+    sys.argv[1:4] = []
+    sys.path[:] = [source, *sys.path, packages]
     if "--counts-nothing-to-do" in sys.argv:
         sys.argv.remove("--counts-nothing-to-do")  # there `disk` is not to be imported for us
     else:

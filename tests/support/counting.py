@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from tests.support.command import LONGEST, REPOSITORY
 
 PHASES = ("full", "no-op", "small")
+PACKAGES = os.path.dirname(os.path.dirname(msgspec.__file__))
 LAUNCHER = Path(__file__).with_name("counted.py")
 
 STAT = ("stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat")
@@ -115,7 +118,7 @@ def warm_up(home: Path, source: Path, environ: dict[str, str]) -> None:
 
 
 def command(phase: str, source: Path, result: str) -> list[str]:
-    words = [sys.executable, "-P", str(LAUNCHER), str(source), result, "-j1", "-s"]
+    words = [sys.executable, "-S", "-P", str(LAUNCHER), str(source), PACKAGES, result, "-j1", "-s"]
     return [*words, "--counts-nothing-to-do"] if phase == "no-op" else words
 
 
