@@ -26,6 +26,9 @@ OLDEST = 1
 PATIENCE = 10.0
 """Seconds to wait while another program has the file locked."""
 
+CACHE = 8192
+"""KiB of its pages that SQLite holds, at most."""
+
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
 create table if not exists made (
@@ -134,6 +137,7 @@ def opened(path: str) -> Database:
         with _reported():
             handle.execute("pragma journal_mode=wal")
             handle.execute("pragma synchronous=normal")
+            handle.execute(f"pragma cache_size=-{CACHE}")
             if version < VERSION:
                 migrate(handle)
     except BaseException:

@@ -16,6 +16,9 @@ from wavebuild.store.database import Batch, Row
 HELD = 1 << 15
 """Rows of one table that stay in memory; of a longer one only those that were asked for last."""
 
+PART = 8
+"""Of a longer one, so many times fewer."""
+
 FEW = 48
 """Lookups after which a table is read as a whole."""
 
@@ -55,12 +58,12 @@ def fits(row: Row, kinds: Kinds) -> bool:
 class _Kept(Generic[Held]):
     """What is held of a table: by key, what was read or put; None for what is known not to be there."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_large: bool) -> None:
         self._held: dict[str, Held | None] = {}
         self._is_whole = False
-        self._is_large = False
+        self._is_large = is_large
         self._lookups = 0
-        self._ahead, self._end = 1, ""
+        self._ahead, self._last_miss = 1, 0
 
     @property
     def is_whole(self) -> bool:
@@ -68,28 +71,33 @@ class _Kept(Generic[Held]):
         return self._is_whole
 
     def get(self, key: str) -> Held | None:
+        self._lookups += 1
         held = self._held
         if key in held:
             return held[key]
         if self._is_whole:
             return None
-        self._lookups += 1
         if self._lookups > FEW and not self._is_large:
-            self.read_whole()
+            self.read_whole(HELD)
             if self._is_whole:
                 return self._held.get(key)
-        # Who asks for one key after the other is given more and more at once.
-        self._ahead = min(AHEAD, 2 * self._ahead) if key > self._end else 1
-        self._make_room(self._ahead)
-        self._end = self._read_from(key, self._ahead) or key
+        most = self._how_far_ahead() if self._is_large else 1
+        self._make_room(most)
+        self._read_from(key, most)
         return self._held.setdefault(key, None)
 
-    def read_whole(self) -> None:
+    def _how_far_ahead(self) -> int:
+        """As long as enough of what was read ahead is asked for, more and more is; else less."""
+        used, self._last_miss = self._lookups - self._last_miss, self._lookups
+        self._ahead = min(AHEAD, 2 * self._ahead) if used * 4 >= self._ahead else max(1, self._ahead // 2)
+        return self._ahead
+
+    def read_whole(self, at_most: int) -> None:
         """Reads all that is there, unless it is too much to be held."""
         raise NotImplementedError
 
-    def _read_from(self, key: str, most: int) -> str:
-        """Reads this key's row or rows, and those that come next; the last key that was read."""
+    def _read_from(self, key: str, most: int) -> None:
+        """Reads this key's row or rows, and those that come next."""
         raise NotImplementedError
 
     def _unwritten(self) -> dict[str, Held | None]:
@@ -97,7 +105,7 @@ class _Kept(Generic[Held]):
         raise NotImplementedError
 
     def _make_room(self, rows: int = 0) -> None:
-        if len(self._held) + rows > HELD:
+        if len(self._held) + rows > (HELD // PART if self._is_large else HELD):
             self._held = self._unwritten()
             self._is_large, self._is_whole = True, False
 
@@ -105,8 +113,8 @@ class _Kept(Generic[Held]):
 class Table(_Kept[Row]):
     """A table with one column as its key, the first one."""
 
-    def __init__(self, ask: Ask, name: str, columns: Sequence[str], kinds: Kinds) -> None:
-        super().__init__()
+    def __init__(self, ask: Ask, name: str, columns: Sequence[str], kinds: Kinds, is_large: bool) -> None:
+        super().__init__(is_large)
         self._ask = ask
         self._kinds = kinds
         self.name, self.wide = name, len(columns)
@@ -134,7 +142,7 @@ class Table(_Kept[Row]):
     def rows(self) -> Iterator[Row]:
         """Every row; those of a table too long to be held come in stretches."""
         if not self._is_whole and not self._is_large:
-            self.read_whole()
+            self.read_whole(HELD)
         if self._is_whole:
             yield from [row for row in self._held.values() if row is not None]
             return
@@ -145,28 +153,27 @@ class Table(_Kept[Row]):
             last = found[-1][0]
 
     def is_sound(self, row: Row) -> bool:
-        return len(row) == len(self._kinds) and fits(row, self._kinds)
+        return len(row) == self.wide and fits(row, self._kinds)
 
     def restore(self) -> Batch:
         """What is held, to be written over what could be read of a file that is of no use any more."""
         gone = [(key,) for key, row in self._held.items() if row is None]
         return [(self._delete, gone), (self.insert, [row for row in self._held.values() if row is not None])]
 
-    def read_whole(self) -> None:
+    def read_whole(self, at_most: int) -> None:
         with uncollected():
-            rows = self._ask(self._kinds, self._some, HELD + 1)
-            self._is_large = len(rows) > HELD
+            rows = self._ask(self._kinds, self._some, at_most + 1)
+            self._is_large = len(rows) > at_most
             if not self._is_large:
                 self._held = {row[0]: row for row in rows}
                 self._held.update(self.unwritten)
                 self._is_whole = True
 
-    def _read_from(self, key: str, most: int) -> str:
+    def _read_from(self, key: str, most: int) -> None:
         one = (self._kinds, self._one, key)
         rows = self._ask(*one) if most == 1 else self._ask(self._kinds, self._next, key, most)
         for row in rows:
             self._held.setdefault(row[0], row)
-        return rows[-1][0] if rows else ""
 
     def _unwritten(self) -> dict[str, Row | None]:
         return dict(self.unwritten)
@@ -184,8 +191,8 @@ _AT_ONCE = 2
 class Series(_Kept[Numbered]):
     """A table of several values a key, each with a number: ``(key, number, data)``."""
 
-    def __init__(self, ask: Ask, name: str) -> None:
-        super().__init__()
+    def __init__(self, ask: Ask, name: str, is_large: bool) -> None:
+        super().__init__(is_large)
         self._ask = ask
         self._one = f"select key, number, data from {name} where key = ? order by number desc"
         self._next = f"select key, number, data from {name} where key >= ? order by key, number limit ?"
@@ -240,7 +247,7 @@ class Series(_Kept[Numbered]):
     def names(self) -> Iterator[str]:
         """Every key, in no order."""
         if not self._is_whole and not self._is_large:
-            self.read_whole()
+            self.read_whole(HELD)
         if self._is_whole:
             yield from [key for key, values in self._held.items() if values]
             return
@@ -256,15 +263,15 @@ class Series(_Kept[Numbered]):
         held = [(key, number, data) for key, values in self._held.items() for number, data in values or ()]
         return [(self._delete, [(key,) for key in self._held]), (self.insert, held)]
 
-    def read_whole(self) -> None:
+    def read_whole(self, at_most: int) -> None:
         with uncollected():
-            rows = self._ask(_SERIES, self._some, HELD + 1)
-            self._is_large = len(rows) > HELD
+            rows = self._ask(_SERIES, self._some, at_most + 1)
+            self._is_large = len(rows) > at_most
             if not self._is_large:
                 self._held = _grouped(rows) | self._unwritten()
                 self._is_whole = True
 
-    def _read_from(self, key: str, most: int) -> str:
+    def _read_from(self, key: str, most: int) -> None:
         rows: list[Row] = []
         if most > 1:
             rows = self._ask(_SERIES, self._next, key, most * _AT_ONCE)
@@ -274,7 +281,6 @@ class Series(_Kept[Numbered]):
         found = _grouped(rows or self._ask(_SERIES, self._one, key))
         for each, values in found.items():
             self._held.setdefault(each, values)
-        return max(found, default="")
 
     def _unwritten(self) -> dict[str, Numbered | None]:
         changed = {*self._cuts, *self._gone, *(key for key, _ in self._put)}

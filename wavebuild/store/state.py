@@ -43,10 +43,14 @@ ROOM = 256
 SMALL = 64
 """Pages of a state that is read through at once: what is damaged in it shows before anything has run."""
 
+LARGE = 1 << 13
+"""Pages of a state none of whose tables is held as a whole."""
+
 FEW = 64
 """Steps up to which each is asked for by itself."""
 
 _FAILED = "failed"
+_ALL = 1 << 60
 
 DECODED = 4096
 """Keys whose traces stay decoded."""
@@ -68,7 +72,7 @@ _INSERT_RUN = "insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)"
 _MADE = ("path", "digest", "key", "scope", "by_hand", "raw")
 _MEMBER: Kinds = (str, str, str, str, int, str)
 _DIGESTS = ("name", "dev", "ino", "size", "mtime", "ctime", "beyond", "digest")
-_LEARNED: Kinds = (object,) * 8
+_LEARNED: Kinds = ()  # one that makes no sense is learned again
 _RESULT: Kinds = (str, str, str, float, float, int, NUMBER, str, (str, NoneType))
 _RUN: Kinds = (str, float, (float, NoneType), NUMBER, int, str, str)
 
@@ -106,9 +110,10 @@ class State:
         self._left: Batch = []  # what was to be written, and could not be
         self._unwritten: dict[str, tuple[Cell, ...] | None] = {}  # attempts, None where one has ended
         self._deeds: list[str] = []  # what is in the group that is to be written, in words
-        self._traces = Series(self._rows, "traces")
-        self._made = Table(self._rows, "made", _MADE, _MEMBER)
-        self._digests = Table(self._rows, "digests", _DIGESTS, _LEARNED)
+        is_large = database.pages() > LARGE
+        self._traces = Series(self._rows, "traces", is_large)
+        self._made = Table(self._rows, "made", _MADE, _MEMBER, is_large)
+        self._digests = Table(self._rows, "digests", _DIGESTS, _LEARNED, is_large)
         self._decoded: dict[str, Traces] = {}
         self._assumed: dict[str, Trace] = {}
         self._members = Members(self._made, {})
@@ -119,12 +124,13 @@ class State:
         self._run: tuple[Cell, ...] = ()  # that of this build, as it began
 
     def read_through(self) -> None:
-        """Reads all that matters. What is damaged shows now, not when a step has run.
+        """Reads all that matters: what is damaged shows now, not when a step has run, and what a build writes
+        meanwhile is not seen.
 
         Raises sqlite3.Error and msgspec.DecodeError.
         """
         for table in (self._traces, self._made, self._digests):
-            table.read_whole()
+            table.read_whole(_ALL)
         self.answers()
         self.memory()
         self.attempts()
@@ -726,8 +732,10 @@ class State:
 
 def _sound(rows: list[Row], kinds: Kinds) -> list[Row]:
     """The rows, if all of them can have been written here. Raises ``msgspec.DecodeError`` if not."""
-    if kinds and not all(fits(row, kinds) for row in rows):
-        raise msgspec.DecodeError("a cell of the wrong type")
+    columns = zip(*rows, strict=True) if kinds else ()
+    for column, kind in zip(columns, kinds, strict=False):
+        if not all(issubclass(found, kind) for found in set(map(type, column))):
+            raise msgspec.DecodeError("a cell of the wrong type")
     return rows
 
 
