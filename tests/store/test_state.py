@@ -17,6 +17,7 @@ from wavebuild.judge.trace import KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store import rows as state_rows
 from wavebuild.store import state as state_module
+from wavebuild.store.claims import claimed
 from wavebuild.store.database import mark, unusable
 from wavebuild.store.opening import open_state, read_state
 from wavebuild.store.state import State
@@ -233,6 +234,30 @@ class TestGroups:
         assert [list(after.traces(key)) for key in "kl"] == [[trace(1)], [trace(2, outputs={"p": "1"})]]
         assert (set(after.made()), after.attempts()) == ({"o", "p"}, [])
         before.close()
+        after.close()
+
+    def test_what_only_spares_work_waits_while_groups_follow_one_another(
+        self, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """A kill may take digests that were learned just before it, and never a trace; what ends well keeps all."""
+        monkeypatch.setattr(state_module, "LATER", 60.0)
+        record = str(tmp_path / "claims")
+        state = open_state(str(memory.path), [], claims=record)
+        for number in (1, 2, 3):
+            state.learn({f"i{number}": ((1, 2, 3, 4, 5), "d")})
+            state.succeed(f"k{number}", trace(number, outputs={f"o{number}": "1"}), attempt(number), result(number))
+            state.flush()
+        killed = self.killed(memory, tmp_path / "killed")
+        known = set(claimed(record))
+
+        state.close()
+
+        assert (set(killed.made()), set(killed.digests()), known) == ({"o1", "o2", "o3"}, {"i1"}, {"o1"})
+        assert [bool(killed.traces(f"k{number}")) for number in (1, 2, 3)] == [True] * 3
+        after = open_state(str(memory.path), memory.notices, claims=record)
+        assert (set(after.digests()), set(claimed(record))) == ({"i1", "i2", "i3"}, {"o1", "o2", "o3"})
+        assert memory.notices == []
+        killed.close()
         after.close()
 
     def test_what_was_put_last_of_one_thing_is_what_is_kept(self, memory: Memory):

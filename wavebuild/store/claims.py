@@ -39,9 +39,17 @@ class Claims:
                 disk.write_atomic(self._path, _sealed(b"[%d]" % len(data)) + data)
         return size_of(self._path)
 
-    def plan(self, changed: Iterable[tuple[str, Made | None]]) -> int:
-        """Members that were made just now, None of such as are nobody's any more; how long the record is with them."""
+    def plan(self, changed: Iterable[tuple[str, Made | None]]) -> None:
+        """Members that were made just now, None of such as are nobody's any more."""
         self._planned += b"".join([_line(path, made) for path, made in changed])
+
+    @property
+    def has_planned(self) -> bool:
+        return bool(self._planned)
+
+    @property
+    def size(self) -> int:
+        """How long the record is with what is planned."""
         if self._size < 0:
             self._size = size_of(self._path)
         return self._size + len(self._planned)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import NoneType
@@ -45,6 +46,9 @@ SMALL = 64
 
 LARGE = 1 << 13
 """Pages of a state none of whose tables is held as a whole."""
+
+LATER = 0.03
+"""Seconds that what only spares work waits, while groups are written one after the other."""
 
 FEW = 64
 """Steps up to which each is asked for by itself."""
@@ -109,6 +113,8 @@ class State:
         self._batch: dict[str, list[Sequence[Cell]]] = {}  # to be written: statement → rows
         self._left: Batch = []  # what was to be written, and could not be
         self._unwritten: dict[str, tuple[Cell, ...] | None] = {}  # attempts, None where one has ended
+        self._is_behind = False  # some of it waits for a later group
+        self._written_all = 0.0  # when nothing was left to wait
         self._deeds: list[str] = []  # what is in the group that is to be written, in words
         is_large = database.pages() > LARGE
         self._traces = Series(self._rows, "traces", is_large)
@@ -547,13 +553,17 @@ class State:
         return [(step, run, attempts) for step, run, attempts, *_ in old]
 
     def flush(self) -> None:
-        """Writes all that was put, in one transaction: from now on a kill takes nothing of it away."""
-        self._write()
+        """Writes what was put, in one transaction: from now on a kill takes nothing of it away.
+
+        While one flush follows the other at once, what only spares work waits for a later one: digests that were
+        learned, and the second record of members.
+        """
+        self._write(of_all=time.monotonic() - self._written_all > LATER)
 
     def close(self) -> None:
         """What was recorded is written first, but for what was only learned."""
         try:
-            if self._deeds:
+            if self._deeds or self._is_behind:
                 self._write()
         finally:
             disk.fault("before close")
@@ -581,25 +591,27 @@ class State:
         if rows:
             self._batch.setdefault(statement, []).extend(rows)
 
-    def _taken(self, is_claimed: bool) -> Batch:
-        """All that was put; the second record is told first which members there are, unless it knows."""
-        if self._claims is not None and self._made.unwritten and not is_claimed:
+    def _taken(self, is_claimed: bool, of_all: bool) -> Batch:
+        """All that was put, or what a build must not lose; ``is_claimed``: the second record knows the members."""
+        if self._claims is not None and not is_claimed:
             members = self._made.unwritten.items()
-            size = self._claims.plan((restored(path), made_of(row) if row else None) for path, row in members)
-            self._put(_INSERT_SIZE, [(CLAIMS, size)])
+            self._claims.plan((restored(path), made_of(row) if row else None) for path, row in members)
+            if of_all and self._claims.has_planned:
+                self._put(_INSERT_SIZE, [(CLAIMS, self._claims.size)])
         changed, self._unwritten = self._unwritten, {}
         self._put(_DELETE_ATTEMPT, [(each,) for each, row in changed.items() if row is None])
         self._put(_INSERT_ATTEMPT, [row for row in changed.values() if row is not None])
         batch, self._batch = self._batch, {}
-        return [*batch.items(), *self._traces.taken(), *self._made.taken(), *self._digests.taken()]
+        learned = self._digests.taken() if of_all else []
+        return [*batch.items(), *self._traces.taken(), *self._made.taken(), *learned]
 
-    def _write(self, is_claimed: bool = False) -> None:
-        """All that was put, in one transaction. A full disk or a lock is no damage: the build stops, the state stays.
+    def _write(self, is_claimed: bool = False, of_all: bool = True) -> None:
+        """What was put, in one transaction. A full disk or a lock is no damage: the build stops, the state stays.
 
         Damage, or a file that somebody has removed, is made good from what is known.
         """
         deeds, self._deeds = self._deeds, []
-        batch = [*self._left, *self._taken(is_claimed)]
+        batch = [*self._left, *self._taken(is_claimed, of_all)]
         if not batch:
             return
         self._left = batch  # what cannot be written now is written with the next group
@@ -623,8 +635,11 @@ class State:
             said = f"the state cannot be written{when}: {error}"
             raise mistake("state-unwritable", said, Place(self.path), remedy(error), exit_code=1) from None
         self._left = []
-        if self._claims is not None:
-            self._claims.write()
+        self._is_behind = not of_all
+        if of_all:
+            self._written_all = time.monotonic()
+            if self._claims is not None:
+                self._claims.write()
 
     def _begin_anew(self, why: str) -> None:
         """A new file with all that is known, in the place of one that is of no use any more."""
