@@ -25,10 +25,11 @@ RECORD = Path(__file__).with_suffix(".toml")
 SIZES = (1, 200, 400)
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-LEAST = 3  # what a number may always be off by
-TOLERANCES = {"commits": 0.0, "every": 0.0, "calls": 0.10, "own calls": 0.05}
-OF_FILES = 0.01
-ELSEWHERE = 0.15  # imports, the worker's start, the state: there other versions of what we depend on have a say
+TOLERANCES = {"commits": (0.0, 3), "every": (0.0, 3), "calls": (0.10, 100), "own calls": (0.05, 100)}
+"""By how much of itself a number may be off, and what it may always be off by."""
+
+OF_FILES = (0.01, 3)
+ELSEWHERE = (0.15, 12)  # imports, the worker, the state: other versions of what we depend on, and chance, have a say
 
 GROWTH = 0.10  # by how much the second half of the steps may cost more each than the first
 SLACK = 0.5
@@ -83,11 +84,12 @@ def _off(record: Figures, now: Figures) -> Iterator[tuple[str, str, int, int, in
         for measure in dict.fromkeys((*record[name].rows, *phase.rows)):
             for size in phase.rows.get(measure) or record[name].rows[measure]:
                 was, found = record[name].at(measure, size), phase.at(measure, size)
-                if abs(found - was) > max(LEAST, was * tolerance(measure)):
+                share, least = tolerance(measure)
+                if abs(found - was) > max(least, was * share):
                     yield name, measure, size, was, found
 
 
-def tolerance(measure: str) -> float:
+def tolerance(measure: str) -> tuple[float, int]:
     if measure.endswith("of files"):
         return OF_FILES
     return TOLERANCES.get(measure, TOLERANCES.get(measure.partition(" ")[0], ELSEWHERE))

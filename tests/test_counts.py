@@ -94,7 +94,7 @@ class TestWhatIsWorse:
 
     def test_a_number_that_was_not_there_is_worse(self) -> None:
         """It is held against none."""
-        assert len([*worse(figures(), figures(build_sync=[10, 10, 10]))]) == 3
+        assert len([*worse(figures(), figures(build_sync=[20, 20, 20]))]) == 3
 
     def test_what_grows_with_the_square_is_told_without_a_record(self) -> None:
         """The second half of the steps costs more each than the first."""
@@ -161,7 +161,7 @@ Rebuilder.consider = _consider
         "full, 12 steps: build stat of files",
     ),
     "an import on the way of a build with nothing to do": (
-        "engine/idle.py",
+        "engine/glance.py",
         "\nimport colorsys\n",
         "no-op: imports colorsys",
     ),
