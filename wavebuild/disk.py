@@ -378,7 +378,7 @@ def remove_empty_folders(folder: str, stop: str) -> None:
         folder = os.path.dirname(folder)
 
 
-def write_atomic(path: str, data: bytes) -> None:
+def write_atomic(path: str, data: bytes | bytearray) -> None:
     """Writes a whole file or leaves the former one; the caller holds the project, so nobody else does so meanwhile."""
     make_folder(os.path.dirname(path))
     part = path + PART
@@ -409,7 +409,7 @@ def write_new(path: str, data: bytes) -> None:
         remove(part)
 
 
-def write(path: str, data: bytes) -> None:
+def write(path: str, data: bytes | bytearray) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         fault("before write")

@@ -62,8 +62,12 @@ def renew(path: str, origin: Origin) -> None:
 
 
 def _write(path: str, origin: Origin, columns: bytes) -> None:
-    body = msgspec.msgpack.encode(_File(FORMAT, origin, columns))
-    disk.write_atomic(path, b"%08x\n" % crc32(body) + body)
+    sealed = bytearray(_SEAL)  # the file of a large graph is not held twice
+    _ENCODER.encode_into(_File(FORMAT, origin, columns), sealed, _SEAL)
+    with memoryview(sealed) as view:
+        seal = b"%08x\n" % crc32(view[_SEAL:])
+    sealed[:_SEAL] = seal
+    disk.write_atomic(path, sealed)
 
 
 def load(path: str, question: str) -> Kept | None:
@@ -96,5 +100,6 @@ def _identity(packed: bytes) -> str:
 
 
 _SEAL = 9  # bytes: a checksum in hex, and the end of its line
+_ENCODER = msgspec.msgpack.Encoder()
 _FILE = msgspec.msgpack.Decoder(_File)
 _COLUMNS = msgspec.msgpack.Decoder(Columns)
