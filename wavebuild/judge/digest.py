@@ -132,7 +132,7 @@ class Digests:
         self._now = now
         self.elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._others: dict[str, tuple[str, ...]] = {}  # path → what it was read as, but for as bytes
         self._held: dict[tuple[str, str], _Parsed[Any]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
@@ -185,13 +185,12 @@ class Digests:
         if known is None or known[0] != mark or path in self._memo:
             return None
         seen = self._memo[path] = Seen(mark, known[1])
-        self._names[path] = (*self._names.get(path, ()), path)
         return seen
 
     def mark_of(self, path: str) -> Stamp | None:
         """The stamp under which a path was seen in this build; None if it was not."""
-        names = self._names.get(path)
-        return self._memo[names[0]].stamp if names else None
+        seen = self._memo.get(path) or self._memo.get(self._others.get(path, ("",))[0])
+        return seen.stamp if seen is not None else None
 
     def _meet(self, reading: Reading, status: os.stat_result | None) -> Seen:
         """A member that was not seen yet. ``status``: of a file that is read whole, what stands there."""
@@ -206,7 +205,8 @@ class Digests:
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
-        self._names[reading.path] = (*self._names.get(reading.path, ()), name)
+        if name != reading.path:
+            self._others[reading.path] = (*self._others.get(reading.path, ()), name)
         return seen
 
     def see_ahead(self, readings: Iterable[Reading]) -> None:
@@ -253,16 +253,16 @@ class Digests:
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
-        names = self._names.get(reading.path, ())
-        if name not in names:
-            self._names[reading.path] = (*names, name)
+        others = self._others.get(reading.path, ())
+        if name not in others:
+            self._others[reading.path] = (*others, name)
 
     def forget(self, path: str) -> None:
         """The member at this path was remade: what was seen of it no longer holds."""
         self._looked.pop(path, None)
-        for name in self._names.pop(path, ()):
-            del self._memo[name]
-            self._readings.pop(name, None)
+        for name in (path, *self._others.pop(path, ())):
+            if self._memo.pop(name, None) is not None:
+                self._readings.pop(name, None)
         self._recent.pop(path, None)
         if self._ahead is not None:
             self._ahead.drop(self.absolute(path))
@@ -271,9 +271,8 @@ class Digests:
         """We ourselves gave the file at this path other times: what was seen of its bytes still holds."""
         seen = self._memo.get(path)
         reading = Reading(path, path)
-        others = [name for name in self._names.get(path, ()) if name != path]
         now = self._stamp(reading)
-        if others or seen is None or seen.stamp[:3] != now[:3]:
+        if path in self._others or seen is None or seen.stamp[:3] != now[:3]:
             self.forget(path)
             return
         self.learned.pop(path, None)
@@ -315,10 +314,12 @@ class Digests:
 
     def evidence(self) -> Iterator[tuple[str, Stamp]]:
         """Absolute path and stamp of every file that was looked at."""
-        for path, names in self._names.items():
-            seen = self._memo[names[0]]
-            if self._folder_name(path) not in names:
+        for path, seen in self._memo.items():
+            if "\0" not in path and path not in self._others:
                 yield self.absolute(path), seen.stamp
+        for path, names in self._others.items():
+            if self._folder_name(path) not in names:
+                yield self.absolute(path), (self._memo.get(path) or self._memo[names[0]]).stamp
             if any(name.startswith(f"{path}\0sqlite\0") for name in names):
                 yield self.absolute(f"{path}-wal"), NOWHERE
 
