@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wavebuild.store.settled import NOTHING, Settled, forget, moved, read, row, save, still_settled
+from wavebuild.store.settled import NOTHING, Settled, forget, moved, read, row, save
 
 QUESTION = "[version, root, targets]"
 ENV = {"HOME": "/home/ada", "UNSET": None}
@@ -28,7 +28,8 @@ class Ground:
         save(self.path, str(folder), Settled(QUESTION, 14, ENV, b"more"), rows)
 
     def known(self, question: str = QUESTION, **environ: str) -> int | None:
-        return still_settled(self.path, question, {"HOME": "/home/ada", "OTHER": "x"} | environ, str(self.folder))
+        evidence = read(self.path, question, {"HOME": "/home/ada", "OTHER": "x"} | environ)
+        return None if evidence is None or moved(evidence, str(self.folder)) else evidence.fresh
 
     def moved(self) -> list[str]:
         """The paths below the folder whose rows moved."""
@@ -137,7 +138,10 @@ def test_a_project_without_files_can_be_settled(tmp_path: Path):
     """Steps that read nothing and make nothing."""
     save(str(tmp_path / "evidence"), str(tmp_path), Settled(QUESTION, 1, {}), [])
 
-    assert still_settled(str(tmp_path / "evidence"), QUESTION, {}, str(tmp_path)) == 1
+    evidence = read(str(tmp_path / "evidence"), QUESTION, {})
+
+    assert evidence is not None
+    assert (moved(evidence, str(tmp_path)), evidence.fresh) == ([], 1)
 
 
 def test_the_rows_that_moved_are_named(ground: Ground):
@@ -190,6 +194,26 @@ def test_paths_out_of_the_root_and_the_root_itself_have_rows(tmp_path: Path):
 
     assert (before, [evidence.path(each, str(root)) for each in after]) == ([], [str(outside), str(root)])
     assert evidence.stamp(after[0]) == dict(stamps)[str(outside)]
+
+
+@pytest.mark.parametrize("root", ["", "/"])
+def test_the_root_of_all_files_may_be_the_root(root: str, tmp_path: Path):
+    """Its paths are relative to it like those of any other; outside there is nothing."""
+    source = tmp_path / "a"
+    source.write_text("one")
+    save(
+        str(tmp_path / "evidence"),
+        root or str(tmp_path),
+        Settled(QUESTION, 1, {}),
+        [(str(source), row(source.lstat()))],
+    )
+    evidence = read(str(tmp_path / "evidence"), QUESTION, {})
+    assert evidence is not None
+    before = moved(evidence, root or str(tmp_path))
+
+    source.write_text("two")
+
+    assert (before, moved(evidence, root or str(tmp_path))) == ([], [0])
 
 
 def test_what_is_kept_with_the_evidence_is_given_back(ground: Ground):

@@ -127,3 +127,22 @@ def test_the_version_imports_nothing_but_the_front() -> None:
     names = {name for name in imported_by(["--version"]) if not name.startswith("__") and name != "wavebuild"}
 
     assert names == {"wavebuild.ui", "wavebuild.ui.front"}
+
+
+def test_a_program_that_asks_keeps_its_current_folder(shop: Workshop) -> None:
+    """The command may look from the root; in a program other threads may look from where it is at the same time."""
+    shop.wavefile("steps: {s: {inputs: [a], outputs: [b], run: cp a b}}")
+    shop.put("a", "1")
+    shop.build()
+    program = (
+        "import sys\n"
+        "from wavebuild import engine\n"
+        f"request = engine.Request({str(shop.root)!r})\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda event, rest: seen.append(event) if event in ('os.chdir', 'os.fchdir') else None)\n"
+        "print(engine.question(request), engine.build(request, print).nothing_to_do, seen)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout == "False True []\n"

@@ -35,19 +35,25 @@ class Glance:
 
 
 def glance(wavefile: str, directory: str, targets: tuple[str, ...], environ: Mapping[str, str]) -> Glance | None:
-    """The first look at a plain build, from the path of its Wavefile; None where there is no evidence to look at."""
+    """The first look at a plain build, from the path of its Wavefile; None where there is no evidence to look at.
+
+    It is for a process that does nothing else meanwhile: its current folder is the root for a moment.
+    """
     root, file = os.path.split(wavefile)
     folder = state_folder(root, chosen_in(root, environ)[0])
     stem = f"{folder}/{stem_of(file)}"
     question = plain_question(root, os.path.relpath(directory, root), targets)
     # Without the state it stems from, the evidence is worth nothing.
-    return looked(f"{stem}.settled", question, environ, root) if os.path.exists(f"{stem}.db") else None
+    if not os.path.exists(f"{stem}.db"):
+        return None
+    evidence = read(f"{stem}.settled", question, environ)
+    return None if evidence is None else Glance(evidence, _moved_from_root(evidence, root))
 
 
 def looked(path: str, question: str, environ: Mapping[str, str], root: str) -> Glance | None:
     """What is other than the evidence at a path says; None if there is none, or of another question."""
     evidence = read(path, question, environ)
-    return None if evidence is None else Glance(evidence, _moved(evidence, root))
+    return None if evidence is None else Glance(evidence, moved(evidence, root))
 
 
 def is_being_built(wavefile: str) -> bool:
@@ -57,7 +63,7 @@ def is_being_built(wavefile: str) -> bool:
     return is_held(f"{home_of(os.path.dirname(wavefile))}/lock")
 
 
-def _moved(evidence: Evidence, root: str) -> list[int]:
+def _moved_from_root(evidence: Evidence, root: str) -> list[int]:
     """From the root as current folder paths are short, and each is found the sooner."""
     try:
         here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

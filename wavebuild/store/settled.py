@@ -164,14 +164,14 @@ def stands(path: str, evidence: Evidence) -> bool:
 
 def moved(evidence: Evidence, root: str = "") -> list[int]:
     """The rows whose stamps are other than they were; ``root``: "" if it is the current folder."""
-    look, prefix = os.lstat, os.fsencode(root)
+    look, prefix = os.lstat, os.fsencode(root.rstrip("/") + "/") if root else b""
     found: list[int] = []
     names: Sequence[bytes]
     for start in range(0, evidence.there, CHUNK):
         stop = min(start + CHUNK, evidence.there)
         names = evidence.names[start:stop]
         if root:
-            names = [os.path.join(prefix, name) for name in names]
+            names = [name if name.startswith(b"/") else prefix + name for name in names]
         try:
             changed = [*map(ne, map(_stamp, map(look, names)), evidence.rows(start, stop))]
         except OSError:
@@ -181,12 +181,6 @@ def moved(evidence: Evidence, root: str = "") -> list[int]:
         if _now(os.path.join(prefix, evidence.names[row])) != NOTHING:
             found.append(row)
     return found
-
-
-def still_settled(path: str, question: str, environ: Mapping[str, str], root: str) -> int | None:
-    """How many steps are fresh if all that was looked at is as it was and the question is the same; else None."""
-    evidence = read(path, question, environ)
-    return None if evidence is None or moved(evidence, root) else evidence.fresh
 
 
 def forget(path: str) -> None:
