@@ -34,7 +34,7 @@ FULL = Job(
     (("LIST", b"a\n\xff"),), True, ("secret",), Confines(1 << 40, True, ("/r",), ("/w",), ("/h",)), 7, "/dev/tty",
     ("PATH", "LC_*"), FURNITURE, Tracing(("strace",), ("/",)),
 )  # fmt: skip
-ODD = Job(3, (Shell(("sh", "-c", "cat na\udcffme")),), "/fold\udce9r", (), "/log", None)
+ODD = Job(3, (Shell(("sh", "-c", "cat na\udcffme")),), "/fold\udce9r", (), "/log", None, (("LIST", b"a\xff"),))
 TOLD = [
     Ended(1),
     Ended(2, "signal", None, 9, 0.25, 3, "why", 4, Touches(("r",), ("w",), complete=False)),

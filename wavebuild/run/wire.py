@@ -6,8 +6,8 @@ It does not know what they ask or tell.
 from __future__ import annotations
 
 import os
-import pickle
 import select
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
@@ -17,8 +17,8 @@ from wavebuild.run.job import Ended, Furnished, Interrupt, Job, StaleWorker
 
 _AT_ONCE = 1 << 18
 _SIZE = 4
-_OWN_WAY = b"\x80"
-"""How a message begins that holds a text which is no UTF-8, as the name of a folder may be: it goes by pickle."""
+_VEILED = b"\xc1"
+"""How a message begins that holds a text which is no UTF-8, as the name of a folder may be: no other begins so."""
 
 Said = TypeVar("Said")
 ToWorker = msgspec.msgpack.Decoder(Job | Interrupt)
@@ -40,7 +40,7 @@ class Wire(Generic[Said]):
         try:
             data = _ENCODER.encode(message)
         except UnicodeEncodeError:
-            data = pickle.dumps(message, protocol=4)
+            data = _VEILED + _ENCODER.encode(_with_texts(msgspec.to_builtins(message, builtin_types=(bytes,)), _veiled))
         data = len(data).to_bytes(_SIZE, "little") + data
         while data:
             data = data[os.write(self.handle, data) :]
@@ -71,7 +71,24 @@ class Wire(Generic[Said]):
         self._pipe.close()
 
     def _message(self, data: bytes) -> Said:
-        if data.startswith(_OWN_WAY):
-            message: Said = pickle.loads(data)
-            return message
-        return self._decoder.decode(data)
+        if not data.startswith(_VEILED):
+            return self._decoder.decode(data)
+        plain = _with_texts(msgspec.msgpack.decode(data[len(_VEILED) :]), _unveiled)
+        message: Said = msgspec.convert(plain, self._decoder.type, builtin_types=(bytes,))
+        return message
+
+
+def _with_texts(value: object, change: Callable[[str], str]) -> object:
+    """The same value, each text in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    return [_with_texts(item, change) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _veiled(text: str) -> str:
+    """Its bytes, as a text that every encoding takes."""
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _unveiled(text: str) -> str:
+    return text.encode("latin-1").decode("utf-8", "surrogatepass")
