@@ -70,6 +70,7 @@ class Stage:
         self._waiting: set[int] = set()  # due, and not begun
         self._beginning: int | None = None
         self._unrecorded: list[int] = []  # has begun or settled since the last commit
+        self._intended: list[int] = []  # it was their turn, and they have not started yet
         self.commits = 0
         self.ends = 0
         self.interrupts_told: list[bool] = []
@@ -151,14 +152,19 @@ class Stage:
         if self.fate(due.number) == "cannot begin":
             return self.settled(due.number, Outcome.FAILED)
         self.book.append(("intend", self.name(due.number)))
+        self._beginning = due.number
+        self._check_turns(due.number)
+        self._intended.append(due.number)
         self._unrecorded.append(due.number)
         return None
 
     def start(self, due: Due | Asks) -> Job | Settled:
         self._waiting.discard(due.number)
-        self._beginning = due.number
         assert due.number not in self._unrecorded, "it starts, and its intent is not on record"
+        if due.number in self._intended:
+            self._intended.remove(due.number)
         if isinstance(due, Asks):
+            self._beginning = due.number
             self.book.append(("ask", self.name(due.number)))
             self._asking.add(due.number)
             return self._job(due.number)
@@ -269,7 +275,7 @@ class Stage:
 
     def _used(self) -> dict[str, int]:
         used: dict[str, int] = {}
-        for number in self.running:
+        for number in (*self.running, *self._intended):
             for name, amount in self.needs(number).items():
                 used[name] = used.get(name, 0) + amount
         return used

@@ -135,7 +135,7 @@ class Scheduler:
         self._turns = Turns()
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
-        self._begun: list[Due | Asks] = []  # their intents are not on record yet
+        self._begun: list[Due] = []  # their intents are not on record yet
         self._untold: list[Event] = []  # nor is what these tell
         self._first_of_group = 0.0
         self.settled: dict[int, Settled] = {}
@@ -163,7 +163,8 @@ class Scheduler:
         """Considers and starts what can be now, and puts it on record together with what has ended."""
         self._crowded = False
         self._begin_what_can_be()
-        self._commit()
+        while self._commit():
+            self._begin_what_can_be()
 
     def _begin_what_can_be(self) -> None:
         """Whatever comes first is considered before another begins."""
@@ -189,21 +190,20 @@ class Scheduler:
             if self._running:
                 self._take_news()
 
-    def _commit(self) -> None:
-        """Puts on record what has begun and what has ended, in one group; then those start, and these are told."""
+    def _commit(self) -> bool:
+        """Puts on record what has begun and what has ended, in one group; then those start, and these are told.
+
+        Whether one of them could not start: its slot is for others.
+        """
+        settled = len(self.settled)
         while self._begun or self._untold:
             self._judge.commit()
             told, self._untold = self._untold, []
             for event in told:
                 self._tell(event)
             while self._begun:
-                due = self._begun.pop(0)
-                job = self._judge.start(due)
-                if isinstance(job, Job):
-                    self._submit(job)
-                else:
-                    self._give_back(due.number)
-                    self._settle(due.number, job)
+                self._set_off(self._begun.pop(0))
+        return len(self.settled) > settled
 
     def _say(self, event: Event) -> None:
         """Tells what has happened once it is on record."""
@@ -285,16 +285,27 @@ class Scheduler:
         if isinstance(due, Again):
             self._try_again(due.number, wanted)
             return
-        if isinstance(due, Due):
-            failed = self._judge.begin(due)
-            if failed is not None:
-                self._room.leave(self._slots_used)
-                self._settle(due.number, failed)
-                return
-            self._turns.take(due.number, self._graph.wavefile.steps[due.number])
+        if isinstance(due, Asks):
+            self._take(due.number, wanted)
+            self._set_off(due)  # it touches nothing, so nothing need be on record before
+            return
+        failed = self._judge.begin(due)
+        if failed is not None:
+            self._room.leave(self._slots_used)
+            self._settle(due.number, failed)
+            return
+        self._turns.take(due.number, self._graph.wavefile.steps[due.number])
         self._take(due.number, wanted)
         self._open_group()
         self._begun.append(due)
+
+    def _set_off(self, due: Due | Asks) -> None:
+        job = self._judge.start(due)
+        if isinstance(job, Job):
+            self._submit(job)
+        else:
+            self._give_back(due.number)
+            self._settle(due.number, job)
 
     def _firsts(self) -> Firsts:
         """Of the steps that are ready those that may edit the files that they share."""
