@@ -95,3 +95,31 @@ def test_a_copy_is_nobody_elses_while_it_is_made(tmp_path: Path) -> None:
     *meanwhile, after = told.stdout.split()
     assert set(meanwhile) == {"0o600"}
     assert after == "0o640"
+
+
+@pytest.mark.parametrize("held", ["nothing", "a file", "a folder", "no folder at all"])
+def test_a_folder_goes_with_all_that_is_in_it(held: str, tmp_path: Path) -> None:
+    """Empty or not, and also if it was never there."""
+    folder = tmp_path / "ours"
+    if held != "no folder at all":
+        folder.mkdir()
+    if held == "a file":
+        (folder / "x").write_text("1")
+    if held == "a folder":
+        (folder / "x/y").mkdir(parents=True)
+
+    disk.remove_tree(str(folder))
+
+    assert not folder.exists()
+
+
+def test_what_a_link_leads_to_stays(tmp_path: Path) -> None:
+    """A link in the place of a folder of ours is not followed."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/x").write_text("1")
+    (tmp_path / "ours").symlink_to("theirs")
+
+    with pytest.raises(OSError, match="symbolic link"):
+        disk.remove_tree(str(tmp_path / "ours"))
+
+    assert (tmp_path / "theirs/x").exists()

@@ -329,11 +329,16 @@ def remove(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Removes a folder of ours with all that is in it."""
-    import shutil
+    """Removes a folder of ours with all that is in it; most are empty, and one call is enough."""
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        return
+    except OSError:
+        import shutil
 
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
 
 def remove_all(path: str) -> None:
