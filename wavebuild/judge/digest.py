@@ -176,9 +176,9 @@ class Digests:
             if plain is not None and _is_of_no_link(plain.stamp):
                 return plain
         seen = self._memo.get(memo_name(reading))
-        return seen if seen is not None or reading.how not in WHOLE else self._as_it_stood(reading.path)
+        return seen if seen is not None or reading.how not in WHOLE else self.as_it_stood(reading.path)
 
-    def _as_it_stood(self, path: str) -> Seen | None:
+    def as_it_stood(self, path: str) -> Seen | None:
         """A file that was looked at as the build began, and whose digest is known from before."""
         mark = self.stood(path)
         known = self._known.get(path) if mark else None

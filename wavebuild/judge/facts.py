@@ -400,7 +400,7 @@ class Facts:
 
     def _stands(self, path: str) -> bool:
         """Whether something stands at a path. A source that is large is begun to be read: it will be asked for."""
-        if self.digests.stood(path):
+        if self.digests.as_it_stood(path) is not None:
             return True
         try:
             status = os.lstat(self.digests.absolute(path))
