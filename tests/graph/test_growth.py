@@ -77,7 +77,7 @@ def test_ten_times_the_steps_cost_ten_times_the_calls(shape: Callable[[int], str
 
 
 def test_a_step_costs_few_calls(tmp_path: Path) -> None:
-    """A plain step of three keys is read, linked and packed with fewer than 450 calls, those of the YAML parser among them."""
+    """A plain step of three keys is read, linked and packed with fewer than 450 calls, the YAML parser's among them."""
     calls(tmp_path, wide(3))
 
     more = (calls(tmp_path, wide(1100)) - calls(tmp_path, wide(100))) / 1000
