@@ -45,14 +45,8 @@ def keep_evidence(
     ``looked``: the steps that were judged: all, or with ``few`` those that saw a change. ``identity``: of the project
     as it is kept.
     """
-    steps = [project.wavefile.steps[number] for number in looked]
-    if (
-        request.changed
-        or request.unchanged
-        or any(step.always or step.max_age is not None or step.min_age is not None for step in steps)
-    ):
-        return
-    if any(artifact.kind is Kind.PROBE for step in steps for artifact in (*reads(step), *step.outputs)):
+    steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
+    if request.changed or request.unchanged or any(_goes_by_more(steps[number]) for number in looked):
         return
     if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, looked):
         return
@@ -60,7 +54,8 @@ def keep_evidence(
     rows = _rows(project, facts, folders) if folders is not None else None
     if rows is None:
         return
-    seen, fresh, env = seeing(project, looked, state.traces), len(steps), _variables(request, project, steps)
+    env = _variables(request, project, (steps[number] for number in looked))
+    seen, fresh = seeing(project, looked, state.traces), len(looked)
     if few is not None:
         merged = laid_over(project, few, looked, rows, seen)
         if merged is None:
@@ -118,6 +113,13 @@ def _stamp_seen(facts: Facts, few: Few, judge: Vouched, row: int) -> settled.Row
     if mark is None or len(mark) != 5 or not judge.looked.issuperset(few.lookers.of(row)):
         return None
     return mark[0], mark[1], mark[2], mark[3], mark[4]
+
+
+def _goes_by_more(step: Step) -> bool:
+    """Whether more than files says if a step is fresh: the time, or an external thing."""
+    if step.always or step.max_age is not None or step.min_age is not None:
+        return True
+    return any(artifact.kind is Kind.PROBE for artifact in (*reads(step), *step.outputs))
 
 
 def _variables(request: Request, project: Project, steps: Iterable[Step]) -> dict[str, str | None]:
