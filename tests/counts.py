@@ -28,7 +28,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCES = {"commits": (0.0, 3), "every": (0.0, 3), "calls": (0.10, 100), "own calls": (0.05, 100)}
 """By how much of itself a number may be off, and what it may always be off by."""
 
-OF_FILES = (0.01, 3)
+OF_FILES = (0.02, 3)
 ELSEWHERE = (0.15, 12)  # imports, the worker, the state: other versions of what we depend on, and chance, have a say
 
 GROWTH = 0.10  # by how much the second half of the steps may cost more each than the first
