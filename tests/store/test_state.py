@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from wavebuild import disk
 from wavebuild.errors import WavebuildError
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.trace import KEPT, Made, Trace
@@ -259,6 +260,31 @@ class TestGroups:
         assert memory.notices == []
         killed.close()
         after.close()
+
+    def test_after_a_group_that_could_not_be_written_nothing_more_is(
+        self, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """The files of the step were put back: its success, or the loss of a member, must not come on record later."""
+        state = memory.open()
+        state.succeed("k", trace(1, outputs={"o": "1", "p": "1"}), attempt(1), result(1))
+        state.begin(attempt(2, aside={"o": "x"}))
+        state.flush()
+        state.succeed("k", trace(2, outputs={"o": "2"}), attempt(2), result(2))
+        with monkeypatch.context() as patched:
+            patched.setattr(disk, "fault", self.full)
+            with pytest.raises(OSError, match="No space left"):
+                state.flush()
+        state.fail("k", "r2.0", result(2, "failed"), ())
+        with pytest.raises(OSError, match="No space left"):
+            state.flush()
+
+        again = memory.open()
+        assert {path: one.digest for path, one in again.made().items()} == {"o": "1", "p": "1"}
+        assert ([one.run for one in again.traces("k")], len(again.attempts())) == (["r1"], 1)
+
+    def full(self, point: str) -> None:
+        if point == "before commit":
+            raise OSError(28, "No space left on device")
 
     def test_what_was_put_last_of_one_thing_is_what_is_kept(self, memory: Memory):
         """In one group: a member that changes hands, and one that goes and comes again."""

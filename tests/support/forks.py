@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Never
 
 from tests.support.command import LONGEST, REPOSITORY, Finished, Site
 from tests.support.faults import Faults, How
@@ -206,11 +207,23 @@ def _become(message: dict) -> None:
         faults = Faults(message["at"], message["how"]) if "how" in message else None
         if faults is not None:
             faults.install()
-        code = _code_of(main)
         if faults is not None and faults.how == "count":
-            os.write(1, ("\n".join(faults.passed) + "\n").encode())
+            _tell_at_the_end(faults)
+        code = _code_of(main)
     finally:
         os._exit(code)
+
+
+def _tell_at_the_end(faults: Faults) -> None:
+    """The command ends the process itself: what it has passed is told then."""
+    end = os._exit
+
+    def told(status: int) -> Never:
+        if os.getpid() == faults.process:
+            os.write(1, ("\n".join(faults.passed) + "\n").encode())
+        end(status)
+
+    os._exit = told
 
 
 def _code_of(main: object) -> int:

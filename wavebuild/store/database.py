@@ -29,6 +29,9 @@ PATIENCE = 10.0
 CACHE = 8192
 """KiB of its pages that SQLite holds, at most."""
 
+LOG = 8192
+"""Pages of its log after which SQLite takes them over into the file: that waits for the disk, and a build with it."""
+
 SCHEMA = """
 create table if not exists traces (key text, number integer, data blob, primary key (key, number)) without rowid;
 create table if not exists made (
@@ -138,6 +141,7 @@ def opened(path: str) -> Database:
             handle.execute("pragma journal_mode=wal")
             handle.execute("pragma synchronous=normal")
             handle.execute(f"pragma cache_size=-{CACHE}")
+            handle.execute(f"pragma wal_autocheckpoint={LOG}")
             if version < VERSION:
                 migrate(handle)
     except BaseException:

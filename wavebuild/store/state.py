@@ -17,7 +17,7 @@ from types import NoneType
 import msgspec
 
 from wavebuild import disk
-from wavebuild.errors import Place, mistake
+from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.memory import value_digest
@@ -111,7 +111,7 @@ class State:
         self._healed = 0
         self._is_open = False
         self._batch: dict[str, list[Sequence[Cell]]] = {}  # to be written: statement → rows
-        self._left: Batch = []  # what was to be written, and could not be
+        self._stuck: OSError | WavebuildError | None = None  # why something could not be written: nothing more is
         self._unwritten: dict[str, tuple[Cell, ...] | None] = {}  # attempts, None where one has ended
         self._is_behind = False  # some of it waits for a later group
         self._written_all = 0.0  # when nothing was left to wait
@@ -556,14 +556,14 @@ class State:
         """Writes what was put, in one transaction: from now on a kill takes nothing of it away.
 
         While one flush follows the other at once, what only spares work waits for a later one: digests that were
-        learned, and the second record of members.
+        learned, the second record of members, and the look whether the file still stands in its place.
         """
         self._write(of_all=time.monotonic() - self._written_all > LATER)
 
     def close(self) -> None:
         """What was recorded is written first, but for what was only learned."""
         try:
-            if self._deeds or self._is_behind:
+            if self._stuck is None and (self._deeds or self._is_behind):
                 self._write()
         finally:
             disk.fault("before close")
@@ -610,36 +610,43 @@ class State:
 
         Damage, or a file that somebody has removed, is made good from what is known.
         """
+        if self._stuck is not None:
+            raise self._stuck  # later records would build on what is not on record
         deeds, self._deeds = self._deeds, []
-        batch = [*self._left, *self._taken(is_claimed, of_all)]
+        batch = self._taken(is_claimed, of_all)
         if not batch:
             return
-        self._left = batch  # what cannot be written now is written with the next group
-        why = ""
         try:
-            while True:
-                if why:
-                    self._begin_anew(why)
-                try:
-                    self._database.write(batch)
-                except sqlite3.Error as error:
-                    if self._reopen is None or not is_damage(error):
-                        raise
-                    why = "was damaged"
-                    continue
-                if self._reopen is None or self._database.stands():
-                    break
-                why = "was removed or replaced while it was in use"
+            self._put_on_record(batch, of_all)
         except sqlite3.Error as error:
             when = f", {deeds[-1]}" if deeds and deeds[-1] else ""
             said = f"the state cannot be written{when}: {error}"
-            raise mistake("state-unwritable", said, Place(self.path), remedy(error), exit_code=1) from None
-        self._left = []
+            self._stuck = mistake("state-unwritable", said, Place(self.path), remedy(error), exit_code=1)
+            raise self._stuck from None
+        except (OSError, WavebuildError) as error:
+            self._stuck = error
+            raise
         self._is_behind = not of_all
         if of_all:
             self._written_all = time.monotonic()
             if self._claims is not None:
                 self._claims.write()
+
+    def _put_on_record(self, batch: Batch, of_all: bool) -> None:
+        why = ""
+        while True:
+            if why:
+                self._begin_anew(why)
+            try:
+                self._database.write(batch)
+            except sqlite3.Error as error:
+                if self._reopen is None or not is_damage(error):
+                    raise
+                why = "was damaged"
+                continue
+            if self._reopen is None or not of_all or self._database.stands():
+                return
+            why = "was removed or replaced while it was in use"
 
     def _begin_anew(self, why: str) -> None:
         """A new file with all that is known, in the place of one that is of no use any more."""
