@@ -316,6 +316,32 @@ def test_an_optional_input_comes_and_goes(shop: Workshop) -> None:
     assert shop.build().ran == []
 
 
+def test_a_folder_by_whose_files_steps_are_repeated_concerns_none_of_them(shop: Workshop) -> None:
+    """Which files there are is looked at again; if they are the same, so are the steps."""
+    for name in "xyz":
+        shop.put(f"texts/{name}.txt", "1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  up:\n"
+        "    foreach: {glob: 'texts/{name}.txt'}\n"
+        "    inputs: 'texts/{{ name }}.txt'\n"
+        "    outputs: 'up/{{ name }}'\n"
+        "    run: 'note {{ name }}; cp {{ inputs }} {{ outputs }}'\n",
+    )
+    shop.put("texts/x.new", "2\n").rename(shop.root / "texts/x.txt")
+    time.sleep(0.03)
+
+    built = shop.build()
+
+    assert (built.ran, built.told) == (["x"], ["up@x"])
+    assert knows_all(shop)
+    shop.put("texts/w.txt", "1\n")
+    time.sleep(0.03)
+    assert shop.build().ran == ["w"]
+    assert shop.read("up/x") == "2\n"
+
+
 def test_what_a_depfile_named_concerns_its_step(shop: Workshop) -> None:
     """And what it names no more does not."""
     shop.write(a__txt="1\n", h__txt="1\n", i__txt="1\n", use="h.txt\n", d__txt="1\n")

@@ -65,7 +65,8 @@ def keep_evidence(
         environ = dict(request.environ)
         env = {os.fsdecode(name): environ.get(os.fsdecode(name)) for name in few.evidence.env} | env
     ordered = settled.in_order(rows.items())
-    read = _read(project)
+    folders_listed = project.folders.visited if project.folders else ()
+    read = {*_read(project), *map(facts.digests.absolute, folders_listed)}
     loads = [row for row, (path, _) in enumerate(ordered) if path in read]
     more = lookers.packed(identity, loads, seen.broad, (seen.of.get(path, ()) for path, _ in ordered))
     with contextlib.suppress(OSError, OverflowError):

@@ -48,7 +48,7 @@ def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequ
 
 def _is_plain(step: Step) -> bool:
     """Whether a step looks at nothing but files that it names, and those that its depfile has named."""
-    if step.code or step.updates or step.awaits or step.expands or step.frozen or step.freshness != "hash":
+    if step.code or step.updates or step.expands or step.frozen or step.freshness != "hash":
         return False
     if isinstance(step.action, Call) or any(isinstance(check.action, Call) for check in step.checks):
         return False
