@@ -21,6 +21,7 @@ def describe(python: str) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory / (1 << 30):.0f} GiB",
         "processor": _processor(),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "python": version[-1] if version else "?",
         "cold": "all caches of files were dropped"
         if may_drop()

@@ -193,6 +193,7 @@ def readme(data: Data) -> Iterator[str]:
     columns = ("wavebuild", "make", "ninja", "doit", "go-task", "scons")
     tools = [tool for tool in columns if tool in data.get("versions", {})]
     yield from _measured_with(data, tools)
+    yield from _busy(data.get("machine", {}))
     yield ""
     yield f"| work | phase | {' | '.join(_shown(tool) for tool in tools)} |"
     yield "|---|---|" + "---|" * len(tools)
@@ -289,6 +290,7 @@ def _introduction(data: Data) -> Iterator[str]:
         f"{machine.get('cores', '?')} cores ({machine.get('processor', '?')}), {machine.get('memory', '?')}, ",
         f"Python {machine.get('python', '?')}. {tools}.",
     )
+    yield from _busy(machine)
     missing = [_shown(tool) for tool in KINDS if tool not in versions]
     if missing:
         yield f"Not there, and left out: {', '.join(missing)}."
@@ -313,6 +315,18 @@ def _introduction(data: Data) -> Iterator[str]:
     )
     yield ""
     yield f'Of "{names.COLD_NO_OP}": {machine.get("cold", "?")} before the run.'
+
+
+def _busy(machine: Data) -> Iterator[str]:
+    """What a reader must know if others were at work on the machine."""
+    load, cores = float(machine.get("load", 0)), float(machine.get("cores", 1))
+    if load > cores / 2:
+        yield ""
+        yield from _paragraph(
+            f"**The machine was busy with other work**: the load was {load:g} on {cores:g} cores when the last ",
+            "measurement began. Wall times are several times those of an idle machine, and scatter; the figures ",
+            "to go by are ratios, and of these those of CPU seconds.",
+        )
 
 
 def _how(data: Data) -> Iterator[str]:

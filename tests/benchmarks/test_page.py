@@ -101,3 +101,12 @@ def test_readme_names_as_slower_only_those_that_are() -> None:
 
     assert "so many times as long: doit 9." in text
     assert "It takes 2.00 of the time of ninja with nothing to do" in text
+
+
+def test_a_busy_machine_is_said() -> None:
+    """Whoever reads the seconds knows that others were at work; on an idle machine nothing is said."""
+    busy, idle = ({"machine": {"load": load, "cores": "2"}} for load in ("9.5", "0.4"))
+
+    assert "The machine was busy" in "\n".join(page.performance(busy))
+    assert "The machine was busy" in "\n".join(page.readme(busy))
+    assert "The machine was busy" not in "\n".join([*page.performance(idle), *page.readme(idle)])
