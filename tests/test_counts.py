@@ -85,6 +85,13 @@ class TestWhatIsWorse:
         assert list(worse(before, figures(calls=[1090, 10_900, 21_900]))) == []
         assert len([*worse(before, figures(calls=[1110, 11_100, 22_100]))]) == 3
 
+    def test_chance_has_a_say_in_what_a_worker_does_but_not_in_one_call_for_each_step(self) -> None:
+        """How far it is behind the build decides how often it opens and changes something."""
+        before = figures(worker_open=[12, 200, 280])
+
+        assert list(worse(before, figures(worker_open=[14, 290, 390]))) == []
+        assert len([*worse(before, figures(worker_open=[13, 400, 680]))]) == 2
+
     def test_a_new_module_is_named(self) -> None:
         """However small it is."""
         before, now = figures("os wavebuild"), figures("os wavebuild json")
