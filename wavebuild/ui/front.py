@@ -128,7 +128,9 @@ def open_closed_streams() -> None:
         if getattr(sys, name) is None:
             handle = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this stream's
             os.set_inheritable(handle, True)
-            setattr(sys, name, os.fdopen(handle, way, encoding="utf-8"))
+            stream = os.fdopen(handle, way, encoding="utf-8")
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # a worker that is forked begins with what was there at first
 
 
 def main() -> None:
