@@ -141,7 +141,73 @@ def test_what_begins_and_ends_together_is_put_on_record_together(monkeypatch: py
 
     assert stage.commits < 50
     first = [word for word, _ in stage.book if word in ("intend", "begin")][:40]
-    assert first == ["intend"] * 20 + ["begin"] * 20
+    assert first == ["intend"] * (20 + scheduler.AHEAD) + ["begin"] * (20 - scheduler.AHEAD)
+
+
+class TestWhoIsReady:
+    """The intents of those who come next are on record before a slot is free."""
+
+    def test_a_step_begins_before_anything_is_done_about_the_job_that_ended(self):
+        """No worker waits for it."""
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abc"])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.at("end", "a") < stage.at("begin", "c") < stage.at("succeeded", "a")
+        assert stage.at("intend", "c") < stage.at("end", "a")
+
+    def test_under_one_job_nothing_begins_before_the_one_before_has_settled(self):
+        """What fails as its output is missing is known before the next begins."""
+        stage = Stage(
+            [step(name, [], [f"{name}.out"]) for name in "ab"], jobs=1, fates={"a": "fails"}, keep_going=False
+        )
+
+        assert outcomes(stage) == {"a": "failed", "b": "not_started"}
+        assert stage.wrote("intend") == ["a"]
+
+    def test_who_was_ready_when_another_failed_is_as_if_it_had_never_been_meant(self):
+        """Its intent is withdrawn, and it was not started."""
+        many = [step(name, [], [f"{name}.out"]) for name in "abcdefg"]
+        stage = Stage(many, fates={"a": "fails"}, keep_going=False, choose=lambda running: running[0])
+
+        found = outcomes(stage)
+
+        assert found["g"] == "not_started"
+        assert set(stage.wrote("withdraw")) == set(stage.wrote("intend")) - set(stage.wrote("begin"))
+        assert all(found[name] == "not_started" for name in stage.wrote("withdraw"))
+
+    def test_an_interrupt_withdraws_them_all(self):
+        """Nothing begins any more."""
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abcdefg"], interrupt_after=1)
+
+        found = outcomes(stage)
+
+        assert set(stage.wrote("withdraw")) == set(stage.wrote("intend")) - set(stage.wrote("begin")) != set()
+        assert all(found[name] == "not_started" for name in stage.wrote("withdraw"))
+
+    def test_who_has_been_ready_for_long_is_considered_again(self, monkeypatch: pytest.MonkeyPatch):
+        """A person may have edited its files meanwhile."""
+        monkeypatch.setattr(scheduler, "STILL_TRUE", -1.0)
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abc"])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.at("withdraw", "c") < stage.at("begin", "c")
+        assert stage.wrote("consider").count("c") >= 2
+        assert stage.wrote("begin").count("c") == 1
+
+    def test_where_room_is_scarce_nobody_is_made_ready(self):
+        """A slot that is free is then no room yet."""
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abc"], room=Room(limit=1e9))
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.at("intend", "c") > stage.at("end", "a")
+
+    def test_a_step_that_wants_more_than_a_slot_is_not_made_ready(self):
+        """Nor is one behind it."""
+        wide = step("c", [], ["c.out"], resources=(("cpus", 2),))
+        stage = Stage([*(step(name, [], [f"{name}.out"]) for name in "ab"), wide, step("d", [], ["d.out"])])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert min(stage.at("intend", "c"), stage.at("intend", "d")) > stage.at("end", "a")
 
 
 @settings(max_examples=25, deadline=None)

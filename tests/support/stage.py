@@ -158,7 +158,15 @@ class Stage:
         self._unrecorded.append(due.number)
         return None
 
-    def start(self, due: Due | Asks) -> Job | Settled:
+    def withdraw(self, number: int) -> None:
+        assert self.name(number) not in self.wrote("begin"), "it has begun"
+        self._intended.remove(number)
+        self.book.append(("withdraw", self.name(number)))
+
+    def is_last(self, number: int) -> bool:
+        return number not in self._asking and not (self.fate(number) == "checked" and not self._tries.get(number))
+
+    def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
         self._waiting.discard(due.number)
         assert due.number not in self._unrecorded, "it starts, and its intent is not on record"
         if due.number in self._intended:
@@ -273,15 +281,15 @@ class Stage:
         wanted = dict(self.steps[number].resources)
         return wanted | {"cpus": max(1, min(wanted.get("cpus", 1), self.jobs))}
 
-    def _used(self) -> dict[str, int]:
+    def _used(self, numbers: Sequence[int]) -> dict[str, int]:
         used: dict[str, int] = {}
-        for number in (*self.running, *self._intended):
+        for number in numbers:
             for name, amount in self.needs(number).items():
                 used[name] = used.get(name, 0) + amount
         return used
 
     def _check_limits(self) -> None:
-        for name, amount in self._used().items():
+        for name, amount in self._used(self.running).items():
             limit = self.jobs if name == "cpus" else self.capacities.get(name, 1)
             assert amount <= limit, f"{amount} of {name}, of which there are {limit}"
 
@@ -290,7 +298,7 @@ class Stage:
         if self._beginning != starting:
             return  # it has begun before: this is its next job
         self._beginning = None
-        used = self._used()
+        used = self._used((*self.running, *self._intended))
         taken: set[str] = set()  # what those wait for who come first
         for number in sorted(self._waiting, key=self._place.__getitem__):
             if self._place[number] > self._place[starting]:

@@ -6,7 +6,7 @@ It does not know how a step is judged or run: whoever does is asked only for tho
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from wavebuild.engine.values import Request
 from wavebuild.judge.digest import Digests
 from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
 from wavebuild.plan.targets import downstream_of
-from wavebuild.run.events import Outcome, Settled
+from wavebuild.run.events import Event, Outcome, Settled
 from wavebuild.run.job import Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.rebuilder import Rebuilder
@@ -102,8 +102,14 @@ class Vouched:
         self.began.add(due.number)
         return self._rebuilder.begin(due)
 
-    def start(self, due: Due | Asks) -> Job | Settled:
-        return self._rebuilder.start(due)
+    def withdraw(self, number: int) -> None:
+        self._rebuilder.withdraw(number)
+
+    def is_last(self, number: int) -> bool:
+        return self._rebuilder.is_last(number)
+
+    def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
+        return self._rebuilder.start(due, tell)
 
     def finish(self, ended: Ended) -> Again | Job | Merges | Settled | Due | Asks | Behind:
         return self._rebuilder.finish(ended)

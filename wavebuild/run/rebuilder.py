@@ -288,19 +288,41 @@ class Rebuilder:
         self._learn()
         self._records.begin(life.attempt)
 
-    def start(self, due: Due | Asks) -> Job | Settled:
-        """Clears the way, now that the intent is on record, and gives the job; or how it failed before that."""
+    def withdraw(self, number: int) -> None:
+        """A step that was to begin, and of which nothing but the intent is on record, will not.
+
+        Whoever judges it again looks anew at what it reads and has made.
+        """
+        life, step = self._lives.pop(number), self._graph.wavefile.steps[number]
+        self._records.close_attempt(life.attempt.id)
+        read = life.due.read
+        self._forget(reading.path for reading in (*read.action, *read.gate))
+        self._forget((*life.due.now.outputs, *(artifact.path for artifact in step.file_outputs)))
+
+    def is_last(self, number: int) -> bool:
+        """Whether the job that runs for a step is the last that is run for it, if it ends well."""
+        life, step = self._lives.get(number), self._graph.wavefile.steps[number]
+        if life is None or life.private or life.asks or (step.checks and not life.checking):
+            return False
+        return not any(one.kind is Kind.PROBE or one.digest is Digest.RUN for one in step.outputs)
+
+    def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
+        """Clears the way, now that the intent is on record, and gives the job; or how it failed before that.
+
+        ``tell``: whom to tell that it has begun, if not everybody at once.
+        """
         step = self._graph.wavefile.steps[due.number]
         if isinstance(due, Asks):
             return self._begin_asking(step, due)
         life = self._lives[due.number]
+        life.began = self._invocation.clock()
         try:
             if not life.checking:
                 self._clear_the_way(step, life)
             job = self._job(life)
         except (OSError, WavebuildError) as error:
             return self._give_up(step, life, Ended(due.number, "start", detail=complaint(error)))
-        self._tell_started(step, life, job)
+        self._tell_started(step, life, job, tell or self._tell)
         return job
 
     def _clear_the_way(self, step: Step, life: Life) -> None:
@@ -373,9 +395,9 @@ class Rebuilder:
         )
         return folder
 
-    def _tell_started(self, step: Step, life: Life, job: Job) -> None:
+    def _tell_started(self, step: Step, life: Life, job: Job, tell: Callable[[Event], None]) -> None:
         life.command = self._shown(life, job)
-        self._tell(
+        tell(
             StepStarted(
                 self._invocation.run,
                 self._invocation.clock(),
@@ -563,7 +585,7 @@ class Rebuilder:
         life = self._lives[number]
         step = self._graph.wavefile.steps[number]
         job = self._job(life)
-        self._tell_started(step, life, job)
+        self._tell_started(step, life, job, self._tell)
         return job
 
     def drop(self, number: int) -> Settled:

@@ -43,6 +43,11 @@ class Room:
         self._tokens = tokens
         self.awaited: tuple[int, float | None] = (-1, None)
 
+    @property
+    def has_no_limit(self) -> bool:
+        """Whether one job may always take the place of another."""
+        return self._limit is None
+
     def take(self, used: int, more: int) -> bool:
         """Takes room for so many more slots besides those that are used; false if there is none now.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wavebuild.declare.model import Schedule, Step
+from wavebuild.declare.model import Kind, Schedule, Step
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.due import Lines
@@ -26,6 +27,12 @@ from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
 
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
+
+AHEAD = 4
+"""Steps whose intents are on record while all slots are taken."""
+
+STILL_TRUE = 0.5
+"""Seconds for which what was judged of them is gone by."""
 
 _ONE_SLOT = {"cpus": 1}
 """What a step takes that asks for nothing."""
@@ -47,7 +54,11 @@ class Judge(Protocol):
 
     def begin(self, due: Due) -> Settled | None: ...
 
-    def start(self, due: Due | Asks) -> Job | Settled: ...
+    def withdraw(self, number: int) -> None: ...
+
+    def is_last(self, number: int) -> bool: ...
+
+    def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled: ...
 
     def finish(self, ended: Ended) -> Again | Job | Merges | Considered: ...
 
@@ -136,7 +147,10 @@ class Scheduler:
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
         self._begun: list[Due] = []  # their intents are not on record yet
+        self._intended: list[Due] = []  # nor are theirs, who begin when a slot is free
+        self._ready: deque[tuple[float, Due]] = deque()  # they begin when a job ends: on record since when
         self._untold: list[Event] = []  # nor is what these tell
+        self._to_be_said: list[Event] = []
         self._first_of_group = 0.0
         self.settled: dict[int, Settled] = {}
 
@@ -181,6 +195,8 @@ class Scheduler:
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due.first)
             if not (ahead and self._slots_free() > 0) and self._start_one_due():
                 continue
+            if self._make_one_ready():
+                continue
             if not self._to_consider or (self._due and self._slots_free() <= 0):
                 return
             if (self._begun or self._untold) and time.monotonic() - self._first_of_group > GROUP:
@@ -196,14 +212,73 @@ class Scheduler:
         Whether one of them could not start: its slot is for others.
         """
         settled = len(self.settled)
-        while self._begun or self._untold:
+        while self._begun or self._untold or self._intended:
             self._judge.commit()
+            now = time.monotonic() if self._intended else 0.0
+            self._ready.extend((now, due) for due in self._intended)
+            self._intended.clear()
             told, self._untold = self._untold, []
             for event in told:
                 self._tell(event)
             while self._begun:
                 self._set_off(self._begun.pop(0))
         return len(self.settled) > settled
+
+    # No worker waits for what is done about the job that it has ended
+
+    def _make_one_ready(self) -> bool:
+        """Puts the intent of the first in line on record while all slots are taken, if it asks for nothing but one.
+
+        Where one job runs at a time, nothing begins before all is known of the one before it.
+        """
+        most = min(AHEAD, self.course.jobs) if self.course.jobs > 1 and self._room.has_no_limit else 0
+        if len(self._ready) + len(self._intended) >= most or self._slots_free() > 0 or not self._due:
+            return False
+        kind, due = self._due.heads()[0]
+        step = self._graph.wavefile.steps[due.number]
+        if not isinstance(due, Due) or self._resources(step) is not _ONE_SLOT or not _is_plain(step):
+            return False
+        self._due.take(kind)
+        failed = self._judge.begin(due)
+        if failed is not None:
+            self._settle(due.number, failed)
+        else:
+            self._open_group()
+            self._intended.append(due)
+        return True
+
+    def _first_ready(self) -> Due | None:
+        """The first whose intent is on record, if nobody who has come since comes before it."""
+        while self._ready and time.monotonic() - self._ready[0][0] > STILL_TRUE:
+            # Of what a person has done meanwhile to its files nothing is known yet: it is considered again.
+            number = self._ready.popleft()[1].number
+            self._judge.withdraw(number)
+            heapq.heappush(self._to_consider, (self.course.first[number], number))
+        if not self._ready:
+            return None
+        due = self._ready[0][1]
+        return None if self._due and self._due.first < (self.course.first[due.number], due.number) else due
+
+    def _hand_on(self, ended: Ended) -> None:
+        """Gives the slot of a job that ended well to one that is ready, before anything else is done."""
+        if not self._ready or ended.failure or self._stopped or self._interrupts() > self._heard:
+            return
+        if self._running.get(ended.id) is not _ONE_SLOT or not self._judge.is_last(ended.id):
+            return
+        if (due := self._first_ready()) is not None:
+            self._ready.popleft()
+            self._running[due.number] = self._running.pop(ended.id)
+            self._set_off(due, self._to_be_said.append)
+
+    def _withdraw_those_ready(self) -> None:
+        """What has not begun will not: it is as if it had never been meant to."""
+        for number in self._in_readiness():
+            self._judge.withdraw(number)
+        self._ready.clear()
+        self._intended.clear()
+
+    def _in_readiness(self) -> list[int]:
+        return [*(due.number for _, due in self._ready), *(due.number for due in self._intended)]
 
     def _say(self, event: Event) -> None:
         """Tells what has happened once it is on record."""
@@ -216,8 +291,17 @@ class Scheduler:
 
     def _take_news(self) -> None:
         """Ends are taken in between, so that no slot stays empty while many steps are considered."""
-        for ended in self._executor.wait(0.0):
+        self._take_ends(self._executor.wait(0.0))
+
+    def _take_ends(self, ends: Sequence[Ended]) -> None:
+        for ended in ends:
+            self._hand_on(ended)
+        for ended in ends:
             self._end(ended)
+        # Who took the place of another is told after it has gone.
+        begun, self._to_be_said = self._to_be_said, []
+        for event in begun:
+            self._say(event)
 
     def _consider(self, number: int) -> None:
         culprits = self._culprits(number)
@@ -259,6 +343,14 @@ class Scheduler:
         free = self._slots_free()
         if free <= 0:
             return False
+        if (ready := self._first_ready()) is not None:
+            if not self._room.take(self._slots_used, 1):
+                self._crowded = True
+                return False
+            self._ready.popleft()
+            self._take(ready.number, _ONE_SLOT)
+            self._set_off(ready)
+            return True
         reserved: set[str] = set()
         firsts: Firsts | None = None
         for kind, due in self._due.heads():
@@ -299,8 +391,8 @@ class Scheduler:
         self._open_group()
         self._begun.append(due)
 
-    def _set_off(self, due: Due | Asks) -> None:
-        job = self._judge.start(due)
+    def _set_off(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> None:
+        job = self._judge.start(due, tell)
         if isinstance(job, Job):
             self._submit(job)
         else:
@@ -338,8 +430,7 @@ class Scheduler:
         if self._crowded:
             handle, again = self._room.awaited
             timeout = min((seconds for seconds in (timeout, again) if seconds is not None), default=None)
-        for ended in self._executor.wait(timeout, handle):
-            self._end(ended)
+        self._take_ends(self._executor.wait(timeout, handle))
         now = time.monotonic()
         while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
             _, number = heapq.heappop(self._later)
@@ -418,7 +509,7 @@ class Scheduler:
         if self._open_wave > open_wave:
             self._start_wave()
         in_hand = {*self._running, *(due.number for due in self._due), *(entry[1] for entry in self._later)}
-        in_hand |= {*self._unmerged}
+        in_hand |= {*self._unmerged, *self._in_readiness()}
         in_hand |= {number for behind in self._behind.values() for number in behind}
         self._to_consider, self._held_back = [], []
         open_steps = [number for number in sorted(self.course.wanted) if number not in self.settled]
@@ -518,6 +609,7 @@ class Scheduler:
     def _leave_what_is_new(self) -> None:
         """No step begins any more; the further tries of those that have begun belong to them."""
         self._to_consider.clear()
+        self._withdraw_those_ready()
         self._due.leave_only(lambda due: isinstance(due, Again))
 
     # Slots and resources
@@ -554,3 +646,10 @@ class Scheduler:
             self._used[name] -= amount
         self._slots_used -= taken["cpus"] if taken else 0
         self._room.leave(self._slots_used)
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether nothing but its files is touched before it begins, and none of them before its intent is on record."""
+    return not (step.updates or step.sandbox or step.scratch) and all(
+        one.kind is not Kind.PROBE for one in step.outputs
+    )

@@ -1,0 +1,102 @@
+"""Steps whose intents are on record before their turn comes: nobody can tell, whatever happens before they begin."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.workshop import Workshop
+from wavebuild.run import scheduler
+
+NAMES = tuple(f"s{number}" for number in range(6))
+
+
+def steps(first: str, second: str = "sleep 1; cp in s1") -> str:
+    """Two that run for a while, and four that wait for their slots."""
+    lines = [f"  {name}: {{inputs: in, outputs: {name}, run: 'note {name}; cat in > {name}'}}" for name in NAMES[2:]]
+    own = [
+        f"  s0: {{inputs: in, outputs: s0, run: 'note s0; {first}'}}",
+        f"  s1: {{inputs: in, outputs: s1, run: 'note s1; {second}'}}",
+    ]
+    return "\n".join(["steps:", *own, *lines]) + "\n"
+
+
+def test_all_is_built_and_then_idle(shop: Workshop):
+    """With more steps than slots, and each of them once."""
+    shop.put("in", "1")
+    shop.wavefile(steps("cp in s0", "cp in s1"))
+    built = shop.build(jobs=2, order=NAMES, alone=True)
+
+    assert built.code == 0
+    assert sorted(built.ran) == list(NAMES)
+    assert built.most_at_once == 2
+    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+
+
+def test_after_a_failure_the_former_outputs_of_those_that_were_ready_stand(shop: Workshop):
+    """They have no result of this build, and the next one runs them."""
+    shop.put("in", "1")
+    shop.wavefile(steps("cp in s0", "cp in s1"))
+    shop.build(jobs=2, order=NAMES, alone=True)
+    shop.put("in", "2")
+    shop.wavefile(steps("sleep 0.3; exit 1", "sleep 0.6; cp in s1"))
+
+    built = shop.build(jobs=2, order=NAMES, alone=True)
+
+    assert built.code == 1
+    assert sorted(built.ran) == ["s0", "s1"]
+    assert [built.outcomes[name] for name in NAMES[2:]] == ["not_started"] * 4
+    assert [shop.read(name) for name in NAMES[2:]] == ["1"] * 4
+    shop.wavefile(steps("cp in s0", "sleep 0.6; cp in s1"))
+    again = shop.build(jobs=2, order=NAMES, alone=True)
+    assert sorted(again.ran) == ["s0", *NAMES[2:]]
+    assert [shop.read(name) for name in NAMES] == ["2"] * 6
+    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+
+
+def test_an_input_that_changes_before_they_begin_is_read_as_it_then_is(shop: Workshop):
+    """They are judged again, and their results hold."""
+    shop.put("in", "1")
+    shop.put("late", "1")
+    shop.wavefile(
+        "steps:\n"
+        "  s0: {outputs: s0, run: 'sleep 0.3; echo 2 > late; sleep 0.6; touch s0'}\n"
+        "  s1: {outputs: s1, run: 'sleep 1; touch s1'}\n"
+        "  s2: {inputs: late, outputs: s2, run: 'note s2; cat late > s2'}\n"
+    )
+
+    built = shop.build(jobs=2, order=NAMES, alone=True)
+
+    assert built.code == 0
+    assert shop.read("s2") == "2\n"
+    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+
+
+def test_what_a_person_makes_of_an_output_before_they_begin_is_not_lost(shop: Workshop):
+    """As if it had been edited before the build."""
+    shop.put("in", "1")
+    shop.wavefile(steps("cp in s0", "cp in s1"))
+    shop.build(jobs=2, order=NAMES, alone=True)
+    shop.put("in", "2")
+    shop.wavefile(steps("sleep 0.3; echo mine > s2; sleep 0.6; cp in s0"))
+
+    built = shop.build(jobs=2, keep_going=True, order=NAMES, alone=True)
+
+    assert built.outcomes["s2"] == "succeeded"
+    assert shop.read("s2") == "2"
+    assert shop.displaced("s2") == ["mine\n"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_how_it_began_is_told_when_it_begins(shop: Workshop, jobs: int, monkeypatch: pytest.MonkeyPatch):
+    """And its time is that of its own."""
+    monkeypatch.setattr(scheduler, "STILL_TRUE", 60.0)
+    shop.put("in", "1")
+    shop.wavefile(steps("sleep 0.5; cp in s0", "sleep 0.5; cp in s1"))
+
+    built = shop.build(jobs=jobs, order=NAMES, alone=True)
+
+    first, third = built.steps["s0"], built.steps["s2"]
+    assert first.started is not None
+    assert third.started is not None
+    assert third.started >= first.started + 0.5
+    assert built.most_at_once == jobs
