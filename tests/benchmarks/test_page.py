@@ -110,3 +110,13 @@ def test_a_busy_machine_is_said() -> None:
     assert "The machine was busy" in "\n".join(page.performance(busy))
     assert "The machine was busy" in "\n".join(page.readme(busy))
     assert "The machine was busy" not in "\n".join([*page.performance(idle), *page.readme(idle)])
+
+
+def test_why_a_bar_is_missed_is_said_once_and_only_then() -> None:
+    """The reason stands below the table."""
+    missed, reached = (
+        data(FULL, wavebuild=figures(wall, 1.0), ninja=figures(1.0, 1.0)) for wall in (1.4, 1.3)
+    )  # fmt: skip
+
+    assert "\n".join(page.performance(missed)).count("A full build: what the child") == 1
+    assert "A full build: what the child" not in "\n".join(page.performance(reached))
