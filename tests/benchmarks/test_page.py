@@ -120,3 +120,13 @@ def test_why_a_bar_is_missed_is_said_once_and_only_then() -> None:
 
     assert "\n".join(page.performance(missed)).count("A full build: what the child") == 1
     assert "A full build: what the child" not in "\n".join(page.performance(reached))
+
+
+def test_readme_compares_only_what_was_measured_in_one_run() -> None:
+    """Another run may have met another load."""
+    found = data(NO_OP, wavebuild=figures(1.0, 1.0, run="2"), doit=figures(9.0, 1.0), ninja=figures(0.5, 1.0))
+
+    text = "\n".join(page.readme(found))
+
+    assert "so many times as long" not in text
+    assert "of the time of ninja" not in text
