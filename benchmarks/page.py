@@ -255,17 +255,19 @@ def _sentences(data: Data) -> Iterator[str]:
         slower = [
             f"{_shown(tool)} {value.value:.0f}"
             for tool in KINDS
-            if (value := ratio(data, title, names.NO_OP, tool, "wavebuild", "wall"))
+            if (value := ratio(data, title, names.NO_OP, tool, "wavebuild", "cpu"))
             and value.value >= 1.5
             and not value.apart
         ]
         if slower:
             factors = ", ".join(slower)
-            yield from _paragraph(f"With nothing to do in {size} steps these take so many times as long: {factors}.")
+            yield from _paragraph(
+                f"With nothing to do in {size} steps these take so many times the CPU seconds: {factors}."
+            )
     for phase, words in ((names.NO_OP, "with nothing to do"), (names.FULL, "for a full build")):
-        value = ratio(data, "wide 10000", phase, "wavebuild", "ninja", "wall")
+        value = ratio(data, "wide 10000", phase, "wavebuild", "ninja", "cpu")
         if value and not value.apart:
-            yield f"It takes {value.value:.2f} of the time of ninja {words} in 10,000 steps."
+            yield f"It takes {value.value:.2f} times the CPU seconds of ninja {words} in 10,000 steps."
 
 
 # docs/performance.md
