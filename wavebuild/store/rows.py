@@ -64,6 +64,7 @@ class _Kept(Generic[Held]):
         self._is_large = is_large
         self._lookups = 0
         self._ahead, self._last_miss = 1, 0
+        self._roomy = 0
 
     @property
     def is_whole(self) -> bool:
@@ -105,8 +106,11 @@ class _Kept(Generic[Held]):
         raise NotImplementedError
 
     def _make_room(self, rows: int = 0) -> None:
-        if len(self._held) + rows > (HELD // PART if self._is_large else HELD):
+        most = HELD // PART if self._is_large else HELD
+        # What is not written yet cannot go: it is not looked through again until there is as much again.
+        if len(self._held) + rows > max(most, self._roomy):
             self._held = self._unwritten()
+            self._roomy = 2 * len(self._held)
             self._is_large, self._is_whole = True, False
 
 
