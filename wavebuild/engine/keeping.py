@@ -74,9 +74,20 @@ def keep_project(request: Request, project: Project, layout: Layout) -> str:
     if origin is None:
         return ""
     try:
-        return kept.save(layout.kept, origin, project.columns or packed(project.graph))
+        return kept.save(layout.kept, origin, project.columns or packed(project.graph), _secrets(request, project))
     except (ValueError, OverflowError):
         return ""  # a name that is no text, a number too large to be packed
+
+
+def _secrets(request: Request, project: Project) -> Iterable[bytes]:
+    """How the values of the project's secrets may be written: a person may type one where it becomes part of it."""
+    environ = dict(request.environ)
+    values = [value for name in project.graph.traits.secrets if (value := environ.get(name))]
+    if not values:
+        return ()
+    from wavebuild.run.masking import forms_of
+
+    return forms_of(values)
 
 
 def _origin(request: Request, project: Project, layout: Layout) -> Origin | None:

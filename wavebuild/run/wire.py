@@ -82,6 +82,8 @@ def _with_texts(value: object, change: Callable[[str], str]) -> object:
     """The same value, each text in it changed."""
     if isinstance(value, str):
         return change(value)
+    if isinstance(value, dict):
+        return {name: _with_texts(item, change) for name, item in value.items()}
     return [_with_texts(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 

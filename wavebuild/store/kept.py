@@ -7,6 +7,7 @@ Only values are in it, so nothing that is read can run.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from zlib import crc32
 
 import msgspec
@@ -47,9 +48,14 @@ class _File(Struct, frozen=True, array_like=True):
     columns: bytes
 
 
-def save(path: str, origin: Origin, columns: Columns) -> str:
-    """Writes the file; the identity of the graph. Raises OSError, and ValueError for what cannot be packed."""
+def save(path: str, origin: Origin, columns: Columns, secrets: Iterable[bytes] = ()) -> str:
+    """Writes the file; the identity of the graph, "" if it was not written as it would hold one of the secrets.
+
+    Raises OSError, and ValueError for what cannot be packed.
+    """
     packed = msgspec.msgpack.encode(columns)
+    if any(form in packed for form in secrets):
+        return ""
     _write(path, origin, packed)
     return _identity(packed)
 
