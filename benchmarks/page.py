@@ -208,7 +208,11 @@ def readme(data: Data) -> Iterator[str]:
         ("layers 1000", "1,000 steps in ten layers", (names.TOUCHED, names.CUTOFF, names.FULL)),
     ]  # fmt: skip
     columns = ("wavebuild", "make", "ninja", "doit", "go-task", "scons")
-    tools = [tool for tool in columns if tool in data.get("versions", {})]
+    tools = [
+        tool
+        for tool in columns
+        if any(_readme_cell(data, title, phase, tool) for title, _, phases in shown for phase in phases)
+    ]
     yield from _measured_with(data, tools)
     yield from _busy(data.get("machine", {}))
     yield ""
@@ -237,9 +241,9 @@ def _measured_with(data: Data, tools: Sequence[str]) -> Iterator[str]:
 
 
 def _readme_cell(data: Data, title: str, phase: str, tool: str) -> str:
-    found = entry(data, title, phase, tool)
-    if found is None:
-        return ""
+    found, ours = entry(data, title, phase, tool), entry(data, title, phase, "wavebuild")
+    if found is None or ours is None or found["run"] != ours["run"]:
+        return ""  # times of another hour stand beside nothing
     made, least = max(found["made"]), _least_made(data, title, phase)
     return _seconds_text(middle(found, "wall")) + (f" ({made:,})" if made > least else "")
 
@@ -336,6 +340,11 @@ def _introduction(data: Data) -> Iterator[str]:
     )
     yield ""
     yield f'Of "{names.COLD_NO_OP}": {machine.get("cold", "?")} before the run.'
+    yield ""
+    yield from _paragraph(
+        "`apart`: measured in another run than wavebuild, at an hour when the machine may have been busier; only ",
+        "the orders of magnitude can be compared.",
+    )
 
 
 def _busy(machine: Data) -> Iterator[str]:
@@ -444,7 +453,13 @@ def _work(title: str, work: Data) -> Iterator[str]:
     for phase in names.NAMES:
         of_tools = work["phases"].get(phase, {})
         for tool in sorted(of_tools, key=list(KINDS).index):
-            yield f"| {phase} | {_shown(tool)} | {_row(of_tools[tool])} |"
+            apart = ", apart" if _is_apart(of_tools, tool) else ""
+            yield f"| {phase} | {_shown(tool)}{apart} | {_row(of_tools[tool])} |"
+
+
+def _is_apart(of_tools: Data, tool: str) -> bool:
+    """Whether a tool was measured in another run than wavebuild."""
+    return "wavebuild" in of_tools and bool(of_tools[tool]["run"] != of_tools["wavebuild"]["run"])
 
 
 def _row(found: Data) -> str:

@@ -1,6 +1,7 @@
 """msgspec, brought in without what takes longer than itself.
 
-It does not know which values are made of it. A process that is going to import msgspec imports this first.
+It does not know which values are made of it. The command imports this first: in a program of others, whose threads may
+import at the same time, nothing is hidden from anybody.
 """
 
 from __future__ import annotations

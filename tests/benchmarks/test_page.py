@@ -70,6 +70,15 @@ def test_figures_of_different_runs_are_not_passed_off_as_one() -> None:
     assert "(measured apart)" in row(found, "full build, `wide` 10,000")
 
 
+def test_times_of_another_run_are_marked_and_not_in_the_table_of_readme() -> None:
+    """One hour may be busier than another: times of both do not stand side by side."""
+    found = data(FULL, wavebuild=figures(1.0, 1.0, run="2"), make=figures(1.0, 1.0, run="2"), ninja=figures(7.0, 1.0))
+
+    assert row(found, f"{FULL} | ninja").startswith(f"| {FULL} | ninja, apart | 7.000")
+    table = [line for line in page.readme(found) if line.startswith("|")]
+    assert table[0] == "| work | phase | wavebuild | make -rR |"
+
+
 def test_what_was_not_measured_is_not_judged() -> None:
     """Neither reached nor missed."""
     assert row({}, "cutoff").endswith("| not measured | | | |")

@@ -2,5 +2,3 @@
 
 It does not know who listens, nor how records are kept.
 """
-
-import wavebuild.structs  # noqa: F401  a worker begins here

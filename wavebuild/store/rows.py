@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import NoneType
 from typing import Generic, TypeVar
@@ -55,7 +56,7 @@ def fits(row: Row, kinds: Kinds) -> bool:
     return all(map(isinstance, row, kinds))
 
 
-class _Kept(Generic[Held]):
+class _Kept(ABC, Generic[Held]):
     """What is held of a table: by key, what was read or put; None for what is known not to be there."""
 
     def __init__(self, is_large: bool) -> None:
@@ -93,17 +94,17 @@ class _Kept(Generic[Held]):
         self._ahead = min(AHEAD, 2 * self._ahead) if used * 4 >= self._ahead else max(1, self._ahead // 2)
         return self._ahead
 
+    @abstractmethod
     def read_whole(self, at_most: int) -> None:
         """Reads all that is there, unless it is too much to be held."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read_from(self, key: str, most: int) -> None:
         """Reads this key's row or rows, and those that come next."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unwritten(self) -> dict[str, Held | None]:
         """What stays held in any case."""
-        raise NotImplementedError
 
     def _make_room(self, rows: int = 0) -> None:
         most = HELD // PART if self._is_large else HELD
