@@ -298,6 +298,9 @@ class FakeEngine:
         self._note("clean state, dry" if dry else "clean state", request)
         return Cleaned(self.removable, ())
 
+    def glanced(self, request: Request) -> Request:
+        return request
+
     def orphans(self, request: Request) -> tuple[str, ...]:
         self._note("orphans", request)
         return ()

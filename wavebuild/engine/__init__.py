@@ -63,6 +63,7 @@ __all__ = [
     "explain",
     "forget",
     "freeze",
+    "glanced",
     "history",
     "init",
     "load",
@@ -129,6 +130,15 @@ def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
         if found is None:
             raise
         return found
+
+
+def glanced(request: Request) -> Request:
+    """The request with what a first look has found, for several questions that are asked in a row."""
+    from msgspec.structs import replace
+
+    from wavebuild.engine.idle import first_look
+
+    return replace(request, glance=first_look(request))
 
 
 def plan(request: Request) -> Plan:

@@ -35,16 +35,20 @@ class Few(Struct, frozen=True):
     lookers: Lookers
 
 
-def few_of(request: Request, project: Project, layout: Layout, wanted: Collection[int]) -> Few | None:
+def few_of(
+    request: Request, project: Project, layout: Layout, wanted: Collection[int], known_of: Collection[int] | None = None
+) -> Few | None:
     """What a build must look at, from the first look that was taken; None if that is everything.
 
     It is asked when the project is held and repaired: the evidence must still be the one that was looked at.
+    ``known_of``: the steps that the evidence is of, where they are more than are wanted.
     """
     look = request.glance
     if look is None or project.reused is None or not _may_be_few(request, project):
         return None
     known = lookers.unpacked(look.evidence.more, look.evidence.names)
-    if known is None or known.identity != project.reused.identity or look.evidence.fresh != len(wanted):
+    known_of = wanted if known_of is None else known_of
+    if known is None or known.identity != project.reused.identity or look.evidence.fresh != len(known_of):
         return None
     if not settled.stands(layout.settled, look.evidence):
         return None
@@ -56,8 +60,9 @@ def few_of(request: Request, project: Project, layout: Layout, wanted: Collectio
         seen.update(those)
     if look.moved == []:
         seen.clear()
-    if not seen.issubset(wanted):
+    if not seen.issubset(known_of):
         return None
+    seen.intersection_update(wanted)
     reached = downstream_of(project.graph, seen).intersection(wanted)
     return Few(frozenset(seen), frozenset(reached), frozenset(look.moved), look.evidence, known)
 

@@ -299,10 +299,13 @@ def prepare(layout: Layout) -> None:
         raise unwritable("the state cannot be written", _path_of(error) or layout.home, error) from None
 
 
-def state_to_read(request: Request, project: Project) -> State | None:
-    """The state for a question: nothing is locked or written; None if there is none yet."""
+def state_to_read(request: Request, project: Project, whole: bool = True) -> State | None:
+    """The state for a question: nothing is locked or written; None if there is none yet.
+
+    Not ``whole``: rows are read as they are asked for, and what another build writes meanwhile may be seen.
+    """
     layout = layout_of_project(request, project)
-    state = read_state(layout.state, is_held(layout.lock), layout.claims)
+    state = read_state(layout.state, is_held(layout.lock), layout.claims, whole)
     if state is None and project.wavefile.settings.lock is not None:
         return nothing_remembered(layout.state)
     return state

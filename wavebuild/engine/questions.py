@@ -5,15 +5,19 @@ It does not know how an answer is shown.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.engine.changes import Changes
+from wavebuild.engine.few import Few, few_of
+from wavebuild.engine.idle import first_look
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.project import (
     Project,
@@ -48,37 +52,46 @@ from wavebuild.judge.reasons import (
     Unreadable,
     Upstream,
 )
-from wavebuild.judge.standing import Runs, Standing, Stops, stand
+from wavebuild.judge.standing import Frozen, Keeps, Runs, Standing, Stops, stand
 from wavebuild.judge.trace import Made, Trace, key
 from wavebuild.plan import Foreseen, Plan, PlanWord, Selection, make_plan
 from wavebuild.plan.foresee import SETTLED, UNSETTLED, foresee
+from wavebuild.plan.targets import downstream_of
 from wavebuild.run.asking import Asker
 from wavebuild.run.events import Outcome
 from wavebuild.run.records import log_path
+from wavebuild.store import settled
 from wavebuild.store.held import is_held
+from wavebuild.store.opening import DAMAGE
 from wavebuild.store.state import State
+
+Answer = TypeVar("Answer")
 
 
 def plan(request: Request) -> Plan:
     """What a build would do, nothing changed and no command started."""
-    view = _look(request)
-    project = view.project
-    return make_plan(
-        project.graph,
-        view.selection.wanted,
-        view.foreseen,
-        durations_of(project, view.state),
-        jobs_foreseen(request, project),
-    )
+    return _answered(request, partial(_plan, request))
+
+
+def _plan(request: Request, view: _View) -> Plan:
+    graph, wanted = view.project.graph, view.selection.wanted
+    durations = durations_of(view.project, view.state, wanted)
+    return make_plan(graph, wanted, view.foreseen, durations, jobs_foreseen(request, view.project))
 
 
 def question(request: Request, strict: bool = False) -> bool:
     """Whether anything wanted is stale or may be; ``always`` steps count only if ``strict``."""
-    view = _look(request)
+    return _answered(request, partial(_is_stale, strict))
+
+
+def _is_stale(strict: bool, view: _View) -> bool:
     project = view.project
+    due = {number: each for number, each in view.foreseen.items() if each.word not in NOTHING_TO_DO}
+    if not due:
+        return False
     lazy = set() if strict else {n for n, step in enumerate(project.wavefile.steps) if step.always}
-    for number, foreseen in view.foreseen.items():
-        if foreseen.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD) or number in lazy:
+    for number, foreseen in due.items():
+        if number in lazy:
             continue
         names = {project.wavefile.steps[one].name for one in lazy}
         asks = any(isinstance(reason, Unasked) for reason in foreseen.reasons)
@@ -114,7 +127,10 @@ def memory(request: Request, wanted: str | None) -> tuple[Remembered, ...]:
 
 def status(request: Request) -> tuple[StatusLine, ...]:
     """One line for every wanted step: its verdict now, and how it last ran."""
-    view = _look(request)
+    return _answered(request, _status)
+
+
+def _status(view: _View) -> tuple[StatusLine, ...]:
     project, selection = view.project, view.selection
     last = view.state.last_results() if view.state else {}
     lines = []
@@ -140,6 +156,8 @@ def status(request: Request) -> tuple[StatusLine, ...]:
 def orphans(request: Request) -> tuple[str, ...]:
     """The standing outputs of steps that are no more."""
     project = load(request, present=True)
+    if _few(request, project) is not None:
+        return ()  # there were none when the evidence was written, and the steps are the same
     state = state_to_read(request, project)
     try:
         return _facts_to_read(request, project, state)[1]
@@ -150,10 +168,14 @@ def orphans(request: Request) -> tuple[str, ...]:
 
 def explain(request: Request, subject: str) -> Explanation:
     """Why a step, or the step that makes a path, is stale: the chain of causes to the root."""
-    view = _look(replace(request, targets=(subject,), only=False))
+    asked = replace(request, targets=(subject,), only=False)
+    return _answered(asked, partial(_explanation, request, subject))
+
+
+def _explanation(request: Request, subject: str, view: _View) -> Explanation:
     project, selection = view.project, view.selection
     named = [number for number in sequence(project, selection.wanted) if number in selection.named]
-    facts, _ = _facts_to_read(request, project, view.state)
+    facts, _ = _facts_to_read(request, project, view.state, view.orphans)
     changes = Changes(facts, layout_of_project(request, project).contents, secrets_of(request, project))
     chain = _Chain(project, view, changes)
     return Explanation(subject, chain.up_from(named), request.clock())
@@ -185,7 +207,7 @@ class _Chain(Struct):
     def _cause(self, number: int) -> Cause:
         name, foreseen = self.project.wavefile.steps[number].name, self.view.foreseen[number]
         reasons = (*foreseen.reasons, *self._open(number))
-        last = self._last(number) if foreseen.word in (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD) else None
+        last = self._last(number) if foreseen.word in NOTHING_TO_DO else None
         return Cause(name, foreseen.word, reasons, self.changes.of(number, reasons), last)
 
     def _open(self, number: int) -> tuple[Upstream, ...]:
@@ -262,18 +284,87 @@ def _by_place(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: problem.place or Place(""))
 
 
+NOTHING_TO_DO = (PlanWord.FRESH, PlanWord.FROZEN, PlanWord.HELD)
+
+
 class _View(Struct, frozen=True):
-    """What a question sees: nothing is locked, nothing written."""
+    """What a question sees: nothing is locked, nothing written. ``orphans``: where they are known."""
 
     project: Project
     selection: Selection
     foreseen: dict[int, Foreseen]
     state: State | None
+    orphans: tuple[str, ...] | None = None
 
 
-def _look(request: Request) -> _View:
+def _answered(request: Request, answer: Callable[[_View], Answer]) -> Answer:
+    """The answer to a question: from a look at the steps that see what has moved since all was fresh, else at all.
+
+    The first holds if nobody has built meanwhile; what cannot be answered is left to the second.
+    """
+    project = load(request)
+    view = None
+    with contextlib.suppress(WavebuildError, *DAMAGE):
+        few = _few(request, project)
+        view = _view_of_few(request, project, *few) if few is not None else None
+        if few is not None and view is not None:
+            found = answer(view)
+            if _is_at_rest(request, project, few[1]):
+                return found
+    return answer(_look(request, project))
+
+
+def _few(request: Request, project: Project) -> tuple[Selection, Few] | None:
+    """What is wanted, and what of it must be looked at, as in a build; None if that is everything."""
+    selection = covered = select_steps(request, project)
+    layout = layout_of_project(request, project)
+    look = first_look(request)
+    if look is None and request.targets and not request.only:
+        whole = replace(request, targets=())
+        look, covered = first_look(whole), select_steps(whole, project)
+    if look is None or not selection.wanted <= covered.wanted:
+        return None
+    asked = replace(request, glance=look, full=False, schedule="flow")
+    few = few_of(asked, project, layout, selection.wanted, covered.wanted)
+    return None if few is None or not _is_at_rest(request, project, few) else (selection, few)
+
+
+def _is_at_rest(request: Request, project: Project, few: Few) -> bool:
+    """Whether nobody has built since the evidence was written, nor does so now."""
+    layout = layout_of_project(request, project)
+    return not is_held(layout.lock) and settled.stands(layout.settled, few.evidence)
+
+
+def _view_of_few(request: Request, project: Project, selection: Selection, few: Few) -> _View | None:
+    """What is wanted where all but a few steps are vouched for; None where something is to be repaired first."""
+    state = state_to_read(request, project, whole=False)
+    if state is None or state.attempts() or attempts_of_others(layout_of_project(request, project)):
+        return None
+    steps = project.wavefile.steps
+    frozen = {number for number in few.lookers.broad if steps[number].frozen}
+    fresh = Foreseen(PlanWord.FRESH)
+    known = dict.fromkeys(selection.wanted, fresh) | dict.fromkeys(frozen & selection.wanted, Foreseen(PlanWord.FROZEN))
+    if not few.reached:
+        return _View(project, selection, known, state, ())
+    looked = replace(selection, wanted=few.seen)
+    standings = _standings(request, project, looked, state, few.seen, ())
+
+    def stands(number: int) -> Standing:
+        return standings[number] if number in standings else Frozen() if number in frozen else Keeps()
+
+    discovered = _discovered_makers(project, selection, state)
+    reached = few.reached
+    while more := {number for number, makers in discovered.items() if number not in reached and makers & reached}:
+        reached = reached.union(downstream_of(project.graph, more) & selection.wanted)
+    for number in reached:
+        del known[number]
+    foreseen = foresee(project.graph, reached, stands, discovered, known=known)
+    return _View(project, selection, foreseen, state, ())
+
+
+def _look(request: Request, project: Project) -> _View:
     """What is wanted, as it is now; lists whose makers have nothing to do are read."""
-    project, refused = load(request), dict[Artifact, str]()
+    refused = dict[Artifact, str]()
     known = frozenset(number for number, step in enumerate(project.wavefile.steps) if not step.unread)
     while True:
         view = _look_at(request, project, select_steps(request, project), refused, known)
@@ -289,9 +380,11 @@ def _look(request: Request) -> _View:
             view.state.close()
 
 
-def _facts_to_read(request: Request, project: Project, state: State | None) -> tuple[Facts, tuple[str, ...]]:
+def _facts_to_read(
+    request: Request, project: Project, state: State | None, orphans: tuple[str, ...] | None = None
+) -> tuple[Facts, tuple[str, ...]]:
     others = attempts_of_others(layout_of_project(request, project))
-    return facts_of(project, state, request, [*open_attempts(state), *others])
+    return facts_of(project, state, request, [*open_attempts(state), *others], orphans=orphans)
 
 
 def _look_at(
@@ -340,14 +433,19 @@ _OF_THE_MOMENT = (EditLost, OutputEdited, OutputMissing, Unclaimed, Upstream)
 
 
 def _standings(
-    request: Request, project: Project, selection: Selection, state: State | None, known_before: frozenset[int]
+    request: Request,
+    project: Project,
+    selection: Selection,
+    state: State | None,
+    known_before: frozenset[int],
+    orphans: tuple[str, ...] | None = None,
 ) -> dict[int, Standing]:
     """Where every wanted step stands; as in a build, what cannot be read stops its readers alone.
 
     ``known_before``: the steps whose inputs were known from the start; a source that only a list names, and
     that is not there, stops its readers alone, too.
     """
-    facts, _ = _facts_to_read(request, project, state)
+    facts, _ = _facts_to_read(request, project, state, orphans)
     refuse(missing_of(project, facts, selection.wanted & known_before))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
@@ -391,10 +489,11 @@ def _running(request: Request, project: Project, before: State | None) -> frozen
     )
 
 
-def _known(facts: Facts, state: State | None) -> dict[str, Made]:
+def _known(facts: Facts, state: State | None) -> Mapping[str, Made]:
     """Every member on record, and what attempts that have not ended made so far: nobody's file, but no stranger's."""
     half_made = {path: Made("", "", "", False, "") for path, there in facts.elsewhere.items() if there is None}
-    return half_made | (dict(state.made()) if state else {})
+    made = state.made() if state else {}
+    return half_made | dict(made) if half_made else made
 
 
 def _require_step(project: Project, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from wavebuild.declare.model import Range
 from wavebuild.graph import Graph
-from wavebuild.plan.model import Foreseen, Plan, PlannedStep, PlannedWave, PlanWord
+from wavebuild.plan.model import Foreseen, Plan, PlannedStep, PlannedWave, PlanWord, Times
 from wavebuild.plan.order import waves
 from wavebuild.plan.times import Timing, measure
 
@@ -57,6 +57,9 @@ def _timing(
     """The times, unless nothing is known of any wanted step."""
     if not any(step in durations for step in wanted):
         return None
+    if not counted:
+        nothing = Range(0.0, 0.0)
+        return Timing(Times(nothing, nothing, nothing, nothing, nothing, nothing), (), {})
     return measure(graph, wanted, {step: durations[step] for step in counted if step in durations}, jobs)
 
 

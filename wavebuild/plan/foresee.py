@@ -53,13 +53,14 @@ def foresee(
     stands: Callable[[int], Standing],
     discovered: Mapping[int, Collection[int]] = {},
     refused: Mapping[Artifact, str] = {},
+    known: Mapping[int, Foreseen] = {},
 ) -> dict[int, Foreseen]:
-    """A word for every wanted step, in the order of the waves.
+    """A word for every wanted step, in the order of the waves, after those that are ``known``.
 
     ``discovered``: of a step, those that make what it is known to read without having declared it;
     ``refused``: lists whose makers have settled and that are of no use, and why.
     """
-    found: dict[int, Foreseen] = {}
+    found = dict(known)
     for layer in waves(graph, wanted):
         for number in layer:
             if graph.wavefile.steps[number].unread:

@@ -31,7 +31,7 @@ def waves(graph: Graph, wanted: Collection[int], closed: bool = False) -> tuple[
 
     ``closed``: all that they wait for is wanted, too.
     """
-    if closed:
+    if closed or len(wanted) + len(graph.traits.groups) == len(graph.wave):
         deep: list[list[int]] = [[] for _ in range(max((graph.wave[step] for step in wanted), default=0))]
         for step in sorted(wanted):
             deep[graph.wave[step] - 1].append(step)

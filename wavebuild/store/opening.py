@@ -39,7 +39,8 @@ from wavebuild.store.text import restored
 _SOUND = "ok"
 """What SQLite's own check says where it finds nothing."""
 
-_DAMAGE = (sqlite3.Error, msgspec.DecodeError)
+DAMAGE = (sqlite3.Error, msgspec.DecodeError)
+"""What is raised by rows that cannot be read, or are not what was written."""
 
 
 def open_state(
@@ -69,7 +70,7 @@ def open_state(
 
     try:
         state = begin()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if isinstance(error, sqlite3.Error) and not is_damage(error):
             raise unusable(path, error) from None
         bad = set_aside(path)
@@ -149,16 +150,16 @@ def nothing_remembered(path: str) -> State:
     return _whole(Database(handle, path), State)
 
 
-def read_state(path: str, held: bool, claims: str = "") -> State | None:
+def read_state(path: str, held: bool, claims: str = "", whole: bool = True) -> State | None:
     """The state, for questions: nothing is written; None if there is none yet or it is damaged.
 
     ``held``: somebody is writing to it at this moment. Else what a killed writer left in its log
     is read from a copy, as reading it in place would write. ``claims``: the second record of what was
-    made: where it knows more, it counts as in a build. Raises WavebuildError if the state may not be
-    read, or a newer wavebuild wrote it.
+    made: where it knows more, it counts as in a build. Not ``whole``: rows are read as they are asked for, and
+    that may show damage, too. Raises WavebuildError if the state may not be read, or a newer wavebuild wrote it.
     """
     try:
-        state = _read(path, held)
+        state = _read(path, held, whole)
     except OSError as error:
         raise unwritable("the state cannot be read", path, error) from None
     if state is None and size_of(claims):
@@ -168,13 +169,13 @@ def read_state(path: str, held: bool, claims: str = "") -> State | None:
     return state
 
 
-def _read(path: str, held: bool) -> State | None:
+def _read(path: str, held: bool, whole: bool) -> State | None:
     if disk.look(path) is None:
         return None
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     where, flags, folder = _to_be_read(path, held)
     with folder:
-        return _reading(where, flags, path)
+        return _reading(where, flags, path, whole)
 
 
 class Examined(Struct, frozen=True):
@@ -239,7 +240,7 @@ def _for_a_while() -> str:
     return found
 
 
-def _reading(path: str, flags: str, shown: str) -> State | None:
+def _reading(path: str, flags: str, shown: str, whole: bool) -> State | None:
     from urllib.parse import quote
 
     with contextlib.ExitStack() as unless_read:
@@ -250,10 +251,10 @@ def _reading(path: str, flags: str, shown: str) -> State | None:
             unless_read.callback(handle.close)
             version = version_of(handle)
             if OLDEST <= version <= VERSION:
-                state = _whole(Database(handle, shown), State)
+                state = (_whole if whole else _first_read)(Database(handle, shown), State)
                 unless_read.pop_all()
                 return state
-        except _DAMAGE as error:
+        except DAMAGE as error:
             if not isinstance(error, sqlite3.Error) or is_damage(error):
                 return None
             raise mistake("unreadable", f"the state cannot be read: {error}", Place(shown), exit_code=1) from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from types import MappingProxyType
@@ -74,9 +75,11 @@ def _plan_wave(wave: PlannedWave, style: Style) -> list[str]:
 def _plan_step(step: PlannedStep, text: str, name_width: int, style: Style) -> list[str]:
     word = style.paint(words.plan_word(step.word).ljust(7), _COLOURS[step.word])
     lead = f"  {word} {escaped(step.name).ljust(name_width)}  "
+    if not text:
+        return [lead.rstrip()]
     plain_lead = len(lead) - len(word) + 7
     if plain_lead + NARROWEST_FACTS > style.width:
-        return [lead.rstrip(), *(hanging(" " * 4, text, style.width) if text else ())]
+        return [lead.rstrip(), *hanging(" " * 4, text, style.width)]
     lines = hanging(" " * plain_lead, text, style.width)
     return [(lead + lines[0][plain_lead:]).rstrip(), *(line.rstrip() for line in lines[1:])]
 
@@ -101,9 +104,9 @@ def _plan_facts(step: PlannedStep, critical: bool, all_reasons: bool) -> list[st
 
 
 def _plan_summary(plan: Plan, style: Style) -> list[str]:
-    steps = [step for wave in plan.waves for step in wave.steps]
-    tally = [f"{sum(step.word is word for step in steps)} {words.plan_word(word)}" for word in PlanWord]
-    out = hanging("steps          ", " · ".join(each for each in tally if not each.startswith("0 ")), style.width)
+    counted = Counter(step.word for wave in plan.waves for step in wave.steps)
+    tally = [f"{counted[word]} {words.plan_word(word)}" for word in PlanWord if counted[word]]
+    out = hanging("steps          ", " · ".join(tally), style.width)
     if plan.critical_path:
         chain = " → ".join(escaped(name) for name in plan.critical_path)
         out += hanging("critical path  ", chain, style.width)

@@ -181,6 +181,7 @@ def status(
 
     request = request_of(caller, where, words, how)
     _refuse_ambiguous(caller, request, bare)
+    request = caller.engine().glanced(request)
     orphans = caller.engine().orphans(request)
     lines = caller.engine().status(request)
     if show.json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from operator import le
 
 GAP = 2
 NARROWEST = 9  # a column below this is a ladder of syllables
@@ -17,7 +18,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> l
 
     A cell may hold several lines (``\\n``); each wraps by itself.
     """
-    wanted = [max(_widest(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    wanted = [_widest(column) for column in zip(header, *rows, strict=True)]
     widths = _shared(wanted, width - GAP * (len(header) - 1))
     if widths is None:
         return _blocks(header, rows, width)
@@ -43,6 +44,9 @@ def _shared(wanted: list[int], room: int) -> list[int] | None:
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    text = "".join(cells)
+    if text.isascii() and "\n" not in text and all(map(le, map(len, cells), widths)):
+        return [(" " * GAP).join(map(str.ljust, cells, widths)).rstrip()]
     wrapped = [_cell(cell, width) for cell, width in zip(cells, widths, strict=True)]
     height = max(len(each) for each in wrapped)
     out = []
@@ -118,5 +122,6 @@ def _columns_of(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _widest(cell: str) -> int:
-    return max(columns(line) for line in cell.split("\n"))
+def _widest(cells: Sequence[str]) -> int:
+    text = "\n".join(cells)
+    return max(map(len if text.isascii() else columns, text.split("\n")))
