@@ -17,7 +17,7 @@ from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact
 from wavebuild.engine.evidence import keep_evidence, renewed
 from wavebuild.engine.few import Vouched, few_of
-from wavebuild.engine.idle import question_asked, refuse_inside_itself, run_identity
+from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import keep_project
 from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
@@ -91,6 +91,8 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
             raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
         try:
             project = read_again(request, project, layout)
+            if request.wait:  # what was seen at first may have changed meanwhile
+                request = replace(request, glance=first_look(replace(request, glance=None)))
             with shared(request, project, layout, above) as share:
                 return _build(request, project, layout, lock, tell, interrupts, share, asked, started, began)
         finally:

@@ -56,6 +56,7 @@ def keep_evidence(
         return
     env = _variables(request, project, (steps[number] for number in looked))
     seen, fresh = seeing(project, looked, state.traces), len(looked)
+    seen.of_all.update(map(facts.digests.absolute, facts.former))
     if few is not None:
         merged = laid_over(project, few, looked, rows, seen)
         if merged is None:
@@ -68,7 +69,8 @@ def keep_evidence(
     folders_listed = project.folders.visited if project.folders else ()
     read = {*_read(project), *map(facts.digests.absolute, folders_listed)}
     loads = [row for row, (path, _) in enumerate(ordered) if path in read]
-    more = lookers.packed(identity, loads, seen.broad, (seen.of.get(path, ()) for path, _ in ordered))
+    of_all = [row for row, (path, _) in enumerate(ordered) if path in seen.of_all] if seen.of_all else ()
+    more = lookers.packed(identity, loads, seen.broad, of_all, (seen.of.get(path, ()) for path, _ in ordered))
     with contextlib.suppress(OSError, OverflowError):
         settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, fresh, env, more), ordered)
 

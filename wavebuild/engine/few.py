@@ -55,8 +55,8 @@ def few_of(
     seen = set(known.broad)
     for row in look.moved:
         those = known.of(row)
-        if not those and not known.broad and row not in known.loads:
-            return None  # nobody knows any more who has looked at it
+        if row in known.of_all or not (those or known.broad or row in known.loads):
+            return None  # it may concern anybody
         seen.update(those)
     if look.moved == []:
         seen.clear()
@@ -132,9 +132,12 @@ class Vouched:
         self._rebuilder.commit()
 
     def _stood(self, path: str) -> Stamp:
-        """The stamp that the first look has found at an output of a step that has not begun, if it is as it was."""
+        """The stamp that the first look has found at an output of a step that is not judged, if it is as it was.
+
+        A step that is judged may be about to run: what stands there now may be the work of a person.
+        """
         owner = self._graph.owners.file_owner.get(path)
-        if owner is None or owner in self.began:
+        if owner is None or owner in self.looked:
             return NOWHERE
         evidence = self._few.evidence
         if self._row_of is None:

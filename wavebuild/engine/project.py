@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Kind, Range, Settings
@@ -161,8 +161,10 @@ def facts_of(
         vouch=vouch,
     )
     made = state.made if state else dict
+    former: Collection[str] = ()
     if orphans is None:
-        orphans = orphans_of(project, state, digests, scope_of(request))
+        gone = former_of(project, state, scope_of(request))
+        former, orphans = tuple(gone), _standing(gone, digests)
     said = state.answers() if state else {}
     answers = Answers({probe.name: probe for probe in wavefile.probes}, said, request.clock)
     environ = dict(request.environ)
@@ -179,6 +181,7 @@ def facts_of(
         memory_of(project, state),
         state.texts if state else lambda of: {},
     )
+    facts.former = former
     if state is not None:
         assume_locked(wavefile, state, facts, scope_of(request))
     return facts, orphans
@@ -254,19 +257,28 @@ def scope_of(request: Request) -> str:
 def orphans_of(project: Project, state: State | None, digests: Digests, scope: str) -> tuple[str, ...]:
     """Members recorded in this scope, of steps that are no more, that no step's outputs cover.
 
-    What stands there with other bytes is somebody's new file; what the Wavefile names, to be read or
-    edited, is a source now.
+    What stands there with other bytes is somebody's new file.
+    """
+    return _standing(former_of(project, state, scope), digests)
+
+
+def former_of(project: Project, state: State | None, scope: str) -> dict[str, Made]:
+    """The members on record in this scope that are orphans wherever they stand as they were made.
+
+    What the Wavefile names, to be read or edited, is a source now.
     """
     if state is None:
-        return ()
+        return {}
     keys = {key(step) for step in project.wavefile.steps}
     gone = state.made_by_others(keys, scope)
     named = _named_files(project) if gone else frozenset()
-    return tuple(
-        path
-        for path, made in gone.items()
-        if path not in named and project.graph.owner(path.rstrip("/")) is None and _stands_as_made(digests, path, made)
-    )
+    return {
+        path: made for path, made in gone.items() if path not in named and project.graph.owner(path.rstrip("/")) is None
+    }
+
+
+def _standing(former: Mapping[str, Made], digests: Digests) -> tuple[str, ...]:
+    return tuple(path for path, made in former.items() if _stands_as_made(digests, path, made))
 
 
 def _named_files(project: Project) -> frozenset[str]:
@@ -380,6 +392,8 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
     begun = not os.path.exists(layout.state)
     state = open_state(layout.state, notices, scope, layout.claims, lock.is_ours)
     fresh_start = all_known if begun else len(notices) > said
+    if begun or len(notices) > said:
+        settled.forget(layout.settled)  # what it stems from is not remembered any more
     if begun and (where := layout.said()):
         notices.append(where)
     _repair(folders, state, layout.settled, notices)

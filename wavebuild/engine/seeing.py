@@ -23,16 +23,18 @@ _READ_BY_NAME = (Digest.BYTES, Digest.STAT, Digest.JSON, Digest.YAML, Digest.CSV
 class Seeing(Struct):
     """``of``: absolute path → the steps that look at it, of those of which all looks are known.
 
-    ``broad``: the others: they look into folders, or at what no path says.
+    ``broad``: the others: they look into folders, or at what no path says. ``of_all``: the paths of which every step
+    must know when something comes or goes there: what stands there is nobody's member, or it is.
     """
 
     of: dict[str, list[int]] = field(default_factory=dict)
     broad: set[int] = field(default_factory=set)
+    of_all: set[str] = field(default_factory=set)
 
 
 def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequence[Trace]]) -> Seeing:
     """What these steps look at; ``traces``: what is on record of what a step has read besides its inputs."""
-    found, root = Seeing(), project.wavefile.root
+    found, root, beyond = Seeing(), project.wavefile.root, _looked_beyond(project)
     for number in looked:
         step = project.wavefile.steps[number]
         if not _is_plain(step):
@@ -41,9 +43,22 @@ def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequ
         paths = {artifact.path for artifact in (*reads(step), *step.outputs) if artifact.kind is Kind.FILE}
         if step.depfile:
             paths.update(member for trace in traces(key(step)) for member in trace.discovered)
+        if beyond and any(project.graph.owner(path) in beyond for path in paths):
+            found.broad.add(number)
+            continue
         for path in paths:
             found.of.setdefault(os.path.join(root, path), []).append(number)
     return found
+
+
+def _looked_beyond(project: Project) -> frozenset[int]:
+    """The steps of whose outputs more counts, for all who read them, than what stands at their paths."""
+    steps = project.wavefile.steps
+    return frozenset(
+        number
+        for number in project.graph.owners.otherwise
+        if any(output.digest not in _READ_BY_NAME for output in steps[number].outputs)
+    )
 
 
 def _is_plain(step: Step) -> bool:
@@ -67,7 +82,8 @@ def laid_over(
     """
     root, former, known = project.wavefile.root, few.evidence, few.lookers
     stamps = [*former.rows(0, former.there), *[NOTHING] * (len(former.names) - former.there)]
-    all_rows, found = dict(rows), Seeing(now.of, {*known.broad.difference(looked), *now.broad})
+    broad, of_all = {*known.broad.difference(looked), *now.broad}, {former.path(row, root) for row in known.of_all}
+    all_rows, found = dict(rows), Seeing(now.of, broad, of_all)
     for row, stamp in enumerate(stamps):
         path, those = former.path(row, root), known.of(row)
         others = [number for number in those if number not in looked]

@@ -188,9 +188,20 @@ class Digests:
         return seen
 
     def mark_of(self, path: str) -> Stamp | None:
-        """The stamp under which a path was seen in this build; None if it was not."""
-        seen = self._memo.get(path) or self._memo.get(self._others.get(path, ("",))[0])
-        return seen.stamp if seen is not None else None
+        """The stamp under which a path was seen in this build, whichever way it was read; None if it was not seen.
+
+        What has changed between one reading and another has a stamp that nothing has.
+        """
+        others = self._others.get(path)
+        if others is None:
+            seen = self._memo.get(path)
+            return seen.stamp if seen is not None else None
+        folder = self._folder_name(path)
+        found = (self._memo.get(name) for name in (path, *others) if name != folder)
+        marks = list(dict.fromkeys(seen.stamp for seen in found if seen is not None))
+        if len(marks) < 2:
+            return marks[0] if marks else None
+        return (*(marks[0] or marks[1])[:4], -1)
 
     def _meet(self, reading: Reading, status: os.stat_result | None) -> Seen:
         """A member that was not seen yet. ``status``: of a file that is read whole, what stands there."""
@@ -318,8 +329,8 @@ class Digests:
             if "\0" not in path and path not in self._others:
                 yield self.absolute(path), seen.stamp
         for path, names in self._others.items():
-            if self._folder_name(path) not in names:
-                yield self.absolute(path), (self._memo.get(path) or self._memo[names[0]]).stamp
+            if self._folder_name(path) not in names and (mark := self.mark_of(path)) is not None:
+                yield self.absolute(path), mark
             if any(name.startswith(f"{path}\0sqlite\0") for name in names):
                 yield self.absolute(f"{path}-wal"), NOWHERE
 

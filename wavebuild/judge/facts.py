@@ -100,6 +100,7 @@ class Facts:
         self._made = made
         self.elsewhere = elsewhere
         self.assumed = assumed
+        self.former: Collection[str] = ()  # what steps that are no more have made, whether it stands or not
 
     def relink(self, graph: Graph, orphans: frozenset[str]) -> None:
         """The graph has grown: instances or inputs are known that were not before."""

@@ -16,11 +16,13 @@ class Lookers(Struct, frozen=True):
     """``identity``: of the graph whose steps these are. ``loads``: the rows that are read to load the Wavefile.
 
     ``broad``: the steps that look at more than is known of them here: whatever has moved, they must look.
+    ``of_all``: the rows that say which files count at all: if one has moved, every step must look.
     """
 
     identity: str
     loads: frozenset[int]
     broad: frozenset[int]
+    of_all: frozenset[int]
     ends: array[int]
     steps: array[int]
 
@@ -33,18 +35,26 @@ class _Packed(Struct, frozen=True, array_like=True):
     identity: str
     loads: list[int]
     broad: list[int]
+    of_all: list[int]
     ends: bytes
     steps: bytes
 
 
-def packed(identity: str, loads: Iterable[int], broad: Iterable[int], of_rows: Iterable[Collection[int]]) -> bytes:
+def packed(
+    identity: str,
+    loads: Iterable[int],
+    broad: Iterable[int],
+    of_all: Iterable[int],
+    of_rows: Iterable[Collection[int]],
+) -> bytes:
     """``of_rows``: the steps that look at each row, in the order of the rows."""
     ends, steps = array("q", [0]), array("q")
     for of_row in of_rows:
         if of_row:
             steps.extend(of_row)
         ends.append(len(steps))
-    return msgspec.msgpack.encode(_Packed(identity, sorted(loads), sorted(broad), ends.tobytes(), steps.tobytes()))
+    some = (sorted(loads), sorted(broad), sorted(of_all))
+    return msgspec.msgpack.encode(_Packed(identity, *some, ends.tobytes(), steps.tobytes()))
 
 
 def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
@@ -56,7 +66,8 @@ def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
         return None
     if len(ends) != len(names) + 1 or ends[-1] != len(steps):
         return None
-    return Lookers(found.identity, frozenset(found.loads), frozenset(found.broad), ends, steps)
+    some = (frozenset(found.loads), frozenset(found.broad), frozenset(found.of_all))
+    return Lookers(found.identity, *some, ends, steps)
 
 
 _DECODER = msgspec.msgpack.Decoder(_Packed)
