@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.crew import Crew
 from wavebuild.run.job import Ended
-from wavebuild.run.simple import OWN, STARTS, kind_of, words_of
+from wavebuild.run.simple import OWN, STARTS, kind_of, plain_of
 
 SH, BASH = STARTS
 SHELLS = [start for start in STARTS if shutil.which(start[0])]
@@ -47,6 +48,23 @@ def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
         (place.folder / "sub" / name).chmod(stat.S_IRUSR if name == "unfit" else 0o755)
     yield place
     place.pool.close()
+
+
+def words_of(argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Of a line that needs no shell and has no redirections."""
+    found = plain_of(argv)
+    assert found is None or not found.files
+    return found.words if found else None
+
+
+def found_in(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """What lies in a folder: mode and content of each file, its lines sorted, and without the folder's name."""
+    name = os.fsencode(folder)
+    return {
+        path.name: (path.lstat().st_mode, b"\n".join(sorted(path.read_bytes().replace(name, b"").split(b"\n"))))
+        for path in folder.iterdir()
+        if path.is_file()
+    }
 
 
 def both(crew: Crew, start: tuple[str, ...], script: str, **facts) -> tuple[Ended, str]:
@@ -82,8 +100,29 @@ class TestWhichScripts:
             "cp $a b",
             "cp a b; cp c d",
             "cp a b & cp c d",
-            "cp a >b",
-            "cp a <b",
+            "cp a>b",
+            "cp a3> b",
+            "cp a 3> b",
+            "cp a 10> b",
+            "cp a >| b",
+            "cp a &> b",
+            "cp a >& b",
+            "cp a 2>&-",
+            "cp a 2>&12",
+            "cp a 2>& 1",
+            "cp a <> b",
+            "cp a << b",
+            "cp a <<< b",
+            "cp a <(b)",
+            "cp a > b*",
+            "cp a > $b",
+            "cp a > ~/b",
+            "cp a >",
+            "cp a > b>c",
+            "cp a > b;",
+            "> a cp b",
+            "echo a > b",
+            "cp a 1>2>&1",
             "cp *.c d",
             "cp ~/a b",
             "cp a{1,2} b",
@@ -114,8 +153,25 @@ class TestWhichScripts:
         ],
     )
     def test_whatever_a_shell_could_have_to_do_with_goes_to_it(self, script: str):
-        """Expansions, redirections, quotes of other kinds, assignments, and what shells do themselves."""
+        """Expansions, redirections of odd kinds, quotes of other kinds, assignments, and what shells do themselves."""
         assert words_of((*SH, script)) is None
+
+    @pytest.mark.parametrize(
+        ("script", "words", "line"),
+        [
+            ("cat a b >c", ("cat", "a", "b"), "cat a b > c"),
+            ("cat < a 2>> 'the log' 1>&2 b", ("cat", "b"), "cat b < a 2>> 'the log' 1>&2"),
+            ("cat 2 > 2 2> 1 2>&1", ("cat", "2"), "cat 2 > 2 2> 1 2>&1"),
+            ("cat '> a' 0<b 1>>c >&2", ("cat", "> a"), "cat '> a' < b >> c 1>&2"),
+        ],
+    )
+    def test_nor_do_its_files(self, script: str, words: tuple[str, ...], line: str):
+        """Where they stand among the words does not matter; bash shows them at the end."""
+        for start in STARTS:
+            found = plain_of((*start, script))
+            assert found is not None
+            assert found.files
+            assert (found.words, found.line) == (words, line)
 
     @pytest.mark.parametrize("script", ["", "\n", "cp a b\ncp c d", "cp a\x00b", "cp 'a\nb' c", "cp a\x0bb", "cp a\r"])
     def test_more_than_one_line_or_none_goes_to_it(self, script: str):
@@ -239,12 +295,102 @@ class TestNobodyCanTell:
             told = subprocess.run([*start, f"/usr/bin/printf '%s|' x {text}"], capture_output=True, check=False)
             assert told.stdout.decode() == "".join(f"{word}|" for word in words[2:])
 
-    def test_the_shell_is_spared(self, crew: Crew, start: tuple[str, ...]):
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "cat there > made",
+            "cat there there >there2",
+            "cat there >> there2 2> err",
+            "cat missing there > made 2> err",
+            "cat missing there > made 2>&1",
+            "cat missing there 2>&1 > made",
+            "cat missing there >&2 2> err",
+            "cat < there > '' 2> err",
+            "cat < there > 'a b' 2>/dev/null",
+            "cat < missing > made",
+            "cat there > made < missing",
+            "cat there > folder",
+            "cat there > folder/a > nowhere/b",
+            "cat < folder",
+            "cat < /dev/null > made",
+            "cat there > unfit",
+            "cat there > link",
+            "cat there > dangling",
+            "cat there > loop",
+            "cat there > made > made2 >> made3",
+            "cat there > there",
+            "cat < there 1> 1",
+            "cat < there > /dev/stdout",
+            "cat < there > /dev/fd/2",
+            "cat < there > /proc/self/fd/1",
+            "cat < there > /dev/tcp/nowhere/x",
+            "no-such-command > made 2> err",
+            "./there > made",
+            "sh -c 'umask; ls -l /proc/self/fd | cut -c1-10' > made",
+            "env > made",
+            *(f"./dies {number} 'a b' 2>>err > made" for number in (1, 2, 9, 11, 13, 15)),
+            "./dies 9 > made 2>&1",
+        ],
+    )
+    def test_its_files_are_opened_as_by_its_shell(
+        self, crew: Crew, start: tuple[str, ...], script: str, tmp_path: Path
+    ):
+        """Made, emptied, added to, in their order; with the same words where that cannot be done."""
+        found = []
+        for number, argv in enumerate(((*start, script), (*THE_SAME[start], script))):
+            folder = tmp_path / str(number) / "here"
+            (folder / "folder").mkdir(parents=True)
+            (folder / "there").write_text("some text\n")
+            (folder / "there2").write_text("more text\n")
+            (folder / "unfit").mkdir(0o500)
+            (folder / "link").symlink_to("there2")
+            (folder / "dangling").symlink_to("behind")
+            (folder / "loop").symlink_to("loop")
+            (folder / "dies").symlink_to(crew.folder / "sub/dies")
+            ended = crew.run(argv=argv, cwd=str(folder), env={"PWD": "/nowhere", "SHLVL": "3"})
+            made = found_in(folder) | {f"folder/{name}": file for name, file in found_in(folder / "folder").items()}
+            log = re.sub(r"\d+ (?=[A-Z])", "", crew.log)  # the id of the process
+            found.append((ended.failure, ended.exit_code, ended.signal, ended.detail, made, log))
+
+        assert found[0] == found[1]
+
+    def test_what_would_wait_for_somebody_is_opened_by_its_shell(
+        self, crew: Crew, start: tuple[str, ...], tmp_path: Path
+    ):
+        """Nobody reads the named pipe: it is the command that hangs, and it is ended in time; its worker lives on."""
+        os.mkfifo(tmp_path / "pipe")
+
+        ended = crew.run(argv=(*start, "cat /dev/null > pipe"), cwd=str(tmp_path), timeout=0.3)
+
+        assert ended.failure == "timeout"
+        assert crew.run(argv=(*start, "cat /dev/null")).failure == ""
+
+    @settings(max_examples=60, deadline=None)
+    @given(text=st.text(alphabet="ab '\t=~*&|-/.012<<>>>>", max_size=14))
+    def test_the_files_are_those_that_the_shell_opens_for_the_line(
+        self, crew: Crew, start: tuple[str, ...], text: str, tmp_path_factory: pytest.TempPathFactory
+    ):
+        """Of any line that is said to need no shell."""
+        script = f"/usr/bin/printf '%s|' x {text}"
+        if "/" in text or not (plain := plain_of((*start, script))) or not plain.files:
+            return
+        found = []
+        for argv in ((*start, script), (*THE_SAME[start], script)):
+            folder = tmp_path_factory.mktemp("files")
+            (folder / "a").write_text("what stood there before, and is long")
+            ended = crew.run(argv=argv, cwd=str(folder))
+            found.append((ended.failure, ended.exit_code, crew.log, found_in(folder)))
+        assert found[0] == found[1]
+
+    @pytest.mark.parametrize("files", ["", " < /dev/null 2>&1"])
+    def test_the_shell_is_spared(self, crew: Crew, start: tuple[str, ...], files: str):
         """The command's parent is the worker itself."""
         if kind_of(start[0], os.environ) is None:
             pytest.skip("this shell is not known, or the environment holds what it heeds")
 
-        crew.run(argv=(*start, f"{sys.executable} -c 'import os; print(os.getppid(), os.getpid() == os.getsid(0))'"))
+        script = f"{sys.executable} -c 'import os; print(os.getppid(), os.getpid() == os.getsid(0))'{files}"
+
+        crew.run(argv=(*start, script))
 
         assert crew.log == f"{crew.workers()[0]} True\n"
 

@@ -1,4 +1,4 @@
-"""Which scripts need no shell: one plain command, started as the shell that is meant would start it.
+"""Which scripts need no shell: one plain command and its files, started as the shell that is meant would start it.
 
 It does not know jobs or steps, nor what becomes of the command. Only ``sh`` and ``bash`` as wavebuild starts
 them by itself are dealt with, and of these only dash and bash: how they change the environment of what they
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
+
+from msgspec import Struct
 
 from wavebuild.regular import expression
 
@@ -22,8 +25,12 @@ STARTS = (("sh", "-eu", "-c"), ("bash", "-euo", "pipefail", "-c"))
 
 _SIGN = r"[A-Za-z0-9_./,:@%+=-]"
 _WORD = rf"(?:{_SIGN}|'[ -&(-~]*')+"
-_LINE = expression(rf"[ \t\n]*({_SIGN}+(?:[ \t]+{_WORD})*)[ \t\n]*")
-_PIECE = expression(_WORD)
+_LEAD = rf"(?P<lead>[12]?>>?|0?<)[ \t]*(?P<file>{_WORD})"
+_SAME = r"(?P<same>2>&1|1?>&2)"
+_LINE = expression(
+    rf"[ \t\n]*({_SIGN}+(?:[ \t]+(?:{_WORD}|[12]?>>?[ \t]*{_WORD}|0?<[ \t]*{_WORD}|2>&1|1?>&2))*)[ \t\n]*"
+)
+_PIECE = expression(rf"{_LEAD}|{_SAME}|{_WORD}")
 _FIRST = expression(r"[A-Za-z0-9_./][A-Za-z0-9_./,:@%+-]*")
 _NAME = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -46,17 +53,90 @@ _NOT_HANDED_ON = frozenset(_CHANGED.split())
 """Variables that a shell changes, drops or heeds: who has one of them gets the shell."""
 
 
-def words_of(argv: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The words of the one command that a shell with these arguments would run, if that needs no shell."""
+class File(Struct, frozen=True):
+    """A redirection: ``stream`` becomes the file of this path, opened so; or, without one, the ``same`` as another."""
+
+    stream: int
+    path: str | None
+    flags: int = 0
+    same: int = 0
+
+    @property
+    def action(self) -> tuple[int, int, int] | tuple[int, int, str, int, int]:
+        """As ``posix_spawn`` is told it."""
+        if self.path is None:
+            return os.POSIX_SPAWN_DUP2, self.same, self.stream
+        return os.POSIX_SPAWN_OPEN, self.stream, self.path, self.flags, 0o666
+
+
+class Plain(Struct, frozen=True):
+    """One command: its words, its redirections in their order, and the line as bash shows it."""
+
+    words: tuple[str, ...]
+    files: tuple[File, ...] = ()
+    line: str = ""
+
+    @property
+    def errors(self) -> str | None:
+        """The file that its standard error goes to in the end; None if it is not redirected to any."""
+        found: dict[int, str | None] = {}
+        for file in self.files:
+            found[file.stream] = file.path if file.path is not None else found.get(file.same)
+        return found.get(2)
+
+
+_WRITES = os.O_WRONLY | os.O_CREAT
+_OPENED = {">": _WRITES | os.O_TRUNC, ">>": _WRITES | os.O_APPEND, "<": os.O_RDONLY}
+_USUAL = {">": "1", ">>": "1", "<": "0"}
+
+
+def plain_of(argv: tuple[str, ...]) -> Plain | None:
+    """The one command that a shell with these arguments would run, if that needs no shell."""
     if argv[:-1] not in STARTS or not sys.platform.startswith("linux"):
         return None
     found = _LINE.fullmatch(argv[-1])
     if found is None:
         return None
     line = found[1]
-    pieces = line.split() if "'" not in line else (piece[0].replace("'", "") for piece in _PIECE.finditer(line))
-    words = tuple(pieces)
-    return None if words[0] in OWN or not _FIRST.fullmatch(words[0]) else words
+    is_bare = not ("'" in line or ">" in line or "<" in line)
+    plain = Plain(tuple(line.split())) if is_bare else _read(line)
+    return None if plain.words[0] in OWN or not _FIRST.fullmatch(plain.words[0]) else plain
+
+
+def _read(line: str) -> Plain:
+    words, written, files, shown = [], [], [], []
+    for piece in _PIECE.finditer(line):
+        if lead := piece["lead"]:
+            sign = lead.lstrip("012")
+            stream = lead.removesuffix(sign) or _USUAL[sign]
+            files.append(File(int(stream), piece["file"].replace("'", ""), _OPENED[sign]))
+            shown.append(f"{'' if stream == _USUAL[sign] else stream}{sign} {piece['file']}")
+        elif piece["same"]:
+            stream = "2" if piece["same"] == "2>&1" else "1"
+            files.append(File(int(stream), None, same=int(piece["same"][-1])))
+            shown.append(f"{stream}>&{piece['same'][-1]}")
+        else:
+            words.append(piece[0].replace("'", ""))
+            written.append(piece[0])
+    return Plain(tuple(words), tuple(files), " ".join((*written, *shown)))
+
+
+def are_usual(files: Iterable[File]) -> bool:
+    """Whether all that is to be opened can be without waiting, and is what its path says: of the rest shells know."""
+    return all(file.path is None or _is_usual(file.path, file.flags) for file in files)
+
+
+def _is_usual(path: str, flags: int) -> bool:
+    if path == os.devnull:
+        return True
+    if path.startswith(("/dev/", "/proc/")):  # bash gives some of these a meaning of its own
+        return False
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return bool(flags & os.O_CREAT)
+    except OSError:
+        return False
 
 
 def kind_of(shell: str, env: Mapping[str, str]) -> Kind | None:
@@ -81,10 +161,10 @@ def _hands_on_all(names: tuple[str, ...]) -> bool:
     return all(_NAME.fullmatch(name) and name not in _NOT_HANDED_ON and not name.startswith("BASH") for name in names)
 
 
-def as_told(kind: Kind, env: Mapping[str, str], executable: str) -> dict[str, str] | None:
+def as_told(kind: Kind, env: Mapping[str, str], executable: str, redirected: bool = False) -> dict[str, str] | None:
     """The variables that a shell of this kind would hand to a command, with the current folder as its own.
 
-    ``executable``: the command's file, as it was found.
+    ``executable``: the command's file, as it was found. A bash becomes the command, but not one that is redirected.
     """
     told = dict(env)
     folder = _folder(told.get("PWD", ""), kind)
@@ -95,7 +175,7 @@ def as_told(kind: Kind, env: Mapping[str, str], executable: str) -> dict[str, st
         told["_"] = executable
         if not (level := told.get("SHLVL", "0")).isdecimal() or not level.isascii() or int(level) > 998:
             return None
-        told["SHLVL"] = str(int(level))
+        told["SHLVL"] = str(int(level) + redirected)
         for prompt in ("PS1", "PS2"):
             told.pop(prompt, None)
         if "OLDPWD" in told and not os.path.isdir(told["OLDPWD"]):

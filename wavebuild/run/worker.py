@@ -50,7 +50,7 @@ from wavebuild.run.processes import (
     send,
     watch,
 )
-from wavebuild.run.simple import as_told, kind_of, words_of
+from wavebuild.run.simple import File, Plain, are_usual, as_told, kind_of, plain_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
 from wavebuild.run.wire import ToWorker, Wire
@@ -196,7 +196,7 @@ class Hands:
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
         self._frozen = False
-        self._without_shell = False  # what runs is the command itself, in the place of the shell that would run it
+        self._spared: Plain | None = None  # what runs is this command itself, in the place of its shell
         self.worn_out = False
 
     def next_message(self) -> Job | Interrupt:
@@ -262,8 +262,8 @@ class Hands:
                 break
             ended, more = self._wait(job, process, until, number, spool)
             leftovers += more
-            if ended.signal is not None and ended.failure == "signal" and self._without_shell:
-                ended = self._as_the_shell_says(ended, job, env, log, spool)
+            if ended.signal is not None and ended.failure == "signal" and self._spared is not None:
+                ended = self._as_the_shell_says(ended, job, env, log, spool, self._spared)
             if ended.failure:
                 break
         seconds = time.monotonic() - started
@@ -287,16 +287,34 @@ class Hands:
                     raise
                 time.sleep(0.05)
 
-    def _as_the_shell_says(self, ended: Ended, job: Job, env: dict[str, str], log: int, spool: Spool) -> Ended:
+    def _as_the_shell_says(
+        self, ended: Ended, job: Job, env: dict[str, str], log: int, spool: Spool, spared: Plain
+    ) -> Ended:
         """How a command ended that a signal killed, as the shell that was spared tells it, and in its words."""
         command = job.commands[ended.command]
         assert isinstance(command, Shell)
-        again = replace(command, argv=(*command.argv[:-1], f"'sh' -c 'kill -{ended.signal} $$'"))
+        victim = f"'sh' -c 'kill -{ended.signal} $$'"
+        if spared.files:
+            victim += " > /dev/null"  # what runs redirected is not what bash itself becomes
+        again = replace(command, argv=(*command.argv[:-1], victim))
+        said = os.memfd_create("said", os.MFD_CLOEXEC)
         try:
-            process = self._begin(again, job, env, log)
+            process = self._begin(again, job, env, said)
+            told, _ = self._wait(job, process, None, ended.command, spool)
+            text = os.pread(said, 1 << 16, 0).replace(victim.encode(), spared.line.encode())
         except OSError:
             return ended
-        told, _ = self._wait(job, process, None, ended.command, spool)
+        finally:
+            os.close(said)
+        with contextlib.suppress(OSError):
+            # A dash is redirected itself, a bash only the copy of it that becomes the command.
+            path = spared.errors if kind_of(command.argv[0], self._environ(job.passes) | env) == "dash" else None
+            handle = os.open(os.path.join(job.cwd, path), os.O_WRONLY | os.O_APPEND) if path is not None else log
+            try:
+                os.write(handle, text)
+            finally:
+                if handle != log:
+                    os.close(handle)
         return replace(told, detail=ended.detail or told.detail)
 
     def drop_everything(self, number: int, frame: object) -> None:
@@ -383,34 +401,41 @@ class Hands:
 
     def _spawn_with(self, command: Shell, job: Job, env: dict[str, str], handles: tuple[int, int, int]) -> int:
         own = not job.console
-        self._without_shell = False
+        self._spared = None
         if job.confines is not None:
             executable = _find(command.argv[0], env.get("PATH", os.defpath), job.cwd)
             return confined.start(executable, command.argv, env, handles, self._defaults, job.confines, own)
         if own and self._trail is None and (process := self._spawn_simple(command, env, handles)):
-            self._without_shell = True
             return process
         return self._start(command.argv, env, handles, own, job.cwd)
 
     def _spawn_simple(self, command: Shell, env: dict[str, str], handles: tuple[int, int, int]) -> int:
         """Starts a command that needs no shell, as the shell would; 0 if the shell has to do it, or to complain."""
-        words = words_of(command.argv)
-        kind = kind_of(command.argv[0], env) if words else None
-        if words is None or kind is None:
+        plain = plain_of(command.argv)
+        kind = kind_of(command.argv[0], env) if plain else None
+        if plain is None or kind is None or (plain.files and not are_usual(plain.files)):
             return 0
         try:
-            executable = _find(words[0], env["PATH"], "") if kind == "bash" else ""
-            told = as_told(kind, env, executable)
-            return 0 if told is None else self._start(words, told, handles, True, "")
+            executable = _find(plain.words[0], env["PATH"], "") if kind == "bash" else ""
+            told = as_told(kind, env, executable, bool(plain.files))
+            process = 0 if told is None else self._start(plain.words, told, handles, True, "", plain.files)
         except OSError as error:
             if error.errno in SCARCE:
                 raise
-            return 0
+            return 0  # what was opened before the trouble came is opened by the shell once more
+        self._spared = plain if process else None
+        return process
 
     def _start(
-        self, argv: tuple[str, ...], env: dict[str, str], handles: tuple[int, int, int], own: bool, cwd: str
+        self,
+        argv: tuple[str, ...],
+        env: dict[str, str],
+        handles: tuple[int, int, int],
+        own: bool,
+        cwd: str,
+        files: tuple[File, ...] = (),
     ) -> int:
-        """Starts a command, in a session of its own if it is to have one."""
+        """Starts a command, in a session of its own if it is to have one; ``files``: its redirections."""
         path = env.get("PATH", os.defpath)
         same = path == os.environ.get("PATH")  # then the system looks for the file, and does it faster
         start = os.posix_spawnp if same else os.posix_spawn
@@ -419,7 +444,10 @@ class Hands:
                 argv[0] if same else _find(argv[0], path, cwd),
                 argv,
                 env,
-                file_actions=[(os.POSIX_SPAWN_DUP2, handle, at) for at, handle in enumerate(handles)],
+                file_actions=[
+                    *((os.POSIX_SPAWN_DUP2, handle, at) for at, handle in enumerate(handles)),
+                    *(file.action for file in files),
+                ],
                 setsid=own,
                 setsigmask=[],
                 setsigdef=self._defaults,
@@ -454,7 +482,7 @@ class Hands:
         """A child of this process, which has imported the module already; alone in its session like any command."""
         if self._trail is not None:
             self._trail.before_fork()
-        self._without_shell = False
+        self._spared = None
         before = self._clock.now()
         if not self._frozen:
             gc.freeze()  # else a child that collects what it made has all of this copied
