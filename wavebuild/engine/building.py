@@ -170,7 +170,7 @@ def _build(
         if request.audit:
             invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts.digests)
+        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts, state.traces)
         course = Course(
             wanted=wanted,
             waves=layers if few is None else [[number for number in layer if number in wanted] for layer in layers],
@@ -211,8 +211,12 @@ def _build(
         elif code == 0 and not orphans and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
-                if not (isinstance(judge, Vouched) and few and renewed(project, layout, facts, few, judge)):
-                    keep_evidence(request, project, layout, facts, state, looked, asked, identity, few)
+                if not (
+                    isinstance(judge, Vouched) and few and renewed(project, layout, facts, few, judge, rebuilder.proven)
+                ):
+                    keep_evidence(
+                        request, project, layout, facts, state, looked, asked, identity, few, rebuilder.proven
+                    )
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock

@@ -39,11 +39,12 @@ def keep_evidence(
     asked: str,
     identity: str,
     few: Few | None,
+    proven: Mapping[int, str],
 ) -> None:
     """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself.
 
     ``looked``: the steps that were judged: all, or with ``few`` those that saw a change. ``identity``: of the project
-    as it is kept.
+    as it is kept. ``proven``: of judged steps with many inputs the traces by which they are fresh.
     """
     steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
     if request.changed or request.unchanged or any(_goes_by_more(steps[number]) for number in looked):
@@ -70,12 +71,15 @@ def keep_evidence(
     read = {*_read(project), *map(facts.digests.absolute, folders_listed)}
     loads = [row for row, (path, _) in enumerate(ordered) if path in read]
     of_all = [row for row, (path, _) in enumerate(ordered) if path in seen.of_all] if seen.of_all else ()
-    more = lookers.packed(identity, loads, seen.broad, of_all, (seen.of.get(path, ()) for path, _ in ordered))
+    of_rows = (seen.of.get(path, ()) for path, _ in ordered)
+    more = lookers.packed(identity, loads, seen.broad, of_all, of_rows, _proven(looked, few, proven))
     with contextlib.suppress(OSError, OverflowError):
         settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, fresh, env, more), ordered)
 
 
-def renewed(project: Project, layout: Layout, facts: Facts, few: Few, judge: Vouched) -> bool:
+def renewed(
+    project: Project, layout: Layout, facts: Facts, few: Few, judge: Vouched, proven: Mapping[int, str]
+) -> bool:
     """Whether the evidence is written again as it was, but for the stamps of what has moved or was made.
 
     That can be done where the judged steps look at what they looked at before: plain ones, without a depfile.
@@ -97,8 +101,14 @@ def renewed(project: Project, layout: Layout, facts: Facts, few: Few, judge: Vou
         stamps[row] = now
     if links_on_the_way(layout.root, (few.evidence.path(row, layout.root) for row in stamps)):
         return False
-    settled.save_with(layout.settled, few.evidence, stamps)
+    more = lookers.packed_with(known, _proven(judge.looked, few, proven))
+    settled.save_with(layout.settled, few.evidence, stamps, more)
     return True
+
+
+def _proven(looked: Collection[int], few: Few | None, now: Mapping[int, str]) -> dict[int, str]:
+    former = few.lookers.proven if few is not None else {}
+    return {number: trace for number, trace in former.items() if number not in looked} | dict(now)
 
 
 def _stamp_of_load(project: Project, few: Few, row: int) -> settled.Row | None:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
 
+from wavebuild.declare.model import Kind
 from wavebuild.engine.lists import Project
 from wavebuild.engine.values import Request
-from wavebuild.judge.digest import Digests
+from wavebuild.judge.facts import Facts
 from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
+from wavebuild.judge.trace import Trace, key
 from wavebuild.plan.targets import downstream_of
 from wavebuild.run.events import Event, Outcome, Settled
 from wavebuild.run.job import Ended, Job
@@ -82,21 +84,28 @@ class Vouched:
     ``looked``: those that were judged.
     """
 
-    def __init__(self, rebuilder: Rebuilder, project: Project, few: Few, digests: Digests) -> None:
+    def __init__(
+        self, rebuilder: Rebuilder, project: Project, few: Few, facts: Facts, traces: Callable[[str], Sequence[Trace]]
+    ) -> None:
         self._rebuilder = rebuilder
+        self._facts = facts
+        self._traces = traces
         self._graph = project.graph
         self._names = list(project.graph.number)
         self._seen = few.seen
         self._few = few
         self._row_of: dict[str, int] | None = None
+        self._remade: set[str] | None = set()  # outputs of steps that have begun; None: nobody knows them all
         self.began: set[int] = set()
         self.looked: set[int] = set()
-        digests.stood = self._stood
+        facts.digests.stood = self._stood
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         if number not in self._seen and self.began.isdisjoint(self._graph.upstream[number]):
             return self.kept(number)
         self.looked.add(number)
+        if number in self._few.lookers.proven:
+            self._take_over(number)
         return self._rebuilder.consider(number)
 
     def kept(self, number: int) -> Settled:
@@ -105,6 +114,11 @@ class Vouched:
 
     def begin(self, due: Due) -> Settled | None:
         self.began.add(due.number)
+        outputs = self._graph.wavefile.steps[due.number].outputs
+        if any(output.kind is not Kind.FILE for output in outputs):
+            self._remade = None
+        elif self._remade is not None:
+            self._remade.update(output.path for output in outputs)
         return self._rebuilder.begin(due)
 
     def withdraw(self, number: int) -> None:
@@ -140,14 +154,36 @@ class Vouched:
         if owner is None or owner in self.looked:
             return NOWHERE
         evidence = self._few.evidence
-        if self._row_of is None:
-            names = os.fsdecode(b"\0".join(evidence.names[: evidence.there])).split("\0")
-            self._row_of = dict(zip(names, range(evidence.there), strict=False))
-        row = self._row_of.get(path)
+        row = self._rows().get(path)
         if row is None or row in self._few.moved:
             return NOWHERE
         device, inode, *rest = evidence.columns[5 * row : 5 * row + 5].tolist()
         return (device, inode & LARGEST_INODE, *rest)
+
+    def _rows(self) -> dict[str, int]:
+        """The rows of what is there, by name."""
+        if self._row_of is None:
+            evidence = self._few.evidence
+            names = os.fsdecode(b"\0".join(evidence.names[: evidence.there])).split("\0")
+            self._row_of = dict(zip(names, range(evidence.there), strict=False))
+        return self._row_of
+
+    def _take_over(self, number: int) -> None:
+        """Of a step with many inputs: what its trace says of those that are as they were is taken as seen, all at once.
+
+        The evidence was written when the files had the digests of that trace, and the stamps that they still have.
+        """
+        files = self._facts.many_files(number)
+        traces = self._traces(key(self._graph.wavefile.steps[number])) if files else ()
+        if not files or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
+            return
+        evidence, row_of = self._few.evidence, self._rows()
+        unsure = self._remade.union(os.fsdecode(evidence.names[row]) for row in self._few.moved)
+        sure = [path for path in files if path in row_of and path not in unsure]
+        inputs = traces[0].inputs
+        if all(map(inputs.__contains__, sure)):
+            stamps = evidence.stamps([row_of[path] for path in sure])
+            self._facts.digests.take_over(sure, stamps, [inputs[path] for path in sure])
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""

@@ -12,8 +12,10 @@ import json
 import os
 import stat as st
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import compress
+from operator import attrgetter, ne
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -44,6 +46,9 @@ MOST_RECENT = 16
 
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
+
+MANY = 64
+"""Files from which on their stamps are compared together."""
 
 LARGE = 1 << 22
 """Bytes of a file from which on it is worth to read it in a thread before its digest is asked for."""
@@ -140,6 +145,7 @@ class Digests:
         self._recent: dict[str, tuple[Stamp, bytes]] = {}  # the bytes of what was read last
         self._looked: dict[str, os.stat_result] = {}  # what was just seen to stand at paths that are read next
         self.learned: dict[str, tuple[Stamp, str]] = {}
+        self.taken_over: dict[str, str] = {}  # path → digest, of what nobody had to look at
         self.stood: Callable[[str], Stamp] = lambda path: NOWHERE  # what a path had as its stamp as the build began
 
     def absolute(self, path: str) -> str:
@@ -186,6 +192,16 @@ class Digests:
             return None
         seen = self._memo[path] = Seen(mark, known[1])
         return seen
+
+    def take_over(self, paths: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) -> None:
+        """These files had these stamps as the build began, and have had these digests with them."""
+        memo, met = self._memo, {*self._memo}.intersection(paths)
+        found = dict(zip(paths, map(Seen, stamps, digests), strict=True))
+        taken = dict(zip(paths, digests, strict=True))
+        for path in met:
+            del found[path], taken[path]
+        memo.update(found)
+        self.taken_over.update(taken)
 
     def mark_of(self, path: str) -> Stamp | None:
         """The stamp under which a path was seen in this build, whichever way it was read; None if it was not seen.
@@ -271,6 +287,7 @@ class Digests:
     def forget(self, path: str) -> None:
         """The member at this path was remade: what was seen of it no longer holds."""
         self._looked.pop(path, None)
+        self.taken_over.pop(path, None)
         for name in (path, *self._others.pop(path, ())):
             if self._memo.pop(name, None) is not None:
                 self._readings.pop(name, None)
@@ -289,19 +306,30 @@ class Digests:
         self.learned.pop(path, None)
         self._memo[path], self._readings[path] = Seen(now, seen.digest, sure=False), reading
 
-    def moved(self, readings: Iterable[Reading]) -> tuple[str, ...]:
+    def moved(self, readings: Collection[Reading]) -> tuple[str, ...]:
         """The members whose stamps are no longer those of when they were read in this build.
 
         A database is written to by being read, when its log is taken in: there what it holds counts.
         """
         found = []
-        for reading in readings:
+        for reading in self._perhaps_moved(readings) if len(readings) >= MANY else readings:
             if not reading.of_file:
                 continue
             seen, now = self.see(reading), self._stamp(reading)
             if seen.stamp != now and not (reading.how == "sqlite" and self._read(reading, now) == seen.digest):
                 found.append(reading.member)
         return tuple(found)
+
+    def _perhaps_moved(self, readings: Iterable[Reading]) -> Iterable[Reading]:
+        """Those that must be looked at one by one: all but the plain files with the stamps that they had."""
+        plain: list[Reading] = []
+        others: list[Reading] = []
+        memo = self._memo
+        for reading in readings:
+            (plain if reading.how == "bytes" and reading.path in memo else others).append(reading)
+        marks = [memo[reading.path].stamp for reading in plain]
+        now = map(_stamp_now, map(self.absolute, [reading.path for reading in plain]))
+        return [*others, *compress(plain, map(ne, marks, now))]
 
     def make_sure(self) -> bool:
         """Reads once more, a tick later, what was read too soon after it was written; whether all is sure now.
@@ -589,6 +617,17 @@ def _shown(command: Text) -> str:
         part if isinstance(part, str) else f"{{{{ {part.source} }}}}" + "".join(f" {n}={v}" for n, v in part.values)
         for part in command.parts
     )
+
+
+def _stamp_now(path: str) -> Stamp | None:
+    """The stamp of what stands at a path, of a link that of itself alone; None if nothing does, or nobody can tell."""
+    try:
+        return _of_status(os.lstat(path))
+    except (OSError, ValueError):
+        return None
+
+
+_of_status = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 
 def _is_of_no_link(stamp: Stamp) -> bool:

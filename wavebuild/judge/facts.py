@@ -62,6 +62,9 @@ class Assumed(Struct, frozen=True):
 
 NOTHING_ASSUMED = Assumed()
 
+MANY = 64
+"""Single files that a step reads from which on they are looked at together."""
+
 Listed = Callable[[Folders, Artifact, Callable[[str], bool]], list[str]]
 
 
@@ -101,6 +104,7 @@ class Facts:
         self.elsewhere = elsewhere
         self.assumed = assumed
         self.former: Collection[str] = ()  # what steps that are no more have made, whether it stands or not
+        self._many: tuple[int, tuple[str, ...] | None] = (-1, None)  # of the step that was asked for last
 
     def relink(self, graph: Graph, orphans: frozenset[str]) -> None:
         """The graph has grown: instances or inputs are known that were not before."""
@@ -134,6 +138,8 @@ class Facts:
         step = self.graph.wavefile.steps[number]
         if step.frozen:
             return Read((), (), (), (), ())
+        if len(step.inputs) >= MANY and (paths := self.many_files(number)) is not None:
+            return self._read_files(step, paths)
         readings: list[Reading] = []
         files: list[str] = []
         named: list[tuple[str, tuple[str, ...]]] = []
@@ -184,6 +190,30 @@ class Facts:
         if self.assumed.unchanged:
             missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         return Read(_unique(readings), _unique(gate), _by_bytes(files), tuple(named), tuple(missing))
+
+    def many_files(self, number: int) -> tuple[str, ...] | None:
+        """The paths of a step that reads many single files and nothing else, each compared by its bytes; else None."""
+        if self._many[0] != number:
+            self._many = (number, self._many_files(self.graph.wavefile.steps[number]))
+        return self._many[1]
+
+    def _many_files(self, step: Step) -> tuple[str, ...] | None:
+        if len(step.inputs) < MANY or step.frozen or step.code or step.checks or step.updates or is_by_time(step):
+            return None
+        if self.graph.owners.otherwise or self.assumed.unchanged or isinstance(step.action, Call):
+            return None
+        if not all(map(_is_whole_file, step.inputs)):
+            return None
+        return tuple(dict.fromkeys(artifact.path for artifact in step.inputs))
+
+    def _read_files(self, step: Step, paths: tuple[str, ...]) -> Read:
+        """What such a step reads now."""
+        self.digests.look_anew()
+        known = self.digests.taken_over
+        gone = {path for path in paths if path not in known and not self._stands(path)}
+        missing = tuple(artifact for artifact in step.inputs if artifact.path in gone) if gone else ()
+        named = tuple((artifact.name, (artifact.path,)) for artifact in step.inputs if artifact.name)
+        return Read(tuple(map(Reading, paths, paths)), (), _by_bytes(paths), named, missing)
 
     def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
         """The files that stand for one artifact of a step at this moment."""
@@ -357,13 +387,23 @@ class Facts:
         return self.digests.see(reading).digest is None
 
     def _values(self, readings: Collection[Reading]) -> dict[str, str]:
-        values = {}
+        values: dict[str, str] = {}
+        if len(readings) >= MANY:
+            values, readings = self._taken_over(readings)
         if len(readings) > 1:
             self.digests.see_ahead(readings)
         for reading in readings:
             digest = self.digests.see(reading).digest if reading.how == "bytes" else self.value(reading)
             values[reading.member] = ABSENT if digest is None else digest
         return values
+
+    def _taken_over(self, readings: Collection[Reading]) -> tuple[dict[str, str], list[Reading]]:
+        """The digests that are known without a look, and the readings of which none is."""
+        known = self.digests.taken_over
+        if not known:
+            return {}, [*readings]
+        values = {r.member: known[r.path] for r in readings if r.how == "bytes" and r.path in known}
+        return values, [reading for reading in readings if reading.member not in values]
 
     def value(self, reading: Reading) -> str | None:
         """The digest of a reading; None if nothing is there, UNASKED if that must be asked."""

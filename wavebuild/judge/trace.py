@@ -45,6 +45,11 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
         """Whether a person had the step forget what it did: its bytes are known, and nothing else."""
         return not self.action
 
+    @property
+    def identity(self) -> str:
+        """What no other trace of the same step has, but one with the same inputs."""
+        return f"{self.run} {self.began!r}"
+
 
 class Made(NamedTuple):
     """What is on record of a member that some step made, or whose bytes a person had accepted as made."""

@@ -21,7 +21,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.judge.asking import Asking, Said, Why
 from wavebuild.judge.digest import ABSENT, Reading, memo_name
-from wavebuild.judge.facts import Facts, output_reading
+from wavebuild.judge.facts import MANY, Facts, output_reading
 from wavebuild.judge.freshness import Now, same_run
 from wavebuild.judge.locked import LOCKED, opened
 from wavebuild.judge.members import made_members
@@ -78,6 +78,7 @@ class Rebuilder:
         self.run = invocation.run
         self._lives: dict[int, Life] = {}
         self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, for the lock file if there is one
+        self.proven: dict[int, str] = {}  # of steps with many inputs: the identity of the trace by which it is fresh
         self._holds_traces = graph.wavefile.settings.lock is not None
         self._judged: set[str] = set()  # of the steps that edit shared files, those that were judged
         self._asking: dict[int, Asking] = {}  # step → what is asked before it can be judged
@@ -242,6 +243,8 @@ class Rebuilder:
 
     def _put_in_force(self, step: Step, trace: Trace) -> None:
         """A trace is as large as all else that is known of a step: it is held where it is asked for."""
+        if len(step.inputs) >= MANY and trace.run != LOCKED:
+            self.proven[self._graph.number[step.name]] = trace.identity
         if self._holds_traces:
             self.in_force[key(step)] = trace
         if step.updates:
@@ -696,7 +699,7 @@ class Rebuilder:
             moved = self._facts.digests.moved(readings)
             return moved if step.sandbox else moved + self._facts.came(step, due.read)
         own = frozenset(shared_files(step))
-        moved = self._facts.digests.moved(reading for reading in readings if reading.path not in own)
+        moved = self._facts.digests.moved([reading for reading in readings if reading.path not in own])
         was = {**due.now.gate_inputs, **due.now.inputs}
         keys = (reading for reading in readings if reading.of_file and reading.path in own)
         moved += tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Lookers(Struct, frozen=True):
@@ -17,6 +18,7 @@ class Lookers(Struct, frozen=True):
 
     ``broad``: the steps that look at more than is known of them here: whatever has moved, they must look.
     ``of_all``: the rows that say which files count at all: if one has moved, every step must look.
+    ``proven``: of steps with many inputs the identity of the trace that has just these inputs.
     """
 
     identity: str
@@ -25,6 +27,7 @@ class Lookers(Struct, frozen=True):
     of_all: frozenset[int]
     ends: array[int]
     steps: array[int]
+    proven: dict[int, str]
 
     def of(self, row: int) -> array[int]:
         """The steps that are known to look at a row."""
@@ -38,6 +41,7 @@ class _Packed(Struct, frozen=True, array_like=True):
     of_all: list[int]
     ends: bytes
     steps: bytes
+    proven: dict[int, str] = {}
 
 
 def packed(
@@ -46,6 +50,7 @@ def packed(
     broad: Iterable[int],
     of_all: Iterable[int],
     of_rows: Iterable[Collection[int]],
+    proven: dict[int, str] | None = None,
 ) -> bytes:
     """``of_rows``: the steps that look at each row, in the order of the rows."""
     ends, steps = array("q", [0]), array("q")
@@ -53,8 +58,18 @@ def packed(
         if of_row:
             steps.extend(of_row)
         ends.append(len(steps))
-    some = (sorted(loads), sorted(broad), sorted(of_all))
-    return msgspec.msgpack.encode(_Packed(identity, *some, ends.tobytes(), steps.tobytes()))
+    return _packed(Lookers(identity, frozenset(loads), frozenset(broad), frozenset(of_all), ends, steps, proven or {}))
+
+
+def packed_with(known: Lookers, proven: dict[int, str]) -> bytes:
+    """The same, but for what is proven."""
+    return _packed(replace(known, proven=proven))
+
+
+def _packed(known: Lookers) -> bytes:
+    some = (sorted(known.loads), sorted(known.broad), sorted(known.of_all))
+    ends, steps = known.ends.tobytes(), known.steps.tobytes()
+    return msgspec.msgpack.encode(_Packed(known.identity, *some, ends, steps, known.proven))
 
 
 def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
@@ -67,7 +82,7 @@ def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
     if len(ends) != len(names) + 1 or ends[-1] != len(steps):
         return None
     some = (frozenset(found.loads), frozenset(found.broad), frozenset(found.of_all))
-    return Lookers(found.identity, *some, ends, steps)
+    return Lookers(found.identity, *some, ends, steps, found.proven)
 
 
 _DECODER = msgspec.msgpack.Decoder(_Packed)

@@ -83,6 +83,16 @@ class Evidence:
         each = iter(self.columns[start * _COLUMNS : stop * _COLUMNS].tolist())
         return zip(each, each, each, each, each, strict=True)
 
+    def stamps(self, rows: Sequence[int]) -> list[Row]:
+        """The stamps of these rows, which are there; quick where they lie close together."""
+        if not rows:
+            return []
+        first, last = min(rows), max(rows)
+        if last - first > 4 * len(rows):
+            return [self.stamp(row) for row in rows]
+        stretch = list(self.rows(first, last + 1))
+        return [stretch[row - first] for row in rows]
+
     def stamp(self, row: int) -> Row:
         return next(self.rows(row, row + 1)) if row < self.there else NOTHING
 
@@ -138,8 +148,8 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     )
 
 
-def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row]) -> None:
-    """Writes evidence again with other stamps in some of the rows that are there."""
+def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row], more: bytes) -> None:
+    """Writes evidence again with other stamps in some of the rows that are there, and something else with it."""
     from array import array
 
     from wavebuild import disk
@@ -149,6 +159,11 @@ def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row]) -> None:
         packed = array("q", stamp).tobytes()
         start = evidence.at + row * len(packed)
         body[start : start + len(packed)] = packed
+    if more != evidence.more:
+        end = body.index(b"\n", SEAL)
+        body[len(body) - len(evidence.more) :] = more
+        *numbers, _ = body[SEAL:end].split(b" ")
+        body[SEAL:end] = b" ".join([*numbers, b"%d" % len(more)])
     del body[:SEAL]
     disk.write_atomic(path, _seal(body) + body)
 
