@@ -137,3 +137,15 @@ def test_what_stands_in_the_log_of_a_database_alone_concerns_its_readers(shop: W
 
     assert shop.build("x", "tree", only=True).ran == ["x"]
     database.close()
+
+
+def test_what_a_named_wavefile_was_found_to_be_says_nothing_of_the_one_that_governs_it(shop: Workshop) -> None:
+    """With -f the part is built alone; without it the Wavefile above, which includes the part."""
+    shop.wavefile("include: part/Wavefile\nsteps: {top: {outputs: top.txt, run: note top; echo 1 > top.txt}}\n")
+    shop.put("part/Wavefile", "steps: {c: {outputs: c.txt, run: note c; echo 1 > c.txt}}\n")
+    time.sleep(0.03)
+    part = str(shop.root / "part")
+    assert shop.build(directory=part, file="Wavefile").ran == ["c"]
+    assert shop.build(directory=part, file="Wavefile").result.nothing_to_do
+
+    assert "top" in shop.build(directory=part).outcomes

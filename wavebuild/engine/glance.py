@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from wavebuild.store.settled import Evidence
 
 
-def plain_question(root: str, folder: str, targets: tuple[str, ...]) -> str:
-    """What must be the same for an earlier answer to be this one's; ``folder``: where it is asked, from the root."""
-    return repr((__version__, sys.version, "above", root, folder, targets))
+def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]) -> str:
+    """What must be the same for an earlier answer to be this one's; ``folder``: where it is asked, from the root.
+
+    ``named``: the Wavefile was named; else one further up that includes it would be built in its place.
+    """
+    return repr((__version__, sys.version, "named" if named else "above", root, folder, targets))
 
 
 class Glance:
@@ -34,7 +37,9 @@ class Glance:
         self.moved = moved
 
 
-def glance(wavefile: str, directory: str, targets: tuple[str, ...], environ: Mapping[str, str]) -> Glance | None:
+def glance(
+    wavefile: str, named: bool, directory: str, targets: tuple[str, ...], environ: Mapping[str, str]
+) -> Glance | None:
     """The first look at a plain build, from the path of its Wavefile; None where there is no evidence to look at.
 
     It is for a process that does nothing else meanwhile: its current folder is the root for a moment.
@@ -42,7 +47,7 @@ def glance(wavefile: str, directory: str, targets: tuple[str, ...], environ: Map
     root, file = os.path.split(wavefile)
     folder = state_folder(root, chosen_in(root, environ)[0])
     stem = f"{folder}/{stem_of(file)}"
-    question = plain_question(root, os.path.relpath(directory, root), targets)
+    question = plain_question(root, os.path.relpath(directory, root), named, targets)
     # Without the state it stems from, the evidence is worth nothing.
     if not os.path.exists(f"{stem}.db"):
         return None

@@ -56,7 +56,7 @@ def layout_of(path: str, environ: Mapping[str, str]) -> Layout:
 
 def question_asked(request: Request, root: str) -> str:
     """What must be the same for an earlier answer to be this one's; of settings that were typed, their digest."""
-    plain = plain_question(root, os.path.relpath(request.directory, root), request.targets)
+    plain = plain_question(root, os.path.relpath(request.directory, root), request.file is not None, request.targets)
     more = (
         request.only,
         request.overrides,

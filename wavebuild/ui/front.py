@@ -99,7 +99,9 @@ def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
             wavefile, _ = search(directory, trusted_owners(directory))
         else:
             wavefile = os.path.normpath(os.path.join(directory, asked.file))
-        asked.seen = seen = glance(wavefile, directory, tuple(asked.targets), environ) if wavefile else None
+        if not wavefile:
+            return None
+        asked.seen = seen = glance(wavefile, asked.file is not None, directory, tuple(asked.targets), environ)
         if seen is None or seen.moved or not (asked.question or not is_being_built(wavefile)):
             return None
     except OSError:
