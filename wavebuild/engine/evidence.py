@@ -6,6 +6,7 @@ It does not know how it is checked later: see ``store.settled``.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 import time
@@ -52,29 +53,31 @@ def keep_evidence(
     if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, looked):
         return
     folders = _settled_folders(request, project, facts, state, looked)
-    rows = _rows(project, facts, folders) if folders is not None else None
+    try:
+        rows = _rows(project, facts, folders) if folders is not None else None
+    except OverflowError:
+        return
     if rows is None:
         return
     env = _variables(request, project, (steps[number] for number in looked))
     seen, fresh = seeing(project, looked, state.traces), len(looked)
-    seen.of_all.update(map(facts.digests.absolute, facts.former))
+    seen.of_all.update(map(facts.digests.named, facts.former))
     if few is not None:
-        merged = laid_over(project, few, looked, rows, seen)
+        merged = laid_over(few, looked, rows, seen)
         if merged is None:
             return
         rows, seen = merged
         fresh = few.evidence.fresh
         environ = dict(request.environ)
         env = {os.fsdecode(name): environ.get(os.fsdecode(name)) for name in few.evidence.env} | env
-    ordered = settled.in_order(rows.items())
+    names, root = settled.in_order(rows), project.wavefile.root
     folders_listed = project.folders.visited if project.folders else ()
-    read = {*_read(project), *map(facts.digests.absolute, folders_listed)}
-    loads = [row for row, (path, _) in enumerate(ordered) if path in read]
-    of_all = [row for row, (path, _) in enumerate(ordered) if path in seen.of_all] if seen.of_all else ()
-    of_rows = (seen.of.get(path, ()) for path, _ in ordered)
-    more = lookers.packed(identity, loads, seen.broad, of_all, of_rows, _proven(looked, few, proven))
-    with contextlib.suppress(OSError, OverflowError):
-        settled.save(layout.settled, project.wavefile.root, settled.Settled(asked, fresh, env, more), ordered)
+    read = {settled.name_of(path, root) for path in (*_read(project), *map(facts.digests.absolute, folders_listed))}
+    loads = [row for row, name in enumerate(names) if name in read]
+    of_all = [row for row, name in enumerate(names) if name in seen.of_all] if seen.of_all else ()
+    more = lookers.packed(identity, loads, seen.broad, of_all, map(seen.of, names), _proven(looked, few, proven))
+    with contextlib.suppress(OSError):
+        settled.save(layout.settled, settled.Settled(asked, fresh, env, more), rows, names)
 
 
 def renewed(
@@ -152,6 +155,8 @@ def _read(project: Project) -> Mapping[str, bytes | None]:
 
 def _edits_stand(request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]) -> bool:
     """Whether every step that edits a shared file is fresh now that the others have edited it, too."""
+    if not project.graph.shared.updates:
+        return True
     for number in wanted:
         step = project.wavefile.steps[number]
         if step.updates and not step.is_group:
@@ -202,33 +207,34 @@ def _now(folders: Folders) -> Iterable[os.stat_result | None]:
     return (disk.look(os.path.join(folders.root, folder) if folder else folders.root) for folder in folders.visited)
 
 
-def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, settled.Row] | None:
-    """Absolute path → stamp, of everything; None if a clock cannot vouch for it, or links are on the way.
+def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, bytes] | None:
+    """Name → packed stamp, of everything; None if a clock cannot vouch for it, or links are on the way.
 
     A link may lead elsewhere tomorrow without a change of what stands at its own place: what lies
     behind one is left to the build that looks at everything.
     """
-    rows: dict[str, settled.Row] = {}
-    for path, mark in facts.digests.evidence():
+    rows: dict[str, bytes] = {}
+    for name, mark in facts.digests.evidence():
         if len(mark) > 5:
             return None
-        rows[path] = (mark[0], mark[1], mark[2], mark[3], mark[4]) if mark else settled.NOTHING
-    now = time.time_ns()
+        rows[name] = settled.packed((mark[0], mark[1], mark[2], mark[3], mark[4])) if mark else b""
+    now, root = time.time_ns(), project.wavefile.root
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
     read = _read(project)
     for folder, status in project.folders.visited.items() if project.folders else ():
         before = listed.setdefault(facts.digests.absolute(folder), status)
         if settled.row(before) != settled.row(status):
             return None  # it has changed since instances were found in it
-    probed = {facts.digests.absolute(path) for path in (*facts.folders.probed, *folders.probed)} - rows.keys()
+    asked_for = itertools.chain(facts.folders.probed, folders.probed)
+    probed = {facts.digests.absolute(path) for path in asked_for if facts.digests.named(path) not in rows}
     for path in (*listed, *probed, *read):
         status = listed[path] if path in listed else disk.look(path)
         if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
             return None
         if path in read and not _says_the_same(path, status, read[path], project):
             return None
-        rows[path] = settled.row(status)
-    return None if links_on_the_way(project.wavefile.root, rows) else rows
+        rows[settled.name_of(path, root)] = settled.packed(settled.row(status))
+    return None if links_on_the_way(root, (os.path.join(root, name) for name in rows)) else rows
 
 
 def _says_the_same(path: str, status: os.stat_result | None, held: bytes | None, project: Project) -> bool:

@@ -15,21 +15,34 @@ from wavebuild.engine.few import Few
 from wavebuild.engine.lists import Project
 from wavebuild.graph import reads
 from wavebuild.judge.trace import Trace, key
-from wavebuild.store.settled import NOTHING, Row
+from wavebuild.store.settled import name_of
 
 _READ_BY_NAME = (Digest.BYTES, Digest.STAT, Digest.JSON, Digest.YAML, Digest.CSV)
 
 
 class Seeing(Struct):
-    """``of``: absolute path → the steps that look at it, of those of which all looks are known.
+    """Which steps look at the row of a name, of those of which all looks are known.
 
-    ``broad``: the others: they look into folders, or at what no path says. ``of_all``: the paths of which every step
+    ``broad``: the others: they look into folders, or at what no path says. ``of_all``: the names of which every step
     must know when something comes or goes there: what stands there is nobody's member, or it is.
     """
 
-    of: dict[str, list[int]] = field(default_factory=dict)
     broad: set[int] = field(default_factory=set)
     of_all: set[str] = field(default_factory=set)
+    _of: dict[str, int | list[int]] = field(default_factory=dict)  # most files are looked at by one step alone
+
+    def add(self, name: str, number: int) -> None:
+        before = self._of.get(name)
+        if before is None:
+            self._of[name] = number
+        elif isinstance(before, int):
+            self._of[name] = [before, number]
+        else:
+            before.append(number)
+
+    def of(self, name: str) -> Sequence[int]:
+        found = self._of.get(name, ())
+        return (found,) if isinstance(found, int) else found
 
 
 def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequence[Trace]]) -> Seeing:
@@ -47,7 +60,7 @@ def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequ
             found.broad.add(number)
             continue
         for path in paths:
-            found.of.setdefault(os.path.join(root, path), []).append(number)
+            found.add(name_of(path, root) if path.startswith("/") else path, number)
     return found
 
 
@@ -74,24 +87,25 @@ def _is_plain(step: Step) -> bool:
 
 
 def laid_over(
-    project: Project, few: Few, looked: Collection[int], rows: Mapping[str, Row], now: Seeing
-) -> tuple[dict[str, Row], Seeing] | None:
+    few: Few, looked: Collection[int], rows: Mapping[str, bytes], now: Seeing
+) -> tuple[dict[str, bytes], Seeing] | None:
     """The evidence of all steps, where ``rows`` are what the steps that were judged looked at.
 
     None where a file has changed since the first look for a step that was not judged: the next build looks for itself.
     """
-    root, former, known = project.wavefile.root, few.evidence, few.lookers
-    stamps = [*former.rows(0, former.there), *[NOTHING] * (len(former.names) - former.there)]
-    broad, of_all = {*known.broad.difference(looked), *now.broad}, {former.path(row, root) for row in known.of_all}
-    all_rows, found = dict(rows), Seeing(now.of, broad, of_all)
-    for row, stamp in enumerate(stamps):
-        path, those = former.path(row, root), known.of(row)
+    former, known = few.evidence, few.lookers
+    names = os.fsdecode(b"\0".join(former.names)).split("\0") if former.names else []
+    all_rows = dict(rows)
+    now.broad |= known.broad.difference(looked)
+    now.of_all = {names[row] for row in known.of_all}
+    for row, name in enumerate(names):
+        stamp, those = former.packed(row), known.of(row)
         others = [number for number in those if number not in looked]
-        if path in rows or row in few.moved:
-            if others and rows.get(path) != stamp:
+        if name in rows or row in few.moved:
+            if others and rows.get(name) != stamp:
                 return None
         elif others or not those:
-            all_rows[path] = stamp
-        if others:
-            found.of.setdefault(path, []).extend(others)
-    return all_rows, found
+            all_rows[name] = stamp
+        for number in others:
+            now.add(name, number)
+    return all_rows, now

@@ -154,6 +154,13 @@ class Digests:
             path = self.elsewhere[path] or NOTHING
         return path if path.startswith("/") else self._top + path if path else self.root
 
+    def named(self, path: str) -> str:
+        """Where the bytes of a path are, relative to the root if that is below it: in most cases the path itself."""
+        if path and path[0] != "/" and path not in self.elsewhere:
+            return path
+        there = self.absolute(path)
+        return "." if there == self.root else there.removeprefix(self._top)
+
     def see(self, reading: Reading, status: os.stat_result | None = None) -> Seen:
         """The stamp and digest of a member, as first met in this build. ``status``: what stands there, if just seen.
 
@@ -352,15 +359,15 @@ class Digests:
         return True
 
     def evidence(self) -> Iterator[tuple[str, Stamp]]:
-        """Absolute path and stamp of every file that was looked at."""
+        """Name and stamp of every file that was looked at."""
         for path, seen in self._memo.items():
             if "\0" not in path and path not in self._others:
-                yield self.absolute(path), seen.stamp
+                yield self.named(path), seen.stamp
         for path, names in self._others.items():
             if self._folder_name(path) not in names and (mark := self.mark_of(path)) is not None:
-                yield self.absolute(path), mark
+                yield self.named(path), mark
             if any(name.startswith(f"{path}\0sqlite\0") for name in names):
-                yield self.absolute(f"{path}-wal"), NOWHERE
+                yield self.named(f"{path}-wal"), NOWHERE
 
     def _folder_name(self, path: str) -> str:
         return memo_name(Reading(path, path, "folder"))

@@ -14,7 +14,7 @@ from itertools import compress
 
 TYPE_CHECKING = False  # the module typing is not imported for it
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 FORMAT = b"3 " + sys.byteorder.encode()
 SEAL = 9  # bytes: a checksum in hex, and the end of its line
@@ -96,28 +96,47 @@ class Evidence:
     def stamp(self, row: int) -> Row:
         return next(self.rows(row, row + 1)) if row < self.there else NOTHING
 
+    def packed(self, row: int) -> bytes:
+        """The stamp of a row as it is written; none of what is not there."""
+        return self.columns[row * _COLUMNS : (row + 1) * _COLUMNS].tobytes() if row < self.there else b""
 
-def in_order(stamps: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
-    """The rows as they are written: those of what is there first."""
-    return sorted(stamps, key=lambda row: (row[1] == NOTHING, row[0]))
 
-
-def save(path: str, root: str, settled: Settled, stamps: Iterable[tuple[str, Row]]) -> None:
-    """Writes the evidence; ``stamps``: absolute path and (device, inode, size, mtime_ns, ctime_ns), zeros: nothing."""
+def packed(row: Row) -> bytes:
+    """A stamp as it is written. Raises OverflowError for a number that is too large."""
     from array import array
 
+    return array("q", row).tobytes() if row != NOTHING else b""
+
+
+def in_order(stamps: Mapping[str, bytes]) -> list[str]:
+    """The names as their rows are written: those of what is there first."""
+    there = sorted(name for name, stamp in stamps.items() if stamp)
+    return there + sorted(name for name, stamp in stamps.items() if not stamp)
+
+
+def save(path: str, settled: Settled, stamps: Mapping[str, bytes], names: Sequence[str]) -> None:
+    """Writes the evidence; ``stamps``: name → packed stamp, and ``names`` in their order.
+
+    Of many files nothing is held twice.
+    """
     from wavebuild import disk
 
-    rows = in_order(stamps)
-    there = sum(row != NOTHING for _, row in rows)
-    columns = array("q", [value for _, row in rows[:there] for value in row]).tobytes()
-    names = b"\0".join(_name(name, root) for name, _ in rows)
     env = [part for name, value in settled.env.items() for part in (os.fsencode(name), _kept(value))]
     head = b"\0".join([_encoded(settled.question), *env])
-    sections = (head, names, columns, settled.more)
-    numbers = (settled.fresh, there, *map(len, sections))
-    body = FORMAT + b" %d %d %d %d %d %d\n" % numbers + b"".join(sections)
-    disk.write_atomic(path, _seal(body) + body)
+    named = os.fsencode("\0".join(names))
+    there = sum(map(bool, stamps.values()))
+    sizes = (settled.fresh, there, len(head), len(named), there * _COLUMNS * 8, len(settled.more))
+    data = bytearray(SEAL)
+    data += FORMAT + b" %d %d %d %d %d %d\n" % sizes
+    data += head
+    data += named
+    for name in names[:there]:
+        data += stamps[name]
+    data += settled.more
+    with memoryview(data) as view:
+        seal = _seal(view[SEAL:])
+    data[:SEAL] = seal
+    disk.write_atomic(path, data)
 
 
 def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | None:
@@ -208,6 +227,14 @@ def forget(path: str) -> None:
         return
 
 
+def name_of(path: str, root: str) -> str:
+    """What a row is named: an absolute path, relative to the root if it is below that."""
+    if path == root:
+        return "."
+    inside = root.rstrip("/") + "/"
+    return path[len(inside) :] if path.startswith(inside) else path
+
+
 def row(status: os.stat_result | None) -> Row:
     if status is None:
         return NOTHING
@@ -222,13 +249,6 @@ def _now(path: bytes) -> Row | None:
         return NOTHING
     except OSError:
         return None
-
-
-def _name(path: str, root: str) -> bytes:
-    if path == root:
-        return b"."
-    inside = root.rstrip("/") + "/"
-    return os.fsencode(path[len(inside) :] if path.startswith(inside) else path)
 
 
 def _seal(body: bytes | bytearray | memoryview) -> bytes:
