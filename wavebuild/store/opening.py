@@ -155,8 +155,9 @@ def read_state(path: str, held: bool, claims: str = "", whole: bool = True) -> S
 
     ``held``: somebody is writing to it at this moment. Else what a killed writer left in its log
     is read from a copy, as reading it in place would write. ``claims``: the second record of what was
-    made: where it knows more, it counts as in a build. Not ``whole``: rows are read as they are asked for, and
-    that may show damage, too. Raises WavebuildError if the state may not be read, or a newer wavebuild wrote it.
+    made: where it knows more, it counts as in a build. Not ``whole``: rows are read as they are asked for,
+    which may show damage, too; and None where the second record knows more. Raises WavebuildError if the state may
+    not be read, or a newer wavebuild wrote it.
     """
     try:
         state = _read(path, held, whole)
@@ -165,6 +166,9 @@ def read_state(path: str, held: bool, claims: str = "", whole: bool = True) -> S
     if state is None and size_of(claims):
         state = nothing_remembered(path)
     if state is not None and not held and _is_behind(state, claims):
+        if not whole:
+            state.close()
+            return None
         state.know(claimed(claims))
     return state
 
