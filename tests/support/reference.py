@@ -43,9 +43,10 @@ def file_fact(path: Path) -> str:
     return f"{link}|{content}|{bool(path.stat().st_mode & 0o100)}"
 
 
-def key_fact(path: Path, key: str) -> str:
-    """The value of a key in a flat ``key: value`` file."""
-    return dict(line.split(": ", 1) for line in path.read_text().splitlines() if ": " in line)[key]
+def key_fact(path: Path, key: str, artifact: str) -> Facts:
+    """The value of a key in a flat ``key: value`` file, if it is there."""
+    values = dict(line.split(": ", 1) for line in path.read_text().splitlines() if ": " in line)
+    return {artifact: values[key]} if key in values else {}
 
 
 def directory_facts(root: Path, directory: str) -> Facts:
@@ -73,7 +74,7 @@ def artifact_facts(root: Path, artifact: str, steps: list[Step]) -> Facts:
         return all_facts(root, (root / artifact[8:]).read_text().split()[1:], steps)
     if "#" in artifact:
         path, key = artifact.split("#")
-        return {artifact: key_fact(root / path, key)} if (root / path).is_file() else {}
+        return key_fact(root / path, key, artifact) if (root / path).is_file() else {}
     if artifact.endswith("/"):
         return directory_facts(root, artifact)
     if "*" in artifact:
