@@ -24,33 +24,33 @@ def test_all_is_built_and_then_idle(shop: Workshop):
     """With more steps than slots, and each of them once."""
     shop.put("in", "1")
     shop.wavefile(steps("cp in s0", "cp in s1"))
-    built = shop.build(jobs=2, order=NAMES, alone=True)
+    built = shop.build(jobs=2, order=NAMES)
 
     assert built.code == 0
     assert sorted(built.ran) == list(NAMES)
     assert built.most_at_once == 2
-    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+    assert shop.build(jobs=2, order=NAMES).ran == []
 
 
 def test_after_a_failure_the_former_outputs_of_those_that_were_ready_stand(shop: Workshop):
     """They have no result of this build, and the next one runs them."""
     shop.put("in", "1")
     shop.wavefile(steps("cp in s0", "cp in s1"))
-    shop.build(jobs=2, order=NAMES, alone=True)
+    shop.build(jobs=2, order=NAMES)
     shop.put("in", "2")
     shop.wavefile(steps("sleep 0.3; exit 1", "sleep 0.6; cp in s1"))
 
-    built = shop.build(jobs=2, order=NAMES, alone=True)
+    built = shop.build(jobs=2, order=NAMES)
 
     assert built.code == 1
     assert sorted(built.ran) == ["s0", "s1"]
     assert [built.outcomes[name] for name in NAMES[2:]] == ["not_started"] * 4
     assert [shop.read(name) for name in NAMES[2:]] == ["1"] * 4
     shop.wavefile(steps("cp in s0", "sleep 0.6; cp in s1"))
-    again = shop.build(jobs=2, order=NAMES, alone=True)
+    again = shop.build(jobs=2, order=NAMES)
     assert sorted(again.ran) == ["s0", *NAMES[2:]]
     assert [shop.read(name) for name in NAMES] == ["2"] * 6
-    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+    assert shop.build(jobs=2, order=NAMES).ran == []
 
 
 def test_an_input_that_changes_before_they_begin_is_read_as_it_then_is(shop: Workshop):
@@ -64,22 +64,22 @@ def test_an_input_that_changes_before_they_begin_is_read_as_it_then_is(shop: Wor
         "  s2: {inputs: late, outputs: s2, run: 'note s2; cat late > s2'}\n"
     )
 
-    built = shop.build(jobs=2, order=NAMES, alone=True)
+    built = shop.build(jobs=2, order=NAMES)
 
     assert built.code == 0
     assert shop.read("s2") == "2\n"
-    assert shop.build(jobs=2, order=NAMES, alone=True).ran == []
+    assert shop.build(jobs=2, order=NAMES).ran == []
 
 
 def test_what_a_person_makes_of_an_output_before_they_begin_is_not_lost(shop: Workshop):
     """As if it had been edited before the build."""
     shop.put("in", "1")
     shop.wavefile(steps("cp in s0", "cp in s1"))
-    shop.build(jobs=2, order=NAMES, alone=True)
+    shop.build(jobs=2, order=NAMES)
     shop.put("in", "2")
     shop.wavefile(steps("sleep 0.3; echo mine > s2; sleep 0.6; cp in s0"))
 
-    built = shop.build(jobs=2, keep_going=True, order=NAMES, alone=True)
+    built = shop.build(jobs=2, keep_going=True, order=NAMES)
 
     assert built.outcomes["s2"] == "succeeded"
     assert shop.read("s2") == "2"
@@ -93,7 +93,7 @@ def test_how_it_began_is_told_when_it_begins(shop: Workshop, jobs: int, monkeypa
     shop.put("in", "1")
     shop.wavefile(steps("sleep 0.5; cp in s0", "sleep 0.5; cp in s1"))
 
-    built = shop.build(jobs=jobs, order=NAMES, alone=True)
+    built = shop.build(jobs=jobs, order=NAMES)
 
     first, third = built.steps["s0"], built.steps["s2"]
     assert first.started is not None

@@ -105,6 +105,7 @@ class Workshop:
 
     def request(self, *targets: str, **facts: Any) -> Request:
         given: dict[str, object] = {"directory": str(self.root), "targets": targets, "jobs": 1}
+        given["alone"] = True  # as for the command: workers are copies of this process, there in no time
         given["environ"] = tuple(os.environ.items())
         if self.now is not None:
             given["clock"] = lambda: self.now
