@@ -383,12 +383,15 @@ def remove_empty_folders(folder: str, stop: str) -> None:
         folder = os.path.dirname(folder)
 
 
-def write_atomic(path: str, data: bytes | bytearray) -> None:
-    """Writes a whole file or leaves the former one; the caller holds the project, so nobody else does so meanwhile."""
+def write_atomic(path: str, *data: bytes | bytearray | memoryview) -> None:
+    """Writes a whole file or leaves the former one; the caller holds the project, so nobody else does so meanwhile.
+
+    ``data``: the parts of the file, one after the other.
+    """
     make_folder(os.path.dirname(path))
     part = path + PART
     try:
-        write(part, data)
+        write(part, *data)
         rename(part, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -414,13 +417,14 @@ def write_new(path: str, data: bytes) -> None:
         remove(part)
 
 
-def write(path: str, data: bytes | bytearray) -> None:
+def write(path: str, *data: bytes | bytearray | memoryview) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         fault("before write")
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        for part in data:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(handle, view) :]
         fault("after write")
     finally:
         os.close(handle)

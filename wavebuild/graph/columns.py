@@ -143,16 +143,20 @@ class MakersOfAll(Sequence[Makers]):
 MADE = 1 << 14
 """Steps that stay made at once: as objects they take ten times the room."""
 
+PART = 4
+"""Of more than so many, so many times fewer."""
+
 
 class Steps(Sequence[Step]):
     """Packed steps, each made when it is asked for; of many only those that were asked for last stay."""
 
-    __slots__ = ("_data", "_ends", "_made")
+    __slots__ = ("_data", "_ends", "_made", "_most")
 
     def __init__(self, data: bytes, ends: array[int]) -> None:
         self._data = memoryview(data)
         self._ends = ends
         self._made: dict[int, Step] = {}
+        self._most = MADE if len(ends) <= MADE else MADE // PART
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -172,7 +176,7 @@ class Steps(Sequence[Step]):
 
     def _make(self, at: int) -> Step:
         step = _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
-        if len(self._made) >= MADE:
+        if len(self._made) >= self._most:
             self._made.clear()
         self._made[at] = step
         return step

@@ -7,7 +7,7 @@ Only values are in it, so nothing that is read can run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 import msgspec
@@ -45,7 +45,7 @@ class Kept(Struct, frozen=True):
 class _File(Struct, frozen=True, array_like=True):
     format: str
     origin: Origin
-    columns: bytes
+    columns: memoryview  # of what was read: it is not held twice
 
 
 def save(path: str, origin: Origin, columns: Columns, secrets: Iterable[bytes] = ()) -> str:
@@ -53,27 +53,39 @@ def save(path: str, origin: Origin, columns: Columns, secrets: Iterable[bytes] =
 
     Raises OSError, and ValueError for what cannot be packed.
     """
-    packed = msgspec.msgpack.encode(columns)
-    if any(form in packed for form in secrets):
+    parts, forms = [*_parts(columns)], [*secrets]
+    if any(form in part for form in forms for part in parts):
         return ""
-    _write(path, origin, packed)
-    return _identity(packed)
+    _write(path, origin, parts)
+    return _identity(parts)
+
+
+def _parts(columns: Columns) -> Iterator[bytes]:
+    """The packed columns: what is bytes already is a part as it is, so the columns of a large graph are not copied."""
+    fields = columns.__struct_fields__
+    yield _ENCODER.encode([None] * len(fields))[: -len(fields)]
+    for field in fields:
+        value = getattr(columns, field)
+        if type(value) is bytes:
+            yield _BYTES + len(value).to_bytes(4, "big")
+            yield value
+        else:
+            yield _ENCODER.encode(value)
 
 
 def renew(path: str, origin: Origin) -> None:
     """Writes another origin of the same graph, if that is still there. Raises OSError."""
     file = _read(path)
     if file is not None:
-        _write(path, origin, file.columns)
+        _write(path, origin, [file.columns])
 
 
-def _write(path: str, origin: Origin, columns: bytes) -> None:
-    sealed = bytearray(_SEAL)  # the file of a large graph is not held twice
-    _ENCODER.encode_into(_File(FORMAT, origin, columns), sealed, _SEAL)
-    with memoryview(sealed) as view:
-        seal = b"%08x\n" % crc32(view[_SEAL:])
-    sealed[:_SEAL] = seal
-    disk.write_atomic(path, sealed)
+def _write(path: str, origin: Origin, columns: Sequence[bytes | memoryview]) -> None:
+    nothing = _ENCODER.encode(b"")
+    head = _ENCODER.encode(_File(FORMAT, origin, memoryview(b"")))[: -len(nothing)]
+    head += _BYTES + sum(map(len, columns)).to_bytes(4, "big")
+    parts = [head, *columns]
+    disk.write_atomic(path, b"%08x\n" % _sum(parts), *parts)
 
 
 def load(path: str, question: str) -> Kept | None:
@@ -85,7 +97,7 @@ def load(path: str, question: str) -> Kept | None:
         columns = _COLUMNS.decode(file.columns)
     except (msgspec.DecodeError, ValueError):
         return None
-    return Kept(file.origin, columns, _identity(file.columns))
+    return Kept(file.origin, columns, _identity([file.columns]))
 
 
 def _read(path: str) -> _File | None:
@@ -101,11 +113,21 @@ def _read(path: str) -> _File | None:
     return file if file.format == FORMAT else None
 
 
-def _identity(packed: bytes) -> str:
-    return f"{len(packed):x}-{crc32(packed):08x}"
+def _identity(packed: Sequence[bytes | memoryview]) -> str:
+    return f"{sum(map(len, packed)):x}-{_sum(packed):08x}"
+
+
+def _sum(parts: Iterable[bytes | memoryview]) -> int:
+    found = 0
+    for part in parts:
+        found = crc32(part, found)
+    return found
 
 
 _SEAL = 9  # bytes: a checksum in hex, and the end of its line
+_BYTES = b"\xc6"
+"""How MessagePack says that bytes follow, whose length is the next four."""
+
 _ENCODER = msgspec.msgpack.Encoder()
 _FILE = msgspec.msgpack.Decoder(_File)
 _COLUMNS = msgspec.msgpack.Decoder(Columns)
