@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -202,7 +201,8 @@ def _build(
             steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
         identity = _kept(request, project, layout)
         project, orphans = growing.project, growing.orphans
-        code = interrupts.exit_code or _exit_code(steps)
+        judged = tuple(ended.values())  # all others are as they were
+        code, counts = interrupts.exit_code or _exit_code(judged), _counts(steps)
         idle = code == 0 and not began
         if code == 0:
             _write_lock(request, project, rebuilder, bool(began), tell)
@@ -220,14 +220,14 @@ def _build(
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
-        state.run_ended(run, seconds, code, _counts(steps))
+        state.run_ended(run, seconds, code, counts)
         with contextlib.suppress(OSError):  # the next build lets go of them
-            prune_logs(state, layout.home, run, [step.step for step in steps if step.log], settings.log_keep)
+            prune_logs(state, layout.home, run, [step.step for step in judged if step.log], settings.log_keep)
         if began and state.has_grown():
             with contextlib.suppress(OSError, WavebuildError):
                 prune(state, _present(project, settings.log_keep, started))
         found = _additions(project, steps) if request.audit else ()
-        tell(BuildSettled(run, time.time(), code == 0, seconds, _counts(steps), code))
+        tell(BuildSettled(run, time.time(), code == 0, seconds, counts, code))
         return BuildResult(
             run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps), found
         )
@@ -453,5 +453,5 @@ def _exit_code(steps: Sequence[Settled]) -> int:
 
 
 def _counts(steps: Sequence[Settled]) -> tuple[tuple[str, int], ...]:
-    found = Counter(step.outcome for step in steps)
-    return tuple((outcome.value, found[outcome]) for outcome in Outcome if found[outcome])
+    ended = [step.outcome for step in steps]  # of a few kinds: to count each is quicker than to ask each for its hash
+    return tuple((outcome.value, number) for outcome in Outcome if (number := ended.count(outcome)))

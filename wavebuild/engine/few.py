@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from itertools import repeat
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from wavebuild.engine.lists import Project
 from wavebuild.engine.values import Request
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
-from wavebuild.judge.trace import Trace, key
+from wavebuild.judge.trace import Trace, key, plain
 from wavebuild.plan.targets import downstream_of
 from wavebuild.run.events import Event, Outcome, Settled
 from wavebuild.run.job import Ended, Job
@@ -180,11 +181,15 @@ class Vouched:
         evidence, row_of = self._few.evidence, self._rows()
         unsure = self._remade.union(os.fsdecode(evidence.names[row]) for row in self._few.moved)
         sure = [path for path in files if path in row_of and path not in unsure]
-        inputs = traces[0].inputs
+        inputs = plain(traces[0].inputs)
         if all(map(inputs.__contains__, sure)):
             stamps = evidence.stamps([row_of[path] for path in sure])
             self._facts.digests.take_over(sure, stamps, [inputs[path] for path in sure])
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""
-        return tuple(ended[number] if number in ended else self.kept(number) for wave in waves for number in wave)
+        names, graph = self._names, self._graph
+        order = [number for wave in waves for number in wave]
+        kept = map(Settled, [names[n] for n in order], repeat(Outcome.KEPT), [graph.wave[n] for n in order])
+        steps = dict(zip(order, kept, strict=True)) | ended
+        return tuple(steps.values())

@@ -223,7 +223,9 @@ class Facts:
     def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
         """All facts that decide on the step. Raises WavebuildError for what cannot be read."""
         step = self.graph.wavefile.steps[number]
-        inputs = self._values(read.action)
+        inputs, rest = self._taken_over(read.action)
+        looked_at = tuple(reading.member for reading in rest) if inputs else ()
+        inputs |= self._values(rest)
         gate_inputs = self._values(read.gate)
         members: dict[str, None] = {}
         discovered: dict[str, Reading] = {}
@@ -254,6 +256,7 @@ class Facts:
             lost=self.shared.lost(step, key(step), newest) if newest else frozenset(),
             keys=self.shared.keys(step) if step.updates else {},
             shares=bool(step.updates),
+            looked_at=looked_at,
         )
 
     def still_standing(self, step: Step, traces: Sequence[Trace]) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -388,8 +391,6 @@ class Facts:
 
     def _values(self, readings: Collection[Reading]) -> dict[str, str]:
         values: dict[str, str] = {}
-        if len(readings) >= MANY:
-            values, readings = self._taken_over(readings)
         if len(readings) > 1:
             self.digests.see_ahead(readings)
         for reading in readings:
@@ -397,11 +398,11 @@ class Facts:
             values[reading.member] = ABSENT if digest is None else digest
         return values
 
-    def _taken_over(self, readings: Collection[Reading]) -> tuple[dict[str, str], list[Reading]]:
-        """The digests that are known without a look, and the readings of which none is."""
+    def _taken_over(self, readings: Collection[Reading]) -> tuple[dict[str, str], Collection[Reading]]:
+        """Of many readings the digests that are known without a look; and the readings of which none is."""
         known = self.digests.taken_over
-        if not known:
-            return {}, [*readings]
+        if not known or len(readings) < MANY:
+            return {}, readings
         values = {r.member: known[r.path] for r in readings if r.how == "bytes" and r.path in known}
         return values, [reading for reading in readings if reading.member not in values]
 

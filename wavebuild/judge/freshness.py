@@ -33,7 +33,7 @@ from wavebuild.judge.reasons import (
     TakenAsChanged,
     TooOld,
 )
-from wavebuild.judge.trace import ABSENT, Trace
+from wavebuild.judge.trace import ABSENT, Packed, Trace, plain
 
 WRITTEN = "mtime:"
 """How the digest of a file begins that is compared by when it was written, in ns."""
@@ -73,6 +73,7 @@ class Now(Struct, frozen=True):
     lost: frozenset[str] = frozenset()  # the files in which these edits are no more
     keys: Mapping[str, str] = field(default_factory=dict)  # of shared files: key → digest
     shares: bool = False  # it edits files that others may edit, too
+    looked_at: tuple[str, ...] = ()  # of many inputs those of which not all was known before: some may have changed
 
 
 class Fresh(Struct, frozen=True):
@@ -105,6 +106,8 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
     """
     gate_only, undecided = None, None
     for trace in traces:
+        if _surely_differs(now, trace):
+            continue
         differences = reasons(now, trace)
         first = next(differences, None)
         if first is None:
@@ -122,6 +125,12 @@ def judge(now: Now, traces: Sequence[Trace]) -> Verdict:
     nearest = nearest_trace(now, traces)
     found = tuple(reasons(now, nearest)) if nearest else (*_standing(now), NeverRan())
     return Stale(found, gate_only)
+
+
+def _surely_differs(now: Now, trace: Trace) -> bool:
+    """Whether one of the inputs that were looked at is not what the trace has; it is not unpacked for that."""
+    inputs = trace.inputs
+    return isinstance(inputs, Packed) and any(inputs.lack(member, now.inputs[member]) for member in now.looked_at)
 
 
 def unasked(now: Now, trace: Trace | None = None) -> tuple[str, ...]:
@@ -163,7 +172,7 @@ def reasons(now: Now, trace: Trace) -> Iterator[Reason]:
         yield _age_reason(now.max_age, trace.began, now.clock)
     for part, was, value in _changes(trace.action, now.action):
         yield ActionChanged(part, was or "", value or "")
-    for member, was, value in _changes(trace.inputs, now.inputs):
+    for member, was, value in _changes(plain(trace.inputs), now.inputs):
         by_time = was is not None and value is not None and value.startswith(WRITTEN)
         if by_time and not is_later(int(str(value).removeprefix(WRITTEN)), now.oldest_output):
             continue

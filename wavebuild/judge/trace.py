@@ -6,6 +6,7 @@ and Peyton Jones, "Build Systems à la Carte" (2018).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +20,53 @@ ABSENT = "absent"
 """The digest of what is not there, and may be missing."""
 
 
+class Packed(Mapping[str, str]):
+    """Members and digests as they are on record, many of them: unpacked when somebody asks for one.
+
+    ``record``: all bytes that these are a part of.
+    """
+
+    __slots__ = ("_found", "_packed", "_record")
+
+    def __init__(self, packed: msgspec.Raw, record: bytes) -> None:
+        self._packed = packed
+        self._record = record
+        self._found: dict[str, str] | None = None
+
+    def lack(self, member: str, digest: str) -> bool:
+        """Whether this member surely has another digest, or none. They need not be unpacked to tell."""
+        if self._found is not None:
+            return self._found.get(member) != digest
+        try:
+            return msgspec.msgpack.encode(member) + msgspec.msgpack.encode(digest) not in self._record
+        except UnicodeEncodeError:
+            return False
+
+    def plain(self) -> dict[str, str]:
+        if self._found is None:
+            self._found = msgspec.msgpack.decode(memoryview(self._packed), type=dict[str, str])
+        return self._found
+
+    def __getitem__(self, member: str) -> str:
+        return self.plain()[member]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.plain())
+
+    def __len__(self) -> int:
+        return len(self.plain())
+
+    def __eq__(self, other: object) -> bool:
+        return self.plain() == (other.plain() if isinstance(other, Packed) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def plain(members: Mapping[str, str]) -> Mapping[str, str]:
+    """The same, quick to ask for each of them."""
+    return members.plain() if isinstance(members, Packed) else members
+
+
 class Trace(msgspec.Struct, frozen=True, array_like=True):
     """What one run of a step recorded. Members and their digests are texts (see ``judge.digest``)."""
 
@@ -28,7 +76,7 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     seconds: float
     action: dict[str, str]  # the parts of the action's fingerprint
     gate: dict[str, str]
-    inputs: dict[str, str]  # member → digest
+    inputs: Mapping[str, str]  # member → digest
     gate_inputs: dict[str, str]
     outputs: dict[str, str]
     void: bool = False  # a later run with the same definition and inputs failed: known bytes, never fresh

@@ -155,5 +155,5 @@ def blessed(trace: Trace, inputs: Mapping[str, str], discovered: Mapping[str, st
     now = {member: inputs[member] for member in trace.moved if member in inputs}
     found = {member: discovered[member] for member in trace.moved if member in trace.discovered}
     return msgspec.structs.replace(
-        trace, inputs=trace.inputs | now, discovered=trace.discovered | found, moved=(), void=False
+        trace, inputs={**trace.inputs, **now}, discovered=trace.discovered | found, moved=(), void=False
     )

@@ -17,6 +17,7 @@ from wavebuild.regular import expression
 _SURROGATES = expression("[\udc80-\udcff]")
 _STAND_INS = expression("[\U0010ff80-\U0010ffff]")
 _DISTANCE = 0x10FF80 - 0xDC80
+_MARK = b"\xf4\x8f"
 _MARKS = (b"\xf4\x8f\xbe", b"\xf4\x8f\xbf")  # how every stand-in begins in UTF-8
 
 _SEAL = b"\xc1"
@@ -39,28 +40,43 @@ def restored(text: str) -> str:
 def packed(value: msgspec.Struct) -> bytes:
     """A value as MessagePack, sealed: one flipped bit can say that what failed was well."""
     try:
-        data = msgspec.msgpack.encode(value)
+        data = msgspec.msgpack.encode(value, enc_hook=dict)
     except UnicodeEncodeError:
-        data = msgspec.msgpack.encode(_mapped(msgspec.to_builtins(value), storable))
+        data = msgspec.msgpack.encode(_mapped(msgspec.to_builtins(value, enc_hook=dict), storable))
     return _SEAL + zlib.crc32(data).to_bytes(4, "big") + data
 
 
-def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
-    """The value that was packed. Raises ``msgspec.DecodeError`` for damaged data.
+def unsealed(data: bytes) -> memoryview:
+    """What was packed, as bytes. Raises ``msgspec.DecodeError`` for damaged data.
 
     Up to version 2 of the state nothing was sealed.
     """
-    if data[:1] == _SEAL:
-        seal, data = data[1:5], data[5:]
-        if zlib.crc32(data).to_bytes(4, "big") != seal:
+    view = memoryview(data)
+    if is_sealed(data):
+        seal, view = data[1:5], view[5:]
+        if zlib.crc32(view).to_bytes(4, "big") != seal:
             raise msgspec.DecodeError("the seal does not fit")
+    return view
+
+
+def is_sealed(data: bytes) -> bool:
+    return data[:1] == _SEAL
+
+
+def has_stand_ins(data: bytes) -> bool:
+    return _MARK in data and any(mark in data for mark in _MARKS)
+
+
+def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
+    """The value that was packed. Raises ``msgspec.DecodeError`` for damaged data."""
+    view = unsealed(data)
     try:
-        value = decoder.decode(data)
+        value = decoder.decode(view)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
-    if not any(mark in data for mark in _MARKS):
+    if not has_stand_ins(data):
         return value
-    return msgspec.convert(_mapped(msgspec.msgpack.decode(data), restored), type(value))
+    return msgspec.convert(_mapped(msgspec.msgpack.decode(view), restored), type(value))
 
 
 def _mapped(value: Plain, each: Callable[[str], str]) -> Plain:

@@ -11,14 +11,19 @@ from typing import TypeVar, overload
 import msgspec
 
 from wavebuild.judge.stamp import Stamp
-from wavebuild.judge.trace import Made, Trace
+from wavebuild.judge.trace import Made, Packed, Trace
 from wavebuild.store.database import Cell, Row
 from wavebuild.store.rows import Numbered, Table
-from wavebuild.store.text import restored, storable, unpacked
+from wavebuild.store.text import has_stand_ins, is_sealed, restored, storable, unpacked, unsealed
 
 T = TypeVar("T")
 
+LONG = 1 << 14
+"""Bytes of a trace from which on its inputs are not unpacked unless somebody asks for them."""
+
 _TRACE = msgspec.msgpack.Decoder(Trace)
+_PARTS = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_INPUTS = Trace.__struct_fields__.index("inputs")
 
 
 class Members(Mapping[str, Made]):
@@ -139,9 +144,19 @@ class Traces(Sequence[Trace]):
 def decoded(data: bytes) -> Trace | None:
     """The trace; None if it is damaged."""
     try:
+        if len(data) >= LONG and is_sealed(data) and not has_stand_ins(data):
+            return _long(data)
         return unpacked(data, _TRACE)
     except msgspec.DecodeError:
         return None
+
+
+def _long(data: bytes) -> Trace:
+    """A trace whose inputs stay packed until somebody asks for one of them."""
+    parts = _PARTS.decode(unsealed(data))
+    packed = parts[_INPUTS]
+    parts[_INPUTS] = msgspec.Raw(msgspec.msgpack.encode({}))
+    return msgspec.structs.replace(_TRACE.decode(msgspec.msgpack.encode(parts)), inputs=Packed(packed, data))
 
 
 def made_of(row: Row) -> Made:
