@@ -20,6 +20,7 @@ from wavebuild import disk
 from wavebuild.declare.model import Artifact, Kind
 from wavebuild.errors import Place, WavebuildError
 from wavebuild.judge import ahead
+from wavebuild.judge import digest as digest_module
 from wavebuild.judge.digest import LARGE, Digests, Reading, env_digest
 from wavebuild.judge.stamp import Stamp, stamp
 
@@ -581,3 +582,81 @@ class TestDatabases:
 
         with pytest.raises(WavebuildError, match=r"a\.db cannot be read as an SQLite database"):
             digest(tmp_path, "a.db", "sqlite")
+
+
+class TestOfMany:
+    """What was not seen lately takes less room, and says the same."""
+
+    def ground(self, root: Path) -> list[Reading]:
+        for number in range(12):
+            aged(root / f"f{number}", f'{{"{number}": 1}}')
+            (root / f"f{number}").chmod(0o755 if number % 3 == 0 else 0o644)
+        time.sleep(0.03)
+        (root / "link").symlink_to("f1")
+        (root / "folder").mkdir()
+        made = [Reading(f"f{number}", f"f{number}", "made") for number in range(0, 12, 5)]
+        others = [Reading("f2", "f2", "json"), Reading("f3", "f3", "key", "3"), Reading("folder/", "folder", "folder")]
+        return [*(file(f"f{number}") for number in range(12)), *made, file("link"), file("absent"), *others]
+
+    @pytest.fixture(params=[2, 1 << 15])
+    def most(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+        most: int = request.param
+        monkeypatch.setattr(digest_module, "MOST_SEEN", most)
+        return most
+
+    def test_all_that_was_seen_is_seen_again_as_it_was(self, tmp_path: Path, most: int):
+        """Whatever has become of it; only what was forgotten is read again. Who has moved is told."""
+        readings = self.ground(tmp_path)
+        digests = Digests(str(tmp_path), {})
+        first = [digests.see(reading) for reading in readings]
+        plain = {reading.path: seen for reading, seen in zip(readings, first, strict=True) if reading.how == "bytes"}
+
+        for number in (1, 4):
+            (tmp_path / f"f{number}").write_text("other")
+        again = [digests.see(reading) for reading in readings]
+        moved = digests.moved(readings)
+        marks = {path: digests.mark_of(path) for path in plain}
+        evidence = dict(digests.evidence())
+        digests.forget("f4")
+
+        assert again == first
+        assert sorted(moved) == ["f1", "f4", "link"]
+        assert marks == {path: seen.stamp for path, seen in plain.items()}
+        assert evidence == marks
+        assert digests.see(file("f4")).digest != plain["f4"].digest
+        assert digests.see(file("f0")).digest == plain["f0"].digest
+
+    def test_a_file_that_takes_little_room_may_be_given_other_times(self, tmp_path: Path, most: int):
+        """Its digest holds, and its stamp is the new one."""
+        readings = self.ground(tmp_path)
+        digests = Digests(str(tmp_path), {})
+        before = [digests.see(reading) for reading in readings][6]
+
+        os.utime(tmp_path / "f6", (1e9, 1e9))
+        digests.restamped("f6")
+
+        assert digests.see(file("f6")).digest == before.digest
+        assert digests.see(file("f6")).stamp == stamp(str(tmp_path / "f6"))
+        assert not digests.moved([file("f6")])
+
+    def test_of_many_most_take_a_third_of_the_room(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """So a build of many steps can hold what it has seen until its end."""
+
+        def room(most: int) -> int:
+            monkeypatch.setattr(digest_module, "MOST_SEEN", most)
+            digests = Digests(str(tmp_path), {})
+            tracemalloc.start()
+            try:
+                for reading in readings:
+                    digests.see(reading)
+                digests.take_learned()
+                return tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+
+        readings = [file(f"f{number}") for number in range(600)]
+        for reading in readings:
+            aged(tmp_path / reading.path, reading.path)
+        time.sleep(0.03)
+
+        assert room(2) < room(1 << 15) * 0.65

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import stat as st
+import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -43,6 +44,9 @@ MOST_PARSED = 8
 
 MOST_RECENT = 16
 """Small files whose bytes are held for those who read them in another way."""
+
+MOST_SEEN = 1 << 15
+"""Members whose stamps and digests stay as they are; of more most are packed."""
 
 LARGEST_SECOND_READING = 1 << 26
 """Bytes that a build reads a second time at its end, to be sure of files that it has just made."""
@@ -137,6 +141,8 @@ class Digests:
         self._now = now
         self.elsewhere = elsewhere
         self._memo: dict[str, Seen] = {}
+        self._past: dict[str, bytes] = {}  # of many those that were not seen lately, packed: a third of the room
+        self._roomy = MOST_SEEN
         self._others: dict[str, tuple[str, ...]] = {}  # path → what it was read as, but for as bytes
         self._held: dict[tuple[str, str], _Parsed[Any]] = {}
         self._readings: dict[str, Reading] = {}  # those not sure yet
@@ -175,7 +181,7 @@ class Digests:
 
     def look_first(self, path: str, status: os.stat_result) -> None:
         """This was just seen to stand at a path; who sees it next looks no second time."""
-        if path not in self._memo:
+        if path not in self._memo and path not in self._past:
             self._looked[path] = status
 
     def look_anew(self) -> None:
@@ -186,29 +192,57 @@ class Digests:
         """What was seen before in this build; of an output that was a plain file as whatever it was read."""
         if reading.how == "made":
             plain = self._memo.get(reading.path)
+            if plain is None and self._past:
+                plain = self._recalled(reading.path)
             if plain is not None and _is_of_no_link(plain.stamp):
                 return plain
-        seen = self._memo.get(memo_name(reading))
+        seen = self._memo.get(name := memo_name(reading))
+        if seen is None and self._past:
+            seen = self._recalled(name)
         return seen if seen is not None or reading.how not in WHOLE else self.as_it_stood(reading.path)
 
     def as_it_stood(self, path: str) -> Seen | None:
         """A file that was looked at as the build began, and whose digest is known from before."""
         mark = self.stood(path)
         known = self._known.get(path) if mark else None
-        if known is None or known[0] != mark or path in self._memo:
+        if known is None or known[0] != mark or path in self._memo or path in self._past:
             return None
         seen = self._memo[path] = Seen(mark, known[1])
         return seen
 
     def take_over(self, paths: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) -> None:
         """These files had these stamps as the build began, and have had these digests with them."""
-        memo, met = self._memo, {*self._memo}.intersection(paths)
+        memo, met = self._memo, {*self._memo, *self._past}.intersection(paths)
         found = dict(zip(paths, map(Seen, stamps, digests), strict=True))
         taken = dict(zip(paths, digests, strict=True))
         for path in met:
             del found[path], taken[path]
         memo.update(found)
+        self._roomy = len(memo) + MOST_SEEN
         self.taken_over.update(taken)
+
+    def _recalled(self, name: str) -> Seen | None:
+        """What was seen under a name, lately or not."""
+        seen = self._memo.get(name)
+        if seen is None and (packed := self._past.get(name)) is not None:
+            return _unpacked(packed)
+        return seen
+
+    def _all_seen(self) -> Iterator[tuple[str, Seen]]:
+        yield from self._memo.items()
+        yield from ((name, _unpacked(packed)) for name, packed in self._past.items())
+
+    def _pack(self) -> None:
+        """Packs what was seen of plain files; the rest stays as it is."""
+        left: dict[str, Seen] = {}
+        for name, seen in self._memo.items():
+            packed = _packed(seen)
+            if packed is None:
+                left[name] = seen
+            else:
+                self._past[name] = packed
+        self._memo = left
+        self._roomy = 2 * len(left) + MOST_SEEN
 
     def mark_of(self, path: str) -> Stamp | None:
         """The stamp under which a path was seen in this build, whichever way it was read; None if it was not seen.
@@ -217,10 +251,10 @@ class Digests:
         """
         others = self._others.get(path)
         if others is None:
-            seen = self._memo.get(path)
+            seen = self._recalled(path)
             return seen.stamp if seen is not None else None
         folder = self._folder_name(path)
-        found = (self._memo.get(name) for name in (path, *others) if name != folder)
+        found = (self._recalled(name) for name in (path, *others) if name != folder)
         marks = list(dict.fromkeys(seen.stamp for seen in found if seen is not None))
         if len(marks) < 2:
             return marks[0] if marks else None
@@ -236,6 +270,8 @@ class Digests:
             seen = self._read_or_recall(reading, name)
         if seen.digest == UNASKED:
             return seen
+        if len(self._memo) >= self._roomy:
+            self._pack()
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
@@ -255,7 +291,7 @@ class Digests:
 
     def begin(self, path: str, status: os.stat_result) -> None:
         """Begins to read a large file that stands at a path, unless its digest is known: it will be asked for."""
-        if not st.S_ISREG(status.st_mode) or path in self._memo:
+        if not st.S_ISREG(status.st_mode) or path in self._memo or path in self._past:
             return
         mark = stamp_of(status)
         known = self._known.get(path)
@@ -284,6 +320,7 @@ class Digests:
             seen = Seen(now, digest, self._is_sure(now, started))
             if seen.sure and keep:
                 self.learned[name] = (now, digest)
+        self._past.pop(name, None)
         self._memo[name] = seen
         if not seen.sure:
             self._readings[name] = reading
@@ -298,19 +335,21 @@ class Digests:
         for name in (path, *self._others.pop(path, ())):
             if self._memo.pop(name, None) is not None:
                 self._readings.pop(name, None)
+            self._past.pop(name, None)
         self._recent.pop(path, None)
         if self._ahead is not None:
             self._ahead.drop(self.absolute(path))
 
     def restamped(self, path: str) -> None:
         """We ourselves gave the file at this path other times: what was seen of its bytes still holds."""
-        seen = self._memo.get(path)
+        seen = self._recalled(path)
         reading = Reading(path, path)
         now = self._stamp(reading)
         if path in self._others or seen is None or seen.stamp[:3] != now[:3]:
             self.forget(path)
             return
         self.learned.pop(path, None)
+        self._past.pop(path, None)
         self._memo[path], self._readings[path] = Seen(now, seen.digest, sure=False), reading
 
     def moved(self, readings: Collection[Reading]) -> tuple[str, ...]:
@@ -360,7 +399,7 @@ class Digests:
 
     def evidence(self) -> Iterator[tuple[str, Stamp]]:
         """Name and stamp of every file that was looked at."""
-        for path, seen in self._memo.items():
+        for path, seen in self._all_seen():
             if "\0" not in path and path not in self._others:
                 yield self.named(path), seen.stamp
         for path, names in self._others.items():
@@ -635,6 +674,26 @@ def _stamp_now(path: str) -> Stamp | None:
 
 
 _of_status = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+
+
+def _packed(seen: Seen) -> bytes | None:
+    """What was seen of a plain file, as bytes; None of anything else."""
+    digest, stamp = seen.digest, seen.stamp
+    if not seen.sure or len(stamp) != 5 or digest is None or not digest.startswith("sha256:"):
+        return None
+    try:
+        packed = _PLAIN.pack(*stamp, bytes.fromhex(digest[7:71]), len(digest) > 71)
+    except (ValueError, struct.error):
+        return None
+    return packed if _unpacked(packed) == seen else None
+
+
+def _unpacked(packed: bytes) -> Seen:
+    *stamp, digest, may_be_executed = _PLAIN.unpack(packed)
+    return Seen(tuple(stamp), f"sha256:{digest.hex()}+x" if may_be_executed else f"sha256:{digest.hex()}")
+
+
+_PLAIN = struct.Struct("5q32s?")
 
 
 def _is_of_no_link(stamp: Stamp) -> bool:
