@@ -615,13 +615,16 @@ def test_a_probe_is_asked_in_a_slot_like_any_job(shop: Workshop) -> None:
 
 
 def test_a_step_with_a_probe_is_looked_at_in_every_build(shop: Workshop) -> None:
-    """No evidence of files can say what a probe would: the quick look leaves it alone."""
-    shop.wavefile(SOURCE % "")
+    """No evidence of files can say what a probe would: the quick look leaves it alone, and those beside it in peace."""
+    shop.wavefile(SOURCE % "" + "  other: {inputs: s, outputs: o, run: note other; cp s o}\n")
+    shop.write(s="1\n")
     shop.put("table-sales", "1\n")
     shop.build()
-    shop.build()
 
-    assert not list(shop.root.glob(".wavebuild/state/*.settled"))
+    assert shop.build().told == ["report"]
+    shop.put("table-sales", "2\n")
+    built = shop.build()
+    assert (built.ran, built.told) == (["report"], ["report"])
 
 
 def test_a_touch_asks_for_what_it_records(shop: Workshop) -> None:

@@ -208,15 +208,15 @@ def _build(
             _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, tell)
-        elif code == 0 and not orphans and not _is_left_to_repair(layout, state):
+        elif not orphans and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
+            left = {number for number, each in ended.items() if not _is_well(each)}
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
+                proven = rebuilder.proven
                 if not (
-                    isinstance(judge, Vouched) and few and renewed(project, layout, facts, few, judge, rebuilder.proven)
+                    few and isinstance(judge, Vouched) and renewed(project, layout, facts, few, judge, left, proven)
                 ):
-                    keep_evidence(
-                        request, project, layout, facts, state, looked, asked, identity, few, rebuilder.proven
-                    )
+                    keep_evidence(request, project, layout, facts, state, looked, left, asked, identity, few, proven)
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
@@ -448,8 +448,13 @@ def _places(sequence: Sequence[int]) -> dict[int, int]:
 
 
 def _exit_code(steps: Sequence[Settled]) -> int:
+    return int(not all(map(_is_well, steps)))
+
+
+def _is_well(step: Settled) -> bool:
+    """Whether nothing is left to do of a step."""
     wrong = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED, Outcome.NOT_STARTED)
-    return int(any(step.outcome in wrong or step.moved or step.undid for step in steps))
+    return not (step.outcome in wrong or step.moved or step.undid)
 
 
 def _counts(steps: Sequence[Settled]) -> tuple[tuple[str, int], ...]:

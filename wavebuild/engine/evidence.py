@@ -1,4 +1,4 @@
-"""Keeps the evidence that all is fresh, after a build that found or made it so.
+"""Keeps the evidence of what is fresh, after a build that found or made it so.
 
 It does not know how it is checked later: see ``store.settled``.
 """
@@ -37,6 +37,7 @@ def keep_evidence(
     facts: Facts,
     state: State,
     looked: Collection[int],
+    left: Collection[int],
     asked: str,
     identity: str,
     few: Few | None,
@@ -44,15 +45,18 @@ def keep_evidence(
 ) -> None:
     """Writes down what was looked at, if all of it can be trusted; else the next build looks for itself.
 
-    ``looked``: the steps that were judged: all, or with ``few`` those that saw a change. ``identity``: of the project
-    as it is kept. ``proven``: of judged steps with many inputs the traces by which they are fresh.
+    ``looked``: the steps that were judged: all, or with ``few`` those that saw a change. ``left``: those that did not
+    end well, judged or not: they are looked at again. ``identity``: of the project as it is kept. ``proven``: of
+    judged steps with many inputs the traces by which they are fresh.
     """
     steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
-    if request.changed or request.unchanged or any(_goes_by_more(steps[number]) for number in looked):
+    if request.changed or request.unchanged:
         return
-    if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, looked):
+    left = {*left, *(number for number in looked if _goes_by_more(steps[number]))}
+    well = [number for number in looked if number not in left]
+    if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, well):
         return
-    folders = _settled_folders(request, project, facts, state, looked)
+    folders = _settled_folders(request, project, facts, state, well)
     try:
         rows = _rows(project, facts, folders) if folders is not None else None
     except OverflowError:
@@ -60,14 +64,12 @@ def keep_evidence(
     if rows is None:
         return
     env = _variables(request, project, (steps[number] for number in looked))
-    seen, fresh = seeing(project, looked, state.traces), len(looked)
+    seen, total = seeing(project, looked, state.traces), len(looked)
     seen.of_all.update(map(facts.digests.named, facts.former))
     if few is not None:
-        merged = laid_over(few, looked, rows, seen)
-        if merged is None:
-            return
-        rows, seen = merged
-        fresh = few.evidence.fresh
+        rows, missed = laid_over(few, looked, rows, seen)
+        left |= missed
+        total = few.evidence.fresh + few.evidence.open
         environ = dict(request.environ)
         env = {os.fsdecode(name): environ.get(os.fsdecode(name)) for name in few.evidence.env} | env
     names, root = settled.in_order(rows), project.wavefile.root
@@ -75,19 +77,29 @@ def keep_evidence(
     read = {settled.name_of(path, root) for path in (*_read(project), *map(facts.digests.absolute, folders_listed))}
     loads = [row for row, name in enumerate(names) if name in read]
     of_all = [row for row, name in enumerate(names) if name in seen.of_all] if seen.of_all else ()
-    more = lookers.packed(identity, loads, seen.broad, of_all, map(seen.of, names), _proven(looked, few, proven))
+    known = {number: trace for number, trace in _proven(looked, few, proven).items() if number not in left}
+    more = lookers.packed(identity, loads, seen.broad, left, of_all, map(seen.of, names), known)
     with contextlib.suppress(OSError):
-        settled.save(layout.settled, settled.Settled(asked, fresh, env, more), rows, names)
+        settled.save(layout.settled, settled.Settled(asked, total - len(left), env, more, len(left)), rows, names)
 
 
 def renewed(
-    project: Project, layout: Layout, facts: Facts, few: Few, judge: Vouched, proven: Mapping[int, str]
+    project: Project,
+    layout: Layout,
+    facts: Facts,
+    few: Few,
+    judge: Vouched,
+    left: Collection[int],
+    proven: Mapping[int, str],
 ) -> bool:
     """Whether the evidence is written again as it was, but for the stamps of what has moved or was made.
 
-    That can be done where the judged steps look at what they looked at before: plain ones, without a depfile.
+    That can be done where the judged steps look at what they looked at before: plain ones, without a depfile; and
+    where none is ``left`` to be looked at again, nor was before.
     """
     steps, known = project.wavefile.steps, few.lookers
+    if left or known.open:
+        return False
     if not known.broad.isdisjoint(judge.looked) or any(steps[number].depfile for number in judge.looked):
         return False
     if not facts.digests.make_sure():

@@ -1,4 +1,4 @@
-"""A build of which is known what has moved since all was fresh: it looks at the steps that see that, and what follows.
+"""A build of which is known what has moved since steps were fresh: it looks at those that see that, and what follows.
 
 It does not know how a step is judged or run: whoever does is asked only for those steps.
 """
@@ -51,18 +51,18 @@ def few_of(
         return None
     known = lookers.unpacked(look.evidence.more, look.evidence.names)
     known_of = wanted if known_of is None else known_of
-    if known is None or known.identity != project.reused.identity or look.evidence.fresh != len(known_of):
+    if known is None or known.identity != project.reused.identity:
+        return None
+    if look.evidence.fresh + look.evidence.open != len(known_of) or look.evidence.open != len(known.open):
         return None
     if not settled.stands(layout.settled, look.evidence):
         return None
-    seen = set(known.broad)
+    seen = {*known.open, *(known.broad if look.moved else ())}
     for row in look.moved:
         those = known.of(row)
         if row in known.of_all or not (those or known.broad or row in known.loads):
             return None  # it may concern anybody
         seen.update(those)
-    if look.moved == []:
-        seen.clear()
     if not seen.issubset(known_of):
         return None
     seen.intersection_update(wanted)

@@ -36,6 +36,11 @@ class Glance:
         self.evidence = evidence
         self.moved = moved
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all is fresh: nothing has moved, and there was nothing left to do."""
+        return not self.moved and not self.evidence.open
+
 
 def glance(
     wavefile: str, named: bool, directory: str, targets: tuple[str, ...], environ: Mapping[str, str]

@@ -20,7 +20,7 @@ from wavebuild.store.lock import HELD
 
 def idle_build(request: Request, look: Glance | None, began: float) -> BuildResult | None:
     """The result of a build with nothing to do; None if it takes more to know. ``began``: monotonic seconds."""
-    if request.full or request.glance is not None or look is None or look.moved:
+    if request.full or request.glance is not None or look is None or not look.is_idle:
         return None
     if is_held(_layout_of_nearest(request).lock):
         return None
@@ -32,7 +32,7 @@ def idle_build(request: Request, look: Glance | None, began: float) -> BuildResu
 def is_idle(request: Request) -> bool:
     """Whether it is known already that nothing is stale."""
     look = first_look(request)
-    return request.glance is None and look is not None and not look.moved
+    return request.glance is None and look is not None and look.is_idle
 
 
 def first_look(request: Request) -> Glance | None:

@@ -88,12 +88,12 @@ def _is_plain(step: Step) -> bool:
 
 def laid_over(
     few: Few, looked: Collection[int], rows: Mapping[str, bytes], now: Seeing
-) -> tuple[dict[str, bytes], Seeing] | None:
+) -> tuple[dict[str, bytes], set[int]]:
     """The evidence of all steps, where ``rows`` are what the steps that were judged looked at.
 
-    None where a file has changed since the first look for a step that was not judged: the next build looks for itself.
+    With the steps that were not judged though a file has changed for them since the first look.
     """
-    former, known = few.evidence, few.lookers
+    former, known, missed = few.evidence, few.lookers, set[int]()
     names = os.fsdecode(b"\0".join(former.names)).split("\0") if former.names else []
     all_rows = dict(rows)
     now.broad |= known.broad.difference(looked)
@@ -103,9 +103,9 @@ def laid_over(
         others = [number for number in those if number not in looked]
         if name in rows or row in few.moved:
             if others and rows.get(name) != stamp:
-                return None
+                missed.update(others)
         elif others or not those:
             all_rows[name] = stamp
         for number in others:
             now.add(name, number)
-    return all_rows, now
+    return all_rows, missed

@@ -17,6 +17,7 @@ class Lookers(Struct, frozen=True):
     """``identity``: of the graph whose steps these are. ``loads``: the rows that are read to load the Wavefile.
 
     ``broad``: the steps that look at more than is known of them here: whatever has moved, they must look.
+    ``open``: those that nobody vouches for: they must look in any case.
     ``of_all``: the rows that say which files count at all: if one has moved, every step must look.
     ``proven``: of steps with many inputs the identity of the trace that has just these inputs.
     """
@@ -24,6 +25,7 @@ class Lookers(Struct, frozen=True):
     identity: str
     loads: frozenset[int]
     broad: frozenset[int]
+    open: frozenset[int]
     of_all: frozenset[int]
     ends: array[int]
     steps: array[int]
@@ -38,6 +40,7 @@ class _Packed(Struct, frozen=True, array_like=True):
     identity: str
     loads: list[int]
     broad: list[int]
+    open: list[int]
     of_all: list[int]
     ends: bytes
     steps: bytes
@@ -48,6 +51,7 @@ def packed(
     identity: str,
     loads: Iterable[int],
     broad: Iterable[int],
+    open: Iterable[int],
     of_all: Iterable[int],
     of_rows: Iterable[Collection[int]],
     proven: dict[int, str] | None = None,
@@ -58,7 +62,8 @@ def packed(
         if of_row:
             steps.extend(of_row)
         ends.append(len(steps))
-    return _packed(Lookers(identity, frozenset(loads), frozenset(broad), frozenset(of_all), ends, steps, proven or {}))
+    some = (frozenset(loads), frozenset(broad), frozenset(open), frozenset(of_all))
+    return _packed(Lookers(identity, *some, ends, steps, proven or {}))
 
 
 def packed_with(known: Lookers, proven: dict[int, str]) -> bytes:
@@ -67,7 +72,7 @@ def packed_with(known: Lookers, proven: dict[int, str]) -> bytes:
 
 
 def _packed(known: Lookers) -> bytes:
-    some = (sorted(known.loads), sorted(known.broad), sorted(known.of_all))
+    some = (sorted(known.loads), sorted(known.broad), sorted(known.open), sorted(known.of_all))
     ends, steps = known.ends.tobytes(), known.steps.tobytes()
     return msgspec.msgpack.encode(_Packed(known.identity, *some, ends, steps, known.proven))
 
@@ -81,7 +86,7 @@ def unpacked(data: bytes, names: Sequence[bytes]) -> Lookers | None:
         return None
     if len(ends) != len(names) + 1 or ends[-1] != len(steps):
         return None
-    some = (frozenset(found.loads), frozenset(found.broad), frozenset(found.of_all))
+    some = (frozenset(found.loads), frozenset(found.broad), frozenset(found.open), frozenset(found.of_all))
     return Lookers(found.identity, *some, ends, steps, found.proven)
 
 

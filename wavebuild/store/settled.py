@@ -1,4 +1,4 @@
-"""Evidence that all is fresh: the stamps of everything a build looked at, in columns.
+"""Evidence of what is fresh: the stamps of everything a build looked at, in columns.
 
 It does not know steps or digests. While every stamp is as it was, the same question has the
 same answer, and a build with nothing to do needs neither the Wavefile nor the state. Reading it
@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # the module typing is not imported for it
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-FORMAT = b"3 " + sys.byteorder.encode()
+FORMAT = b"4 " + sys.byteorder.encode()
 SEAL = 9  # bytes: a checksum in hex, and the end of its line
 CHUNK = 1024
 """So many rows are looked at in one go: their numbers are made into objects no earlier."""
@@ -32,14 +32,18 @@ _stamp = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 class Settled:
     """What was settled: the question, how many steps were fresh, and the caller's variables that were read.
 
-    ``more``: whatever else is to be found again with it; it is sealed with the rest.
+    ``more``: whatever else is to be found again with it; it is sealed with the rest. ``open``: how many steps
+    nobody vouches for, whatever the stamps say.
     """
 
-    __slots__ = ("env", "fresh", "more", "question")
+    __slots__ = ("env", "fresh", "more", "open", "question")
 
-    def __init__(self, question: str, fresh: int, env: Mapping[str, str | None], more: bytes = b"") -> None:
+    def __init__(
+        self, question: str, fresh: int, env: Mapping[str, str | None], more: bytes = b"", open: int = 0
+    ) -> None:
         self.question = question
         self.fresh = fresh
+        self.open = open
         self.env = env
         self.more = more
 
@@ -48,10 +52,11 @@ class Evidence:
     """What was read back. ``names``: paths as bytes, those below the root relative to it, row after row.
 
     The rows of what is there come first, ``there`` of them; then those of what is not. ``env``: the names of
-    the variables; ``data``: all that was read, in which the columns begin at ``at``.
+    the variables; ``data``: all that was read, in which the columns begin at ``at``. ``fresh`` and ``open``: how many
+    steps it vouches for, and how many must be looked at whatever has moved.
     """
 
-    __slots__ = ("at", "columns", "data", "env", "fresh", "more", "names", "there")
+    __slots__ = ("at", "columns", "data", "env", "fresh", "more", "names", "open", "there")
 
     def __init__(
         self,
@@ -63,11 +68,13 @@ class Evidence:
         env: Sequence[bytes] = (),
         data: bytes = b"",
         at: int = 0,
+        open: int = 0,
     ) -> None:
         self.env = env
         self.data = data
         self.at = at
         self.fresh = fresh
+        self.open = open
         self.names = names
         self.there = there
         self.columns = columns
@@ -125,9 +132,9 @@ def save(path: str, settled: Settled, stamps: Mapping[str, bytes], names: Sequen
     head = b"\0".join([_encoded(settled.question), *env])
     named = os.fsencode("\0".join(names))
     there = sum(map(bool, stamps.values()))
-    sizes = (settled.fresh, there, len(head), len(named), there * _COLUMNS * 8, len(settled.more))
+    sizes = (settled.fresh, settled.open, there, len(head), len(named), there * _COLUMNS * 8, len(settled.more))
     data = bytearray(SEAL)
-    data += FORMAT + b" %d %d %d %d %d %d\n" % sizes
+    data += FORMAT + b" %d %d %d %d %d %d %d\n" % sizes
     data += head
     data += named
     for name in names[:there]:
@@ -150,7 +157,7 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     end = data.find(b"\n", SEAL)
     if data[:SEAL] != _seal(body) or not data.startswith(FORMAT + b" ", SEAL):
         return None
-    fresh, there, *sizes = map(int, data[SEAL + len(FORMAT) : end].split())
+    fresh, left, there, *sizes = map(int, data[SEAL + len(FORMAT) : end].split())
     at, sections = end + 1 - SEAL, []
     for size in sizes:
         sections.append(body[at : at + size])
@@ -162,9 +169,8 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     if any(_kept(environ.get(os.fsdecode(name))) != kept for name, kept in zip(env[::2], env[1::2], strict=True)):
         return None
     paths = bytes(names).split(b"\0") if names else []
-    return Evidence(
-        fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data, end + 1 + len(head) + len(names)
-    )
+    at = end + 1 + len(head) + len(names)
+    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data, at, left)
 
 
 def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row], more: bytes) -> None:

@@ -102,7 +102,7 @@ def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
         if not wavefile:
             return None
         asked.seen = seen = glance(wavefile, asked.file is not None, directory, tuple(asked.targets), environ)
-        if seen is None or seen.moved or not (asked.question or not is_being_built(wavefile)):
+        if seen is None or not seen.is_idle or not (asked.question or not is_being_built(wavefile)):
             return None
     except OSError:
         return None
