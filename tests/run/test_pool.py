@@ -14,6 +14,7 @@ from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
@@ -868,3 +869,20 @@ def test_the_callers_main_module_is_not_loaded_again(crew: Crew):
 
     assert vars(sys.modules["__main__"]).keys() == before.keys()
     assert children(worker) == []
+
+
+@pytest.mark.parametrize("name", ["signal", "selectors", "collections"])
+def test_modules_beside_the_wavefile_are_not_taken_for_those_of_python(
+    crew: Crew, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A project may have a ``signal.py``: neither a worker that begins anew nor what serves its calls imports it."""
+    crew.write(f"{name}.py", "raise SystemExit('of the project')\n")
+    (crew.folder / "own").mkdir()
+    crew.write("own/mine.py", "def f(): print('called')\n")
+    monkeypatch.chdir(crew.folder)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    call = replace(crew.called("mine:f"), folders=(str(crew.folder / "own"),))
+
+    assert crew.run("echo x").failure == ""
+    assert crew.run(call=call, log="called").failure == ""
+    assert (crew.folder / "called").read_text() == "called\n"

@@ -274,7 +274,9 @@ class TestNobodyCanTell:
 
         assert f"SITE_MARK={crew.mark}" in log
 
-    @pytest.mark.parametrize("path", ["", "/nowhere", "{}", "{}::/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin:{}"])
+    @pytest.mark.parametrize(
+        "path", ["", "/nowhere", "{}", "{}/:/usr/bin:/bin", "{}::/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin:{}"]
+    )
     def test_it_is_looked_for_where_its_shell_looks(self, crew: Crew, start: tuple[str, ...], path: str):
         """Under the step's own PATH, whatever that is."""
         shell = shutil.which(start[0])

@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing import resource_tracker, spawn
+from multiprocessing import resource_tracker, spawn, util
 from multiprocessing.context import get_spawning_popen
 from multiprocessing.process import BaseProcess
 from typing import assert_never
@@ -205,7 +205,8 @@ class Pool:
         )
         try:
             if job.has_calls or not forked:
-                resource_tracker.ensure_running()
+                with _without_the_current_folder():
+                    resource_tracker.ensure_running()
             process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -224,7 +225,7 @@ class Pool:
         process = multiprocessing.get_context("spawn").Process(
             target=worker.main, args=(*facts, self._handed), name=_NAME, daemon=True
         )
-        with _without_main(), _quiet_without_parent(), _known_by(shown):
+        with _without_main(), _without_the_current_folder(), _quiet_without_parent(), _known_by(shown):
             process.start()
         return process
 
@@ -404,6 +405,17 @@ def _without_main() -> Iterator[None]:
     finally:
         del main.__dict__["__spec__"]
         main.__dict__.update(saved)
+
+
+@contextlib.contextmanager
+def _without_the_current_folder() -> Iterator[None]:
+    """A new interpreter would take modules of its own from the current folder: the project may have a ``signal.py``."""
+    usual = util._args_from_interpreter_flags  # type: ignore[attr-defined]
+    util._args_from_interpreter_flags = lambda: [*usual(), "-P"]  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        util._args_from_interpreter_flags = usual  # type: ignore[attr-defined]
 
 
 def _root_told(env: Mapping[str, str]) -> str:

@@ -149,8 +149,8 @@ def kind_of(shell: str, env: Mapping[str, str]) -> Kind | None:
 @functools.lru_cache(64)
 def _kind(shell: str, path: str) -> Kind | None:
     folders = path.split(os.pathsep)
-    if "%" in path or not all(map(os.path.isabs, folders)):
-        return None
+    if "%" in path or not all(map(os.path.isabs, folders)) or any(folder.endswith("/") for folder in folders):
+        return None  # whoever looks there names what it finds in its own way
     file = next((file for folder in folders if os.access(file := os.path.join(folder, shell), os.X_OK)), "")
     name = os.path.basename(os.path.realpath(file))
     return "dash" if name == "dash" else "bash" if name == "bash" else None
