@@ -14,7 +14,7 @@ import pytest
 from wavebuild import disk
 from wavebuild.errors import WavebuildError
 from wavebuild.judge.asking import Answer
-from wavebuild.judge.trace import KEPT, Made, Trace
+from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store import rows as state_rows
 from wavebuild.store import state as state_module
@@ -84,6 +84,18 @@ class TestDeeds:
             assert dict(known.made()) == {"o": Made("d1", "k", "", False, "")}
             assert known.last_results() == {"s": result()}
             assert known.attempts() == []
+
+    def test_of_long_traces_fewer_are_kept(self, memory: Memory):
+        """Two at least: who takes an edit back finds the former state; but not eight times thousands of inputs."""
+        state = memory.open()
+        many = {f"src/{number}": f"sha256:{number:064}" for number in range(MOST_KEPT // 80)}
+        for number in range(1, 6):
+            state.record("k", trace(number, inputs={**many, "i": str(number)}))
+            state.record("short", trace(number))
+
+        for known in memory.now_and_later():
+            assert [one.run for one in known.traces("k")] == ["r5", "r4"]
+            assert len(known.traces("short")) == 5
 
     def test_an_attempt_is_on_record_until_it_is_closed(self, memory: Memory):
         """With whether its success was recorded: that decides what a repair does."""

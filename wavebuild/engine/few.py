@@ -6,8 +6,10 @@ It does not know how a step is judged or run: whoever does is asked only for tho
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Sequence
 from itertools import repeat
+from operator import methodcaller
 
 from msgspec import Struct
 
@@ -26,6 +28,8 @@ from wavebuild.store import lookers, settled
 from wavebuild.store.layout import Layout
 from wavebuild.store.lookers import Lookers
 from wavebuild.store.settled import Evidence
+
+_ENCODED = methodcaller("encode", sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 
 
 class Few(Struct, frozen=True):
@@ -95,7 +99,7 @@ class Vouched:
         self._names = list(project.graph.number)
         self._seen = few.seen
         self._few = few
-        self._row_of: dict[str, int] | None = None
+        self._row_of: dict[bytes, int] = {}
         self._remade: set[str] | None = set()  # outputs of steps that have begun; None: nobody knows them all
         self.began: set[int] = set()
         self.looked: set[int] = set()
@@ -155,18 +159,20 @@ class Vouched:
         if owner is None or owner in self.looked:
             return NOWHERE
         evidence = self._few.evidence
-        row = self._rows().get(path)
+        try:
+            row = self._rows().get(_ENCODED(path))
+        except UnicodeEncodeError:  # a name that no file has
+            return NOWHERE
         if row is None or row in self._few.moved:
             return NOWHERE
         device, inode, *rest = evidence.columns[5 * row : 5 * row + 5].tolist()
         return (device, inode & LARGEST_INODE, *rest)
 
-    def _rows(self) -> dict[str, int]:
+    def _rows(self) -> dict[bytes, int]:
         """The rows of what is there, by name."""
-        if self._row_of is None:
+        if not self._row_of:
             evidence = self._few.evidence
-            names = os.fsdecode(b"\0".join(evidence.names[: evidence.there])).split("\0")
-            self._row_of = dict(zip(names, range(evidence.there), strict=False))
+            self._row_of = dict(zip(evidence.names, range(evidence.there), strict=False))
         return self._row_of
 
     def _take_over(self, number: int) -> None:
@@ -178,13 +184,14 @@ class Vouched:
         traces = self._traces(key(self._graph.wavefile.steps[number])) if files else ()
         if not files or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
             return
-        evidence, row_of = self._few.evidence, self._rows()
-        unsure = self._remade.union(os.fsdecode(evidence.names[row]) for row in self._few.moved)
-        sure = [path for path in files if path in row_of and path not in unsure]
-        inputs = plain(traces[0].inputs)
-        if all(map(inputs.__contains__, sure)):
-            stamps = evidence.stamps([row_of[path] for path in sure])
-            self._facts.digests.take_over(sure, stamps, [inputs[path] for path in sure])
+        evidence, inputs = self._few.evidence, plain(traces[0].inputs)
+        found = dict(zip(files, map(self._rows().get, map(_ENCODED, files)), strict=True))
+        for path in {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}.intersection(found):
+            del found[path]
+        rows = {path: row for path, row in found.items() if row is not None}
+        if inputs.keys() >= rows.keys():
+            stamps = evidence.stamps([*rows.values()])
+            self._facts.digests.take_over([*rows], stamps, [*map(inputs.__getitem__, rows)])
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""

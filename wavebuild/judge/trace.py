@@ -16,6 +16,9 @@ from wavebuild.declare.model import Step
 KEPT = 8
 """How many traces of a step are kept: as many former states can be returned to without a rerun."""
 
+MOST_KEPT = 2 << 20
+"""Bytes of the kept traces of one step: of longer ones, with thousands of inputs, fewer are kept, but two always."""
+
 ABSENT = "absent"
 """The digest of what is not there, and may be missing."""
 

@@ -23,7 +23,7 @@ from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.memory import value_digest
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
-from wavebuild.judge.trace import KEPT, Made, Trace
+from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
 from wavebuild.run.records import Attempt, PastRun, Result
 from wavebuild.store.causes import unwritten, written
 from wavebuild.store.claims import Claims
@@ -704,7 +704,8 @@ class State:
 
     def _put_trace(self, key: str, trace: Trace, texts: Mapping[str, bytes] = {}) -> None:
         self._put_texts(key, trace, texts)
-        self._traces.add(storable(key), packed(trace), KEPT)
+        data = packed(trace)
+        self._traces.add(storable(key), data, min(KEPT, max(2, MOST_KEPT // len(data))))
         self._decoded.pop(key, None)
 
     def _put_texts(self, key: str, trace: Trace, texts: Mapping[str, bytes]) -> None:

@@ -17,7 +17,6 @@ from wavebuild.regular import expression
 _SURROGATES = expression("[\udc80-\udcff]")
 _STAND_INS = expression("[\U0010ff80-\U0010ffff]")
 _DISTANCE = 0x10FF80 - 0xDC80
-_MARK = b"\xf4\x8f"
 _MARKS = (b"\xf4\x8f\xbe", b"\xf4\x8f\xbf")  # how every stand-in begins in UTF-8
 
 _SEAL = b"\xc1"
@@ -64,7 +63,7 @@ def is_sealed(data: bytes) -> bool:
 
 
 def has_stand_ins(data: bytes) -> bool:
-    return _MARK in data and any(mark in data for mark in _MARKS)
+    return _MARKS[0][:1] in data and any(mark in data for mark in _MARKS)  # one byte is found much sooner than three
 
 
 def unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
