@@ -86,6 +86,46 @@ def test_what_a_person_makes_of_an_output_before_they_begin_is_not_lost(shop: Wo
     assert shop.displaced("s2") == ["mine\n"]
 
 
+def test_what_a_person_makes_of_an_output_while_its_owner_waits_for_a_slot_is_not_lost(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+):
+    """Where one job runs at a time nothing is on record ahead: the next was judged when the one before it began."""
+    monkeypatch.setattr(scheduler, "STILL_TRUE_IN_LINE", 0.05)
+    shop.put("in", "1")
+    shop.wavefile(steps("cp in s0", "cp in s1"))
+    shop.build(jobs=1, order=NAMES)
+    shop.put("in", "2")
+    shop.wavefile(steps("echo mine > s1; sleep 0.2; cp in s0", "cp in s1"))
+
+    built = shop.build(jobs=1, order=NAMES)
+
+    assert (built.code, shop.read("s1")) == (0, "2")
+    assert shop.displaced("s1") == ["mine\n"]
+
+
+def test_who_has_read_an_input_before_it_changed_looks_again_in_the_next_build(shop: Workshop):
+    """One has seen it as it was, and is kept; another begins later, and reads it as it then is."""
+    shop.put("in", "1")
+    shop.put("late", "1")
+    text = (
+        "steps:\n"
+        "  early: {{inputs: late, outputs: early, run: 'note early; cat late > early'}}\n"
+        "  s0: {{inputs: in, outputs: s0, run: '{0}cp in s0'}}\n"
+        "  s1: {{inputs: in, outputs: s1, run: '{1}cp in s1'}}\n"
+        "  s2: {{inputs: [in, late], outputs: s2, run: 'note s2; cat late > s2'}}\n"
+    )
+    shop.wavefile(text.format("", ""))
+    shop.build(jobs=2, order=NAMES, alone=True)
+    shop.put("in", "2")
+    shop.wavefile(text.format("sleep 0.3; echo 2 > late; sleep 0.6; ", "sleep 1; "))
+
+    built = shop.build(jobs=2, order=NAMES, alone=True)
+
+    assert (built.code, built.outcomes["early"], shop.read("s2")) == (0, "kept", "2\n")
+    assert shop.build().ran == ["early"]
+    assert shop.read("early") == "2\n"
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_how_it_began_is_told_when_it_begins(shop: Workshop, jobs: int, monkeypatch: pytest.MonkeyPatch):
     """And its time is that of its own."""

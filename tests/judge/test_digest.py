@@ -660,3 +660,21 @@ class TestOfMany:
         time.sleep(0.03)
 
         assert room(2) < room(1 << 15) * 0.65
+
+
+def test_who_was_told_before_an_input_changed_has_seen_it_move(tmp_path: Path) -> None:
+    """Also if it says again what it had said: meanwhile it said something else."""
+    (tmp_path / "f").write_text("1")
+    digests = Digests(str(tmp_path), {})
+    reading = Reading("f", "f")
+    first = digests.see(reading).digest
+    asked = time.monotonic()
+    (tmp_path / "f").write_text("2")
+    (tmp_path / "f").write_text("1")
+
+    digests.doubt([reading])
+
+    assert digests.see(reading).digest == first
+    assert digests.moved([reading], asked) == ("f",)
+    assert digests.moved([reading]) == ()
+    assert dict(digests.evidence())["f"][4] == -1

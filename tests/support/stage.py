@@ -158,10 +158,11 @@ class Stage:
         self._unrecorded.append(due.number)
         return None
 
-    def withdraw(self, number: int) -> None:
-        assert self.name(number) not in self.wrote("begin"), "it has begun"
-        self._intended.remove(number)
-        self.book.append(("withdraw", self.name(number)))
+    def withdraw(self, due: Due) -> None:
+        assert self.name(due.number) not in self.wrote("begin"), "it has begun"
+        if due.number in self._intended:
+            self._intended.remove(due.number)
+        self.book.append(("withdraw", self.name(due.number)))
 
     def is_last(self, number: int) -> bool:
         return number not in self._asking and not (self.fate(number) == "checked" and not self._tries.get(number))

@@ -126,8 +126,8 @@ class Vouched:
             self._remade.update(output.path for output in outputs)
         return self._rebuilder.begin(due)
 
-    def withdraw(self, number: int) -> None:
-        self._rebuilder.withdraw(number)
+    def withdraw(self, due: Due) -> None:
+        self._rebuilder.withdraw(due)
 
     def is_last(self, number: int) -> bool:
         return self._rebuilder.is_last(number)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat as st
 import struct
@@ -23,7 +24,7 @@ from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Digest, Json, Text
-from wavebuild.errors import Place, mistake
+from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge import content
 from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, stamp_of, trusted
 from wavebuild.judge.trace import ABSENT as ABSENT
@@ -152,6 +153,7 @@ class Digests:
         self._asked: dict[str, tuple[Stamp, int]] = {}  # name → what stood there when it was asked, and when
         self._ahead: Ahead | None = None
         self._recent: dict[str, tuple[Stamp, bytes]] = {}  # the bytes of what was read last
+        self._doubted: dict[str, list[tuple[float, Stamp]]] = {}  # path → until when it was seen, and under what stamp
         self._looked: dict[str, os.stat_result] = {}  # what was just seen to stand at paths that are read next
         self.learned: dict[str, tuple[Stamp, str]] = {}
         self.taken_over: dict[str, str] = {}  # path → digest, of what nobody had to look at
@@ -252,13 +254,14 @@ class Digests:
 
         What has changed between one reading and another has a stamp that nothing has.
         """
-        others = self._others.get(path)
-        if others is None:
+        others = self._others.get(path, ())
+        if not others and path not in self._doubted:
             seen = self._recalled(path)
             return seen.stamp if seen is not None else None
         folder = self._folder_name(path)
         found = (self._recalled(name) for name in (path, *others) if name != folder)
-        marks = list(dict.fromkeys(seen.stamp for seen in found if seen is not None))
+        former = (mark for _, mark in self._doubted.get(path, ()))
+        marks = list(dict.fromkeys((*former, *(seen.stamp for seen in found if seen is not None))))
         if len(marks) < 2:
             return marks[0] if marks else None
         return (*(marks[0] or marks[1])[:4], -1)
@@ -343,6 +346,30 @@ class Digests:
         if self._ahead is not None:
             self._ahead.drop(self.absolute(path))
 
+    def doubt(self, readings: Iterable[Reading]) -> None:
+        """What is other by now than when it was seen is read anew by whoever asks from now on.
+
+        Who has asked before has seen it as it was.
+        """
+        for reading in readings:
+            seen = self._seen(reading) if reading.of_file else None
+            if seen is not None and not self._stands_as(reading, seen.stamp):
+                self._doubted.setdefault(reading.path, []).append((time.monotonic(), seen.stamp))
+                self.forget(reading.path)
+
+    def _stands_as(self, reading: Reading, mark: Stamp) -> bool:
+        try:
+            return self._stamp(reading) == mark
+        except WavebuildError:
+            return False
+
+    def _seen_until(self, reading: Reading, asked: float) -> Stamp:
+        """The stamp under which whoever asked at a time has seen a member."""
+        for until, mark in self._doubted.get(reading.path, ()):
+            if until > asked:
+                return mark
+        return self.see(reading).stamp
+
     def restamped(self, path: str) -> None:
         """We ourselves gave the file at this path other times: what was seen of its bytes still holds."""
         seen = self._recalled(path)
@@ -355,17 +382,20 @@ class Digests:
         self._past.pop(path, None)
         self._memo[path], self._readings[path] = Seen(now, seen.digest, sure=False), reading
 
-    def moved(self, readings: Collection[Reading]) -> tuple[str, ...]:
+    def moved(self, readings: Collection[Reading], asked: float = math.inf) -> tuple[str, ...]:
         """The members whose stamps are no longer those of when they were read in this build.
+
+        ``asked``: when whoever wants to know was told of them, in monotonic seconds; else just now.
 
         A database is written to by being read, when its log is taken in: there what it holds counts.
         """
         found = []
-        for reading in self._perhaps_moved(readings) if len(readings) >= MANY else readings:
+        for reading in self._perhaps_moved(readings) if len(readings) >= MANY and not self._doubted else readings:
             if not reading.of_file:
                 continue
             seen, now = self.see(reading), self._stamp(reading)
-            if seen.stamp != now and not (reading.how == "sqlite" and self._read(reading, now) == seen.digest):
+            mark = self._seen_until(reading, asked) if self._doubted else seen.stamp
+            if mark != now and not (reading.how == "sqlite" and self._read(reading, now) == seen.digest):
                 found.append(reading.member)
         return tuple(found)
 
@@ -405,7 +435,7 @@ class Digests:
         """Name and stamp of every file that was looked at."""
         for path, seen in self._all_seen():
             if "\0" not in path and path not in self._others:
-                yield self.named(path), seen.stamp
+                yield self.named(path), self.mark_of(path) or NOWHERE if path in self._doubted else seen.stamp
         for path, names in self._others.items():
             if self._folder_name(path) not in names and (mark := self.mark_of(path)) is not None:
                 yield self.named(path), mark

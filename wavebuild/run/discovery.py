@@ -113,13 +113,15 @@ def _refuse_unordered(facts: Facts, number: int, member: str) -> None:
             raise mistake("depfile", f"it reads {member}, {how} by {name}; add it to inputs")
 
 
-def moved(facts: Facts, found: tuple[Reading, ...], known: frozenset[str], began: float) -> tuple[str, ...]:
-    """The discovered members that may have changed while the step was reading them.
+def moved(
+    facts: Facts, found: tuple[Reading, ...], known: frozenset[str], began: float, judged: float
+) -> tuple[str, ...]:
+    """The discovered members that may have changed while the step was reading them; ``judged``: by the monotonic clock.
 
     Those known before were seen before. Of the others nobody knows what they were: it is enough that one
     was changed after the step began.
     """
-    seen = facts.digests.moved(found)
+    seen = facts.digests.moved(found, judged)
     new = [reading for reading in found if reading.member not in known]
     late = [reading.member for reading in new if _changed_since(facts.digests.absolute(reading.path), began)]
     return tuple(dict.fromkeys((*seen, *late)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from collections.abc import Sequence
 
 from msgspec import Struct, field
@@ -37,6 +38,7 @@ class Due(Struct, frozen=True):
     adopt: bool = False  # what stands is a person's: it is judged, and taken as the result
     by_hand: tuple[str, ...] = ()  # with ``adopt``: the members that a person edited
     displaced: tuple[str, ...] = ()  # present members whose bytes are to be kept elsewhere
+    judged: float = field(default_factory=time.monotonic)
 
 
 class Asks(Struct, frozen=True):

@@ -291,16 +291,17 @@ class Rebuilder:
         self._learn()
         self._records.begin(life.attempt)
 
-    def withdraw(self, number: int) -> None:
-        """A step that was to begin, and of which nothing but the intent is on record, will not.
+    def withdraw(self, due: Due) -> None:
+        """A step that was to begin, and of which at most the intent is on record, will not.
 
         Whoever judges it again looks anew at what it reads and has made.
         """
-        life, step = self._lives.pop(number), self._graph.wavefile.steps[number]
-        self._records.close_attempt(life.attempt.id)
-        read = life.due.read
-        self._forget(reading.path for reading in (*read.action, *read.gate))
-        self._forget((*life.due.now.outputs, *(artifact.path for artifact in step.file_outputs)))
+        life = self._lives.pop(due.number, None)
+        if life is not None:
+            self._records.close_attempt(life.attempt.id)
+        step = self._graph.wavefile.steps[due.number]
+        self._facts.digests.doubt((*due.read.action, *due.read.gate))
+        self._forget((*due.now.outputs, *(artifact.path for artifact in step.file_outputs)))
 
     def is_last(self, number: int) -> bool:
         """Whether the job that runs for a step is the last that is run for it, if it ends well."""
@@ -608,7 +609,9 @@ class Rebuilder:
         outputs |= {f"mem:{name}": digest for name, (digest, _) in values.items()}
         moved = self._moved(step, due) if life.moved is None else life.moved
         if life.discovered:
-            moved += discovery.moved(self._facts, life.discovered, frozenset(due.now.discovered), life.began)
+            moved += discovery.moved(
+                self._facts, life.discovered, frozenset(due.now.discovered), life.began, due.judged
+            )
         trace = Trace(
             step=step.name,
             run=self._invocation.run,
@@ -696,10 +699,10 @@ class Rebuilder:
         """
         readings = (*due.read.action, *due.read.gate)
         if not step.updates:
-            moved = self._facts.digests.moved(readings)
+            moved = self._facts.digests.moved(readings, due.judged)
             return moved if step.sandbox else moved + self._facts.came(step, due.read)
         own = frozenset(shared_files(step))
-        moved = self._facts.digests.moved([reading for reading in readings if reading.path not in own])
+        moved = self._facts.digests.moved([reading for reading in readings if reading.path not in own], due.judged)
         was = {**due.now.gate_inputs, **due.now.inputs}
         keys = (reading for reading in readings if reading.of_file and reading.path in own)
         moved += tuple(r.member for r in keys if (self._facts.value(r) or ABSENT) != was.get(r.member))
@@ -709,7 +712,7 @@ class Rebuilder:
         """The checks alone have passed. If what they judged or read moved meanwhile, nobody knows what they saw."""
         due = life.due
         judged = [output_reading(step, member) for member, digest in due.now.outputs.items() if digest is not None]
-        if moved := self._facts.digests.moved((*due.read.gate, *judged)):
+        if moved := self._facts.digests.moved((*due.read.gate, *judged), due.judged):
             self._learn()
             return self._settled(step, Outcome.KEPT, life, moved=moved)
         if due.gate_of is None:

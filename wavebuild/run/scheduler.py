@@ -34,6 +34,9 @@ AHEAD = 4
 STILL_TRUE = 0.5
 """Seconds for which what was judged of them is gone by."""
 
+STILL_TRUE_IN_LINE = 0.5
+"""Seconds for which what was judged of those that wait for a slot is gone by."""
+
 _ONE_SLOT = {"cpus": 1}
 """What a step takes that asks for nothing."""
 
@@ -54,7 +57,7 @@ class Judge(Protocol):
 
     def begin(self, due: Due) -> Settled | None: ...
 
-    def withdraw(self, number: int) -> None: ...
+    def withdraw(self, due: Due) -> None: ...
 
     def is_last(self, number: int) -> bool: ...
 
@@ -239,6 +242,9 @@ class Scheduler:
         if not isinstance(due, Due) or self._resources(step) is not _ONE_SLOT or not _is_plain(step):
             return False
         self._due.take(kind)
+        if _is_long_ago(due):
+            self._consider_again(due)
+            return True
         failed = self._judge.begin(due)
         if failed is not None:
             self._settle(due.number, failed)
@@ -250,14 +256,16 @@ class Scheduler:
     def _first_ready(self) -> Due | None:
         """The first whose intent is on record, if nobody who has come since comes before it."""
         while self._ready and time.monotonic() - self._ready[0][0] > STILL_TRUE:
-            # Of what a person has done meanwhile to its files nothing is known yet: it is considered again.
-            number = self._ready.popleft()[1].number
-            self._judge.withdraw(number)
-            heapq.heappush(self._to_consider, (self.course.first[number], number))
+            self._consider_again(self._ready.popleft()[1])
         if not self._ready:
             return None
         due = self._ready[0][1]
         return None if self._due and self._due.first < (self.course.first[due.number], due.number) else due
+
+    def _consider_again(self, due: Due) -> None:
+        """Of what a person has done to its outputs since it was judged nothing is known yet."""
+        self._judge.withdraw(due)
+        heapq.heappush(self._to_consider, (self.course.first[due.number], due.number))
 
     def _hand_on(self, ended: Ended) -> None:
         """Gives the slot of a job that ended well to one that is ready, before anything else is done."""
@@ -272,13 +280,13 @@ class Scheduler:
 
     def _withdraw_those_ready(self) -> None:
         """What has not begun will not: it is as if it had never been meant to."""
-        for number in self._in_readiness():
-            self._judge.withdraw(number)
+        for due in self._in_readiness():
+            self._judge.withdraw(due)
         self._ready.clear()
         self._intended.clear()
 
-    def _in_readiness(self) -> list[int]:
-        return [*(due.number for _, due in self._ready), *(due.number for due in self._intended)]
+    def _in_readiness(self) -> list[Due]:
+        return [*(due for _, due in self._ready), *self._intended]
 
     def _say(self, event: Event) -> None:
         """Tells what has happened once it is on record."""
@@ -380,6 +388,10 @@ class Scheduler:
         if isinstance(due, Asks):
             self._take(due.number, wanted)
             self._set_off(due)  # it touches nothing, so nothing need be on record before
+            return
+        if _is_long_ago(due):
+            self._room.leave(self._slots_used)
+            self._consider_again(due)
             return
         failed = self._judge.begin(due)
         if failed is not None:
@@ -509,7 +521,7 @@ class Scheduler:
         if self._open_wave > open_wave:
             self._start_wave()
         in_hand = {*self._running, *(due.number for due in self._due), *(entry[1] for entry in self._later)}
-        in_hand |= {*self._unmerged, *self._in_readiness()}
+        in_hand |= {*self._unmerged, *(due.number for due in self._in_readiness())}
         in_hand |= {number for behind in self._behind.values() for number in behind}
         self._to_consider, self._held_back = [], []
         open_steps = [number for number in sorted(self.course.wanted) if number not in self.settled]
@@ -646,6 +658,11 @@ class Scheduler:
             self._used[name] -= amount
         self._slots_used -= taken["cpus"] if taken else 0
         self._room.leave(self._slots_used)
+
+
+def _is_long_ago(due: Due) -> bool:
+    """Whether a person may have been at the outputs of a step since it was judged."""
+    return time.monotonic() - due.judged > STILL_TRUE_IN_LINE
 
 
 def _is_plain(step: Step) -> bool:
