@@ -20,6 +20,10 @@ from wavebuild.run import forking
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
 
 
+COLD = "# WAVEBUILD_ATTEMPT\n"
+"""Whoever speaks of it is imported by each call for itself: not by a worker that begins as a new interpreter."""
+
+
 @pytest.fixture
 def crew(tmp_path: Path) -> Iterator[Crew]:
     place = Crew(tmp_path, alone=True)
@@ -30,7 +34,7 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
 
 def is_forked(crew: Crew) -> bool:
     (worker,) = crew.workers()
-    return "spawn_main" not in command_line(worker)
+    return not any(name in command_line(worker) for name in ("spawn_main", "wavebuild.run.caller"))
 
 
 def test_it_is_a_copy_of_the_build_where_that_may_be(crew: Crew):
@@ -71,7 +75,8 @@ def test_a_call_finds_its_own_modules_and_none_that_the_build_has_loaded(crew: C
     """Neither those of packages that the build uses, nor those whose names the project has, too."""
     crew.write(
         "mine.py",
-        "import sys\ndef f(): print('pytest' in sys.modules, sys.modules['__main__'].__dict__.get('__file__'))\n",
+        COLD
+        + "import sys\ndef f(): print('pytest' in sys.modules, sys.modules['__main__'].__dict__.get('__file__'))\n",
     )
     crew.call("mine:f")
     assert crew.log == "False None\n"
@@ -81,7 +86,7 @@ def test_a_call_finds_its_own_modules_and_none_that_the_build_has_loaded(crew: C
 def test_a_project_whose_module_has_the_name_of_one_of_ours_gets_a_new_interpreter(crew: Crew):
     """Else it would find ours."""
     name = next(name for name in ("calendar", "csv", "difflib", "shlex", "pdb") if name in sys.modules)
-    crew.write(f"{name}.py", "def f(): print('mine')\n")
+    crew.write(f"{name}.py", COLD + "def f(): print('mine')\n")
 
     assert crew.call(f"{name}:f").failure == ""
     assert crew.log == "mine\n"

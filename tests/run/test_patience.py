@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wavebuild.run.job import NO_PROCESS, Ended, Job
+from wavebuild.run.grip import NO_PROCESS
+from wavebuild.run.job import Ended, Job
 from wavebuild.run.patience import TRIES, Patient
 
 

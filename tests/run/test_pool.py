@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
 from wavebuild.run import pool
+from wavebuild.run.groups import standing
 from wavebuild.run.job import Ended
 from wavebuild.run.pool import guarded
-from wavebuild.run.processes import standing
 
 
 @pytest.fixture(params=[False, True], ids=["spawned", "forked"])

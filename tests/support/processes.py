@@ -49,7 +49,7 @@ def command_line(pid: int) -> str:
 def is_worker(pid: int) -> bool:
     """Whether it is a worker of a build: a new interpreter, or a copy of the build, its parent."""
     line = command_line(pid)
-    if "spawn_main" in line:
+    if "spawn_main" in line or "wavebuild.run.caller" in line:
         return True
     try:
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

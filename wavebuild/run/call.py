@@ -12,18 +12,16 @@ function that is called.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import gc
 import importlib
-import inspect
 import io
 import json
 import os
 import sys
-import threading
-import traceback
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -34,10 +32,35 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from itertools import takewhile
-from types import FunctionType, ModuleType
-from typing import Any
 
-from wavebuild.run.job import PythonCall
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+    from types import ModuleType
+    from typing import Any, Protocol
+
+    class Called(Protocol):
+        """A call, as a ``PythonCall`` tells it."""
+
+        @property
+        def module(self) -> str: ...
+        @property
+        def function(self) -> str: ...
+        @property
+        def arguments(self) -> str: ...
+        @property
+        def inputs(self) -> Sequence[str]: ...
+        @property
+        def outputs(self) -> Sequence[str]: ...
+        @property
+        def folders(self) -> Sequence[str]: ...
+        @property
+        def root(self) -> str: ...
+        @property
+        def writes(self) -> Sequence[str]: ...
+
+    Marks = dict[str, tuple[int, int, int]]
+    """File of a module → (inode, size, mtime_ns) when it was imported."""
 
 _known: dict[str, tuple[str, list[tuple[ModuleType, str]]]] = {}
 """Root → the module that was loaded last when it was looked, and those that come from below the root.
@@ -48,10 +71,12 @@ A child that looked at them all anew would have all that they are copied.
 _ready: tuple[Sequence[str], str] | None = None
 """The folders and the root that this process looks in as it is, and knows as they are now."""
 
-Marks = dict[str, tuple[int, int, int]]
-"""File of a module → (inode, size, mtime_ns) when it was imported."""
-
 HOLD_BACK = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
+
+_FUNCTION = type(lambda: None)
+
+_TAKES_MORE = 0x04 | 0x08
+"""The flags of code that takes any positional arguments, or any others by name."""
 
 CANNOT_WRITE = 120
 """The exit code of a Python program whose last words could not be written."""
@@ -67,11 +92,18 @@ def warm_up(module: str, folders: Sequence[str], root: str) -> Marks | None:
         importlib.import_module(module)
     except BaseException:
         return None
-    if threading.active_count() > 1 or any(_speaks_of_an_attempt(file) for _, file in _written_below(root)):
+    if _thread._count() or any(_speaks_of_an_attempt(file) for _, file in _written_below(root)):
         return None
     found = marks(root)
     _known[root] = (next(reversed(sys.modules)), _modules_below(root))
     return found
+
+
+def look_anew() -> None:
+    """Modules may have come since the last call."""
+    for finder in sys.path_importer_cache.values():
+        if finder is not None and hasattr(finder, "invalidate_caches"):
+            finder.invalidate_caches()
 
 
 def marks(root: str) -> Marks:
@@ -100,26 +132,27 @@ def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
     return False
 
 
-def run(call: PythonCall) -> int:
+def run(call: Called) -> int:
     """Makes the call and ends as a program does; 0, or 1 with the traceback on standard error, or a SystemExit's code.
 
     The process has nothing left to do but to exit with this code.
     """
     code = _made(call)
     try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that a program waits for
+        if threading := sys.modules.get("threading"):
+            threading._shutdown()  # waits for the threads that a program waits for
         atexit._run_exitfuncs()
         _let_go(call.root)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
                 stream.flush()
-    except OSError:
-        traceback.print_exc()
+    except OSError as error:
+        sys.__excepthook__(type(error), error, error.__traceback__)
         return code or CANNOT_WRITE
     return code
 
 
-def _made(call: PythonCall) -> int:
+def _made(call: Called) -> int:
     if project := os.environ.get("WAVEBUILD_PROJECT"):
         _look_no_more_in(project)
     if _ready != (call.folders, call.root):
@@ -127,7 +160,7 @@ def _made(call: PythonCall) -> int:
     try:
         function = getattr(importlib.import_module(call.module), call.function)
         offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
-        result = _call(function, json.loads(call.arguments), offered)
+        result = _call(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
         return _leave(result, call.writes) if call.writes else 0
     except SystemExit as leave:
         return _exit_code(leave)
@@ -135,7 +168,8 @@ def _made(call: PythonCall) -> int:
         trace = error.__traceback__
         while trace is not None and _is_not_the_authors(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace)
+        error.__traceback__ = trace
+        sys.__excepthook__(type(error), error, trace)
         return 1
 
 
@@ -148,7 +182,7 @@ def _let_go(root: str) -> None:
         if issubclass(type(left), HOLD_BACK):
             with contextlib.suppress(ValueError, io.UnsupportedOperation):
                 left.flush()
-    if threading.active_count() <= 1:
+    if not _thread._count():
         for module, _ in _written_below(root):
             vars(module).clear()
         gc.collect()
@@ -169,10 +203,26 @@ def _call(function: object, given: dict[str, object], offered: dict[str, Callabl
 
 def _parameters(function: Callable[..., object]) -> Container[str]:
     """The names of what it takes; of a plain function, without what asking costs for any other thing."""
-    code = function.__code__ if type(function) is FunctionType and not vars(function) else None
-    if code is not None and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+    code = function.__code__ if type(function) is _FUNCTION and not vars(function) else None
+    if code is not None and not code.co_flags & _TAKES_MORE:
         return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return inspect.signature(function).parameters
+    found: Container[str] = _inspect().signature(function).parameters
+    return found
+
+
+def _inspect() -> Any:
+    """Python's own module, also where the project has one of that name."""
+    theirs, places = sys.modules.pop("inspect", None), sys.path[:]
+    if theirs is None or not hasattr(theirs, "signature"):
+        own = _ready[0] if _ready else ()
+        sys.path[:] = [place for place in places if place not in own]
+        ours = importlib.import_module("inspect")
+        sys.path[:] = places
+    else:
+        ours = theirs
+    if theirs is not None:
+        sys.modules["inspect"] = theirs
+    return ours
 
 
 def _memory() -> object:
@@ -180,7 +230,7 @@ def _memory() -> object:
     path = os.environ.get("WAVEBUILD_MEM")
     if path is None:
         return {}
-    with open(path, "rb") as file:
+    with open(path, encoding="utf-8") as file:
         return json.load(file)
 
 

@@ -10,9 +10,12 @@ import os
 import resource
 import signal
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
-from wavebuild.run.job import Confines
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from wavebuild.run.job import Confines
 
 
 def start(
@@ -75,10 +78,15 @@ def _become(
 def confine(confines: Confines) -> None:
     """Puts the confines round this process and all it will start, for good. Raises OSError."""
     if confines.memory is not None:
-        most = resource.getrlimit(resource.RLIMIT_AS)[1]  # of us all: it stays, where it is the lower
-        memory = confines.memory if most == resource.RLIM_INFINITY else min(confines.memory, most)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        limit_memory(confines.memory)
     if confines.walls:
         from wavebuild.run import landlock
 
         landlock.confine(confines.hidden, confines.readable, confines.writable, (0, 1, 2))
+
+
+def limit_memory(memory: int) -> None:
+    """Bytes of address space that this process, and each that it starts, may have."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]  # of us all: it stays, where it is the lower
+    memory = memory if most == resource.RLIM_INFINITY else min(memory, most)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

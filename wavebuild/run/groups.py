@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from wavebuild import disk
-from wavebuild.run.processes import standing, start_time, variables
+from wavebuild.run.processes import facts_of, start_time, start_told, variables
 
 ROOTS = (b"WAVEBUILD_ROOT", b"WAVEBUILD_TOP", b"WAVEBUILD_PROJECT")
 
@@ -40,9 +40,27 @@ def noted_groups(path: str) -> Noted:
     return Noted(firsts, frozenset(runs))
 
 
-def note(process: int, run: str, start: str = "") -> bytes:
-    """The line that is noted of a process; ``start``: when it began, where that is known already."""
-    return f"{process} {start or start_time(process)} {run}\n".encode()
+class Standing(Struct, frozen=True):
+    """What a process is now: ``state`` is one letter, ``start`` when it began, in ticks of this boot."""
+
+    state: str
+    parent: int
+    group: int
+    session: int
+    start: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in "ZX"
+
+
+def standing(process: int) -> Standing | None:
+    """None if there is no such process, or the system does not tell."""
+    words = facts_of(process)
+    try:
+        return Standing(words[0], int(words[1]), int(words[2]), int(words[3]), start_told(words)) if words else None
+    except ValueError:
+        return None
 
 
 def is_of_a_step(process: int, noted: Noted) -> bool:

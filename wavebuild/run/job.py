@@ -5,8 +5,6 @@ It does not know steps, graphs or files' meaning: texts, numbers and tuples only
 
 from __future__ import annotations
 
-import errno
-
 from msgspec import Struct
 
 
@@ -151,19 +149,14 @@ class Job(Struct, frozen=True, tag=True, array_like=True):
         }
         # While a module is imported nobody masks and counts what is said: those who need that import for themselves.
         # So do those who own the terminal: all that they say goes there.
-        warm = not (self.cold or self.is_tapped or self.console or self.tracing)
+        # What is behind walls imports what it declares.
+        walled = self.furniture is not None or (self.confines is not None and self.confines.walls)
+        warm = not (self.cold or self.is_tapped or self.console or self.tracing or walled)
         same = found.pop() if len(found) == 1 and warm else None
         if same is None:
             return None
         env = tuple(pair for pair in self.env if not tells_of_the_attempt(pair[0]))
         return Warmth(*same, self.cwd, env, self.passes)
-
-
-SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-"""What the system says when it has no process, memory or descriptor to give, and may have one later."""
-
-NO_PROCESS = "no process"
-"""How a job ended that never began, as the system had no process for it."""
 
 
 class Ended(Struct, frozen=True, tag=True, array_like=True):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import signal
 
-from wavebuild.run.job import Job
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wavebuild.run.job import Job
 
 _UNITS = "KMGT"
 _LIKE_KILLED = 128 + signal.SIGKILL
@@ -18,10 +20,10 @@ def said_too_much(job: Job) -> str:
     return f"it said more than {size(job.most_output or 0)} (limits.output): its log is cut there"
 
 
-def perhaps_starved(job: Job, code: int, out_of_memory: bool) -> str:
+def perhaps_starved(code: int, memory: int | None, out_of_memory: bool) -> str:
     """Whether want of memory may be why a job ended with this code, a signal as a negative number; "" if not.
 
-    ``out_of_memory``: the system had to kill a process meanwhile.
+    ``memory``: bytes that each of its processes may have. ``out_of_memory``: the system had to kill one meanwhile.
     """
     said = []
     if code in (-signal.SIGKILL, _LIKE_KILLED):
@@ -29,8 +31,8 @@ def perhaps_starved(job: Job, code: int, out_of_memory: bool) -> str:
             said.append("the system ran out of memory meanwhile and killed a process: most likely this one")
         else:
             said.append("something killed it: most often that is the system, when memory runs out")
-    if job.confines is not None and job.confines.memory is not None and code:
-        most = size(job.confines.memory)
+    if memory is not None and code:
+        most = size(memory)
         said.append(
             f"each of its processes may have {most} of memory (limits.memory): if one asked for more, that is why"
         )

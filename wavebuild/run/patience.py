@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Job
+from wavebuild.run.grip import NO_PROCESS
+from wavebuild.run.job import Ended, Job
+from wavebuild.run.processes import SCARCE
 
 TRIES = 6
 """How often a single job is tried while nothing else runs."""

@@ -16,19 +16,25 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker, spawn, util
+from multiprocessing.connection import Connection
 from multiprocessing.context import get_spawning_popen
 from multiprocessing.process import BaseProcess
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild.run import forking, terminal, worker
-from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups
-from wavebuild.run.job import NO_PROCESS, SCARCE, Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, Warmth
-from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, children, prctl, send, standing
+from wavebuild.run.environment import passed
+from wavebuild.run.grip import DROPPED, GRACE, NO_PROCESS, without_complaint
+from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups, standing
+from wavebuild.run.job import Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, Warmth
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, SCARCE, children, prctl, send
 from wavebuild.run.spool import spool_path
-from wavebuild.run.wire import ToBuild, Wire
+from wavebuild.run.wire import CallWire, ToBuild, Wire
+
+if TYPE_CHECKING:
+    from wavebuild.run.hiring import Begun
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
@@ -46,7 +52,7 @@ AT_ONCE = 0.5
 class Hired(Struct):
     """A worker process as the pool sees it."""
 
-    process: BaseProcess
+    process: BaseProcess | Begun
     wire: Wire[Ended | Furnished | StaleWorker]
     forked: bool = False
     tracked: bool = True  # it has what calls that start processes of their own need
@@ -105,7 +111,7 @@ class Pool:
     def submit(self, job: Job) -> None:
         """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had.
 
-        A worker that has imported a module works only for jobs that want just that.
+        One that has imported a module works only for jobs that want just that.
         """
         if job.warmth in self._cold:
             job = replace(job, cold=True)
@@ -159,7 +165,7 @@ class Pool:
         for hired in self._workers:
             if hired.job is not None and (at_once or not hired.asked):
                 hired.asked = True
-                until = time.monotonic() + (AT_ONCE if at_once else 3 * worker.GRACE)
+                until = time.monotonic() + (AT_ONCE if at_once else 3 * GRACE)
                 hired.until = until if hired.until is None else min(until, hired.until)
                 with contextlib.suppress(OSError):
                     hired.wire.send(Interrupt(at_once))
@@ -168,7 +174,7 @@ class Pool:
         """Ends the workers: one that hears no more of us kills what it runs, and goes."""
         for hired in self._workers:
             self._hang_up(hired)
-        until = time.monotonic() + 2 * worker.GRACE
+        until = time.monotonic() + 2 * GRACE
         for hired in self._workers:
             hired.process.join(max(0.0, until - time.monotonic()))
             if hired.process.is_alive():
@@ -181,7 +187,7 @@ class Pool:
     def _idle(self, job: Job) -> Hired | None:
         """A worker that has imported just what the job wants, or else one that has imported nothing."""
         idle = [hired for hired in self._workers if hired.job is None]
-        if job.has_calls:
+        if job.has_calls and job.warmth is None:
             spawned = any(hired.forked for hired in idle) and _is_better_spawned(job)
             idle = [hired for hired in idle if hired.tracked and not (spawned and hired.forked)]
         same = next((hired for hired in idle if hired.warmth == job.warmth), None)
@@ -192,33 +198,58 @@ class Pool:
         idle = next((hired for hired in self._workers if hired.job is None), None)
         if idle is not None and len(self._workers) >= self.size:
             self._bury(idle)
-        ours, theirs = multiprocessing.Pipe()
         told = dict(job.env)
         shown = dict(zip(_SHOWN, (_root_told(told), "", told.get("WAVEBUILD_RUN", "")), strict=True))
-        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        facts = (theirs, os.getpid(), self._groups, self._environ, ignored)
-        forked = self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
-        process = None
+        warmth = job.warmth
+        forked = warmth is None and self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
+        ours, theirs = multiprocessing.Pipe()
+        hired = None
         # Until the worker has said what it does with them, the terminal's signals wait; in a copy of us all do.
         mask = signal.pthread_sigmask(
             signal.SIG_BLOCK, signal.valid_signals() if forked else (signal.SIGINT, signal.SIGHUP)
         )
         try:
-            if job.has_calls or not forked:
-                with _without_the_current_folder():
-                    resource_tracker.ensure_running()
-            process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
+            if warmth is not None:
+                hired = self._begin_caller(warmth, shown, ours, theirs)
+            else:
+                hired = self._begin_worker(job, shown, ours, theirs, forked)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
-            if process is None:
+            if hired is None:
                 ours.close()
-        hired = Hired(process, Wire(ours, ToBuild), forked=forked, tracked=job.has_calls or not forked)
         self._workers.append(hired)
-        for handle in (hired.wire.handle, process.sentinel):
+        for handle in (hired.wire.handle, hired.process.sentinel):
             self._by_handle[handle] = hired
             self._poll.register(handle, select.POLLIN)
         return hired
+
+    def _begin_worker(
+        self, job: Job, shown: Mapping[str, str], ours: Connection, theirs: Connection, forked: bool
+    ) -> Hired:
+        facts = (theirs, os.getpid(), self._groups, self._environ, _is_interrupt_ignored())
+        tracked = job.has_calls or not forked
+        if tracked:
+            with _without_the_current_folder():
+                resource_tracker.ensure_running()
+        process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
+        return Hired(process, Wire(ours, ToBuild), forked=forked, tracked=tracked)
+
+    def _begin_caller(self, warmth: Warmth, shown: Mapping[str, str], ours: Connection, theirs: Connection) -> Hired:
+        """A worker that makes calls alone: a new interpreter that holds little."""
+        from wavebuild.run.hiring import begin
+
+        wire = CallWire(ours)
+        environ = dict(passed(self._environ, warmth.passes)) | dict(warmth.env)
+        imports = (warmth.module, warmth.folders, warmth.root, warmth.cwd)
+        places = [place for place in sys.path if isinstance(place, str)]
+        run, handed = shown["WAVEBUILD_RUN"], self._handed.handles
+        ignored = _is_interrupt_ignored()
+        facts = (os.getpid(), self._groups, environ, ignored, run, handed, sys.argv, places, imports)
+        with _without_the_current_folder(), _known_by(shown):
+            process = begin(theirs.fileno(), handed)
+        wire.send_facts(facts)
+        return Hired(process, wire)
 
     def _spawn(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
         """A worker that begins as a new interpreter."""
@@ -292,7 +323,7 @@ class Pool:
             return
         self._workers.remove(hired)
         self._hang_up(hired)
-        hired.process.join(worker.GRACE)
+        hired.process.join(GRACE)
         if hired.process.is_alive():
             hired.process.kill()
             hired.process.join()
@@ -301,7 +332,7 @@ class Pool:
         self._take_back_terminal(hired)
         if hired.job is not None:
             _save_log(hired)
-            number = -code if code is not None and code < 0 else signal.SIGTERM if code == worker.DROPPED else None
+            number = -code if code is not None and code < 0 else signal.SIGTERM if code == DROPPED else None
             how = f"signal {signal.Signals(number).name}" if number else f"exit code {code}"
             seconds = time.monotonic() - hired.since
             failure = failure or ("interrupted" if hired.asked else "worker died")
@@ -323,7 +354,7 @@ class Pool:
 
     def _end_strays(self) -> None:
         """Kills the steps' processes that became our children when a worker died, and buries them."""
-        until = time.monotonic() + worker.GRACE
+        until = time.monotonic() + GRACE
         try:
             noted = noted_groups(self._groups)
         except OSError:
@@ -442,11 +473,11 @@ def _quiet_without_parent() -> Iterator[None]:
 def guarded(command_line: Sequence[str], parent: int) -> list[str]:
     """The command of a spawned process, which complains of nothing once its parent is gone."""
     *words, program, mark = command_line
-    wrapped = (
-        f"import os\ntry:\n    {program}\nexcept Exception:\n"
-        f"    if os.getppid() == {parent}: raise\n    os._exit({worker.DROPPED})\n"
-    )
-    return [*words, wrapped, mark]
+    return [*words, without_complaint(program, parent), mark]
+
+
+def _is_interrupt_ignored() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 @contextlib.contextmanager

@@ -1,21 +1,28 @@
 """What the system tells of processes and does for them: whose children they are, when they began, when they end.
 
-It does not know what they are for.
+It does not know what they are for. Whoever forks calls has this in memory, too, so it needs little.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import errno
 import os
-import signal
 import sys
 import time
 
-from msgspec import Struct
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the system says when it has no process, memory or descriptor to give, and may have one later."""
+
+_START = 19  # of the facts of a process: when it began
+_booted: list[str] = []
 
 
 def prctl(option: int, value: int) -> bool:
@@ -39,38 +46,29 @@ def children() -> list[int]:
         return []
 
 
-class Standing(Struct, frozen=True):
-    """What a process is now: ``state`` is one letter, ``start`` when it began, in ticks of this boot."""
-
-    state: str
-    parent: int
-    group: int
-    session: int
-    start: str
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in "ZX"
-
-
-def standing(process: int) -> Standing | None:
-    """None if there is no such process, or the system does not tell."""
+def facts_of(process: int) -> list[str]:
+    """What the system tells of a process, from its state on; nothing if there is none, or it does not tell."""
     try:
         handle = os.open(f"/proc/{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:
             text = os.read(handle, 4096)
         finally:
             os.close(handle)
-        words = text.rpartition(b")")[2].decode("ascii", "replace").split()
-        return Standing(words[0], int(words[1]), int(words[2]), int(words[3]), f"{words[19]}@{_boot()}")
-    except (OSError, IndexError, ValueError):
-        return None
+    except OSError:
+        return []
+    words = text.rpartition(b")")[2].decode("ascii", "replace").split()
+    return words if len(words) > _START else []
 
 
 def start_time(process: int) -> str:
     """When a process began: with its id it names one process for ever. "0" if there is none."""
-    found = standing(process)
-    return found.start if found is not None else "0"
+    words = facts_of(process)
+    return start_told(words) if words else "0"
+
+
+def start_told(words: list[str]) -> str:
+    """As `start_time`, of these facts."""
+    return f"{words[_START]}@{_boot()}"
 
 
 class StartClock:
@@ -130,14 +128,15 @@ def send(process: int, how: signal.Signals) -> None:
         os.kill(process, how)
 
 
-@functools.cache
 def _boot() -> str:
     """Which start of the system this is: after the next one ids and ticks begin anew."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read(8)
-    except OSError:
-        return ""
+    if not _booted:
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                _booted.append(file.read(8))
+        except OSError:
+            _booted.append("")
+    return _booted[0]
 
 
 def watch(process: int) -> int:

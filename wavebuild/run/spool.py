@@ -22,12 +22,12 @@ class ListFile:
     """
 
     def __init__(self, name: str) -> None:
-        import tempfile
-
         try:
             self._handle = os.memfd_create(name)
             self._path = f"/proc/{os.getpid()}/fd/{self._handle}"
         except (AttributeError, OSError):
+            import tempfile
+
             self._handle, self._path = tempfile.mkstemp(prefix="wavebuild-")
 
     def holding(self, text: bytes) -> str:

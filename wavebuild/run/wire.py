@@ -1,22 +1,20 @@
-"""What goes over the line between the build and a worker: whole messages, of which one read may take several.
+"""What goes over the line between the build and a worker.
 
 It does not know what they ask or tell.
 """
 
 from __future__ import annotations
 
-import os
-import select
+import json
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from wavebuild.run.job import Ended, Furnished, Interrupt, Job, StaleWorker
+from wavebuild.run.job import Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, tells_of_the_attempt
+from wavebuild.run.line import Line
 
-_AT_ONCE = 1 << 18
-_SIZE = 4
 _VEILED = b"\xc1"
 """How a message begins that holds a text which is no UTF-8, as the name of a folder may be: no other begins so."""
 
@@ -26,14 +24,13 @@ ToBuild = msgspec.msgpack.Decoder(Ended | Furnished | StaleWorker)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-class Wire(Generic[Said]):
+class Wire(Line, Generic[Said]):
     """One end of the line; ``decoder``: for what the other end says."""
 
     def __init__(self, pipe: Connection, decoder: msgspec.msgpack.Decoder[Said]) -> None:
-        self.handle = pipe.fileno()
+        super().__init__(pipe.fileno())
         self._pipe = pipe
         self._decoder = decoder
-        self._rest = b""  # the begin of a message whose end has not come yet
 
     def send(self, message: Job | Interrupt | Ended | Furnished | StaleWorker) -> None:
         """Raises OSError if nobody hears any more."""
@@ -41,31 +38,11 @@ class Wire(Generic[Said]):
             data = _ENCODER.encode(message)
         except UnicodeEncodeError:
             data = _VEILED + _ENCODER.encode(_with_texts(msgspec.to_builtins(message, builtin_types=(bytes,)), _veiled))
-        data = len(data).to_bytes(_SIZE, "little") + data
-        while data:
-            data = data[os.write(self.handle, data) :]
+        self.send_bytes(data)
 
     def receive(self) -> list[Said]:
         """What has come, after waiting for some of it: none if that is no whole message. Raises EOFError at the end."""
-        came = os.read(self.handle, _AT_ONCE)
-        if not came:
-            raise EOFError
-        data = self._rest + came
-        at, found = 0, []
-        while len(data) - at >= _SIZE:
-            end = at + _SIZE + int.from_bytes(data[at : at + _SIZE], "little")
-            if end > len(data):
-                break
-            found.append(self._message(data[at + _SIZE : end]))
-            at = end
-        self._rest = data[at:]
-        return found
-
-    def has_news(self) -> bool:
-        """Whether `receive` would not wait."""
-        poll = select.poll()
-        poll.register(self.handle, select.POLLIN)
-        return bool(poll.poll(0))
+        return [self._message(data) for data in self.receive_bytes()]
 
     def close(self) -> None:
         self._pipe.close()
@@ -76,6 +53,38 @@ class Wire(Generic[Said]):
         plain = _with_texts(msgspec.msgpack.decode(data[len(_VEILED) :]), _unveiled)
         message: Said = msgspec.convert(plain, self._decoder.type, builtin_types=(bytes,))
         return message
+
+
+class CallWire(Wire[Ended | Furnished | StaleWorker]):
+    """The build's end of the line to a worker that knows plain values only, as `run/caller` takes and tells them."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(pipe, ToBuild)
+
+    def send_facts(self, facts: tuple[Any, ...]) -> None:
+        """What such a worker is told before its first job."""
+        self.send_bytes(json.dumps(facts).encode())
+
+    def send(self, message: Job | Interrupt | Ended | Furnished | StaleWorker) -> None:
+        assert isinstance(message, Job | Interrupt)
+        self.send_bytes(json.dumps(_called(message) if isinstance(message, Job) else message.at_once).encode())
+
+    def _message(self, data: bytes) -> Ended | Furnished | StaleWorker:
+        number, *told = json.loads(data)
+        return StaleWorker(number, *told) if len(told) == 1 else Ended(number, *told)
+
+
+def _called(job: Job) -> tuple[Any, ...]:
+    """A job of calls that share what they import, in plain values."""
+    calls = tuple(
+        (command.function, command.arguments, command.inputs, command.outputs, command.writes)
+        for command in job.commands
+        if isinstance(command, PythonCall)
+    )
+    told = tuple(pair for pair in job.env if tells_of_the_attempt(pair[0]))
+    memory = job.confines.memory if job.confines is not None else None
+    lists = [(name, text.decode("latin-1")) for name, text in job.lists]
+    return job.id, calls, told, job.log, job.timeout, lists, memory
 
 
 def _with_texts(value: object, change: Callable[[str], str]) -> object:

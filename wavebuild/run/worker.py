@@ -11,7 +11,6 @@ import gc
 import multiprocessing
 import os
 import resource
-import select
 import signal
 import sys
 import time
@@ -25,10 +24,8 @@ from msgspec.structs import replace
 from wavebuild import disk
 from wavebuild.run import confined, forking, terminal
 from wavebuild.run.environment import passed
-from wavebuild.run.groups import note
+from wavebuild.run.grip import NO_PROCESS, WANT, Grip
 from wavebuild.run.job import (
-    NO_PROCESS,
-    SCARCE,
     Ended,
     Furnished,
     Furniture,
@@ -36,43 +33,18 @@ from wavebuild.run.job import (
     Job,
     PythonCall,
     Shell,
-    StaleWorker,
-    tells_of_the_attempt,
 )
 from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
 from wavebuild.run.processes import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
-    StartClock,
-    children,
-    descendants,
+    SCARCE,
     prctl,
-    send,
-    watch,
 )
 from wavebuild.run.simple import File, Plain, are_usual, as_told, kind_of, plain_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
 from wavebuild.run.wire import ToWorker, Wire
-
-SHOWN_AFTER = 0.2
-"""Seconds after which the log of a running command can be read under its name."""
-
-GRACE = 2.0
-"""Seconds between asking a process group to end and asking harder."""
-
-PULSE = 1.0
-"""Seconds after which whoever counts time looks at the clock, to see whether we stood still meanwhile."""
-
-STANDSTILL = 0.5
-"""Seconds by which a look may be late, as on a busy machine, before we count as having been stopped."""
-
-WANT = 1.0
-"""Seconds for which a command is tried to be started, where the system has no process for it."""
-
-DROPPED = 128 + signal.SIGTERM
-"""The exit code of a worker that was told to end by a signal."""
-
 
 Facts = tuple[Connection, int, str, dict[str, str], bool]
 """What every worker is told as it begins."""
@@ -157,7 +129,7 @@ def _keep_descriptors_to_ourselves() -> None:
             os.set_inheritable(handle, False)
 
 
-class Hands:
+class Hands(Grip):
     """What a worker does with one job: starts it, waits for it, ends it, leaves nothing of it behind."""
 
     def __init__(
@@ -169,35 +141,24 @@ class Hands:
         handed: tuple[int, ...],
         adopts: bool = False,
     ) -> None:
+        super().__init__(parent.fileno(), groups, run, adopts)
         self._parent = Wire(parent, ToWorker)
         self._said: deque[Job | Interrupt] = deque()  # by the parent, and not heard yet
-        self._run = run
         self._handed = handed
-        self._groups = os.open(groups, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
         self._keep_interrupt_ignored = keep_interrupt_ignored
         if not keep_interrupt_ignored:
             self._defaults.append(signal.SIGINT)
-        self._group = 0
-        self._marks: dict[str, tuple[int, int, int]] | None = None  # of what was imported here for calls
         self._tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._passed: dict[tuple[str, ...] | None, dict[str, str]] = {}  # of the caller's variables, by patterns
-        self._poll = select.poll()
-        self._poll.register(self._parent.handle, select.POLLIN)
-        self._clock = StartClock()
-        self._adopts = adopts  # whoever loses its parent comes to us: without children, nobody of ours is left
         self._lists: dict[str, ListFile] = {}
         self._spool: Spool | None = None
-        with contextlib.suppress(OSError):  # whoever comes after us must find us, too
-            os.write(self._groups, note(os.getpid(), run))
-        self._stood_still = 0.0  # seconds of this job in which we were stopped, and could not look
         self._taps: list[Tap] = []  # of a job with secrets, or with a limit to what it says
         self._out_of_memory = times_out_of_memory()  # when last looked at
         self._trail: Trail | None = None  # of a job that is traced
         self._frozen = False
         self._spared: Plain | None = None  # what runs is this command itself, in the place of its shell
-        self.worn_out = False
 
     def next_message(self) -> Job | Interrupt:
         """What the parent says next."""
@@ -208,13 +169,27 @@ class Hands:
             raise ParentGone from None
         return self._said.popleft()
 
-    def tell(self, message: Ended | StaleWorker | Furnished) -> None:
+    def tell(self, message: Ended | Furnished) -> None:
         self._parent.send(message)
 
-    def _is_spoken_to(self) -> bool:
+    def is_spoken_to(self) -> bool:
         return bool(self._said) or self._parent.has_news()
 
-    def do(self, job: Job) -> Ended | StaleWorker:
+    def told_to_end(self) -> bool | None:
+        message = self.next_message()
+        return message.at_once if isinstance(message, Interrupt) else None
+
+    def goes_by_itself(self, process: int) -> bool:
+        return self._trail is not None and is_tracer(process)
+
+    def pump(self) -> None:
+        for tap in self._taps:
+            tap.pump()
+
+    def overflows(self) -> bool:
+        return any(tap.overflowed for tap in self._taps)
+
+    def do(self, job: Job) -> Ended:
         """Runs a job to its end."""
         if job.furniture is not None and (refused := self._furnish(job, job.furniture)):
             return refused
@@ -239,19 +214,13 @@ class Hands:
                 self._trail = None
             self._spool.end()
 
-    def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended | StaleWorker:
+    def _do(self, job: Job, started: float, until: float | None, spool: Spool) -> Ended:
         leftovers = 0
         env = dict(job.env) | {name: self._list_file(name, text, job.furniture) for name, text in job.lists}
         ended = Ended(job.id)
         log = self._taps[0].handle if self._taps else spool.handle
         for number, command in enumerate(job.commands):
             try:
-                if isinstance(command, PythonCall) and number == 0:
-                    os.chdir(job.cwd)
-                    refused = self._warm_up(job, log)
-                    if refused is not None:
-                        self.worn_out = True
-                        return refused
                 process = self._begin(command, job, env, log)
             except OSError as error:
                 code, detail = _like_a_shell(error), _start(error, job)
@@ -283,7 +252,7 @@ class Hands:
                     return self._fork(command, job, env, log)
                 return self._spawn(*self._traced(command, job, env), env, log)
             except OSError as error:
-                if not _is_for_want(error, job) or time.monotonic() >= until or self._is_spoken_to():
+                if not _is_for_want(error, job) or time.monotonic() >= until or self.is_spoken_to():
                     raise
                 time.sleep(0.05)
 
@@ -317,36 +286,6 @@ class Hands:
                     os.close(handle)
         return replace(told, detail=ended.detail or told.detail)
 
-    def drop_everything(self, number: int, frame: object) -> None:
-        """The parent died or wants us gone now: nothing of ours may go on."""
-        self.end_for_good()
-        os._exit(DROPPED)
-
-    def end_for_good(self) -> None:
-        """Kills what runs, and what comes to us as it dies, until nothing is left."""
-        until = time.monotonic() + GRACE
-        while time.monotonic() < until:
-            self.end_all(signal.SIGKILL)
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return
-            time.sleep(0.001)
-
-    def end_all(self, how: signal.Signals) -> int:
-        """Signals the running group and every process that came to us when its parent ended; how many there were."""
-        count = 0
-        if self._group:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._group, how)
-                count = 1
-        left = children()
-        for child in left:
-            send(child, how)
-        tracers = sum(map(is_tracer, left)) if self._trail is not None else 0
-        return len(left) - tracers if left else count
-
     def _furnish(self, job: Job, furniture: Furniture) -> Ended | None:
         """Makes a private folder ready, which is no part of the job's time; or how the job ends before it began."""
         from wavebuild.run.furnishing import furnish
@@ -365,7 +304,7 @@ class Hands:
 
     def _go_on(self) -> None:
         """Raises InterruptedError if the parent wants no more of this job."""
-        if self._is_spoken_to() and isinstance(self.next_message(), Interrupt):
+        if self.is_spoken_to() and isinstance(self.next_message(), Interrupt):
             raise InterruptedError
 
     def _list_file(self, name: str, text: bytes, furniture: Furniture | None) -> str:
@@ -396,7 +335,7 @@ class Hands:
                 process = self._spawn_with(command, job, env, handles)
         else:
             process = self._spawn_with(command, job, env, (self._null, log, log))
-        self._note(process, not job.console, before)
+        self.note(process, not job.console, before)
         return process
 
     def _spawn_with(self, command: Shell, job: Job, env: dict[str, str], handles: tuple[int, int, int]) -> int:
@@ -479,7 +418,7 @@ class Hands:
             yield self._null, log, log
 
     def _fork(self, command: PythonCall, job: Job, given: dict[str, str], log: int) -> int:
-        """A child of this process, which has imported the module already; alone in its session like any command."""
+        """A child of this process, which imports the module for itself; alone in its session like any command."""
         if self._trail is not None:
             self._trail.before_fork()
         self._spared = None
@@ -491,44 +430,14 @@ class Hands:
             process = os.fork()
             if process == 0:
                 self._be_the_call(command, job, given, handles)
-        self._note(process, not job.console, before)
+        self.note(process, not job.console, before)
         if self._trail is not None:
             try:
                 self._trail.after_fork(process)
             except OSError:
-                self._forget_group()
+                self.forget_group()
                 raise
         return process
-
-    def _warm_up(self, job: Job, log: int) -> StaleWorker | None:
-        """Imports the module here, so that each child has it for nothing; or says why the job must go elsewhere."""
-        from wavebuild.run import call
-
-        warmth = job.warmth
-        if warmth is None:
-            return None
-        if self._marks is not None:
-            if call.changed(self._marks, warmth.module, warmth.folders):
-                return StaleWorker(job.id)
-            call.make_ready(warmth.folders, warmth.root)
-            return None
-        before, said = self._bearings(), os.fstat(log).st_size
-        _leave_only(warmth.passes)
-        os.environ.update(warmth.env)
-        time.tzset()
-        self._frozen = False
-        with _output_to(log):
-            self._marks = call.warm_up(warmth.module, warmth.folders, warmth.root)
-        if self._marks is None or self._bearings() != before:
-            with contextlib.suppress(OSError):
-                os.ftruncate(log, said)  # it will be said again
-            return StaleWorker(job.id, cold=True)
-        return None
-
-    def _bearings(self) -> tuple[object, ...]:
-        """What calls would share, or would not have, if importing a module had changed it in this process."""
-        numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-        return os.getcwd(), _open_handles(), children(), [signal.getsignal(number) for number in numbers]
 
     def _be_the_call(self, command: PythonCall, job: Job, given: dict[str, str], handles: tuple[int, int, int]) -> None:
         """In the forked child: becomes the call, and never returns."""
@@ -553,11 +462,8 @@ class Hands:
             sys.stdin = os.fdopen(0, closefd=False)
             # A call may start processes of its own.
             multiprocessing.current_process().daemon = False
-            # What importing has made of the step's own variables stays.
-            warm = self._marks is not None
-            if not warm:
-                _leave_only(job.passes)
-            os.environ.update({n: value for n, value in given.items() if not warm or tells_of_the_attempt(n)})
+            _leave_only(job.passes)
+            os.environ.update(given)
             time.tzset()
             from wavebuild.run import call
 
@@ -567,168 +473,22 @@ class Hands:
         finally:
             os._exit(code)
 
-    def _note(self, process: int, leads_a_group: bool, before: int = -1) -> None:
-        """Whoever comes after us must find it: a process that cannot be noted may not go on.
-
-        ``before``: what the clock said before it was started.
-        """
-        self._group = process if leads_a_group else 0
-        try:
-            os.write(self._groups, note(process, self._run, self._clock.began(process, before)))
-        except OSError:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(process, 0)
-            self._forget_group()
-            raise
-
-    def _forget_group(self) -> None:
-        self._clear_up()
-        self._group = 0
-
     def _wait(self, job: Job, process: int, until: float | None, number: int, spool: Spool) -> tuple[Ended, int]:
-        """Waits for the command's first process, for the clock and for the parent; then clears up behind it."""
-        failure, status = "", None
-        show: float | None = time.monotonic() + SHOWN_AFTER
-        steps: Iterator[signal.Signals] | None = None
-        next_step: float | None = None
-        ending = watch(process)
-        handles = [*([ending] if ending >= 0 else ()), *(tap.source for tap in self._taps)]
-        for handle in handles:
-            self._poll.register(handle, select.POLLIN)
-        try:
-            while status is None:
-                looked = time.monotonic()
-                pulse = looked + PULSE if until is not None else None
-                end = until + self._stood_still if until is not None else None
-                asked = _earliest(end if steps is None else None, next_step, show, pulse)
-                status = self._look(process, ending, asked)
-                if status is not None:
-                    break
-                now = time.monotonic()
-                if until is not None and now - looked > PULSE + STANDSTILL:
-                    self._stood_still += now - looked - PULSE
-                late = until is not None and now >= until + self._stood_still
-                if show is not None and now >= show:
-                    spool.show()
-                    show = None
-                if self._is_spoken_to():
-                    message = self.next_message()
-                    if isinstance(message, Interrupt):
-                        failure = failure or "interrupted"
-                        steps = iter((signal.SIGKILL,)) if message.at_once else steps or _ever_harder(signal.SIGINT)
-                        # The terminal itself tells who owns it of a Ctrl-C; told twice, it may give up too early.
-                        told = bool(job.console) and not message.at_once
-                        next_step = now + GRACE if told and next(steps) else now
-                elif steps is None and (late or self._overflowed):
-                    failure = "timeout" if late else "output limit"
-                    steps = _ever_harder(signal.SIGTERM)
-                    next_step = now
-                if steps is not None and next_step is not None and time.monotonic() >= next_step:
-                    self._tell(process, next(steps, signal.SIGKILL))
-                    next_step = now + GRACE
-        finally:
-            for handle in handles:
-                self._poll.unregister(handle)
-            if ending >= 0:
-                os.close(ending)
-        leftovers = self._clear_up()
-        self._group = 0
-        code = os.waitstatus_to_exitcode(status)
-        if self._overflowed and not failure:
-            failure = "output limit"  # it had said it all before anyone looked
+        """How a command ended, and how many processes it left."""
+        sources = [tap.source for tap in self._taps]
+        failure, code, leftovers = self.hold(process, until, spool, sources, bool(job.console))
         if failure:
             detail = said_too_much(job) if failure == "output limit" else ""
             return Ended(job.id, failure, signal=-code if code < 0 else None, command=number, detail=detail), 0
-        detail = perhaps_starved(job, code, self._memory_ran_out()) if code else ""
+        memory = job.confines.memory if job.confines is not None else None
+        detail = perhaps_starved(code, memory, self._memory_ran_out()) if code else ""
         if code < 0:
             return Ended(job.id, "signal", signal=-code, command=number, detail=detail), leftovers
         return Ended(job.id, "exit" if code else "", exit_code=code, command=number, detail=detail), leftovers
 
-    def _tell(self, process: int, how: signal.Signals) -> None:
-        """Signals the command: its group, or all below it where it is in the group of the build."""
-        if self._group:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process, how)
-            return
-        for each in (*descendants(process), process):
-            send(each, how)
-
-    def _look(self, process: int, watched: int, until: float | None) -> int | None:
-        """The exit status if the process has ended; else waits until it ends, the parent speaks or the time comes."""
-        timeout = None if until is None else max(0.0, until - time.monotonic())
-        if watched >= 0:
-            self._poll.poll(None if timeout is None else timeout * 1000 + 1)
-        else:
-            select.select([self._parent.handle], [], [], min(timeout, 0.01) if timeout is not None else 0.01)
-        for tap in self._taps:
-            tap.pump()
-        found, status = os.waitpid(process, os.WNOHANG)
-        return status if found else None
-
     def _memory_ran_out(self) -> bool:
         before, self._out_of_memory = self._out_of_memory, times_out_of_memory()
         return self._out_of_memory > before
-
-    @property
-    def _overflowed(self) -> bool:
-        return any(tap.overflowed for tap in self._taps)
-
-    def _clear_up(self) -> int:
-        """Ends and buries whatever the command left running; how many processes that were."""
-        count = 0
-        asked = time.monotonic()
-        while time.monotonic() - asked < 2 * GRACE:
-            try:
-                found, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                if self._group and not self._adopts:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.killpg(self._group, signal.SIGKILL)
-                return count
-            if found:
-                continue
-            late = time.monotonic() - asked > GRACE / 2
-            if self._trail is not None and not late and all(map(is_tracer, children())):
-                time.sleep(0.001)  # it writes its last lines, and ends by itself
-                continue
-            ended = self.end_all(signal.SIGKILL if late else signal.SIGTERM)
-            for tap in self._taps:
-                tap.pump()
-            count = max(count, ended)
-            time.sleep(0.01)
-        self.worn_out = True  # they multiply faster than they are ended: with us they lose their parent
-        return count
-
-
-def _ever_harder(first: signal.Signals) -> Iterator[signal.Signals]:
-    yield first
-    if first is not signal.SIGTERM:
-        yield signal.SIGTERM
-    while True:
-        yield signal.SIGKILL
-
-
-def _earliest(*times: float | None) -> float | None:
-    given = [moment for moment in times if moment is not None]
-    return min(given) if given else None
-
-
-@contextlib.contextmanager
-def _output_to(log: int) -> Iterator[None]:
-    """Standard output and error go to the log meanwhile: importing runs the author's code."""
-    saved = os.dup(1), os.dup(2)
-    try:
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        yield
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        for number, handle in zip((1, 2), saved, strict=True):
-            os.dup2(handle, number)
-            os.close(handle)
 
 
 def _leave_only(patterns: tuple[str, ...] | None) -> None:
@@ -736,18 +496,6 @@ def _leave_only(patterns: tuple[str, ...] | None) -> None:
     kept = passed(os.environ, patterns)
     for name in [name for name in os.environ if name not in kept]:
         del os.environ[name]
-
-
-def _open_handles() -> frozenset[int]:
-    return frozenset(handle for name in os.listdir("/dev/fd") if name.isdigit() and _is_open(handle := int(name)))
-
-
-def _is_open(handle: int) -> bool:
-    try:
-        os.fstat(handle)
-        return True
-    except OSError:
-        return False
 
 
 def _find(name: str, path: str, cwd: str) -> str:

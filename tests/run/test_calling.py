@@ -1,0 +1,110 @@
+"""A worker that makes calls holds little, and nobody who is called can tell that it is another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.crew import Crew
+from tests.support.processes import alive, command_line, eventually
+
+
+@pytest.fixture(params=[True, False], ids=["command", "program"])
+def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Crew]:
+    place = Crew(tmp_path, alone=request.param)
+    yield place
+    place.pool.close()
+    assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+
+
+def test_it_holds_none_of_what_the_build_is_made_of(crew: Crew):
+    """Each fork copies what is there: no msgspec, no multiprocessing, no threads, and of us a handful."""
+    crew.write("one.py", "import sys\ndef f(): print(*sys.modules)\n")
+    crew.call("one:f")
+    known = set(crew.log.split())
+
+    assert known & {"msgspec", "multiprocessing", "threading", "subprocess", "inspect", "traceback", "pytest"} == set()
+    assert len([name for name in known if name.startswith("wavebuild")]) < 12
+    (worker,) = crew.workers()
+    assert "wavebuild.run.caller" in command_line(worker)
+
+
+def test_it_finds_what_the_build_finds(crew: Crew):
+    """The same places, the same interpreter, the same words of the command line; its own folder first."""
+    crew.write("one.py", "import sys\ndef f(): print([sys.path, sys.executable, sys.argv])\n")
+    crew.call("one:f")
+
+    assert crew.log == f"{[[str(crew.folder), *sys.path], sys.executable, sys.argv]}\n"
+
+
+def test_a_call_holds_no_line_of_its_worker_open(crew: Crew):
+    """Whoever it leaves behind would hide that the worker died."""
+    crew.write("one.py", "import os\ndef f(): print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])\n")
+    crew.call("one:f")
+
+    assert crew.log == "[0, 1, 2]\n"
+
+
+def test_who_used_multiprocessing_has_left_nothing(crew: Crew):
+    """The process that looks after shared memory ends by itself: it is no leftover."""
+    crew.write(
+        "one.py",
+        "def f():\n    from multiprocessing import shared_memory\n"
+        "    memory = shared_memory.SharedMemory(create=True, size=64); memory.close(); memory.unlink()\n",
+    )
+    ended = crew.call("one:f")
+
+    assert (ended.failure, ended.leftovers) == ("", 0)
+
+
+def test_a_module_of_the_project_may_have_the_name_of_one_that_is_needed_late(crew: Crew):
+    """The signature of what is no plain function is asked for by Python's own inspect."""
+    crew.write("inspect.py", "mine = True\n")
+    crew.write("traceback.py", "mine = True\n")
+    crew.write(
+        "one.py",
+        "import functools, inspect, traceback\nclass F:\n"
+        "    def __call__(self, outputs, **more): print(outputs, inspect.mine)\n"
+        "f = F()\ndef g(): raise ValueError('told')\n",
+    )
+
+    assert crew.call("one:f").failure == ""
+    assert crew.log == "['c'] True\n"
+    assert crew.call("one:g").exit_code == 1
+    assert "ValueError: told" in crew.log
+
+
+def test_a_name_that_is_no_text_reaches_the_call(crew: Crew):
+    """As the name of a file may be."""
+    crew.write("one.py", "import os\ndef f(): print(ascii(os.environ['WAVEBUILD_ODD']), ascii(os.getcwd())[-8:])\n")
+    folder = crew.folder / "na\udcffme"
+    folder.mkdir()
+    crew.call("one:f", env={"WAVEBUILD_ODD": "a\udcff"}, cwd=str(folder))
+
+    assert crew.log == "'a\\udcff' udcffme'\n"
+
+
+def test_lists_of_one_attempt_are_not_those_of_the_last(crew: Crew):
+    """Nor are variables that the next has no more."""
+    crew.write(
+        "one.py",
+        "import os\ndef f():\n    names = 'WAVEBUILD_X', 'WAVEBUILD_INPUTS'\n"
+        "    here = {n: os.environ[n] for n in names if n in os.environ}\n"
+        "    print(here.get('WAVEBUILD_X'), open(here['WAVEBUILD_INPUTS']).read() if len(here) > 1 else '-')\n",
+    )
+    call = crew.called("one:f")
+    for number, (env, lists) in enumerate(
+        [
+            ({"WAVEBUILD_X": "1"}, {"WAVEBUILD_INPUTS": b"long list"}),
+            ({"WAVEBUILD_X": "2"}, {"WAVEBUILD_INPUTS": b"b"}),
+            ({}, {}),
+        ]
+    ):
+        crew.submit(number, call=call, env=env, lists=lists)
+        crew.ends(1)
+
+    assert crew.log == "1 long list\n2 b\nNone -\n"
+    assert len(crew.workers()) == 1
