@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -149,3 +150,18 @@ def test_what_a_named_wavefile_was_found_to_be_says_nothing_of_the_one_that_gove
     assert shop.build(directory=part, file="Wavefile").result.nothing_to_do
 
     assert "top" in shop.build(directory=part).outcomes
+
+
+def test_a_wavefile_that_goes_through_all_variables_is_read_each_time(shop: Workshop) -> None:
+    """A further one has no value that could have been another."""
+    steps = "steps: {{s: {{outputs: o, run: 'echo {{{{ m }}}} > o'}}}}\n"
+    text = "vars: {{m: \"{{{{ 'yes' if {} else 'no' }}}}\"}}\n" + steps
+    for test in ("env | select('equalto', 'MORE') | list", f"env | length > {len(os.environ)}"):
+        shop.monkeypatch.delenv("MORE", raising=False)
+        shop.wavefile(text.format(test))
+        time.sleep(0.03)
+        shop.settle()
+        assert shop.read("o") == "no\n"
+        shop.setenv(MORE="1")
+        shop.build()
+        assert shop.read("o") == "yes\n"

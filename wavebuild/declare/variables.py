@@ -28,6 +28,10 @@ _TEMPLATE_WORDS = frozenset(
 _KINDS: dict[str, data.DataKind] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 
 
+EVERY = ""
+"""The name under which it is remembered that somebody went through all variables: none has it, so none is as it was."""
+
+
 class CallerEnv(Mapping[str, str]):
     """The caller's variables; it remembers which were asked for."""
 
@@ -40,9 +44,11 @@ class CallerEnv(Mapping[str, str]):
         return self._environ[name]
 
     def __iter__(self) -> Iterator[str]:
+        self.read[EVERY] = "gone through"
         return iter(self._environ)
 
     def __len__(self) -> int:
+        self.read[EVERY] = "counted"
         return len(self._environ)
 
 

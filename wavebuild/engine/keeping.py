@@ -116,10 +116,9 @@ def _origin(request: Request, project: Project, layout: Layout) -> Origin | None
     ):
         return None
     claimed = folders_of(wavefile.steps)
-    environ = dict(request.environ)
     return Origin(
         _question(request, os.path.join(wavefile.root, wavefile.file)),
-        {name: _digest(environ.get(name)) for name, _ in wavefile.env_read},
+        {name: _digest(value) for name, value in wavefile.env_read},
         frozen_names(layout.frozen),
         files,
         {folder: settled.row(status) for folder, status in folders.items()},
