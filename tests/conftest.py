@@ -11,7 +11,10 @@ import os
 import sys
 import tempfile
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.schedule import scheduler
 
 COMPILED = os.path.join(tempfile.gettempdir(), f"wavebuild-tests-{os.getuid()}")
 
@@ -29,3 +32,8 @@ for name in ("CI", "NO_COLOR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
 same_each_time = bool(os.environ.get("NO_SKIPS"))
 settings.register_profile("wavebuild", suppress_health_check=[HealthCheck.too_slow], derandomize=same_each_time)
 settings.load_profile("wavebuild")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return scheduler(config, log)

@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests import mutants
@@ -33,12 +34,15 @@ class Test:
     name: str
 
 
-def tests() -> Iterator[tuple[Test, ast.FunctionDef]]:
+@cache
+def tests() -> Sequence[tuple[Test, ast.FunctionDef]]:
     """Every test there is, by its text alone."""
-    for path in sorted(TESTS.rglob("test_*.py")):
-        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(found, ast.FunctionDef) and found.name.startswith("test_"):
-                yield Test(str(path.relative_to(TESTS)), found.name.removeprefix("test_").replace("_", " ")), found
+    return [
+        (Test(str(path.relative_to(TESTS)), found.name.removeprefix("test_").replace("_", " ")), found)
+        for path in sorted(TESTS.rglob("test_*.py"))
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(found, ast.FunctionDef) and found.name.startswith("test_")
+    ]
 
 
 def held() -> Mapping[str, Sequence[Test]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests import scenarios
 from tests.docs.pages import rows
 from tests.scenarios import KNOWN, PAGE, named, rewrite
 
 CHAPTERS = re.findall(r"^### (.+)$", PAGE.read_text(), flags=re.MULTILINE)
 REASONS = "Not held by a test"
+
+pytestmark = pytest.mark.xdist_group("reliability")  # all tests are read once
 
 
 def held_rows() -> list[list[str]]:

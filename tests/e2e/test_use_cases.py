@@ -19,8 +19,6 @@ from tests.docs.test_examples import built_in
 from tests.support.command import REPOSITORY
 from tests.support.workshop import Built, Workshop
 
-pytestmark = pytest.mark.xdist_group("use-cases")
-
 
 class Shelf:
     """Each example built once from nothing, and a copy of it with its state for every test that asks."""

@@ -27,8 +27,6 @@ RUNNING = {
 }  # fmt: skip
 AFTER_A_RULE = RUNNING - {"1-gold-design", "2-bronze", "6b-genie-optimization", "9-agents"}
 
-pytestmark = pytest.mark.xdist_group("wanderbricks")
-
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Finished]]:
@@ -345,6 +343,7 @@ def test_under_flow_step_9_starts_while_8_runs(fresh_copy: Site) -> None:
     assert span["8-ml"][0] < span["9-agents"][0] < span["8-ml"][1]
 
 
+@pytest.mark.long
 def test_under_barrier_step_9_waits_for_8(fresh_copy: Site) -> None:
     span = spans(fresh_copy, "--barrier")
 

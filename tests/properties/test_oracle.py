@@ -94,7 +94,6 @@ def shooting(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.mark.scenario(id="D1")
 @pytest.mark.scenario(id="K10")
-@pytest.mark.xdist_group("points")
 def test_a_build_that_is_killed_or_fails_at_any_point_is_made_good_by_the_next(shooting: Range) -> None:
     """Points before and after every rename and commit, and before all else that changes the disk: a sample of them."""
     names = shooting.count()
@@ -107,7 +106,6 @@ def sample(points: list[Point]) -> list[Point]:
     return Random(len(points)).sample(points, STRIKES)
 
 
-@pytest.mark.xdist_group("points")
 def test_a_struck_build_has_indeed_been_struck(shooting: Range) -> None:
     """A fault that never strikes would let every other test here pass."""
     killed, full = (shooting.strike(how, 30, undone=False) for how in ("kill", "full"))
