@@ -108,3 +108,56 @@ def test_lists_of_one_attempt_are_not_those_of_the_last(crew: Crew):
 
     assert crew.log == "1 long list\n2 b\nNone -\n"
     assert len(crew.workers()) == 1
+
+
+def test_what_the_module_holds_is_let_go_at_the_end_of_a_call(crew: Crew):
+    """Also what was there before the call: as at the end of a program."""
+    crew.write(
+        "one.py",
+        "class Held:\n    def __del__(self): print('gone')\nkept = [Held()]\ndef f(): print('called')\n",
+    )
+    crew.call("one:f")
+
+    assert crew.log == "called\ngone\n"
+
+
+def test_what_a_call_leaves_in_a_plain_module_is_let_go(crew: Crew):
+    """Its module held nothing of the kind when it was imported."""
+    crew.write(
+        "one.py",
+        "kept = []\ndef f():\n    class Held:\n        def __del__(self): print('gone')\n"
+        "    kept.append(Held()); print('called')\n",
+    )
+    crew.call("one:f")
+
+    assert crew.log == "called\ngone\n"
+
+
+def test_a_module_that_comes_before_the_one_in_memory_is_taken(tmp_path: Path, crew: Crew):
+    """A package of the same name in the same folder, as Python has it."""
+    crew.write("one.py", "def f(): print('module')\n")
+    crew.call("one:f")
+    (crew.folder / "one").mkdir()
+    crew.write("one/__init__.py", "def f(): print('package')\n")
+    for _ in range(2):
+        crew.call("one:f")
+
+    assert crew.log == "module\npackage\npackage\n"
+
+
+def test_a_module_that_comes_while_others_are_in_memory_is_found(crew: Crew):
+    """Whoever looks for modules remembers what was there."""
+    crew.write("one.py", "import importlib\ndef f(name): print(importlib.import_module(name).said)\n")
+    for name in ("first", "second", "third"):
+        crew.write(f"{name}.py", f"said = '{name}'\n")
+        assert crew.call("one:f", name=name).failure == ""
+
+    assert crew.log == "first\nsecond\nthird\n"
+
+
+def test_an_argument_of_the_step_goes_before_a_list_of_the_same_name(crew: Crew):
+    """As it does for a function of any kind."""
+    crew.write("one.py", "def f(inputs, outputs, more=1): print(inputs, outputs, more)\n")
+    crew.call("one:f", inputs="mine", more=2)
+
+    assert crew.log == "mine ['c'] 2\n"

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         @property
         def writes(self) -> Sequence[str]: ...
 
+    Foreseen = tuple[Callable[..., object], dict[str, object]]
     Marks = dict[str, tuple[int, int, int]]
     """File of a module → (inode, size, mtime_ns) when it was imported."""
 
@@ -68,12 +69,29 @@ _known: dict[str, tuple[str, list[tuple[ModuleType, str]]]] = {}
 A child that looked at them all anew would have all that they are copied.
 """
 
+_plain_functions: dict[tuple[str, str], tuple[Callable[..., object], bool, bool]] = {}
+
 _ready: tuple[Sequence[str], str] | None = None
 """The folders and the root that this process looks in as it is, and knows as they are now."""
 
 HOLD_BACK = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
 
 _FUNCTION = type(lambda: None)
+_CODE = type((lambda: None).__code__)
+
+_PLAIN = frozenset((dict, list, tuple, set, frozenset, _FUNCTION, _CODE, type([].append)))
+"""What a call may leave, and nothing happens when it goes. What holds nothing else is not asked for at all."""
+
+_SIMPLE = frozenset(
+    (
+        str, bytes, int, float, complex, bool, type(None), type(...), type(NotImplemented), type(sys), type(len),
+        _CODE, type(str.join), type(int.__add__), type(vars(_CODE)["co_code"]), type(vars(_FUNCTION)["__globals__"]),
+        property, range, slice, type(int | str), type(list[int]),
+    )
+)  # fmt: skip
+
+_OF_IMPORTING = ("__builtins__", "__loader__", "__spec__")
+"""What importing itself puts into a module."""
 
 _TAKES_MORE = 0x04 | 0x08
 """The flags of code that takes any positional arguments, or any others by name."""
@@ -99,15 +117,14 @@ def warm_up(module: str, folders: Sequence[str], root: str) -> Marks | None:
     return found
 
 
-def look_anew() -> None:
-    """Modules may have come since the last call."""
-    for finder in sys.path_importer_cache.values():
-        if finder is not None and hasattr(finder, "invalidate_caches"):
-            finder.invalidate_caches()
+def finders_below(root: str) -> list[FileFinder]:
+    """What remembers which modules there are in the project's folders."""
+    found = [(path, finder) for path, finder in sys.path_importer_cache.items() if isinstance(finder, FileFinder)]
+    return [finder for path, finder in found if f"{path}/".startswith(f"{root}/")]
 
 
 def marks(root: str) -> Marks:
-    return {file: _mark(file) for _, file in _modules_below(root)}
+    return {file: mark(file) for _, file in _modules_below(root)}
 
 
 def make_ready(folders: Sequence[str], root: str) -> None:
@@ -117,32 +134,63 @@ def make_ready(folders: Sequence[str], root: str) -> None:
     _ready = folders, root
 
 
-def changed(marked: Marks, module: str, folders: Sequence[str]) -> bool:
-    """Whether a module in memory is no longer what its file says, or another of the same name is meant."""
-    if any(_mark(file) != mark for file, mark in marked.items()):
-        return True
+def must_be_absent(marked: Marks, module: str, folders: Sequence[str]) -> list[str]:
+    """The files that would be another module of this name, which is looked for before the one in memory."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
     if loaded is None or loaded not in marked:
-        return False
+        return []
     below = module.replace(".", os.sep)
-    for folder in folders:
-        for file in (os.path.join(folder, below + ".py"), os.path.join(folder, below, "__init__.py")):
-            if os.path.exists(file):
-                return bool(file != loaded)
-    return False
+    files = [(f"{folder}/{below}/__init__.py", f"{folder}/{below}.py") for folder in folders]
+    return list(takewhile(loaded.__ne__, (file for pair in files for file in pair)))
 
 
-def run(call: Called) -> int:
+def foreseen(call: Called) -> Foreseen | None:
+    """The function and its arguments, where both are known without running any code of the project's."""
+    found = _plain_functions.get((call.module, call.function)) or _plain_function(call.module, call.function)
+    if found is None or call.writes:
+        return None
+    function, takes_inputs, takes_outputs = found
+    given = json.loads(call.arguments) if call.arguments != "{}" else {}
+    if takes_inputs and "inputs" not in given:
+        given["inputs"] = list(call.inputs)
+    if takes_outputs and "outputs" not in given:
+        given["outputs"] = list(call.outputs)
+    return function, given
+
+
+def _plain_function(module: str, name: str) -> tuple[Callable[..., object], bool, bool] | None:
+    """A function that takes no values of the shared memory, and whether it takes the lists of inputs and outputs."""
+    loaded = sys.modules.get(module)
+    function = vars(loaded).get(name) if loaded is not None else None
+    if type(function) is not _FUNCTION or function.__dict__ or function.__code__.co_flags & _TAKES_MORE:
+        return None
+    names = _parameters(function)
+    if "mem" in names:
+        return None
+    found = _plain_functions[module, name] = (function, "inputs" in names, "outputs" in names)
+    return found
+
+
+def run(call: Called, known: Foreseen | None = None, leaves_nothing: bool = False) -> int:
     """Makes the call and ends as a program does; 0, or 1 with the traceback on standard error, or a SystemExit's code.
 
-    The process has nothing left to do but to exit with this code.
+    ``known``: what was foreseen of it. ``leaves_nothing``: the project's modules hold nothing that must be let go, but
+    for what was made since the process began. The process has nothing left to do but to exit with this code.
     """
-    code = _made(call)
+    if known is None:
+        code = _made(call)
+    else:
+        try:
+            known[0](**known[1])
+            code = 0
+        except BaseException as error:
+            code = _told(error)
     try:
         if threading := sys.modules.get("threading"):
             threading._shutdown()  # waits for the threads that a program waits for
         atexit._run_exitfuncs()
-        _let_go(call.root)
+        if not leaves_nothing or any(type(new) not in _PLAIN for new in gc.get_objects()):
+            _let_go(call.root)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
                 stream.flush()
@@ -152,25 +200,58 @@ def run(call: Called) -> int:
     return code
 
 
+def leave_nothing(root: str) -> bool:
+    """Whether none of the project's modules holds what does something as it goes, such as a file or a connection."""
+    return all(
+        name in _OF_IMPORTING or _is_plain(value, 3)
+        for module, _ in _written_below(root)
+        for name, value in vars(module).items()
+    )
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether it is one of Python's own values, or holds such alone, or is code without values of its own."""
+    kind = type(value)
+    if kind in _SIMPLE:
+        return True
+    if depth == 0:
+        return False
+    if kind is dict:
+        return all(_is_plain(one, depth - 1) for pair in value.items() for one in pair)  # type: ignore[attr-defined]
+    if kind in (list, tuple, set, frozenset):
+        return all(_is_plain(one, depth - 1) for one in value)  # type: ignore[attr-defined]
+    if kind is _FUNCTION:
+        held = (value.__defaults__, value.__kwdefaults__, value.__dict__)  # type: ignore[attr-defined]
+        return value.__closure__ is None and all(_is_plain(one, depth - 1) for one in held)  # type: ignore[attr-defined]
+    if kind is type:
+        return all(_is_plain(one, depth - 1) for one in vars(value).values())
+    return False
+
+
 def _made(call: Called) -> int:
-    if project := os.environ.get("WAVEBUILD_PROJECT"):
-        _look_no_more_in(project)
     if _ready != (call.folders, call.root):
+        if project := os.environ.get("WAVEBUILD_PROJECT"):
+            _look_no_more_in(project)
         _look_first_in(call.folders, call.root)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
         offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
         result = _call(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
         return _leave(result, call.writes) if call.writes else 0
-    except SystemExit as leave:
-        return _exit_code(leave)
     except BaseException as error:
-        trace = error.__traceback__
-        while trace is not None and _is_not_the_authors(trace.tb_frame.f_code.co_filename):
-            trace = trace.tb_next
-        error.__traceback__ = trace
-        sys.__excepthook__(type(error), error, trace)
-        return 1
+        return _told(error)
+
+
+def _told(error: BaseException) -> int:
+    """What ended a call, told as Python tells it; its exit code."""
+    if isinstance(error, SystemExit):
+        return _exit_code(error)
+    trace = error.__traceback__
+    while trace is not None and _is_not_the_authors(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    error.__traceback__ = trace
+    sys.__excepthook__(type(error), error, trace)
+    return 1
 
 
 def _let_go(root: str) -> None:
@@ -357,7 +438,7 @@ def _speaks_of_an_attempt(file: str) -> bool:
         return True
 
 
-def _mark(file: str) -> tuple[int, int, int]:
+def mark(file: str) -> tuple[int, int, int]:
     try:
         status = os.stat(file)
     except OSError:

@@ -13,29 +13,41 @@ import itertools
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
 from importlib.machinery import PathFinder
 
 from wavebuild.run import call
-from wavebuild.run.grip import DROPPED, NO_PROCESS, WANT, Grip
+from wavebuild.run.grip import DROPPED, NO_PROCESS, SHOWN_AFTER, WANT, Grip
 from wavebuild.run.limits import perhaps_starved, times_out_of_memory
 from wavebuild.run.line import Line
-from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, SCARCE, children, prctl
+from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, SCARCE, children, prctl, watch
 from wavebuild.run.spool import ListFile, Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
-    from typing import Any, NoReturn
+    from importlib.machinery import FileFinder, ModuleSpec
+    from typing import NoReturn
 
     Pairs = Sequence[tuple[str, str]]
     Called = tuple[str, str, Sequence[str], Sequence[str], Sequence[str]]
     CallJob = tuple[int, Sequence[Called], Pairs, str, float | None, Pairs, int | None]
     Imports = tuple[str, tuple[str, ...], str, str]
     Facts = tuple[int, str, dict[str, str], bool, str, tuple[int, ...], list[str], list[str], Imports]
+
+_SCAN: Callable[[str, int], tuple[CallJob | bool, int]] = vars(json.JSONDecoder())["scan_once"]
+"""Reads one value of JSON; what makes of it what ``json.loads`` does is not needed here, and touches more memory."""
+
+_SET_SIGNAL = getattr(signal.signal, "__wrapped__", signal.signal)
+"""As the module's own, which makes names of numbers; so do these."""
+
+_BY_DEFAULT = int(signal.SIG_DFL)
+_TERMINATED, _HUNG_UP, _INTERRUPTED = int(signal.SIGTERM), int(signal.SIGHUP), int(signal.SIGINT)
+
+_READABLE = int(select.POLLIN)
 
 _OF_A_TRACKER = b"from multiprocessing.resource_tracker import main"
 
@@ -88,7 +100,7 @@ def main(handle: int, sentinel: int) -> NoReturn:
         while not caller.worn_out:
             message = caller.next_message()
             if not isinstance(message, bool):
-                line.send_bytes(json.dumps(caller.do(message)).encode())
+                line.send_bytes(caller.do(message))
     except (EOFError, BrokenPipeError, ConnectionError):
         pass
     except BaseException:
@@ -165,11 +177,14 @@ class Caller(Grip):
         edges = sorted({2, *handed, 256})
         self._closed = [(low + 1, high) for low, high in itertools.pairwise(edges)]  # in a call
         self.said: list[CallJob | bool] = []  # by the build, and not heard yet
+        self._absent: list[str] = []  # files that would be another module of this name
+        self._finders: list[FileFinder] = []
+        self._leaves_nothing = False
 
     def next_message(self) -> CallJob | bool:
         """A job; or that it is to end, true: at once."""
         while not self.said:
-            self.said += [json.loads(data) for data in self._line.receive_bytes()]
+            self.said += [_SCAN(data.decode(), 0)[0] for data in self._line.receive_bytes()]
         return self.said.pop(0)
 
     def is_spoken_to(self) -> bool:
@@ -188,40 +203,61 @@ class Caller(Grip):
         except OSError:
             return False
 
-    def do(self, job: CallJob) -> tuple[Any, ...]:
+    def do(self, job: CallJob) -> bytes:
         """Makes its calls, one after another up to the first failure: how it ended, as ``Ended`` or ``StaleWorker``."""
         number, calls, told, log, timeout, lists, memory = job
         started = time.monotonic()
         self._stood_still = 0.0
         until = started + timeout if timeout is not None else None
-        if self._spool is None:
-            self._spool = Spool(os.path.dirname(log))
-        self._spool.begin(log)
+        spool = self._spool
+        if spool is None:
+            spool = self._spool = Spool(os.path.dirname(log))
+        spool.begin(log)
         try:
             at = leftovers = 0
-            ended: tuple[str, int | None, int | None, str] = ("", None, None, "")
+            ended: tuple[str, int | None, int | None, str] = ("", 0, None, "")
             for at, called in enumerate(calls):
                 try:
                     os.chdir(self._cwd)
                     if at == 0:
-                        if (refused := self._warm_up(self._spool.handle)) is not None:
+                        if (refused := self._warm_up(spool.handle)) is not None:
                             self.worn_out = True
-                            return number, refused
+                            return json.dumps((number, refused)).encode()
                         self._tell_variables(told, lists)
-                    process = self._fork(Made(called, self._module, self._folders, self._root), memory)
+                    process = self._fork(called, memory, spool.handle)
                 except OSError as error:
                     ended = self._not_begun(error)
                     break
-                failure, code, more = self.hold(process, until, self._spool)
+                status = self._wait_a_little(process, until)
+                if status == 0:
+                    leftovers += self.clear_up()
+                    self._group = 0
+                    continue
+                failure, code, more = self.hold(process, until, spool, status=status, shown_after=0.0)
                 ended = self._ended(failure, code, memory)
+                if not failure:
+                    leftovers += more
                 if ended[0]:
-                    leftovers += 0 if failure else more
                     break
-                leftovers += more
-            failure, code_left, by, detail = ended
-            return number, failure, code_left, by, time.monotonic() - started, at, detail, leftovers
+            seconds = time.monotonic() - started
+            if ended[0] or leftovers:
+                failure, code_left, by, detail = ended
+                return json.dumps((number, failure, code_left, by, seconds, at, detail, leftovers)).encode()
+            return b'[%d,"",0,null,%f,%d,"",0]' % (number, seconds, at)
         finally:
-            self._spool.end()
+            spool.end()
+
+    def _wait_a_little(self, process: int, until: float | None) -> int | None:
+        """The exit status of what ends before there is anything else to be done: most calls do. Else none."""
+        ending = watch(process) if until is None or until - time.monotonic() > SHOWN_AFTER else -1
+        if ending < 0:
+            return None
+        self._poll.register(ending, _READABLE)
+        self._poll.poll(SHOWN_AFTER * 1000)
+        self._poll.unregister(ending)
+        os.close(ending)
+        found, status = os.waitpid(process, os.WNOHANG)
+        return status if found else None
 
     def _not_begun(self, error: OSError) -> tuple[str, int | None, int | None, str]:
         if error.errno in SCARCE:
@@ -267,9 +303,14 @@ class Caller(Grip):
         False: to one that imports it anew; true: to one that does so for each call.
         """
         if self._marks is not None:
-            if call.changed(self._marks, self._module, self._folders):
-                return False
-            call.look_anew()
+            for file, mark in self._marks.items():
+                if call.mark(file) != mark:
+                    return False
+            for file in self._absent:
+                if os.access(file, os.F_OK):
+                    return False
+            for finder in self._finders:  # modules may have come since the last call
+                finder.invalidate_caches()
             return None
         before, said = _bearings(), os.fstat(log).st_size
         saved = os.dup(1), os.dup(2)
@@ -287,14 +328,18 @@ class Caller(Grip):
             with contextlib.suppress(OSError):
                 os.ftruncate(log, said)  # it will be said again
             return True
+        self._absent = call.must_be_absent(self._marks, self._module, self._folders)
+        self._finders = call.finders_below(self._root)
+        self._leaves_nothing = call.leave_nothing(self._root)
         gc.collect()
-        gc.freeze()  # else a child that collects what it made has all of this copied
         return None
 
-    def _fork(self, made: Made, memory: int | None) -> int:
+    def _fork(self, called: Called, memory: int | None, log: int) -> int:
         """The child, alone in its session like any command. Where the system has none just now, it is asked again."""
-        assert self._spool is not None
+        made = Made(called, self._module, self._folders, self._root)
+        known = call.foreseen(made)
         until = 0.0
+        gc.freeze()  # else a child that looks at what it made has all of this copied
         while True:
             before = self._clock.now()
             try:
@@ -306,30 +351,30 @@ class Caller(Grip):
                     raise
                 time.sleep(0.05)
         if process == 0:
-            self._be_the_call(made, memory, self._spool.handle)
+            code = 70
+            try:
+                self._become_a_call(memory, log)
+                code = call.run(made, known, self._leaves_nothing)
+            finally:
+                os._exit(code)
         self.note(process, True, before)
         return process
 
-    def _be_the_call(self, made: Made, memory: int | None, log: int) -> NoReturn:
-        code = 70
-        try:
-            os.setsid()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            if not self._keeps_interrupt_ignored:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            # The worker's pipes must not live on here: nobody would notice the worker's death.
-            for low, high in self._closed:
-                os.closerange(low, high)
-            if memory is not None:
-                from wavebuild.run.confined import limit_memory
+    def _become_a_call(self, memory: int | None, log: int) -> None:
+        os.setsid()
+        _SET_SIGNAL(_TERMINATED, _BY_DEFAULT)
+        _SET_SIGNAL(_HUNG_UP, _BY_DEFAULT)
+        if not self._keeps_interrupt_ignored:
+            _SET_SIGNAL(_INTERRUPTED, signal.default_int_handler)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        # The worker's pipes must not live on here: nobody would notice the worker's death.
+        for low, high in self._closed:
+            os.closerange(low, high)
+        if memory is not None:
+            from wavebuild.run.confined import limit_memory
 
-                limit_memory(memory)
-            code = call.run(made)
-        finally:
-            os._exit(code)
+            limit_memory(memory)
 
 
 def _bearings() -> tuple[object, ...]:

@@ -82,14 +82,22 @@ class Grip:
         return False
 
     def hold(
-        self, process: int, until: float | None, spool: Spool, sources: Sequence[int] = (), owns_terminal: bool = False
+        self,
+        process: int,
+        until: float | None,
+        spool: Spool,
+        sources: Sequence[int] = (),
+        owns_terminal: bool = False,
+        status: int | None = None,
+        shown_after: float = SHOWN_AFTER,
     ) -> tuple[str, int, int]:
         """Waits for the first process, for the clock and for the build; then clears up behind it.
 
         How we ended it ("" if we did not), its exit code or signal as a negative number, and how many it left.
+        ``status``: how it has ended already.
         """
-        failure, status = "", None
-        show: float | None = time.monotonic() + SHOWN_AFTER
+        failure = ""
+        show: float | None = time.monotonic() + shown_after
         steps: Iterator[signal.Signals] | None = None
         next_step: float | None = None
         ending = watch(process)
@@ -132,7 +140,7 @@ class Grip:
                 self._poll.unregister(handle)
             if ending >= 0:
                 os.close(ending)
-        leftovers = self._clear_up()
+        leftovers = self.clear_up()
         self._group = 0
         if not failure and self.overflows():
             failure = "output limit"  # it had said it all before anyone looked
@@ -156,7 +164,7 @@ class Grip:
             raise
 
     def forget_group(self) -> None:
-        self._clear_up()
+        self.clear_up()
         self._group = 0
 
     def drop_everything(self, number: int, frame: object) -> None:
@@ -211,7 +219,7 @@ class Grip:
         found, status = os.waitpid(process, os.WNOHANG)
         return status if found else None
 
-    def _clear_up(self) -> int:
+    def clear_up(self) -> int:
         """Ends and buries whatever the command left running; how many processes that were."""
         count = 0
         asked = time.monotonic()
