@@ -51,6 +51,7 @@ def few_of(
     ``known_of``: the steps that the evidence is of, where they are more than are wanted.
     """
     look = request.glance
+    moved = look.moved if look is not None else []  # in any case: a second process may still tell some of it
     if look is None or project.reused is None or not _may_be_few(request, project):
         return None
     known = lookers.unpacked(look.evidence.more, look.evidence.names)
@@ -61,8 +62,8 @@ def few_of(
         return None
     if not settled.stands(layout.settled, look.evidence):
         return None
-    seen = {*known.open, *(known.broad if look.moved else ())}
-    for row in look.moved:
+    seen = {*known.open, *(known.broad if moved else ())}
+    for row in moved:
         those = known.of(row)
         if row in known.of_all or not (those or known.broad or row in known.loads):
             return None  # it may concern anybody
@@ -71,7 +72,7 @@ def few_of(
         return None
     seen.intersection_update(wanted)
     reached = downstream_of(project.graph, seen).intersection(wanted)
-    return Few(frozenset(seen), frozenset(reached), frozenset(look.moved), look.evidence, known)
+    return Few(frozenset(seen), frozenset(reached), frozenset(moved), look.evidence, known)
 
 
 def _may_be_few(request: Request, project: Project) -> bool:

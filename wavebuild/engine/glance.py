@@ -16,7 +16,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wavebuild.engine.elsewhere import Rest
     from wavebuild.store.settled import Evidence
+
+
+STRETCH = 1 << 11
+"""Rows that are looked at before it is asked whether one of them has moved."""
+
+WORTH = 1 << 12
+"""Rows for whose sake it is worth to begin a process."""
 
 
 def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]) -> str:
@@ -28,18 +36,31 @@ def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]
 
 
 class Glance:
-    """What a first look found. ``moved``: the rows of the evidence that are other than they were."""
+    """What a first look found; ``rest``: what is still looked at, from a row on, where something has moved already."""
 
-    __slots__ = ("evidence", "moved")
+    __slots__ = ("_from", "_moved", "_rest", "_root", "evidence")
 
-    def __init__(self, evidence: Evidence, moved: list[int]) -> None:
+    def __init__(
+        self, evidence: Evidence, moved: list[int], root: str = "", rest: Rest | None = None, at: int = 0
+    ) -> None:
         self.evidence = evidence
-        self.moved = moved
+        self._moved = moved
+        self._root = root
+        self._rest = rest
+        self._from = at
+
+    @property
+    def moved(self) -> list[int]:
+        """The rows of the evidence that are other than they were."""
+        if self._rest is not None:
+            found, self._rest = self._rest.found(), None
+            self._moved += moved(self.evidence, self._root, self._from) if found is None else found
+        return self._moved
 
     @property
     def is_idle(self) -> bool:
         """Whether all is fresh: nothing has moved, and there was nothing left to do."""
-        return not self.moved and not self.evidence.open
+        return not self._moved and not self.evidence.open
 
 
 def glance(
@@ -57,7 +78,7 @@ def glance(
     if not os.path.exists(f"{stem}.db"):
         return None
     evidence = read(f"{stem}.settled", question, environ)
-    return None if evidence is None else Glance(evidence, _moved_from_root(evidence, root))
+    return None if evidence is None else _glance_from_root(evidence, root)
 
 
 def looked(path: str, question: str, environ: Mapping[str, str], root: str) -> Glance | None:
@@ -73,15 +94,33 @@ def is_being_built(wavefile: str) -> bool:
     return is_held(f"{home_of(os.path.dirname(wavefile))}/lock")
 
 
-def _moved_from_root(evidence: Evidence, root: str) -> list[int]:
+def _glance_from_root(evidence: Evidence, root: str) -> Glance:
     """From the root as current folder paths are short, and each is found the sooner."""
     try:
         here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return moved(evidence, root)
+        return Glance(evidence, moved(evidence, root))
     try:
         os.chdir(root)
-        return moved(evidence)
+        end = len(evidence.names)
+        for start in range(0, end, STRETCH):
+            stop = min(start + STRETCH, end)
+            found = moved(evidence, "", start, stop)
+            if found:
+                return _glance_on(evidence, root, found, stop)
+        return Glance(evidence, [])
     finally:
         os.fchdir(here)
         os.close(here)
+
+
+def _glance_on(evidence: Evidence, root: str, found: list[int], at: int) -> Glance:
+    """It is known that there is something to do: of many more rows a second process tells, while we get ready."""
+    from wavebuild.engine.elsewhere import begun
+
+    end, rest = len(evidence.names), None
+    if end - at >= WORTH:
+        rest = begun(lambda start, stop: moved(evidence, "", start, stop), at, end)
+    if rest is None:
+        found += moved(evidence, "", at)
+    return Glance(evidence, found, root, rest, at)

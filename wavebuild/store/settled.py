@@ -202,13 +202,18 @@ def stands(path: str, evidence: Evidence) -> bool:
         return False
 
 
-def moved(evidence: Evidence, root: str = "") -> list[int]:
-    """The rows whose stamps are other than they were; ``root``: "" if it is the current folder."""
+def moved(evidence: Evidence, root: str = "", begin: int = 0, end: int | None = None) -> list[int]:
+    """The rows, of all or from one to another, whose stamps are other than they were.
+
+    ``root``: "" if it is the current folder.
+    """
+    end = len(evidence.names) if end is None else end
     look, prefix = os.lstat, os.fsencode(root.rstrip("/") + "/") if root else b""
     found: list[int] = []
     names: Sequence[bytes]
-    for start in range(0, evidence.there, CHUNK):
-        stop = min(start + CHUNK, evidence.there)
+    there = min(end, evidence.there)
+    for start in range(begin, there, CHUNK):
+        stop = min(start + CHUNK, there)
         names = evidence.names[start:stop]
         if root:
             names = [name if name.startswith(b"/") else prefix + name for name in names]
@@ -217,7 +222,7 @@ def moved(evidence: Evidence, root: str = "") -> list[int]:
         except OSError:
             changed = [*map(ne, map(_now, names), evidence.rows(start, stop))]
         found += compress(range(start, stop), changed)
-    for row in range(evidence.there, len(evidence.names)):
+    for row in range(max(begin, evidence.there), end):
         if _now(os.path.join(prefix, evidence.names[row])) != NOTHING:
             found.append(row)
     return found
