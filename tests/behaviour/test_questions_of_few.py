@@ -131,6 +131,21 @@ def test_a_question_changes_no_byte(four: Workshop, tmp_path: Path) -> None:
     assert {str(path): path.read_bytes() for path in four.root.rglob("*") if path.is_file()} == before
 
 
+def test_check_tells_every_missing_source(shop: Workshop) -> None:
+    """Of steps that evidence vouches for none is missing; of others it is looked for."""
+    shop.write(a__txt="1\n", b__txt="2\n", d__txt="3\n", x__txt="4\n")
+    settled(shop, FOUR + "  x: {inputs: x.txt, outputs: out/x, on_demand: true, run: cp x.txt out/x}\n")
+    assert engine.check(shop.request()) == ()
+    (shop.root / "x.txt").unlink()
+    (shop.root / "d.txt").unlink()
+
+    found = engine.check(shop.request())
+
+    assert [problem.message.split("'")[1] for problem in found] == ["d", "x"]
+    (shop.root / EVIDENCE).unlink()
+    assert engine.check(shop.request()) == found
+
+
 def test_while_somebody_builds_no_evidence_is_relied_on(four: Workshop) -> None:
     """What was written at the end of the last build says nothing of this one."""
     four.write(b__txt="two\n")

@@ -39,7 +39,7 @@ from wavebuild.engine.project import (
 from wavebuild.engine.sharing import jobs_foreseen
 from wavebuild.engine.values import Cause, Explanation, LastRun, LogFile, Remembered, Request, StatusLine
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean, mistake
-from wavebuild.graph.advice import mentions, warnings
+from wavebuild.graph.advice import warnings
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.freshness import Now
 from wavebuild.judge.reasons import (
@@ -269,15 +269,27 @@ def check(request: Request) -> tuple[Problem, ...]:
     """
     try:
         project = load(request, present=True)
-        select_steps(replace(request, targets=()), project)  # `targets` that name nothing are a mistake of the file
-        state = state_to_read(request, project)
-        facts, _ = facts_of(project, state, request)
-        missing = missing_of(project, facts, range(len(project.wavefile.steps)))
+        missing = _missing_sources(replace(request, targets=()), project)
     except WavebuildError as error:
         return error.problems
-    named = {mention.path for mention in mentions(project.graph)}
-    files = {path for path in named if os.path.isfile(os.path.join(project.wavefile.root, path))}
-    return (*missing, *_by_place((*project.wavefile.notes, *warnings(project.graph, files, request.commands))))
+    root = project.wavefile.root
+    advice = warnings(project.graph, lambda path: os.path.isfile(os.path.join(root, path)), request.commands)
+    return (*missing, *_by_place((*project.wavefile.notes, *advice)))
+
+
+def _missing_sources(request: Request, project: Project) -> tuple[Problem, ...]:
+    """Every missing source of any step; those that evidence vouches for have theirs.
+
+    Raises WavebuildError for `targets` that name nothing: they are a mistake of the file.
+    """
+    selection = select_steps(request, project)
+    open_steps = frozenset(range(len(project.wavefile.steps)))
+    if (found := _few(request, project)) is not None:
+        open_steps = open_steps.difference(selection.wanted, project.graph.traits.groups) | found[1].seen
+        if not open_steps:
+            return ()
+    facts, _ = facts_of(project, state_to_read(request, project), request)
+    return missing_of(project, facts, open_steps)
 
 
 def _by_place(problems: Iterable[Problem]) -> list[Problem]:

@@ -1,13 +1,13 @@
 """What is not wrong but probably not meant: a graph and a few facts in, warnings out.
 
-It does not know what lies on the disk: it names the paths it would like to know of, and is told which are files.
+It does not know what lies on the disk: it asks of the paths that it would like to know of whether they are files.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from msgspec import Struct
 
@@ -35,11 +35,11 @@ class Mention(Struct, frozen=True):
     folder: bool = False  # written with a slash at the end
 
 
-def warnings(graph: Graph, files: Collection[str], commands: Collection[str]) -> tuple[Problem, ...]:
-    """All warnings, in the order of the file. ``files``: which of the mentioned paths are files."""
+def warnings(graph: Graph, is_file: Callable[[str], bool], commands: Collection[str]) -> tuple[Problem, ...]:
+    """All warnings, in the order of the file. ``is_file``: asked of the mentioned paths that are not declared."""
     found = [
         *_order_without_data(graph),
-        *_undeclared(graph, files),
+        *_undeclared(graph, is_file),
         *_called_like_commands(graph, commands),
         *_unused_resources(graph),
     ]
@@ -49,12 +49,8 @@ def warnings(graph: Graph, files: Collection[str], commands: Collection[str]) ->
 def mentions(graph: Graph) -> Iterator[Mention]:
     """The paths that commands name, each once a step."""
     for number, step in enumerate(graph.wavefile.steps):
-        seen: set[Mention] = set()
-        for word in _words(step):
-            mention = _mention(number, step, word)
-            if mention is not None and mention not in seen:
-                seen.add(mention)
-                yield mention
+        found = [_mention(number, step, word) for word in dict.fromkeys(_words(step))]
+        yield from dict.fromkeys(mention for mention in found if mention is not None)
 
 
 # Order without data
@@ -93,7 +89,7 @@ def _carriers(graph: Graph, number: int) -> set[int]:
 # Files that a command names
 
 
-def _undeclared(graph: Graph, files: Collection[str]) -> Iterator[Problem]:
+def _undeclared(graph: Graph, is_file: Callable[[str], bool]) -> Iterator[Problem]:
     folders = {
         output.path: number
         for number, step in enumerate(graph.wavefile.steps)
@@ -103,9 +99,11 @@ def _undeclared(graph: Graph, files: Collection[str]) -> Iterator[Problem]:
     for mention in mentions(graph):
         step = graph.wavefile.steps[mention.step]
         owner = folders.get(mention.path) if mention.folder else graph.owner(mention.path)
-        if owner is None and (mention.folder or mention.path not in files or step.depfile is not None):
+        if owner is None and (mention.folder or step.depfile is not None):
             continue  # what a depfile will name need not be declared
         if owner == mention.step or _declared(graph, step, mention, owner):
+            continue
+        if owner is None and not is_file(mention.path):
             continue
         shown = mention.path + ("/" if mention.folder else "")
         made = f", which step '{graph.wavefile.steps[owner].name}' makes" if owner is not None else ""
@@ -129,9 +127,12 @@ def _holds(graph: Graph, artifact: Artifact, mention: Mention, owner: int | None
 
 def _mention(number: int, step: Step, word: str) -> Mention | None:
     """A word that looks like a path inside the root: with a slash or an extension."""
-    if _FILLED in word or not _PATH.fullmatch(word) or not ("/" in word or re.search(r"[^.]\.\w+$", word)):
+    if not ("/" in word or "." in word) or _FILLED in word or not _PATH.fullmatch(word):
         return None
-    path = posixpath.normpath(posixpath.join(step.cwd, word))
+    if not ("/" in word or re.search(r"[^.]\.\w+$", word)):
+        return None
+    plain = not step.cwd and word[0] != "." and word[-1] != "/"
+    path = word if plain else posixpath.normpath(posixpath.join(step.cwd, word))
     if path in (".", "..") or path.startswith(("../", ".wavebuild/", ".git/")):
         return None
     return Mention(number, path, folder=word.endswith("/"))
@@ -151,7 +152,11 @@ def _literal(script: Text) -> str:
 
 def _words_of(script: str) -> Iterator[str]:
     """The words of a script, but for comments, here-documents and what is only spoken."""
-    plain = _COMMENT.sub("", _HEREDOC.sub("\n", script[:LONGEST]))
+    plain = script[:LONGEST]
+    if "<<" in plain:
+        plain = _HEREDOC.sub("\n", plain)
+    if "#" in plain:
+        plain = _COMMENT.sub("", plain)
     for statement in _STATEMENT.split(plain):
         first = statement.split(maxsplit=1)[:1]
         spoken = bool(first) and first[0] in _SPEAKS
