@@ -576,16 +576,18 @@ class Facts:
 
     def _closure(self, top: str, bases: Sequence[str]) -> list[Reading]:
         """A program and every file inside the root that it imports, directly or not."""
-        todo, found = [top], {top: None}
+        todo, found, looked = [top], {top: None}, {top}
         while todo:
             file = todo.pop()
             imports = self.digests.see(Reading(file, file, "imports")).digest or ""
-            folder = os.path.dirname(file)
+            places = tuple(dict.fromkeys((os.path.dirname(file), os.path.dirname(top), *bases)))
             for name in imports.split("\n"):
-                for path in import_files(name, file, (folder, os.path.dirname(top), *bases)) if name else ():
-                    path = os.path.normpath(path)
+                for path in map(os.path.normpath, import_files(name, file, places) if name else ()):
+                    if path in looked:
+                        continue
+                    looked.add(path)
                     self.folders.note(os.path.dirname(path))
-                    if path not in found and os.path.isfile(self.digests.absolute(path)):
+                    if os.path.isfile(self.digests.absolute(path)):
                         found[path] = None
                         todo.append(path)
         return [Reading(f"{path} (python)", path, "python") for path in sorted(found)]
