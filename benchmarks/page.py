@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import phases as names
+from benchmarks.floor import FORK_AND_FILE
 from benchmarks.start import INTERPRETER, VERSION, no_op_of
 from benchmarks.tools import CAP, KINDS
 
@@ -48,9 +49,9 @@ STEP = (
     "in Python that only looks, starts and waits takes 1.1 of the time of ninja."
 )
 CALL = (
-    "Python steps: each call is a process of its own, forked from a worker, so that whatever state it leaves harms no "
-    "other and a crash fails one step alone. That fork, and the memory that the child then writes to, cost some "
-    "milliseconds. doit and SCons call all functions in their own process, and promise none of this."
+    "Python steps: each call is a process of its own, forked from a worker that holds little, so that whatever state "
+    "it leaves harms no other and a crash fails one step alone. The rest of a step is judging it, and a record before "
+    "and after it. doit and SCons call all functions in their own process, and promise none of this."
 )
 SHOWN = {"go-task": "go-task", "scons": "SCons", "snakemake": "Snakemake", "dvc": "DVC", "make": "make -rR"}
 
@@ -294,6 +295,7 @@ def performance(data: Data) -> Iterator[str]:
     yield ""
     yield from _start(data)
     yield ""
+    yield from _floors(data)
     yield "## Proof that the work was done"
     yield ""
     yield from _proofs(data)
@@ -414,6 +416,48 @@ def _start(data: Data) -> Iterator[str]:
         cells = [f"{median(found[measure]) * 1000:.1f}" for measure in ("wall", "cpu")]
         spread = f" ({min(found['wall']) * 1000:.1f}-{max(found['wall']) * 1000:.1f})"
         yield f"| {name} | {cells[0]}{spread} | {cells[1]} |"
+
+
+def _floors(data: Data) -> Iterator[str]:
+    """What the system takes for one of each, and what a Python step is above it; nothing where it was not measured."""
+    floors = data.get("floors", {})
+    if not floors:
+        return
+    yield "## Floors"
+    yield ""
+    yield from _paragraph(
+        "What the system takes here for one of each thing that a build does, from Python, one after another: ",
+        "`benchmarks/floor.py`. CPU is that of parent and child.",
+    )
+    yield ""
+    yield "| | wall ms | CPU ms |"
+    yield "|---|---|---|"
+    for name, found in floors.items():
+        wall, cpu = (found[measure] for measure in ("wall", "cpu"))
+        spread = f"{median(wall) * 1000:.3f} ({min(wall) * 1000:.3f}-{max(wall) * 1000:.3f})"
+        yield f"| {name} | {spread} | {median(cpu) * 1000:.3f} |"
+    yield ""
+    yield from _above_the_floor(data, floors)
+
+
+def _above_the_floor(data: Data, floors: Data) -> Iterator[str]:
+    """Of Python steps: the rest of a full build, without what loading takes, against a fork for each."""
+    title = "python 200"
+    full, load = (entry(data, title, phase, "wavebuild") for phase in (names.FULL, names.COLD_LOAD))
+    floor = floors.get(FORK_AND_FILE)
+    if full is None or load is None or floor is None:
+        return
+    steps = data["works"][title]["steps"]
+    each = (middle(full, "cpu") - middle(load, "cpu")) / steps * 1000
+    least = median(floor["cpu"]) * 1000
+    forked = least * steps / 1000
+    apart = "" if full.get("run") == floor.get("run") else " (measured apart)"
+    yield from _paragraph(
+        f"`python` 200: the dry run takes wavebuild {middle(load, 'cpu'):.2f} s of CPU, the full build {each:.2f} ms ",
+        f"more for each step. A fork that copies a file takes {least:.2f} ms of it{apart}: {forked:.2f} s ",
+        f"for {steps} steps, below which nobody comes who calls each in a process of its own.",
+    )
+    yield ""
 
 
 def _proofs(data: Data) -> Iterator[str]:

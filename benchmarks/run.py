@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import page, proof, start
+from benchmarks import floor, page, proof, start
 from benchmarks.machine import describe, forget_files
 from benchmarks.phases import NAMES, Phase, phases
 from benchmarks.tools import KINDS, Tool, find, interpreter
@@ -30,7 +30,7 @@ from benchmarks.trees import Cost, Failed, Tree, Wrong, differing
 from benchmarks.works import WORKS, Work
 
 RESULTS = Path(__file__).with_name("results.json")
-PARTS = ("start", "measure", "prove")
+PARTS = ("start", "floor", "measure", "prove")
 # What is measured if nothing is said: the works, and their sizes.
 ALL = (
     ("wide", 1), ("wide", 100), ("wide", 1_000), ("wide", 10_000), ("wide", 100_000),
@@ -243,6 +243,8 @@ def run(chosen: argparse.Namespace, results: Results) -> bool:
     with tempfile.TemporaryDirectory(prefix="wavebuild-benchmark-", dir=chosen.folder) as folder:
         if "start" in parts:
             results.keep("start", start.measure(tools, python, Path(folder), began))
+        if "floor" in parts:
+            results.keep("floors", floor.measure(python, Path(folder, "floor"), began))
         for part, default in (("prove", PROVED), ("measure", ALL)):
             for name, size in chosen_works(chosen.work or [], chosen.size or [], default) if part in parts else ():
                 work = WORKS[name](size, python)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from benchmarks import page
-from benchmarks.phases import CHANGED, CUTOFF, FULL, NO_OP
+from benchmarks.floor import COMMIT, FORK, FORK_AND_FILE, HASH, INTERPRETER, ROUNDS, STAT, forks, others, timed
+from benchmarks.phases import CHANGED, COLD_LOAD, CUTOFF, FULL, NO_OP
 from benchmarks.run import RESULTS
 
 X = page.TIMES
@@ -139,3 +141,33 @@ def test_readme_compares_only_what_was_measured_in_one_run() -> None:
 
     assert "so many times" not in text
     assert "of ninja" not in text
+
+
+def test_a_floor_stands_beside_what_a_python_step_takes() -> None:
+    """Of 0.5 s, 0.1 s are loading: 4 ms for each of 100 steps, of which a fork is one."""
+    found = data(FULL, "python 200", wavebuild=figures(1.0, 0.5))
+    work = found["works"]["python 200"]
+    work["steps"], work["phases"][COLD_LOAD] = 100, {"wavebuild": figures(0.1, 0.1)}
+    assert "## Floors" not in list(page.performance(found))
+
+    found["floors"] = {FORK_AND_FILE: {"wall": [0.002, 0.002, 0.004], "cpu": [0.001], "run": "1"}}
+    lines = list(page.performance(found))
+
+    assert f"| {FORK_AND_FILE} | 2.000 (2.000-4.000) | 1.000 |" in lines
+    text = " ".join(lines)
+    assert "the dry run takes wavebuild 0.10 s of CPU, the full build 4.00 ms more for each step" in text
+    assert "A fork that copies a file takes 1.00 ms of it: 0.10 s for 100 steps" in text
+
+
+def test_each_floor_is_what_it_says(tmp_path: Path) -> None:
+    """The deeds are done, so often as they are counted, and in every round."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"x" * 200)
+    done: list[int] = []
+    deeds = [*forks(str(source), str(target)), *others(str(source), str(tmp_path / "state.db"))]
+    found = timed([("mine", 3, lambda: done.append(1)), *((name, 1, deed) for name, _, deed in deeds)])
+
+    assert len(done) == 3 * ROUNDS
+    assert {FORK, FORK_AND_FILE, INTERPRETER, COMMIT, STAT, HASH} <= found.keys()
+    assert all(len(one["wall"]) == ROUNDS and min(one["wall"]) > 0 for one in found.values())
+    assert not target.exists()
