@@ -216,14 +216,15 @@ def test_a_file_that_changes_while_it_is_built_is_seen_by_the_next(shop: Worksho
     assert shop.build().ran == []
 
 
-def test_a_file_read_by_one_that_ran_and_by_one_that_did_not_look_is_seen(shop: Workshop) -> None:
-    """Both read it; it changed under the one, and the other was told by the first look that it had not."""
+@pytest.mark.parametrize("read", ["both.txt", "'bo*.txt'"])
+def test_a_file_read_by_one_that_ran_and_by_one_that_did_not_look_is_seen(read: str, shop: Workshop) -> None:
+    """Both read it, perhaps by a pattern; it changed under the one, and the other was told that it had not."""
     shop.write(a__txt="1\n", both__txt="1\n")
     settled(
         shop,
         "steps:\n"
         "  a: {inputs: a.txt, outputs: out/a, run: note a; cp a.txt out/a; cp a.txt both.txt}\n"
-        "  b: {inputs: [out/a, both.txt], outputs: out/b, run: note b; cat out/a both.txt > out/b}\n"
+        f"  b: {{inputs: [out/a, {read}], outputs: out/b, run: note b; cat out/a both.txt > out/b}}\n"
         "  d: {inputs: both.txt, outputs: out/d, run: note d; cp both.txt out/d}\n",
     )
     shop.write(a__txt="2\n")
