@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from tests.behaviour.test_questions_of_few import without_traces
-from tests.behaviour.test_small_changes import EVIDENCE, knows_all, settled
+from tests.behaviour.test_small_changes import EVIDENCE, knows_all, settled, without_traces
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.run.events import StepStarted

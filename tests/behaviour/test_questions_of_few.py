@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from tests.behaviour.test_small_changes import EVIDENCE, FOUR, knows_all, settled
+from tests.behaviour.test_small_changes import EVIDENCE, FOUR, knows_all, settled, without_traces
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.run.events import StepStarted
@@ -24,12 +23,6 @@ def four(shop: Workshop) -> Workshop:
     """All fresh, and known to be so."""
     shop.write(a__txt="1\n", b__txt="2\n", d__txt="3\n")
     return settled(shop, FOUR)
-
-
-def without_traces(shop: Workshop) -> None:
-    """Whoever is looked at from now on seems never to have run."""
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as state:
-        state.execute("delete from traces")
 
 
 def answers(shop: Workshop, *targets: str) -> list[object]:

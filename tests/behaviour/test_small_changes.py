@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.support.workshop import Built, Workshop
 from wavebuild.engine.glance import looked
 from wavebuild.engine.idle import question_asked
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import BuildSettled, BuildStarted, StepStarted
+from wavebuild.run.events import BuildSettled, BuildStarted, Event, StepStarted
 
 FOUR = """
 steps:
@@ -46,6 +48,12 @@ def knows_all(shop: Workshop) -> bool:
     request = shop.request()
     seen = looked(str(shop.root / EVIDENCE), question_asked(request, str(shop.root)), dict(os.environ), str(shop.root))
     return seen is not None and seen.is_idle
+
+
+def without_traces(shop: Workshop) -> None:
+    """Whoever is judged from now on seems never to have run."""
+    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as state:
+        state.execute("delete from traces")
 
 
 def is_small(built: Built) -> bool:
@@ -385,6 +393,49 @@ def test_where_more_than_files_counts_all_steps_look(shop: Workshop, more: str) 
 
     assert not is_small(built)
     assert [name for name in built.ran if name in "abcd"] == ["b", "c"]
+
+
+@pytest.mark.parametrize("facts", [{"full": True}, {"schedule": "barrier"}], ids=["every end", "barrier"])
+def test_where_all_is_told_those_who_see_no_change_are_not_judged(four: Workshop, facts: dict[str, Any]) -> None:
+    """What is told is what a build tells that judges all: the same events of the same steps in the same order."""
+    four.write(b__txt="two\n")
+    small = four.build(**facts)
+    idle = four.build(**facts)
+    assert knows_all(four)
+    four.write(b__txt="three\n")
+    (four.root / EVIDENCE).unlink()
+    whole = four.build(**facts)
+    (four.root / EVIDENCE).unlink()
+    whole_idle = four.build(**facts)
+
+    for few, every in ((small, whole), *([(idle, whole_idle)] if "full" in facts else [])):
+        assert list(map(what_is_told, few.events)) == list(map(what_is_told, every.events))
+        assert few.outcomes == every.outcomes
+    assert idle.result.nothing_to_do
+    assert whole_idle.result.nothing_to_do
+    without_traces(four)  # who is judged runs
+    four.write(d__txt="4\n")
+    assert four.build(**facts).ran == ["d"]
+
+
+def what_is_told(event: Event) -> tuple[object, ...]:
+    """An event without its times."""
+    settled = getattr(event, "settled", None)
+    more = (settled.step, settled.outcome, settled.wave, len(settled.reasons)) if settled else ()
+    return (type(event).__name__, getattr(event, "step", ""), getattr(event, "wave", 0), *more)
+
+
+def test_a_failure_leaves_those_who_see_no_change_vouched_for(four: Workshop) -> None:
+    """Also where they had their turn still to come."""
+    four.wavefile(FOUR.replace("note a;", "note a; if grep -q bad a.txt; then exit 1; fi;"))
+    four.build()
+    four.build()
+    assert knows_all(four)
+    four.write(a__txt="bad\n")
+    assert four.build(full=True).ran == ["a"]
+    without_traces(four)
+
+    assert four.build(keep_going=True).ran == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,9 @@ def _build(
         )
         refuse(missing_of(project, facts, selection.wanted if few is None else few.seen))
         layers = waves(graph, selection.wanted, closed=not request.only)
-        wanted = selection.wanted if few is None else few.reached
+        # Where every end is told, or waves follow one another, all go their way; who sees no change is not judged.
+        all_go = few is None or request.full or schedule == "barrier"
+        wanted = selection.wanted if few is None or all_go else few.reached
         count = sum(map(len, layers))
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
         for notice in (*notices, *locked_of(project.wavefile).warnings):
@@ -172,7 +174,7 @@ def _build(
         judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts, state.traces)
         course = Course(
             wanted=wanted,
-            waves=layers if few is None else [[number for number in layer if number in wanted] for layer in layers],
+            waves=layers if all_go else [[number for number in layer if number in wanted] for layer in layers],
             first=_priorities(project, state, wanted, layers, jobs, request.order),
             jobs=jobs,
             schedule=schedule,
@@ -211,6 +213,8 @@ def _build(
         elif not orphans and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             left = {number for number, each in ended.items() if not _is_well(each)}
+            if few is not None:  # of whom nothing could reach it is vouched for, also where it was not started
+                left.intersection_update(few.reached)
             with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
                 proven = rebuilder.proven
                 if not (

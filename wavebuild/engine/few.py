@@ -76,12 +76,10 @@ def few_of(
 
 
 def _may_be_few(request: Request, project: Project) -> bool:
-    """Whether steps that see no change need no look: none is to run or to be told all the same, none shares a file."""
-    if request.full or request.force or request.changed or request.unchanged or request.paranoid or request.audit:
+    """Whether steps that see no change need no look: none is to run all the same, none shares a file."""
+    if request.force or request.changed or request.unchanged or request.paranoid or request.audit:
         return False
-    settings = project.wavefile.settings
-    schedule = request.schedule or settings.schedule
-    return schedule == "flow" and settings.lock is None and not project.graph.shared.updates and not request.order
+    return project.wavefile.settings.lock is None and not project.graph.shared.updates and not request.order
 
 
 class Vouched:

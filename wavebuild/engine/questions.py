@@ -336,8 +336,7 @@ def _few(request: Request, project: Project) -> tuple[Selection, Few] | None:
         look, covered = first_look(whole), select_steps(whole, project)
     if look is None or not selection.wanted <= covered.wanted:
         return None
-    asked = replace(request, glance=look, full=False, schedule="flow")
-    few = few_of(asked, project, layout, selection.wanted, covered.wanted)
+    few = few_of(replace(request, glance=look), project, layout, selection.wanted, covered.wanted)
     return None if few is None or not _is_at_rest(request, project, few) else (selection, few)
 
 
