@@ -41,11 +41,12 @@ if TYPE_CHECKING:
 _SCAN: Callable[[str, int], tuple[CallJob | bool, int]] = vars(json.JSONDecoder())["scan_once"]
 """Reads one value of JSON; what makes of it what ``json.loads`` does is not needed here, and touches more memory."""
 
-_SET_SIGNAL = getattr(signal.signal, "__wrapped__", signal.signal)
-"""As the module's own, which makes names of numbers; so do these."""
+_SET_SIGNAL: Callable[[int, object], object] = vars(sys.modules["_signal"])["signal"]
+"""What is below ``signal.signal``, which makes names of numbers and numbers of names, and so touches more memory."""
 
 _BY_DEFAULT = int(signal.SIG_DFL)
 _TERMINATED, _HUNG_UP, _INTERRUPTED = int(signal.SIGTERM), int(signal.SIGHUP), int(signal.SIGINT)
+_INTERRUPTS = signal.default_int_handler
 
 _READABLE = int(select.POLLIN)
 
@@ -365,7 +366,7 @@ class Caller(Grip):
         _SET_SIGNAL(_TERMINATED, _BY_DEFAULT)
         _SET_SIGNAL(_HUNG_UP, _BY_DEFAULT)
         if not self._keeps_interrupt_ignored:
-            _SET_SIGNAL(_INTERRUPTED, signal.default_int_handler)
+            _SET_SIGNAL(_INTERRUPTED, _INTERRUPTS)
         os.dup2(log, 1)
         os.dup2(log, 2)
         # The worker's pipes must not live on here: nobody would notice the worker's death.
