@@ -116,10 +116,10 @@ def _glance_from_root(evidence: Evidence, root: str) -> Glance:
 
 def _glance_on(evidence: Evidence, root: str, found: list[int], at: int) -> Glance:
     """It is known that there is something to do: of many more rows a second process tells, while we get ready."""
-    from wavebuild.engine.elsewhere import begun
-
     end, rest = len(evidence.names), None
     if end - at >= WORTH:
+        from wavebuild.engine.elsewhere import begun
+
         rest = begun(lambda start, stop: moved(evidence, "", start, stop), at, end)
     if rest is None:
         found += moved(evidence, "", at)
