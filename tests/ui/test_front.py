@@ -122,6 +122,18 @@ def test_a_build_with_nothing_to_do_imports_next_to_nothing(shop: Workshop) -> N
     assert max(len(whole), len(one)) < 24
 
 
+def test_a_build_that_runs_a_command_imports_nothing_to_start_it_by(shop: Workshop) -> None:
+    """Its workers are forks: what starts new interpreters is for those whose calls want one."""
+    shop.wavefile("steps: {s: {inputs: [a], outputs: [b], run: cp a b}}")
+    shop.put("a", "1")
+
+    names = imported_by(["-C", str(shop.root)])
+
+    assert shop.read("b") == "1"
+    assert "wavebuild.run.pool" in names
+    assert not names & {"multiprocessing", "socket", "subprocess", "pickle", "tempfile", "typer"}
+
+
 def test_the_version_imports_nothing_but_the_front() -> None:
     """Scripts ask for it, and wait for it."""
     names = {name for name in imported_by(["--version"]) if not name.startswith("__") and name != "wavebuild"}

@@ -18,7 +18,8 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NoReturn
 
 MOST_MEMORY = 256 << 20
 """Bytes of a build that is copied; of a larger one every page that either writes costs more than a new interpreter."""
@@ -62,6 +63,25 @@ def open_handles() -> list[int]:
     return [int(name) for name in os.listdir("/dev/fd") if name.isdigit()]
 
 
+def become(life: Callable[[], None]) -> NoReturn:
+    """In the fork: nothing is done from now on but what this does."""
+    code = 1
+    try:
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+        life()
+        code = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 def forget(handles: Collection[int], kept: Collection[int]) -> None:
     """In the fork: nothing of the build is open, handled or waited for any more. ``handles``: what the build had open.
 
@@ -91,9 +111,8 @@ def _forget_what_was_registered() -> None:
     weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
     if logging := sys.modules.get("logging"):
         atexit.register(logging.shutdown)
-    from multiprocessing import util
-
-    atexit.register(util._exit_function)  # type: ignore[attr-defined]
+    if util := sys.modules.get("multiprocessing.util"):
+        atexit.register(util._exit_function)
 
 
 def _forget_modules() -> None:

@@ -8,6 +8,18 @@ from __future__ import annotations
 import os
 import select
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class End(Protocol):
+        """One end of what the line goes over, held open."""
+
+        def fileno(self) -> int: ...
+
+        def close(self) -> None: ...
+
+
 _AT_ONCE = 1 << 18
 _SIZE = 4
 

@@ -6,8 +6,8 @@ is not used: it waits for ever when a worker is killed (cpython#96062).
 
 from __future__ import annotations
 
+import _socket
 import contextlib
-import multiprocessing
 import os
 import select
 import signal
@@ -15,16 +15,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing import resource_tracker, spawn, util
-from multiprocessing.connection import Connection
-from multiprocessing.context import get_spawning_popen
-from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild.run import forking, terminal, worker
+from wavebuild.run.begun import Begun
 from wavebuild.run.environment import passed
 from wavebuild.run.grip import DROPPED, GRACE, NO_PROCESS, without_complaint
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups, standing
@@ -34,7 +31,9 @@ from wavebuild.run.spool import spool_path
 from wavebuild.run.wire import CallWire, ToBuild, Wire
 
 if TYPE_CHECKING:
-    from wavebuild.run.hiring import Begun
+    from multiprocessing.process import BaseProcess
+
+    from wavebuild.run.line import End
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""
@@ -202,7 +201,7 @@ class Pool:
         shown = dict(zip(_SHOWN, (_root_told(told), "", told.get("WAVEBUILD_RUN", "")), strict=True))
         warmth = job.warmth
         forked = warmth is None and self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
-        ours, theirs = multiprocessing.Pipe()
+        ours, theirs = _line(forked)
         hired = None
         # Until the worker has said what it does with them, the terminal's signals wait; in a copy of us all do.
         mask = signal.pthread_sigmask(
@@ -224,18 +223,18 @@ class Pool:
             self._poll.register(handle, select.POLLIN)
         return hired
 
-    def _begin_worker(
-        self, job: Job, shown: Mapping[str, str], ours: Connection, theirs: Connection, forked: bool
-    ) -> Hired:
+    def _begin_worker(self, job: Job, shown: Mapping[str, str], ours: End, theirs: End, forked: bool) -> Hired:
         facts = (theirs, os.getpid(), self._groups, self._environ, _is_interrupt_ignored())
         tracked = job.has_calls or not forked
         if tracked:
+            from multiprocessing import resource_tracker
+
             with _without_the_current_folder():
                 resource_tracker.ensure_running()
         process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
         return Hired(process, Wire(ours, ToBuild), forked=forked, tracked=tracked)
 
-    def _begin_caller(self, warmth: Warmth, shown: Mapping[str, str], ours: Connection, theirs: Connection) -> Hired:
+    def _begin_caller(self, warmth: Warmth, shown: Mapping[str, str], ours: End, theirs: End) -> Hired:
         """A worker that makes calls alone: a new interpreter that holds little."""
         from wavebuild.run.hiring import begin
 
@@ -253,6 +252,8 @@ class Pool:
 
     def _spawn(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
         """A worker that begins as a new interpreter."""
+        import multiprocessing
+
         process = multiprocessing.get_context("spawn").Process(
             target=worker.main, args=(*facts, self._handed), name=_NAME, daemon=True
         )
@@ -260,18 +261,27 @@ class Pool:
             process.start()
         return process
 
-    def _fork(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
+    def _fork(self, facts: worker.Facts, shown: Mapping[str, str]) -> Begun:
         """A worker that begins as a copy of this process."""
-        handed = self._handed.handles
-        arguments = (facts, handed, shown, frozenset(forking.open_handles()))
-        process = multiprocessing.get_context("fork").Process(
-            target=worker.main_of_a_copy, args=arguments, name=_NAME, daemon=True
-        )
-        with warnings.catch_warnings():
-            # Newer Pythons warn of threads at a fork: ours are looked at before.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            process.start()
-        return process
+        handles, handed = frozenset(forking.open_handles()), self._handed.handles
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                stream.flush()  # or what is still to be written would be written twice
+        sentinel, its_own = os.pipe()
+        try:
+            with warnings.catch_warnings():
+                # Newer Pythons warn of threads at a fork: ours are looked at before.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+        except BaseException:
+            os.close(sentinel)
+            os.close(its_own)
+            raise
+        if pid == 0:
+            os.close(sentinel)
+            forking.become(lambda: worker.main_of_a_copy(facts, handed, shown, handles, its_own))
+        os.close(its_own)
+        return Begun(pid, sentinel)
 
     def _hear(self, hired: Hired, is_gone: bool) -> None:
         """Takes what a worker says; ``is_gone``: it will say no more than it has said."""
@@ -400,6 +410,15 @@ class Pool:
                 self._bury(hired, "interrupted" if hired.asked else "timeout")
 
 
+def _line(forked: bool) -> tuple[End, End]:
+    """The two ends of a line; to a new interpreter goes one that multiprocessing can hand over."""
+    if forked:
+        return _socket.socketpair()
+    import multiprocessing
+
+    return multiprocessing.Pipe()
+
+
 class _Handed:
     """Descriptors that a new worker gets, of which it sees the numbers."""
 
@@ -407,6 +426,8 @@ class _Handed:
         self.handles = handles
 
     def __reduce__(self) -> tuple[type, tuple[tuple[int, ...]]]:
+        from multiprocessing.context import get_spawning_popen
+
         spawning = get_spawning_popen()
         assert spawning is not None
         return tuple, (tuple(spawning.duplicate_for_child(handle) for handle in self.handles),)
@@ -441,6 +462,8 @@ def _without_main() -> Iterator[None]:
 @contextlib.contextmanager
 def _without_the_current_folder() -> Iterator[None]:
     """A new interpreter would take modules of its own from the current folder: the project may have a ``signal.py``."""
+    from multiprocessing import util
+
     usual = util._args_from_interpreter_flags  # type: ignore[attr-defined]
     util._args_from_interpreter_flags = lambda: [*usual(), "-P"]  # type: ignore[attr-defined]
     try:
@@ -458,6 +481,8 @@ def _root_told(env: Mapping[str, str]) -> str:
 @contextlib.contextmanager
 def _quiet_without_parent() -> Iterator[None]:
     """A worker whose parent is killed while it starts ends without a word; any other trouble it tells."""
+    from multiprocessing import spawn
+
     usual = spawn.get_command_line
 
     def command_line(**handles: int) -> list[str]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from wavebuild.run.job import Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, tells_of_the_attempt
 from wavebuild.run.line import Line
+
+if TYPE_CHECKING:
+    from wavebuild.run.line import End
 
 _VEILED = b"\xc1"
 """How a message begins that holds a text which is no UTF-8, as the name of a folder may be: no other begins so."""
@@ -27,7 +29,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Wire(Line, Generic[Said]):
     """One end of the line; ``decoder``: for what the other end says."""
 
-    def __init__(self, pipe: Connection, decoder: msgspec.msgpack.Decoder[Said]) -> None:
+    def __init__(self, pipe: End, decoder: msgspec.msgpack.Decoder[Said]) -> None:
         super().__init__(pipe.fileno())
         self._pipe = pipe
         self._decoder = decoder
@@ -58,7 +60,7 @@ class Wire(Line, Generic[Said]):
 class CallWire(Wire[Ended | Furnished | StaleWorker]):
     """The build's end of the line to a worker that knows plain values only, as `run/caller` takes and tells them."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: End) -> None:
         super().__init__(pipe, ToBuild)
 
     def send_facts(self, facts: tuple[Any, ...]) -> None:

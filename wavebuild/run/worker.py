@@ -8,16 +8,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import multiprocessing
 import os
 import resource
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -46,7 +44,10 @@ from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
 from wavebuild.run.wire import ToWorker, Wire
 
-Facts = tuple[Connection, int, str, dict[str, str], bool]
+if TYPE_CHECKING:
+    from wavebuild.run.line import End
+
+Facts = tuple["End", int, str, dict[str, str], bool]
 """What every worker is told as it begins."""
 
 
@@ -55,7 +56,7 @@ class ParentGone(Exception):
 
 
 def main(
-    parent: Connection,
+    parent: End,
     parent_pid: int,
     groups: str,
     environ: dict[str, str],
@@ -108,18 +109,29 @@ def main(
 def main_of_a_copy(
     facts: Facts,
     handed: tuple[int, ...],
-    shown: dict[str, str],
+    shown: Mapping[str, str],
     handles: frozenset[int],
+    sentinel: int,
 ) -> None:
-    """The life of a worker that was forked: as that of any other. ``shown``: by what whoever it leaves is known."""
+    """The life of a worker that was forked: as that of any other. ``shown``: by what whoever it leaves is known.
+
+    ``sentinel``: what is closed when it ends, and no earlier.
+    """
     parent, _, _, environ, _ = facts
-    tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
-    forking.forget(handles, (parent.fileno(), *handed, *([tracker] if tracker is not None else [])))
-    multiprocessing.set_start_method("spawn", force=True)
+    tracker = _tracker()
+    forking.forget(handles, (parent.fileno(), sentinel, *handed, *([tracker] if tracker is not None else [])))
+    if multiprocessing := sys.modules.get("multiprocessing"):  # without it we get no calls
+        multiprocessing.set_start_method("spawn", force=True)
     os.environ.clear()
-    os.environ.update(environ | shown)
+    os.environ.update({**environ, **shown})
     forking.show(shown)
     main(*facts, handed)
+
+
+def _tracker() -> int | None:
+    """The descriptor by which calls reach the tracker of what they share, where there is one."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    return module._resource_tracker._fd if module is not None else None
 
 
 def _keep_descriptors_to_ourselves() -> None:
@@ -134,7 +146,7 @@ class Hands(Grip):
 
     def __init__(
         self,
-        parent: Connection,
+        parent: End,
         groups: str,
         keep_interrupt_ignored: bool,
         run: str,
@@ -149,7 +161,7 @@ class Hands(Grip):
         self._keep_interrupt_ignored = keep_interrupt_ignored
         if not keep_interrupt_ignored:
             self._defaults.append(signal.SIGINT)
-        self._tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
+        self._tracker = _tracker()
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._passed: dict[tuple[str, ...] | None, dict[str, str]] = {}  # of the caller's variables, by patterns
         self._lists: dict[str, ListFile] = {}
@@ -461,6 +473,8 @@ class Hands(Grip):
                 self._trail.record_in_the_call()
             sys.stdin = os.fdopen(0, closefd=False)
             # A call may start processes of its own.
+            import multiprocessing
+
             multiprocessing.current_process().daemon = False
             _leave_only(job.passes)
             os.environ.update(given)
