@@ -72,7 +72,7 @@ def test_a_tool_that_makes_other_bytes_than_most_is_refused(tmp_path: Path) -> N
     trees = [begun(tool(name, ALL), tmp_path) for name in ("make", "ninja")]
     trees.append(begun(tool("doit", ALL.replace("cat o/*[0-9]", "cat o/0")), tmp_path))
 
-    figures = measured(trees)
+    figures = measured(trees, NO_OP)
 
     assert figures[FULL]["doit"] == {"failed": "all is not what the others have made", "run": "now"}
     assert "wall" in figures[FULL]["make"]
