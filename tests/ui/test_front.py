@@ -5,15 +5,24 @@ It does not know whether anything is fresh.
 
 from __future__ import annotations
 
+import io
+import os
 import random
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.workshop import Workshop
 from tests.ui.samples import FakeEngine, called
+from wavebuild import engine
+from wavebuild.engine import Request
+from wavebuild.ui.caller import Caller
+from wavebuild.ui.cli import run
 from wavebuild.ui.front import finished, plain_build
 from wavebuild.ui.shortcut import built
 
@@ -22,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 WORDS = [
     "-C", "-f", "-q", "-k", "-j", "-j4", "-j0", "-j1", "-j12", "-jx", "-j-1", "tmp", "/tmp", "app", "plan", "--json",
     "-B", "-n", "--", "-kq", "-Ctmp", "a=b", "--set", "-s", "-v", "Wavefile", ".", "..", "-q", "-k", "-C", "-f", "",
+    "7", "1000000000",
 ]  # fmt: skip
 
 
@@ -74,6 +84,87 @@ def test_without_a_wavefile_the_parser_is_left_to_say_so(tmp_path: Path) -> None
 
     assert plain is not None
     assert finished(plain, {}) is None
+
+
+LINES = """
+    -j|-j0|-j1|-j 2|-j999999999|-j 1000000000|-j9999999999|-jx|-j-1|-j 0x3|-j a|a -j|a 3|-j2x|-j2 -j|-j ٣|a|
+    ./a|zzz|aa|bee|plan|build plan|plann|9|9 -k|tag:t|tag:nope|phase:x|step:a|step:q|-k a|-q|-q a|-q b|
+    -q zzz|-s a|-s zzz|--quiet a|-C sub|-C nope|-C in|-C ''|-C sub -C ..|-C one|-C one z|-C one/.. a|
+    -C /nope a|-C / a|-C empty|-C|-C -q|-f -q|-f|-f Wavefile.bad|-f Wavefile.blank|-f Wavefile.tab|-f nope|
+    -f one|-f in|-f .|-f ''|-f sub/../Wavefile a|-f one/Wavefile|-C one -f Wavefile|
+    -f Wavefile -f one/Wavefile|''|' '|a ''|+a|a+|a@x|a@x=1|../shop/a|/etc/passwd|in|sub|sub/|é|a\\tb|-|--|
+    -- a|a -- -k|watch|report|cache|-kq|-sq|a=1|x=|=x|a.b|A|..|...|~|step:|tag:|[a]|a,b|-q -s|
+    -s -q -k -j 1 a|-q -f Wavefile.bad|-C ln a|-C ln/.. a|-C sub ../a|-C sub a|-f Wavefile.none|
+    -f Wavefile.none x|-v a|--version|plan a|status|list|-n|-B -q|-W in -q|--color never a|--set x=1|
+    --profile nope|a plan|a a|a ./a|sub/../a|b -q|-q b a
+"""
+ENVIRONMENTS = """
+    WAVEBUILD_JOBS=x|WAVEBUILD_JOBS=3|WAVEBUILD_SCHEDULE=bad|WAVEBUILD_KEEP_GOING=maybe|WAVEBUILD_PROFILE=nope|
+    WAVEBUILD_LOAD=x|WAVEBUILD_LOAD=99|WAVEBUILD_STATE_DIR=rel|WAVEBUILD_STATE_DIR=|MAKEFLAGS=n|MAKEFLAGS=q|MAKEFLAGS=t|
+    MAKEFLAGS=ks|MAKEFLAGS= -j4|MAKEFLAGS=-n|COLUMNS=9|FORCE_COLOR=1|CI=1
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of it is built, but what `b` makes."""
+    home = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patches:
+        shop = Workshop(home, patches)
+        shop.wavefile(
+            "targets: [a]\nsteps:\n  a: {run: cp in a, inputs: in, outputs: a}\n"
+            "  b: {run: 'false', outputs: bb, title: Bee}\n  plan: {run: 'true'}\n  9: {run: 'true', tags: [t]}\n"
+        )
+        for name, text in {
+            "in": "1",
+            "sub/x": "1",
+            "one/Wavefile": "steps: {z: {run: 'true'}}",
+            "Wavefile.bad": "steps: {a: {runn: x}}",
+            "Wavefile.blank": "",
+            "Wavefile.tab": "steps:\n\ta: b",
+            "Wavefile.none": "steps: {}",
+        }.items():
+            shop.put(name, text)
+        (shop.root / "empty").mkdir()
+        (shop.root / "ln").symlink_to("sub")
+        for targets in (["plan", "9"], ["a"], []):
+            assert shop.build(*targets).code == 0
+        engine.build(Request(str(shop.root / "one")), lambda event: None)
+    return shop.root
+
+
+PLAIN = [line for line in (line.strip("\n ") for line in LINES.strip().split("|")) if plain_build(shlex.split(line))]
+TOLD = [(line, variable.strip("\n ")) for variable in ENVIRONMENTS.strip().split("|") for line in ("", "a", "-q")]
+
+
+@pytest.mark.parametrize(("line", "variable"), [*((line, "") for line in PLAIN), *TOLD])
+def test_a_line_is_answered_as_by_the_parser(
+    line: str, variable: str, project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a real project: the same words on the same streams, and the same exit code. Nothing is run by any of them."""
+    monkeypatch.chdir(project)
+    argv = tuple(shlex.split(line))
+    name, _, value = variable.partition("=")
+    environ = dict(os.environ) | ({name: value, "MAKELEVEL": "1"} if name else {})
+
+    if name:  # else there is nothing that the first look could go by
+        targets = argv if argv == ("a",) else ()
+        engine.build(Request(str(project), targets=targets, environ=tuple(os.environ.items())), lambda event: None)
+        capfd.readouterr()
+
+    def answer(deed: Callable[[Caller], int]) -> tuple[int, str, str]:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        code = deed(Caller(str(project), environ, io.StringIO(), stdout, stderr, argv))
+        out, err = capfd.readouterr()
+        return code, out + stdout.getvalue(), re.sub(r"\d+\.\d+ s", "… s", err + stderr.getvalue())
+
+    def first(caller: Caller) -> int:
+        plain = plain_build(argv)
+        assert plain is not None
+        code = finished(plain, environ)
+        return built(caller, plain) if code is None else code
+
+    assert answer(first) == answer(run)
 
 
 HEAVY = frozenset({
@@ -158,3 +249,16 @@ def test_a_program_that_asks_keeps_its_current_folder(shop: Workshop) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert done.stdout == "False True []\n"
+
+
+def test_a_shell_that_asks_for_completions_has_nothing_built(shop: Workshop) -> None:
+    """It asks by a variable, and gives no words."""
+    shop.wavefile("steps: {s: {outputs: [b], run: touch b}}")
+    asks = {"_WAVEBUILD_COMPLETE": "complete_bash", "COMP_WORDS": "wavebuild pl", "COMP_CWORD": "1"}
+    program = [sys.executable, "-m", "wavebuild"]
+    given = os.environ | asks | {"PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=shop.root, env=given)
+
+    assert done.stdout == "plan\n"
+    assert not (shop.root / "b").exists()

@@ -56,7 +56,7 @@ def plain_build(argv: Sequence[str]) -> PlainBuild | None:
         elif word == "-k":
             asked.keep_going = True
         elif word.startswith("-j"):
-            said = word[2:] or (words.pop(0) if words and _is_number(words[0]) else "0")
+            said = word[2:] or (words.pop(0) if words and _is_of_digits(words[0]) else "0")
             if not _is_number(said):
                 return None
             asked.jobs = int(said)
@@ -68,7 +68,11 @@ def plain_build(argv: Sequence[str]) -> PlainBuild | None:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return _is_of_digits(text) and len(text) < 10
+
+
+def _is_of_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _is_target(word: str) -> bool:
@@ -81,14 +85,20 @@ def _is_target(word: str) -> bool:
 FEW_COLLECTIONS = (100_000, 50, 100)
 """Thresholds of the garbage collector: what is imported and loaded stays, and is not worth walking each time."""
 
-_DECIDE_MORE = ("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE")
+_DECIDE_MORE = (
+    *("WAVEBUILD_JOBS", "WAVEBUILD_SCHEDULE", "WAVEBUILD_KEEP_GOING", "WAVEBUILD_PROFILE"),
+    "WAVEBUILD_LOAD",
+)
 """Variables that say what flags say: whoever reads those reads them."""
+
+COMPLETION = "_WAVEBUILD_COMPLETE"
+"""The variable of a shell that asks what a line that is half typed may go on with: nothing is built by that."""
 
 
 def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
     """The exit code of a plain build that had nothing to do; None if it takes more to know."""
     began = time.monotonic()
-    if any(name in environ for name in _DECIDE_MORE):
+    if any(name in environ for name in _DECIDE_MORE) or _is_told_by_make(environ):
         return None
     from wavebuild.declare.upward import search, trusted_owners
     from wavebuild.engine.glance import glance, is_being_built
@@ -111,6 +121,12 @@ def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
 
         _said(2, nothing_to_do(seen.evidence.fresh, time.monotonic() - began))
     return 0
+
+
+def _is_told_by_make(environ: Mapping[str, str]) -> bool:
+    """Whether a make that starts us is to build nothing: -n, -q and -t have answers of their own."""
+    letters = environ.get("MAKEFLAGS", "").split(" ")[0] if environ.get("MAKELEVEL") else ""
+    return letters.isalpha() and not set("nqt").isdisjoint(letters)
 
 
 def _said(handle: int, line: str) -> bool:
@@ -144,7 +160,7 @@ def main() -> None:
         argv = sys.argv[1:]
         if argv == ["--version"] and _said(1, f"wavebuild {__version__}"):
             _end(0)
-        asked = plain_build(argv)
+        asked = plain_build(argv) if COMPLETION not in os.environ else None
         if asked is not None and (code := finished(asked, os.environ)) is not None:
             _end(code)
         _end(_built(argv, asked))
