@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import tracemalloc
 from pathlib import Path
 from random import Random
 
@@ -164,3 +165,23 @@ def test_what_misses_all_that_it_reads_asks_for_its_makers_once(tmp_path: Path) 
 
     assert problems == ()
     assert time.process_time() - started < 2
+
+
+def test_the_numbers_of_a_packed_graph_are_not_held_twice(tmp_path: Path) -> None:
+    """What is made of columns that are held anyway takes little room beside them, and so does to pack them."""
+    lines = (f"  s{k}: {{inputs: i/{k}, outputs: o/{k}, run: cp i/{k} o/{k}}}\n" for k in range(3000))
+    (tmp_path / "Wavefile").write_text("steps:\n" + "".join(lines))
+    graph = link(load(str(tmp_path / "Wavefile")))
+    tracemalloc.start()
+    try:
+        held = packed(graph)
+        size, peak = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        found = unpacked(held, (), ())
+        made = tracemalloc.get_traced_memory()[0] - size
+    finally:
+        tracemalloc.stop()
+
+    assert len(found.wavefile.steps) == 3000
+    assert peak < 1.4 * size
+    assert made < 0.4 * size

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, assert_never, overload
+from io import BytesIO
+from typing import Any, TypeAlias, assert_never, overload
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +19,8 @@ from wavebuild.graph.link import Graph, Makers, Traits
 from wavebuild.graph.names import Names
 from wavebuild.graph.owners import Outline, Owners
 from wavebuild.graph.shared import Shared, Update
+
+Numbers: TypeAlias = "memoryview[int]"
 
 _TEXT, _ITEMS, _TABLE = range(3)
 """The first entry of what stands for an argument of a call that is no plain value."""
@@ -45,14 +48,14 @@ class Columns(Struct, frozen=True, array_like=True):
 
 def packed(graph: Graph) -> Columns:
     """The columns of a graph. Raises ValueError or OverflowError for what cannot be packed: no text, a huge number."""
-    steps, ends = bytearray(), array("q", [0])
+    steps, ends = BytesIO(), array("q", [0])  # which gives its bytes away without a copy
     for step in graph.wavefile.steps:
-        steps += _ENCODER.encode(_with_arguments(step, _plain))
-        ends.append(len(steps))
+        steps.write(_ENCODER.encode(_with_arguments(step, _plain)))
+        ends.append(steps.tell())
     return Columns(
         replace(graph.wavefile, steps=()),
         list(graph.number),
-        bytes(steps),
+        steps.getvalue(),
         ends.tobytes(),
         (
             _ends(map(len, graph.makers)).tobytes(),
@@ -99,7 +102,7 @@ class Ragged(Sequence[tuple[int, ...]]):
 
     __slots__ = ("_ends", "_flat")
 
-    def __init__(self, ends: array[int], flat: array[int]) -> None:
+    def __init__(self, ends: Numbers, flat: Numbers) -> None:
         self._ends = ends
         self._flat = flat
 
@@ -122,7 +125,7 @@ class MakersOfAll(Sequence[Makers]):
 
     __slots__ = ("_ends", "_of_artifacts")
 
-    def __init__(self, ends: array[int], of_artifacts: Ragged) -> None:
+    def __init__(self, ends: Numbers, of_artifacts: Ragged) -> None:
         self._ends = ends
         self._of_artifacts = of_artifacts
 
@@ -152,7 +155,7 @@ class Steps(Sequence[Step]):
 
     __slots__ = ("_data", "_ends", "_made", "_most")
 
-    def __init__(self, data: bytes, ends: array[int]) -> None:
+    def __init__(self, data: bytes, ends: Numbers) -> None:
         self._data = memoryview(data)
         self._ends = ends
         self._made: dict[int, Step] = {}
@@ -209,8 +212,9 @@ def _read_ragged(columns: tuple[bytes, bytes]) -> Ragged:
     return Ragged(_numbers(ends), _numbers(flat))
 
 
-def _numbers(data: bytes) -> array[int]:
-    return array("q", data)
+def _numbers(data: bytes) -> Numbers:
+    """The numbers in packed bytes, which are not copied."""
+    return memoryview(data).cast("q")
 
 
 # The arguments of calls, whose forms are told apart by what stands before them
