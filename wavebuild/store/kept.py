@@ -85,7 +85,20 @@ def _write(path: str, origin: Origin, columns: Sequence[bytes | memoryview]) -> 
     head = _ENCODER.encode(_File(FORMAT, origin, memoryview(b"")))[: -len(nothing)]
     head += _BYTES + sum(map(len, columns)).to_bytes(4, "big")
     parts = [head, *columns]
-    disk.write_atomic(path, b"%08x\n" % _sum(parts), *parts)
+    disk.write_atomic(path, *_joined([b"%08x\n" % _sum(parts), *parts]))
+
+
+def _joined(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The same bytes in few parts; what is large stays as it is."""
+    small: list[bytes | memoryview] = []
+    for part in parts:
+        if len(part) < _LARGE:
+            small.append(part)
+        else:
+            yield b"".join(small)
+            yield part
+            small = []
+    yield b"".join(small)
 
 
 def load(path: str, question: str) -> Kept | None:
@@ -125,6 +138,8 @@ def _sum(parts: Iterable[bytes | memoryview]) -> int:
 
 
 _SEAL = 9  # bytes: a checksum in hex, and the end of its line
+_LARGE = 1 << 16  # bytes that are written by themselves
+
 _BYTES = b"\xc6"
 """How MessagePack says that bytes follow, whose length is the next four."""
 
