@@ -529,3 +529,54 @@ def test_a_kill_in_a_small_build_is_made_good(four: Workshop, tmp_path: Path) ->
     assert "cut off" in built.notices
     assert four.read("out/d") == "3\n"
     assert four.build().ran == []
+
+
+def test_who_reads_what_a_step_makes_looks_at_that_alone(shop: Workshop) -> None:
+    """Named by its step or by its path, a file is the same row; which files there are is known."""
+    for name in "xy":
+        shop.put(f"texts/{name}.txt", "1\n")
+    shop.write(d__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  up:\n"
+        "    foreach: {glob: 'texts/{name}.txt'}\n"
+        "    inputs: 'texts/{{ name }}.txt'\n"
+        "    outputs: 'up/{{ name }}'\n"
+        "    run: 'note {{ name }}; cp {{ inputs }} {{ outputs }}'\n"
+        "  all: {inputs: 'step:up', outputs: all.txt, run: 'note all; cat up/x up/y > all.txt'}\n"
+        "  d: {inputs: d.txt, outputs: e.txt, run: 'note d; cp d.txt e.txt'}\n",
+    )
+    shop.write(d__txt="2\n")
+    assert shop.build().told == ["d"]
+    shop.put("up/y", "by hand\n")
+    assert sorted(shop.build().told) == ["all", "up@y"]
+    assert shop.read("up/y") == "1\n"
+    (shop.root / "up/x").unlink()
+    assert shop.build().ran == ["x"]
+    shop.put("texts/x.txt", "2\n")
+    assert shop.build().ran == ["x", "all"]
+    assert shop.read("all.txt") == "2\n1\n"
+    assert shop.build().result.nothing_to_do
+
+
+def test_who_reads_the_memory_looks_when_its_writer_has_run(shop: Workshop) -> None:
+    """It changes with a step alone."""
+    shop.write(a__txt="1\n", d__txt="1\n")
+    settled(
+        shop,
+        "steps:\n"
+        "  set:\n"
+        "    inputs: a.txt\n"
+        "    outputs: mem:n\n"
+        "    run: |\n"
+        "      note set\n"
+        "      printf '{\"n\": %s}' $(cat a.txt) > $WAVEBUILD_MEM_OUT\n"
+        "  get: {inputs: 'mem:n', outputs: n.txt, run: 'note get; cat $WAVEBUILD_MEM > n.txt'}\n"
+        "  d: {inputs: d.txt, outputs: e.txt, run: 'note d; cp d.txt e.txt'}\n",
+    )
+    shop.write(d__txt="2\n")
+    assert shop.build().told == ["d"]
+    shop.write(a__txt="2\n")
+    assert shop.build().ran == ["set", "get"]
+    assert shop.build().result.nothing_to_do

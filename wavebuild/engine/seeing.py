@@ -6,11 +6,11 @@ It does not know how evidence is written, nor how a build uses it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from wavebuild.declare.model import Call, Digest, Kind, Step
+from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
 from wavebuild.engine.few import Few
 from wavebuild.engine.lists import Project
 from wavebuild.graph import reads
@@ -50,10 +50,10 @@ def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequ
     found, root, beyond = Seeing(), project.wavefile.root, _looked_beyond(project)
     for number in looked:
         step = project.wavefile.steps[number]
-        if not _is_plain(step):
+        paths = _named(project, step)
+        if paths is None:
             found.broad.add(number)
             continue
-        paths = {artifact.path for artifact in (*reads(step), *step.outputs) if artifact.kind is Kind.FILE}
         if step.depfile:
             paths.update(member for trace in traces(key(step)) for member in trace.discovered)
         if beyond and any(project.graph.owner(path) in beyond for path in paths):
@@ -74,16 +74,35 @@ def _looked_beyond(project: Project) -> frozenset[int]:
     )
 
 
-def _is_plain(step: Step) -> bool:
-    """Whether a step looks at nothing but files that it names, and those that its depfile has named."""
+def _named(project: Project, step: Step) -> set[str] | None:
+    """The files that a step names, itself or by the steps that make them; None if it looks at more than these.
+
+    A variable of the caller stands in the evidence itself; a key of the memory changes with the step that writes it.
+    """
     if step.code or step.updates or step.expands or step.frozen or step.freshness != "hash":
-        return False
+        return None
     if isinstance(step.action, Call) or any(isinstance(check.action, Call) for check in step.checks):
-        return False
-    return all(
-        artifact.kind is Kind.ENV or (artifact.kind is Kind.FILE and artifact.digest in _READ_BY_NAME)
-        for artifact in (*reads(step), *step.outputs)
-    )
+        return None
+    paths = set[str]()
+    for artifact in (*reads(step), *step.outputs):
+        if artifact.kind is Kind.STEP:
+            for output in _outputs_of(project, artifact.path):
+                if output.kind is not Kind.FILE or output.optional or output.digest not in _READ_BY_NAME:
+                    return None  # which files there are is for the disk to say
+                paths.add(output.path)
+        elif artifact.kind is Kind.FILE and artifact.digest in _READ_BY_NAME:
+            paths.add(artifact.path)
+        elif artifact.kind is not Kind.ENV and artifact.kind is not Kind.MEM:
+            return None
+    return paths
+
+
+def _outputs_of(project: Project, name: str) -> Iterator[Artifact]:
+    """What the steps of a name make, with its members in place of a group."""
+    graph, steps = project.graph, project.wavefile.steps
+    for number in graph.names.find(name):
+        for one in graph.upstream[number] if number in graph.traits.groups else (number,):
+            yield from steps[one].outputs
 
 
 def laid_over(
