@@ -171,9 +171,8 @@ def main() -> None:
 def _built(argv: Sequence[str], asked: PlainBuild | None) -> int:
     import gc
 
-    import wavebuild.structs  # noqa: F401  before msgspec
-
     gc.set_threshold(*FEW_COLLECTIONS)
+    import wavebuild.structs  # noqa: F401  before msgspec
 
     if asked is not None:
         from wavebuild.ui import shortcut
