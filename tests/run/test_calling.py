@@ -161,3 +161,16 @@ def test_an_argument_of_the_step_goes_before_a_list_of_the_same_name(crew: Crew)
     crew.call("one:f", inputs="mine", more=2)
 
     assert crew.log == "mine ['c'] 2\n"
+
+
+def test_another_wavebuild_that_is_installed_is_not_taken_for_this_one(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The worker is of the build that started it, wherever that was found."""
+    (tmp_path / "site/wavebuild").mkdir(parents=True)
+    (tmp_path / "site/wavebuild/__init__.py").write_text("raise SystemExit('another')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    crew.write("one.py", "def f(): print('called')\n")
+
+    assert crew.call("one:f").failure == ""
+    assert crew.log == "called\n"

@@ -18,7 +18,9 @@ def begin(handle: int, handed: Sequence[int]) -> Begun:
     """The worker; ``handle``: its end of the line. ``handed``: descriptors that it gets besides, for its calls."""
     sentinel, its_own = os.pipe()
     place = os.path.dirname(os.path.dirname(os.path.abspath(wavebuild.__file__)))
-    start = f"import sys; sys.path.append({place!a}); from wavebuild.run.caller import main"
+    # This very wavebuild, whichever else is installed; and nothing but it from beside it.
+    ours = f"sys.path.insert(0, {place!a}); import wavebuild; del sys.path[0]"
+    start = f"import sys; {ours}; from wavebuild.run.caller import main"
     program = f"{start}; main({handle}, {its_own})"
     python = os.fsencode(spawn.get_executable())
     flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
