@@ -75,6 +75,22 @@ def test_a_mistake_of_the_author_has_no_traceback_and_its_own_exit_code() -> Non
     assert (done.code, done.err) == (3, "wavebuild: another wavebuild holds this project\n")
 
 
+def test_a_mistake_is_told_where_no_file_can_be_opened_any_more() -> None:
+    """Not even those of our own that would show its line."""
+    program = (
+        "import os\nfrom wavebuild.errors import mistake\nfrom wavebuild.ui.ending import called, ended\n"
+        "def deed(caller):\n"
+        "    try:\n        while True: os.dup(0)\n"
+        "    except OSError: raise mistake('held', 'the project is held', exit_code=3) from None\n"
+        "raise SystemExit(called([], lambda caller: ended(caller, deed)))\n"
+    )
+    words = ["sh", "-c", 'ulimit -n 32; exec "$@"', "sh", sys.executable, "-c", program]
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert (done.returncode, done.stderr) == (3, "wavebuild: the project is held\n")
+
+
 def test_a_bug_of_ours_is_loud() -> None:
     done = called("plan", "x", engine=FakeEngine(raises=RuntimeError("oops")))
 

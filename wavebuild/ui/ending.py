@@ -48,10 +48,14 @@ def ended(caller: Caller, deed: Callable[[Caller], int]) -> int:
 
 def _refused(caller: Caller, error: WavebuildError) -> int:
     """The author's mistake: its lines and its exit code."""
-    from wavebuild.ui.commands import problem_lines
-    from wavebuild.ui.excerpts import located
+    try:
+        from wavebuild.ui.commands import problem_lines
+        from wavebuild.ui.excerpts import located
 
-    caller.say(problem_lines(located(error.problems, caller), caller.argv))
+        lines = problem_lines(located(error.problems, caller), caller.argv)
+    except OSError:  # no file can be opened any more, of the project or of ours
+        lines = [f"wavebuild: {error}"]
+    caller.say(lines)
     return error.exit_code
 
 
