@@ -121,7 +121,7 @@ def test_who_is_told_to_stop_stops_while_furnishing(tmp_path: Path):
 def test_the_time_of_a_job_runs_when_its_folder_is_ready():
     """A worker that copies for longer than the step may run is not taken for stuck."""
     job = Job(1, (), "", (), "", timeout=5.0, furniture=NOTHING)
-    hired = Hired(None, None, job=job, since=100.0, furnished=False)  # type: ignore[arg-type]
+    hired = Hired(None, None, None, job=job, since=100.0, furnished=False)  # type: ignore[arg-type]
     copying_still = hired.limit
     hired.furnished = True
 

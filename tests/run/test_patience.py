@@ -29,6 +29,7 @@ class Crowded:
     late: bool = False  # it is the worker that finds no room, when it has the job already
     ends: list[Ended] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)  # down to which it was told to let workers go
+    laid: list[int] = field(default_factory=list)  # ready behind others
     waited: list[float | None] = field(default_factory=list)  # how long it was to wait for an end
 
     def submit(self, job: Job) -> None:
@@ -40,6 +41,15 @@ class Crowded:
             return
         self.running.append(job.id)
         self.most = max(self.most, len(self.running))
+
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool:
+        assert behind in self.running
+        self.laid.append(job.id)
+        return True
+
+    def take_back(self) -> list[int]:
+        laid, self.laid = self.laid, []
+        return laid
 
     def wait(self, timeout: float | None, handle: int = -1) -> Sequence[Ended]:
         self.waited.append(timeout)

@@ -20,7 +20,7 @@ from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
 from wavebuild.run import pool
 from wavebuild.run.groups import standing
-from wavebuild.run.job import Ended
+from wavebuild.run.job import NOT_BEGUN, Ended
 from wavebuild.run.pool import guarded
 
 
@@ -192,6 +192,107 @@ class TestCommands:
         allowed = "unlimited" if hard == resource.RLIM_INFINITY else str(hard // 512)
 
         assert crew.log.split() == ["0", allowed]
+
+
+class TestWhoLiesReady:
+    """A job that lies ready with a worker begins when the one before it has ended well, and else comes back."""
+
+    @pytest.fixture
+    def crew(self, tmp_path: Path) -> Iterator[Crew]:
+        """Its workers are copies of this process: others have no shelf."""
+        place = Crew(tmp_path, alone=True)
+        yield place
+        place.pool.close()
+        assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+
+    def test_it_begins_without_anybody_hearing_of_the_end_before_it(self, crew: Crew):
+        """The end says so; one after another, in the order in which they were laid there."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done")
+        laid = [crew.lay(number, f"echo {number} >> ran", behind=1) for number in (2, 3)]
+        crew.write("go", "")
+        assert eventually(lambda: (crew.folder / "ran").exists() and "3" in (crew.folder / "ran").read_text(), 10)
+
+        ended = crew.ends(3)
+
+        assert laid == [True, True]
+        assert [(one.id, one.failure, one.then) for one in ended] == [(1, "", 2), (2, "", 3), (3, "", None)]
+        assert (crew.folder / "ran").read_text() == "2\n3\n"
+
+    def test_what_is_taken_back_never_begins(self, crew: Crew):
+        """And the worker goes on with what it is given."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done")
+        assert crew.lay(2, "touch ran", behind=1)
+        assert crew.lay(3, "touch ran", behind=1)
+
+        back = crew.pool.take_back()
+        crew.write("go", "")
+
+        assert back == [2, 3]
+        assert [(one.id, one.then) for one in crew.ends(1)] == [(1, None)]
+        assert crew.run("true").failure == ""
+        assert not (crew.folder / "ran").exists()
+
+    def test_after_a_failure_it_comes_back(self, crew: Crew):
+        """Whoever is told of the failure says what becomes of it; the end of the other is told after."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done; exit 3")
+        assert crew.lay(2, "touch ran", behind=1)
+        crew.write("go", "")
+
+        ended = crew.ends(2)
+
+        assert [(one.id, one.failure) for one in ended] == [(2, NOT_BEGUN), (1, "exit")]
+        assert not (crew.folder / "ran").exists()
+
+    def test_it_does_not_begin_when_it_has_lain_too_long(self, crew: Crew):
+        """What was judged of it may be true no more."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done")
+        assert crew.lay(2, "touch ran", behind=1, seconds=0.0)
+        crew.write("go", "")
+
+        ended = crew.ends(2)
+
+        assert [(one.id, one.failure, one.then) for one in ended] == [(2, NOT_BEGUN, None), (1, "", None)]
+        assert not (crew.folder / "ran").exists()
+
+    def test_it_comes_back_when_its_worker_dies(self, crew: Crew):
+        """The job that the worker ran has failed by that, and no other."""
+        crew.submit(1, "sleep 60")
+        assert crew.lay(2, "touch ran", behind=1)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        os.kill(crew.worker_of("sleep 60"), signal.SIGKILL)
+
+        ended = crew.ends(2)
+
+        assert [(one.id, one.failure) for one in ended] == [(2, NOT_BEGUN), (1, "worker died")]
+
+    def test_an_interrupt_ends_the_one_that_runs_alone(self, crew: Crew):
+        """What was laid ready and not taken back comes back with it."""
+        crew.submit(1, "sleep 60")
+        assert crew.lay(2, "touch ran", behind=1)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        crew.pool.interrupt()
+
+        ended = crew.ends(2)
+
+        assert [(one.id, one.failure) for one in ended] == [(2, NOT_BEGUN), (1, "interrupted")]
+        assert not (crew.folder / "ran").exists()
+
+    def test_what_needs_more_than_a_worker_that_runs_commands_is_not_laid(self, crew: Crew):
+        """Nor is anything behind a job that is over, or that nobody runs."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done")
+
+        assert not crew.lay(2, "true", behind=1, console="/dev/tty")
+        assert not crew.lay(2, "true", behind=7)
+        assert not crew.lay(2, "x" * (1 << 20), behind=1)
+        crew.write("go", "")
+        assert [(one.id, one.then) for one in crew.ends(1)] == [(1, None)]
+        assert not crew.lay(2, "true", behind=1)
+
+    def test_a_folder_with_a_name_of_any_bytes_takes_the_other_way(self, crew: Crew):
+        """What goes over the shelf is text."""
+        crew.submit(1, "true")
+        assert not crew.lay(2, os.fsdecode(b"echo \xff"), behind=1)
+        assert len(crew.ends(1)) == 1
 
 
 class TestWhatCannotStart:

@@ -78,6 +78,8 @@ def stages(draw, /, **fixed):
         "capacities": capacities,
         "choose": lambda running: min(running, key=lambda number: place[number]),
         "interrupt_after": draw(some.none() | some.integers(0, 6)),
+        "bursts": draw(some.booleans()),
+        "declines": draw(some.frozensets(some.integers(0, count))).__contains__,
     }
     return Stage(steps, **(facts | fixed))
 
@@ -141,7 +143,17 @@ def test_what_begins_and_ends_together_is_put_on_record_together(monkeypatch: py
 
     assert stage.commits < 50
     first = [word for word, _ in stage.book if word in ("intend", "begin")][:40]
-    assert first == ["intend"] * (20 + scheduler.AHEAD) + ["begin"] * (20 - scheduler.AHEAD)
+    assert first == ["intend"] * 40
+    assert stage.wrote("begin")[:20] == [f"s{n}" for n in range(20)]
+
+
+def test_no_more_are_meant_to_begin_than_are_needed_soon():
+    """Of very many steps a few for each slot."""
+    stage = Stage([step(f"s{n}", [], [f"s{n}.out"]) for n in range(40)])
+    stage.run()
+
+    before = [name for word, name in stage.book[: stage.book.index(("end", "s0"))] if word == "intend"]
+    assert len(before) == 2 + 2 * scheduler.AHEAD
 
 
 class TestWhoIsReady:
@@ -208,6 +220,81 @@ class TestWhoIsReady:
 
         assert set(outcomes(stage).values()) == {"succeeded"}
         assert min(stage.at("intend", "c"), stage.at("intend", "d")) > stage.at("end", "a")
+
+
+class TestWhoLiesReady:
+    """Workers have the jobs that come next, and begin them without asking."""
+
+    MANY = tuple(step(name, [], [f"{name}.out"]) for name in "abcdefgh")
+
+    def test_a_job_lies_with_a_worker_before_the_one_before_it_has_ended(self):
+        """Its begin is told after that end, and each step begins once."""
+        stage = Stage(self.MANY, choose=lambda running: running[0])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.wrote("lay")
+        for name in stage.wrote("lay"):
+            assert stage.at("intend", name) < stage.at("lay", name) < stage.at("begin", name)
+            assert stage.wrote("begin").count(name) == 1
+
+    def test_where_its_worker_does_not_take_it_another_way_is_found(self):
+        """It had come too late, or had lain too long."""
+        stage = Stage(self.MANY, declines=lambda number: True)
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.wrote("begin").count("h") == 1
+
+    def test_its_begin_is_told_before_its_end_however_soon_that_comes(self):
+        """Both have come when the worker is heard of again."""
+        stage = Stage(self.MANY, bursts=True)
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert all(stage.at("told", name) < stage.at("settled", name) for name in "abcdefgh")
+
+    def test_after_a_failure_none_of_them_begins(self):
+        """They are taken back, and what was meant to be done is withdrawn."""
+        stage = Stage(self.MANY, fates={"a": "fails"}, keep_going=False, choose=lambda running: running[0])
+
+        found = outcomes(stage)
+
+        laid = set(stage.wrote("lay")) - set(stage.wrote("begin"))
+        assert laid
+        assert laid <= set(stage.wrote("withdraw"))
+        assert {found[name] for name in laid} == {"not_started"}
+
+    def test_nor_after_an_interrupt(self):
+        """They are taken back before the workers are told."""
+        stage = Stage(self.MANY, interrupt_after=1)
+
+        found = outcomes(stage)
+
+        laid = set(stage.wrote("lay")) - set(stage.wrote("begin"))
+        assert laid
+        assert {found[name] for name in laid} == {"not_started"}
+
+    def test_nobody_lies_ready_behind_a_job_that_is_not_the_last_of_its_step(self):
+        """Its checks need the slot."""
+        stage = Stage(self.MANY, fates={"a": "checked", "b": "checked"}, choose=lambda running: running[0])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.at("check", "a") < stage.at("lay", stage.wrote("lay")[0])
+
+    def test_nobody_lies_ready_under_one_job_or_where_room_is_scarce(self):
+        """A slot that is free is then no room yet."""
+        for facts in ({"jobs": 1}, {"room": Room(limit=1e9)}):
+            stage = Stage(self.MANY, **facts)
+
+            assert set(outcomes(stage).values()) == {"succeeded"}
+            assert stage.wrote("lay") == []
+
+    def test_who_comes_before_those_that_lie_ready_is_not_passed_by_them(self):
+        """A step that is to be tried again stands earlier in the order: the next slot is its own."""
+        stage = Stage(self.MANY, fates={"a": "fails once"}, choose=lambda running: running[0])
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert stage.wrote("lay")
+        between = stage.book[stage.at("again", "a") : stage.at("retry", "a")]
+        assert "begin" not in [word for word, _ in between]
 
 
 @settings(max_examples=25, deadline=None)
@@ -584,4 +671,4 @@ class TestRoom:
         stage = Stage(steps, {"fresh": "kept"}, jobs=3, room=Room(2.0, lambda: 9.0))
         stage.run()
 
-        assert stage.at("settled", "fresh") < stage.at("end", "long")
+        assert stage.at("kept", "fresh") < stage.at("end", "long")

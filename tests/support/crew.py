@@ -67,6 +67,13 @@ class Crew:
         )  # fmt: skip
         self.pool.submit(job)
 
+    def lay(self, id: int, script: str, behind: int, seconds: float = LONGEST, console: str = "") -> bool:
+        """Whether a worker has it now, to be begun after the job that it runs, in so many seconds at most."""
+        given = (("SITE_MARK", self.mark), ("WAVEBUILD_ROOT", self.mark), ("WAVEBUILD_STEP", "s"))
+        commands = (Shell(("sh", "-c", script)),)
+        job = Job(id, commands, str(self.folder), given, str(self.folder / f"log{id}"), None, console=console)
+        return self.pool.lay_ready(job, behind, time.monotonic() + seconds)
+
     def ends(self, count: int) -> list[Ended]:
         """The next so many ends."""
         found: list[Ended] = []

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec.structs import replace
+
 from tests.graph.declared import wavefile
 from wavebuild.declare.model import Schedule, Step
 from wavebuild.graph import Graph, link
 from wavebuild.plan import waves
-from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
-from wavebuild.run.job import Ended, Job
+from wavebuild.run.events import Event, Outcome, Settled, StepSettled, StepStarted, WaveStarted
+from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
 from wavebuild.run.scheduler import Considered, Course, Scheduler
@@ -31,6 +33,7 @@ Asks: a job comes before it is judged, then it is kept. In vain: by that it fail
 ask, once, and then runs.
 """
 
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
 LONGEST = 10_000  # calls after which a scheduler counts as going in circles
 
 
@@ -51,6 +54,8 @@ class Stage:
     dies_of_it: bool = False  # the signal reaches the workers too, and they die
     ends_anyway: bool = False  # a job that is interrupted had just failed by itself
     room: Room | None = None
+    declines: Callable[[int], bool] = lambda number: False  # whether the worker does not take what lies ready for it
+    bursts: bool = False  # what lay ready has ended, too, when its begin is heard of
     waits_in_vain: int = 0  # so often nothing has ended when the scheduler has waited
     timeouts: list[float | None] = field(default_factory=list)  # how long it waited, each time
     book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
@@ -71,6 +76,8 @@ class Stage:
         self._beginning: int | None = None
         self._unrecorded: list[int] = []  # has begun or settled since the last commit
         self._intended: list[int] = []  # it was their turn, and they have not started yet
+        self._lines: dict[int, list[int]] = {}  # running job → those that lie ready behind it
+        self._laid: set[int] = set()  # those whose job is made
         self.commits = 0
         self.ends = 0
         self.interrupts_told: list[bool] = []
@@ -117,6 +124,9 @@ class Stage:
         if isinstance(event, StepSettled):
             assert self.graph.number[event.settled.step] not in self._unrecorded, "it is told, and not on record"
             self.book.append(("settled", event.settled.step))
+        elif isinstance(event, StepStarted):
+            assert ("settled", event.step) not in self.book, "its end is told before its begin"
+            self.book.append(("told", event.step))
         elif isinstance(event, WaveStarted):
             self.book.append(("wave", str(event.wave)))
 
@@ -167,6 +177,23 @@ class Stage:
     def is_last(self, number: int) -> bool:
         return number not in self._asking and not (self.fate(number) == "checked" and not self._tries.get(number))
 
+    def job_ahead(self, due: Due) -> Job | None:
+        assert due.number in self._intended
+        assert due.number not in self._unrecorded, "it is laid ready, and its intent is not on record"
+        if self.fate(due.number) in ("cannot start", "checked"):
+            return None
+        self._laid.add(due.number)
+        return self._job(due.number)
+
+    def set_going(self, number: int, tell: Callable[[Event], None]) -> None:
+        assert number in self._laid
+        self._intended.remove(number)
+        self.book.append(("begin", self.name(number)))
+        tell(self._started(number))
+
+    def _started(self, number: int) -> StepStarted:
+        return StepStarted("r", 0.0, self.name(number), self.graph.wave[number], 1, (), "", "")
+
     def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
         self._waiting.discard(due.number)
         assert due.number not in self._unrecorded, "it starts, and its intent is not on record"
@@ -180,6 +207,7 @@ class Stage:
         if self.fate(due.number) == "cannot start":
             return self.settled(due.number, Outcome.FAILED)
         self.book.append(("begin", self.name(due.number)))
+        (tell or self._hear)(self._started(due.number))
         return self._job(due.number)
 
     def commit(self) -> None:
@@ -245,6 +273,28 @@ class Stage:
         self.running.append(job.id)
         self._check_limits()
 
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool:
+        assert behind in self.running
+        assert job.id not in self.running
+        self._lines.setdefault(behind, []).append(job.id)
+        self.book.append(("lay", self.name(job.id)))
+        return True
+
+    def take_back(self) -> Sequence[int]:
+        found = [number for line in self._lines.values() for number in line]
+        self._lines.clear()
+        return found
+
+    def _next_behind(self, ended: Ended) -> list[Ended]:
+        """What becomes of those that lay ready behind a job: the first begins, or all come back."""
+        line = self._lines.pop(ended.id, [])
+        if not line or ended.failure or self._interrupts() or self.declines(ended.id):
+            return [*(Ended(number, NOT_BEGUN) for number in line), ended]
+        self.running.append(line[0])
+        self._check_limits()
+        self._lines[line[0]] = line[1:]
+        return [replace(ended, then=line[0])]
+
     def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]:
         self._calls += 1
         assert self._calls < LONGEST, "the scheduler goes in circles"
@@ -261,11 +311,14 @@ class Stage:
         if self._interrupted:
             stopped, self._interrupted = self._interrupted, []
             how = "" if self.ends_anyway else "worker died" if self.dies_of_it else "interrupted"
-            ended = [self._end(number, how) for number in stopped]
-            self.ends += len(ended)
-            return ended
+            self.ends += len(stopped)
+            return [found for number in stopped for found in self._next_behind(self._end(number, how))]
         self.ends += 1
-        return [self._end(self.choose(tuple(self.running)))]
+        found = self._next_behind(self._end(self.choose(tuple(self.running))))
+        while self.bursts and found[-1].then is not None:
+            self.ends += 1
+            found += self._next_behind(self._end(found[-1].then))
+        return found
 
     def interrupt(self, at_once: bool = False) -> None:
         self.interrupts_told.append(at_once)
@@ -316,12 +369,13 @@ class Stage:
 
         Slots that a wide step waits for are not free.
         """
-        done = {event.settled.step for event in self.events if isinstance(event, StepSettled)}
-        began = {*self.wrote("begin"), *self.wrote("ask")}
+        sound = {*self.wrote("kept"), *self.wrote("succeeded")}
+        over = {event.settled.step for event in self.events if isinstance(event, StepSettled)}
+        began = {name for word, name in self.book if word in ("begin", "ask", *OUTCOMES)}
         ready = frozenset(
             number
             for number, step in enumerate(self.steps)
-            if step.name not in done | began and all(self.name(up) in done for up in self.graph.upstream[number])
+            if step.name not in over | began and all(self.name(up) in sound for up in self.graph.upstream[number])
         )
         if any(self.needs(number)["cpus"] > 1 for number in ready):
             return

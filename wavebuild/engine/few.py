@@ -131,6 +131,12 @@ class Vouched:
     def is_last(self, number: int) -> bool:
         return self._rebuilder.is_last(number)
 
+    def job_ahead(self, due: Due) -> Job | None:
+        return self._rebuilder.job_ahead(due)
+
+    def set_going(self, number: int, tell: Callable[[Event], None]) -> None:
+        self._rebuilder.set_going(number, tell)
+
     def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
         return self._rebuilder.start(due, tell)
 

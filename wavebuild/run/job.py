@@ -159,11 +159,15 @@ class Job(Struct, frozen=True, tag=True, array_like=True):
         return Warmth(*same, self.cwd, env, self.passes)
 
 
+NOT_BEGUN = "not begun"
+"""What is said of a job that was laid ready for a worker, and comes back as it was."""
+
+
 class Ended(Struct, frozen=True, tag=True, array_like=True):
     """How a job ended.
 
     ``failure``: "" for success, else exit, signal, timeout, output limit, start, no process,
-    interrupted or worker died.
+    interrupted, worker died or not begun.
     """
 
     id: int
@@ -175,6 +179,14 @@ class Ended(Struct, frozen=True, tag=True, array_like=True):
     detail: str = ""
     leftovers: int = 0  # processes it left behind, ended by the worker
     touches: Touches | None = None  # of a job that was traced
+    then: int | None = None  # the job that the worker begins now: it was laid ready for it
+
+
+class Laid(Struct, frozen=True, array_like=True):
+    """A job laid ready for a worker, which may begin it ``until`` then, by the clock of the system."""
+
+    until: float
+    job: Job
 
 
 class Furnished(Struct, frozen=True, tag=True, array_like=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wavebuild.run.grip import NO_PROCESS
-from wavebuild.run.job import Ended, Job
+from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.processes import SCARCE
 
 TRIES = 6
@@ -24,6 +24,10 @@ PAUSE = 0.2
 
 class Workers(Protocol):
     def submit(self, job: Job) -> None: ...
+
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool: ...
+
+    def take_back(self) -> list[int]: ...
 
     def wait(self, timeout: float | None, handle: int = -1) -> Sequence[Ended]: ...
 
@@ -43,6 +47,7 @@ class Patient:
         self._notice = notice
         self._pause = pause
         self._running: dict[int, Job] = {}
+        self._laid: dict[int, Job] = {}  # ready for a worker, which has not begun it
         self._put_off: deque[Job] = deque()
         self._most: int | None = None  # jobs at once, since the system had no room for more
         self._tries = 0
@@ -56,6 +61,20 @@ class Patient:
             self._put_off.append(job)
         else:
             self._hand_over(job)
+
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool:
+        """Whether the worker that runs another job has it now, to be begun after that."""
+        if self._most is not None or not self._workers.lay_ready(job, behind, until):
+            return False
+        self._laid[job.id] = job
+        return True
+
+    def take_back(self) -> list[int]:
+        """The jobs that lie ready, and that no worker has taken."""
+        found = self._workers.take_back()
+        for number in found:
+            del self._laid[number]
+        return found
 
     def wait(self, timeout: float | None, handle: int = -1) -> Sequence[Ended]:
         """The jobs that ended."""
@@ -82,7 +101,13 @@ class Patient:
         return self._most is not None and len(self._running) >= self._most
 
     def _take(self, ended: Ended) -> None:
+        if ended.failure == NOT_BEGUN:
+            del self._laid[ended.id]
+            self._ends.append(ended)
+            return
         job = self._running.pop(ended.id, None)
+        if ended.then is not None:
+            self._running[ended.then] = self._laid.pop(ended.then)
         if ended.failure != NO_PROCESS or job is None:
             self._tries = 0
             self._again = 0.0

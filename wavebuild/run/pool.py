@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, assert_never
 
@@ -25,10 +26,10 @@ from wavebuild.run.begun import Begun
 from wavebuild.run.environment import passed
 from wavebuild.run.grip import DROPPED, GRACE, NO_PROCESS, without_complaint
 from wavebuild.run.groups import NOTHING, Noted, is_of_a_step, noted_groups, standing
-from wavebuild.run.job import Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, Warmth
+from wavebuild.run.job import NOT_BEGUN, Ended, Furnished, Interrupt, Job, Laid, PythonCall, StaleWorker, Warmth
 from wavebuild.run.processes import PR_SET_CHILD_SUBREAPER, SCARCE, children, prctl, send
 from wavebuild.run.spool import spool_path
-from wavebuild.run.wire import CallWire, ToBuild, Wire
+from wavebuild.run.wire import CallWire, Shelf, ToBuild, Wire
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -53,9 +54,11 @@ class Hired(Struct):
 
     process: BaseProcess | Begun
     wire: Wire[Ended | Furnished | StaleWorker]
+    shelf: Shelf | None = None
     forked: bool = False
     tracked: bool = True  # it has what calls that start processes of their own need
     job: Job | None = None
+    laid: deque[Job] = field(default_factory=deque)  # ready for it on the shelf, or just taken from there
     since: float = 0.0
     asked: bool = field(default=False)  # it has been told to end its job
     until: float | None = None  # when it must have done so
@@ -127,6 +130,27 @@ class Pool:
                 hired.job = None
                 self._bury(hired)
 
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool:
+        """Gives a job to the worker that runs another, to be begun when that has ended well; false if it cannot be.
+
+        ``until``: when it may begin at the latest. With the end of the other it is said what has become of it.
+        """
+        hired = next((hired for hired in self._workers if hired.job is not None and hired.job.id == behind), None)
+        if hired is None or hired.job is None or hired.shelf is None or hired.asked:
+            return False
+        if not (_is_plain(hired.job) and _is_plain(job)) or not hired.shelf.lay(Laid(until, job)):
+            return False
+        hired.laid.append(job)
+        return True
+
+    def take_back(self) -> list[int]:
+        """The jobs that lie ready and that no worker has taken; none of them begins."""
+        found: list[int] = []
+        for hired in self._workers:
+            count = hired.shelf.clear() if hired.laid and hired.shelf is not None else 0
+            found += reversed([hired.laid.pop().id for _ in range(count)])
+        return found
+
     def wait(self, timeout: float | None, other: int = -1) -> list[Ended]:
         """The jobs that ended, after waiting up to ``timeout`` seconds for the first, or for a signal.
 
@@ -175,6 +199,8 @@ class Pool:
             self._hang_up(hired)
         until = time.monotonic() + 2 * GRACE
         for hired in self._workers:
+            if hired.shelf is not None:
+                hired.shelf.close()
             hired.process.join(max(0.0, until - time.monotonic()))
             if hired.process.is_alive():
                 hired.process.kill()
@@ -224,15 +250,22 @@ class Pool:
         return hired
 
     def _begin_worker(self, job: Job, shown: Mapping[str, str], ours: End, theirs: End, forked: bool) -> Hired:
-        facts = (theirs, os.getpid(), self._groups, self._environ, _is_interrupt_ignored())
+        shelf = Shelf() if forked else None
+        laid = shelf.theirs if shelf is not None else -1
+        facts = (theirs, laid, os.getpid(), self._groups, self._environ, _is_interrupt_ignored())
         tracked = job.has_calls or not forked
         if tracked:
             from multiprocessing import resource_tracker
 
             with _without_the_current_folder():
                 resource_tracker.ensure_running()
-        process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
-        return Hired(process, Wire(ours, ToBuild), forked=forked, tracked=tracked)
+        try:
+            process = self._fork(facts, shown) if forked else self._spawn(facts, shown)
+        except BaseException:
+            if shelf is not None:
+                shelf.close()
+            raise
+        return Hired(process, Wire(ours, ToBuild), shelf, forked, tracked)
 
     def _begin_caller(self, warmth: Warmth, shown: Mapping[str, str], ours: End, theirs: End) -> Hired:
         """A worker that makes calls alone: a new interpreter that holds little."""
@@ -296,8 +329,7 @@ class Pool:
                             hired.since, hired.furnished = time.monotonic(), True
                         case Ended():
                             self._take_back_terminal(hired)
-                            hired.job = None
-                            self._ready.append(message)
+                            self._go_on(hired, message)
                         case _:
                             assert_never(message)
                 if not is_gone:
@@ -308,6 +340,22 @@ class Pool:
             self._replace(hired, stale.cold)
         elif is_gone:
             self._bury(hired)
+
+    def _go_on(self, hired: Hired, ended: Ended) -> None:
+        """A job has ended, and its worker has begun the one that lay ready, or waits for us."""
+        if ended.then is None:
+            hired.job = None
+            self._clear_shelf(hired)
+        else:
+            hired.job, hired.since = hired.laid.popleft(), time.monotonic()
+        self._ready.append(ended)
+
+    def _clear_shelf(self, hired: Hired) -> None:
+        """What lay ready for a worker that begins none of it comes back."""
+        if hired.laid and hired.shelf is not None:
+            hired.shelf.clear()
+            self._ready += [Ended(job.id, NOT_BEGUN) for job in hired.laid]
+            hired.laid.clear()
 
     def _replace(self, hired: Hired, cold: bool) -> None:
         """A worker cannot do its job and ends: another gets it."""
@@ -340,6 +388,9 @@ class Pool:
         code = hired.process.exitcode
         self._end_strays()
         self._take_back_terminal(hired)
+        self._clear_shelf(hired)
+        if hired.shelf is not None:
+            hired.shelf.close()
         if hired.job is not None:
             _save_log(hired)
             number = -code if code is not None and code < 0 else signal.SIGTERM if code == DROPPED else None
@@ -516,6 +567,11 @@ def _known_by(shown: Mapping[str, str]) -> Iterator[None]:
         for name in shown:
             del os.environ[name]
         os.environ.update(former)
+
+
+def _is_plain(job: Job) -> bool:
+    """Whether any worker that runs commands can run it, with nothing to be done before."""
+    return not (job.has_calls or job.console or job.furniture or job.tracing)
 
 
 def _is_better_spawned(job: Job) -> bool:

@@ -16,7 +16,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.declare.model import Digest, Kind, Manual, Step
+from wavebuild.declare.model import Digest, Kind, Manual, Run, Step
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.judge.asking import Asking, Said, Why
@@ -310,6 +310,28 @@ class Rebuilder:
             return False
         return not any(one.kind is Kind.PROBE or one.digest is Digest.RUN for one in step.outputs)
 
+    def job_ahead(self, due: Due) -> Job | None:
+        """The job of a step that is to begin, to lie ready with a worker; None if more is to be done before it begins.
+
+        Its intent is on record, and nothing stands at its outputs: all that is made for it here are folders.
+        """
+        life, step = self._lives[due.number], self._graph.wavefile.steps[due.number]
+        if life.checking or life.private or life.attempt.holds_files or not _is_simple(step):
+            return None
+        try:
+            self._clear_the_way(step, life)
+            job = self._job(life)
+        except (OSError, WavebuildError):
+            return None  # it is told when the step begins
+        life.command = self._shown(life, job)
+        return job
+
+    def set_going(self, number: int, tell: Callable[[Event], None]) -> None:
+        """The job of a step that lay ready has begun."""
+        life = self._lives[number]
+        life.began = self._invocation.clock()
+        tell(self._started(self._graph.wavefile.steps[number], life))
+
     def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled:
         """Clears the way, now that the intent is on record, and gives the job; or how it failed before that.
 
@@ -401,18 +423,19 @@ class Rebuilder:
 
     def _tell_started(self, step: Step, life: Life, job: Job, tell: Callable[[Event], None]) -> None:
         life.command = self._shown(life, job)
-        tell(
-            StepStarted(
-                self._invocation.run,
-                self._invocation.clock(),
-                step.name,
-                self._graph.wave[life.due.number],
-                life.tries,
-                life.due.reasons,
-                life.command,
-                log_path(self._invocation.run, step.name, life.tries),
-                bool(job.console),
-            )
+        tell(self._started(step, life, bool(job.console)))
+
+    def _started(self, step: Step, life: Life, console: bool = False) -> StepStarted:
+        return StepStarted(
+            self._invocation.run,
+            self._invocation.clock(),
+            step.name,
+            self._graph.wave[life.due.number],
+            life.tries,
+            life.due.reasons,
+            life.command,
+            log_path(self._invocation.run, step.name, life.tries),
+            console,
         )
 
     def _shown(self, life: Life, job: Job) -> str:
@@ -903,3 +926,9 @@ class Rebuilder:
             notes=tuple(life.notes) if life else (),
             audit=self._audit(life, outcome) if life else None,
         )
+
+
+def _is_simple(step: Step) -> bool:
+    """Whether it runs commands alone, and makes files alone: nothing of it is to be looked at before it begins."""
+    other = step.updates or step.sandbox or step.scratch or step.depfile or step.console
+    return isinstance(step.action, Run) and not other and all(one.kind is Kind.FILE for one in step.outputs)

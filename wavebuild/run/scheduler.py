@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild.declare.model import Kind, Schedule, Step
@@ -20,7 +20,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.due import Lines
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
-from wavebuild.run.job import Ended, Job
+from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
 from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
@@ -29,7 +29,16 @@ _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
 
 AHEAD = 4
-"""Steps whose intents are on record while all slots are taken."""
+"""Steps for each slot whose intents are on record while all slots are taken."""
+
+MOST_AHEAD = 64
+"""So many at most, however many slots there are."""
+
+LAID = 2
+"""Of these, jobs that lie ready with each worker, which begins them without asking."""
+
+YOUNG = 0.05
+"""Seconds for which a job has run at most if another is to lie ready behind it: behind a long one it would get old."""
 
 STILL_TRUE = 0.5
 """Seconds for which what was judged of them is gone by."""
@@ -40,8 +49,11 @@ STILL_TRUE_IN_LINE = 0.5
 _ONE_SLOT = {"cpus": 1}
 """What a step takes that asks for nothing."""
 
-GROUP = 0.002
-"""Seconds that what has begun or ended waits, at most, for others to be put on record together with it."""
+GROUP = 0.008
+"""Seconds that what is to begin or has ended waits, at most, for others to be put on record together with it."""
+
+LOOK = 0.001
+"""Seconds between two looks for ends while many steps are considered."""
 
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
@@ -61,6 +73,10 @@ class Judge(Protocol):
 
     def is_last(self, number: int) -> bool: ...
 
+    def job_ahead(self, due: Due) -> Job | None: ...
+
+    def set_going(self, number: int, tell: Callable[[Event], None]) -> None: ...
+
     def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled: ...
 
     def finish(self, ended: Ended) -> Again | Job | Merges | Considered: ...
@@ -75,9 +91,17 @@ class Judge(Protocol):
 
 
 class Executor(Protocol):
-    """Where jobs run; ``run.pool.Pool`` is the real one."""
+    """Where jobs run; ``run.pool.Pool`` is the real one.
+
+    What lies ready behind another job begins when that has ended well: ``then`` of its end says so. All that does not
+    begin so comes back, as an end that is none (NOT_BEGUN) or at once when it is taken back.
+    """
 
     def submit(self, job: Job) -> None: ...
+
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool: ...
+
+    def take_back(self) -> Sequence[int]: ...
 
     def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]: ...
 
@@ -103,6 +127,21 @@ class Growth(Struct, frozen=True):
     graph: Graph
     course: Course
     refused: Mapping[int, str]
+
+
+class Ready(Struct):
+    """A step that may begin: its intent is on record."""
+
+    since: float
+    due: Due
+    job: Job | None = None  # made already: nothing is to be done before it begins
+
+
+class Host(Struct):
+    """A job that runs, and the steps that lie ready behind it with its worker."""
+
+    since: float
+    line: list[int] = field(default_factory=list)
 
 
 class Scheduler:
@@ -151,7 +190,10 @@ class Scheduler:
         self._stopped = False
         self._begun: list[Due] = []  # their intents are not on record yet
         self._intended: list[Due] = []  # nor are theirs, who begin when a slot is free
-        self._ready: deque[tuple[float, Due]] = deque()  # they begin when a job ends: on record since when
+        self._ready: deque[Ready] = deque()  # they begin when a job ends
+        self._laid: dict[int, Ready] = {}  # those whose job lies with a worker, which may have begun it
+        self._hosts: dict[int, Host] = {}  # jobs that run, behind which others may lie ready
+        self._looked = 0.0  # when it was last looked whether jobs have ended
         self._untold: list[Event] = []  # nor is what these tell
         self._to_be_said: list[Event] = []
         self._first_of_group = 0.0
@@ -180,8 +222,16 @@ class Scheduler:
         """Considers and starts what can be now, and puts it on record together with what has ended."""
         self._crowded = False
         self._begin_what_can_be()
-        while self._commit():
+        while not self._may_gather() and self._commit():
             self._begin_what_can_be()
+
+    def _may_gather(self) -> bool:
+        """Whether nobody waits for what is to be put on record: then more is put there together with it."""
+        if self._begun or self._stopped or not self._running:
+            return False
+        if self._intended and len(self._ready) + len(self._laid) < self.course.jobs:
+            return False
+        return self.course.jobs > 1 and time.monotonic() - self._first_of_group < GROUP
 
     def _begin_what_can_be(self) -> None:
         """Whatever comes first is considered before another begins."""
@@ -206,7 +256,7 @@ class Scheduler:
                 self._commit()
             _, number = heapq.heappop(self._to_consider)
             self._consider(number)
-            if self._running:
+            if self._running and time.monotonic() - self._looked > LOOK:
                 self._take_news()
 
     def _commit(self) -> bool:
@@ -218,13 +268,14 @@ class Scheduler:
         while self._begun or self._untold or self._intended:
             self._judge.commit()
             now = time.monotonic() if self._intended else 0.0
-            self._ready.extend((now, due) for due in self._intended)
+            self._ready.extend(Ready(now, due) for due in self._intended)
             self._intended.clear()
             told, self._untold = self._untold, []
             for event in told:
                 self._tell(event)
             while self._begun:
                 self._set_off(self._begun.pop(0))
+            self._lay_ready()
         return len(self.settled) > settled
 
     # No worker waits for what is done about the job that it has ended
@@ -234,8 +285,8 @@ class Scheduler:
 
         Where one job runs at a time, nothing begins before all is known of the one before it.
         """
-        most = min(AHEAD, self.course.jobs) if self.course.jobs > 1 and self._room.has_no_limit else 0
-        if len(self._ready) + len(self._intended) >= most or self._slots_free() > 0 or not self._due:
+        most = min(AHEAD * self.course.jobs, MOST_AHEAD) if self.course.jobs > 1 and self._room.has_no_limit else 0
+        if len(self._ready) + len(self._laid) + len(self._intended) >= most or self._slots_free() > 0 or not self._due:
             return False
         kind, due = self._due.heads()[0]
         step = self._graph.wavefile.steps[due.number]
@@ -253,14 +304,68 @@ class Scheduler:
             self._intended.append(due)
         return True
 
-    def _first_ready(self) -> Due | None:
+    def _lay_ready(self) -> None:
+        """Workers get the jobs of those who are ready while they run others: then they wait for nobody."""
+        if not self._ready or self._stopped or self._slots_free() > 0:
+            return
+        young = time.monotonic() - YOUNG
+        hosts = [(number, host) for number, host in self._hosts.items() if host.since > young]
+        for count in range(1, LAID + 1):
+            for number, host in hosts:
+                if len(host.line) < count and not self._lay_behind(number, host):
+                    return
+
+    def _lay_behind(self, number: int, host: Host) -> bool:
+        """False if no other need be tried."""
+        ready = self._first_ready()
+        if ready is None:
+            return False
+        last = host.line[-1] if host.line else number
+        if not self._judge.is_last(last):
+            return True
+        if ready.job is None:
+            ready.job = self._judge.job_ahead(ready.due)
+        if ready.job is None or not self._executor.lay_ready(ready.job, number, ready.since + STILL_TRUE):
+            return False
+        self._ready.popleft()
+        self._laid[ready.due.number] = ready
+        host.line.append(ready.due.number)
+        return True
+
+    def _take_back(self) -> None:
+        """Nothing that lies ready begins by itself any more, but what a worker has just taken."""
+        if self._laid:
+            self._have_back(self._executor.take_back())
+
+    def _have_back(self, numbers: Sequence[int]) -> None:
+        """Those who lay ready and have not begun are as they were before."""
+        back = {number: self._laid.pop(number) for number in numbers}
+        for host in self._hosts.values():
+            host.line = [number for number in host.line if number not in back]
+        self._ready = deque(sorted((*back.values(), *self._ready), key=lambda ready: self._place_in_line(ready.due)))
+
+    def _place_in_line(self, due: Due | Asks | Again) -> tuple[int, int]:
+        return self.course.first[due.number], due.number
+
+    def _go_on(self, ended: int, then: int) -> None:
+        """A worker has ended a job, and has begun the one that lay ready behind it: that has its slot now."""
+        self._running[then] = self._running.pop(ended)
+        del self._laid[then]
+        host = self._hosts.pop(ended)
+        self._hosts[then] = Host(time.monotonic(), host.line[1:])
+        self._judge.set_going(then, self._to_be_said.append)
+
+    def _first_ready(self) -> Ready | None:
         """The first whose intent is on record, if nobody who has come since comes before it."""
-        while self._ready and time.monotonic() - self._ready[0][0] > STILL_TRUE:
-            self._consider_again(self._ready.popleft()[1])
-        if not self._ready:
-            return None
-        due = self._ready[0][1]
-        return None if self._due and self._due.first < (self.course.first[due.number], due.number) else due
+        ready = self._next_ready()
+        passed = ready is not None and self._due and self._due.first < self._place_in_line(ready.due)
+        return None if passed else ready
+
+    def _next_ready(self) -> Ready | None:
+        """The first whose intent is on record."""
+        while self._ready and time.monotonic() - self._ready[0].since > STILL_TRUE:
+            self._consider_again(self._ready.popleft().due)
+        return self._ready[0] if self._ready else None
 
     def _consider_again(self, due: Due) -> None:
         """Of what a person has done to its outputs since it was judged nothing is known yet."""
@@ -273,20 +378,21 @@ class Scheduler:
             return
         if self._running.get(ended.id) is not _ONE_SLOT or not self._judge.is_last(ended.id):
             return
-        if (due := self._first_ready()) is not None:
+        if (ready := self._first_ready()) is not None:
             self._ready.popleft()
-            self._running[due.number] = self._running.pop(ended.id)
-            self._set_off(due, self._to_be_said.append)
+            self._running[ready.due.number] = self._running.pop(ended.id)
+            self._set_off(ready.due, self._to_be_said.append, ready.job)
 
     def _withdraw_those_ready(self) -> None:
         """What has not begun will not: it is as if it had never been meant to."""
-        for due in self._in_readiness():
+        self._take_back()
+        for due in (*(ready.due for ready in self._ready), *self._intended):
             self._judge.withdraw(due)
         self._ready.clear()
         self._intended.clear()
 
     def _in_readiness(self) -> list[Due]:
-        return [*(due for _, due in self._ready), *self._intended]
+        return [*(ready.due for ready in (*self._laid.values(), *self._ready)), *self._intended]
 
     def _say(self, event: Event) -> None:
         """Tells what has happened once it is on record."""
@@ -294,7 +400,7 @@ class Scheduler:
         self._untold.append(event)
 
     def _open_group(self) -> None:
-        if not self._begun and not self._untold:
+        if not self._begun and not self._untold and not self._intended:
             self._first_of_group = time.monotonic()
 
     def _take_news(self) -> None:
@@ -302,14 +408,24 @@ class Scheduler:
         self._take_ends(self._executor.wait(0.0))
 
     def _take_ends(self, ends: Sequence[Ended]) -> None:
+        self._looked = time.monotonic()
+        if back := [ended.id for ended in ends if ended.failure == NOT_BEGUN]:
+            self._have_back(back)
+            ends = [ended for ended in ends if ended.failure != NOT_BEGUN]
+        begun: list[list[Event]] = []
         for ended in ends:
-            self._hand_on(ended)
-        for ended in ends:
+            if ended.then is not None:
+                self._go_on(ended.id, ended.then)
+            else:
+                self._hosts.pop(ended.id, None)
+                self._hand_on(ended)
+            begun.append(self._to_be_said)
+            self._to_be_said = []
+        self._lay_ready()
+        for ended, events in zip(ends, begun, strict=True):
             self._end(ended)
-        # Who took the place of another is told after it has gone.
-        begun, self._to_be_said = self._to_be_said, []
-        for event in begun:
-            self._say(event)
+            for event in events:
+                self._say(event)  # who took the place of another is told after it has gone
 
     def _consider(self, number: int) -> None:
         culprits = self._culprits(number)
@@ -332,7 +448,10 @@ class Scheduler:
     def _stand_in_line(self, due: Due | Asks | Again) -> None:
         step = self._graph.wavefile.steps[due.number]
         kind = (tuple(self._resources(step).items()), due.number if step.updates else None)
-        self._due.add((self.course.first[due.number], due.number), kind, due)
+        place = self._place_in_line(due)
+        if self._laid and any(place < self._place_in_line(ready.due) for ready in self._laid.values()):
+            self._take_back()
+        self._due.add(place, kind, due)
 
     def _free_those_behind(self, number: int) -> None:
         for other in self._behind.pop(number, ()):
@@ -351,17 +470,13 @@ class Scheduler:
         free = self._slots_free()
         if free <= 0:
             return False
-        if (ready := self._first_ready()) is not None:
-            if not self._room.take(self._slots_used, 1):
-                self._crowded = True
-                return False
-            self._ready.popleft()
-            self._take(ready.number, _ONE_SLOT)
-            self._set_off(ready)
-            return True
+        self._take_back()  # no worker waits for its turn behind another while a slot is free
+        ready = self._next_ready()
         reserved: set[str] = set()
         firsts: Firsts | None = None
         for kind, due in self._due.heads():
+            if ready is not None and self._place_in_line(ready.due) < self._place_in_line(due):
+                break
             step = self._graph.wavefile.steps[due.number]
             wanted = self._resources(step)
             if isinstance(due, Due) and step.updates:
@@ -379,7 +494,16 @@ class Scheduler:
             self._due.take(kind)
             self._start(due, wanted)
             return True
-        return False
+        return ready is not None and self._start_ready(ready)
+
+    def _start_ready(self, ready: Ready) -> bool:
+        if not self._room.take(self._slots_used, 1):
+            self._crowded = True
+            return False
+        self._ready.popleft()
+        self._take(ready.due.number, _ONE_SLOT)
+        self._set_off(ready.due, made=ready.job)
+        return True
 
     def _start(self, due: Due | Asks | Again, wanted: Mapping[str, int]) -> None:
         if isinstance(due, Again):
@@ -403,9 +527,14 @@ class Scheduler:
         self._open_group()
         self._begun.append(due)
 
-    def _set_off(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> None:
-        job = self._judge.start(due, tell)
+    def _set_off(self, due: Due | Asks, tell: Callable[[Event], None] | None = None, made: Job | None = None) -> None:
+        """``made``: its job, if nothing is to be done before that begins."""
+        if made is not None:
+            self._judge.set_going(due.number, tell or self._tell)
+        job = made or self._judge.start(due, tell)
         if isinstance(job, Job):
+            if isinstance(due, Due) and self._running[due.number] is _ONE_SLOT:
+                self._hosts[due.number] = Host(time.monotonic())
             self._submit(job)
         else:
             self._give_back(due.number)
@@ -438,6 +567,9 @@ class Scheduler:
     def _collect(self) -> None:
         """Waits for a job to end, a further try to be due or a signal, and takes what came."""
         timeout = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
+        if self._untold or self._intended:
+            left = max(0.0, self._first_of_group + GROUP - time.monotonic())
+            timeout = left if timeout is None else min(timeout, left)
         handle = -1
         if self._crowded:
             handle, again = self._room.awaited
@@ -609,8 +741,8 @@ class Scheduler:
         if count > self._heard:
             self._heard = count
             self._stopped = True
-            self._executor.interrupt(at_once=count > 1)
             self._leave_what_is_new()
+            self._executor.interrupt(at_once=count > 1)
             further = [number for _, number in self._later] + [due.number for due in self._due]
             self._later, self._due = [], Lines()
             for number in further:
@@ -653,6 +785,7 @@ class Scheduler:
             self._used[name] = self._used.get(name, 0) + amount
 
     def _give_back(self, number: int) -> None:
+        self._hosts.pop(number, None)
         taken = self._running.pop(number, None)
         for name, amount in taken.items() if taken else ():
             self._used[name] -= amount

@@ -6,12 +6,14 @@ It does not know what they ask or tell.
 from __future__ import annotations
 
 import json
+import os
+import select
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from wavebuild.run.job import Ended, Furnished, Interrupt, Job, PythonCall, StaleWorker, tells_of_the_attempt
+from wavebuild.run.job import Ended, Furnished, Interrupt, Job, Laid, PythonCall, StaleWorker, tells_of_the_attempt
 from wavebuild.run.line import Line
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ Said = TypeVar("Said")
 ToWorker = msgspec.msgpack.Decoder(Job | Interrupt)
 ToBuild = msgspec.msgpack.Decoder(Ended | Furnished | StaleWorker)
 _ENCODER = msgspec.msgpack.Encoder()
+_LAID = msgspec.msgpack.Decoder(Laid)
 
 
 class Wire(Line, Generic[Said]):
@@ -87,6 +90,48 @@ def _called(job: Job) -> tuple[Any, ...]:
     memory = job.confines.memory if job.confines is not None else None
     lists = [(name, text.decode("latin-1")) for name, text in job.lists]
     return job.id, calls, told, job.log, job.timeout, lists, memory
+
+
+class Shelf:
+    """Where jobs lie ready for a worker: it takes the first when it likes, and who has laid it there can take it back.
+
+    A pipe of packets: the system gives each to one of the two alone, so nobody has to ask who has it.
+    """
+
+    def __init__(self) -> None:
+        self.theirs, self._ours = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK | os.O_DIRECT)
+
+    def lay(self, laid: Laid) -> bool:
+        """Whether there was room for it."""
+        try:
+            data = _ENCODER.encode(laid)
+            return len(data) <= select.PIPE_BUF and os.write(self._ours, data) == len(data)
+        except (OSError, UnicodeEncodeError):
+            return False
+
+    def clear(self) -> int:
+        """How many lay there still: nobody has begun them, and nobody will."""
+        count = 0
+        while _taken(self.theirs):
+            count += 1
+        return count
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self.theirs)
+
+
+def laid_at(handle: int) -> Laid | None:
+    """What lies first on the shelf of which this is the worker's end; then it is the worker's."""
+    data = _taken(handle)
+    return _LAID.decode(data) if data else None
+
+
+def _taken(handle: int) -> bytes:
+    try:
+        return os.read(handle, select.PIPE_BUF)
+    except OSError:
+        return b""
 
 
 def _with_texts(value: object, change: Callable[[str], str]) -> object:

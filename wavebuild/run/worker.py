@@ -42,12 +42,12 @@ from wavebuild.run.processes import (
 from wavebuild.run.simple import File, Plain, are_usual, as_told, kind_of, plain_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.tracing import Trail, is_tracer
-from wavebuild.run.wire import ToWorker, Wire
+from wavebuild.run.wire import ToWorker, Wire, laid_at
 
 if TYPE_CHECKING:
     from wavebuild.run.line import End
 
-Facts = tuple["End", int, str, dict[str, str], bool]
+Facts = tuple["End", int, int, str, dict[str, str], bool]
 """What every worker is told as it begins."""
 
 
@@ -57,6 +57,7 @@ class ParentGone(Exception):
 
 def main(
     parent: End,
+    shelf: int,
     parent_pid: int,
     groups: str,
     environ: dict[str, str],
@@ -65,6 +66,7 @@ def main(
 ) -> None:
     """The life of a worker: jobs in, ends out, until the parent is gone.
 
+    ``shelf``: a descriptor from which jobs that lie ready are taken; -1: there is none.
     ``handed``: the descriptors that commands get.
 
     ``groups`` is a file to which the id and start of every process group is appended before its
@@ -84,7 +86,7 @@ def main(
     adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
     # A crash leaves no image of its memory in the project, unless the step itself asks for one.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    hands = Hands(parent, groups, keep_interrupt_ignored, run, handed, adopts)
+    hands = Hands(parent, shelf, groups, keep_interrupt_ignored, run, handed, adopts)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGTERM, hands.drop_everything)
     if os.getppid() != parent_pid:
@@ -92,8 +94,11 @@ def main(
     try:
         while not hands.worn_out:
             message = hands.next_message()
-            if isinstance(message, Job):
-                hands.tell(hands.do(message))
+            job = message if isinstance(message, Job) else None
+            while job is not None:
+                ended = hands.do(job)
+                job = hands.next_laid(ended)
+                hands.tell(ended if job is None else replace(ended, then=job.id))
     except (ParentGone, BrokenPipeError, ConnectionError):
         pass
     except BaseException:
@@ -117,9 +122,9 @@ def main_of_a_copy(
 
     ``sentinel``: what is closed when it ends, and no earlier.
     """
-    parent, _, _, environ, _ = facts
+    parent, shelf, _, _, environ, _ = facts
     tracker = _tracker()
-    forking.forget(handles, (parent.fileno(), sentinel, *handed, *([tracker] if tracker is not None else [])))
+    forking.forget(handles, (parent.fileno(), shelf, sentinel, *handed, *([tracker] if tracker is not None else [])))
     if multiprocessing := sys.modules.get("multiprocessing"):  # without it we get no calls
         multiprocessing.set_start_method("spawn", force=True)
     os.environ.clear()
@@ -147,6 +152,7 @@ class Hands(Grip):
     def __init__(
         self,
         parent: End,
+        shelf: int,
         groups: str,
         keep_interrupt_ignored: bool,
         run: str,
@@ -155,6 +161,7 @@ class Hands(Grip):
     ) -> None:
         super().__init__(parent.fileno(), groups, run, adopts)
         self._parent = Wire(parent, ToWorker)
+        self._shelf = shelf
         self._said: deque[Job | Interrupt] = deque()  # by the parent, and not heard yet
         self._handed = handed
         self._defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ]
@@ -180,6 +187,13 @@ class Hands(Grip):
         except EOFError:
             raise ParentGone from None
         return self._said.popleft()
+
+    def next_laid(self, ended: Ended) -> Job | None:
+        """The job that lies ready, to be begun at once; none after one that failed, nor one that has lain too long."""
+        if self._shelf < 0 or ended.failure or self.worn_out:
+            return None
+        laid = laid_at(self._shelf)
+        return laid.job if laid is not None and time.monotonic() < laid.until else None
 
     def tell(self, message: Ended | Furnished) -> None:
         self._parent.send(message)
