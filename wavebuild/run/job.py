@@ -143,6 +143,8 @@ class Job(Struct, frozen=True, tag=True, array_like=True):
 
         The variables that tell of one attempt are left out: no other attempt would have the same.
         """
+        if not self.has_calls:
+            return None
         found = {
             (command.module, command.folders, command.root) if isinstance(command, PythonCall) else None
             for command in self.commands

@@ -48,6 +48,9 @@ class Outputs:
         displaced = frozenset(due.displaced)
         displaced |= {path for path, database in databases.items() if database in displaced}
         covered = [*self._facts.outputs(step), *databases]
+        covers_these = tuple((one.kind.value, one.path, one.exclude) for one in step.file_outputs)
+        if not (covered or step.updates or displaced or any(one.in_place for one in step.outputs)):
+            return Attempt(identity, step.name, self._run, key(step), {}, {}, covers_these)  # as most first runs
         ours = [path for path in covered if databases.get(path, path) in known or path in displaced]
         others = sorted({*covered}.difference(ours)) if len(ours) < len(covered) else []
         # Under -B all starts from nothing.
@@ -65,7 +68,7 @@ class Outputs:
             key=key(step),
             aside=room.plan([path for path in ours if path not in kept]),
             bystanders=room.plan(others, "b"),
-            covers=tuple((artifact.kind.value, artifact.path, artifact.exclude) for artifact in step.file_outputs),
+            covers=covers_these,
             displaced=transaction.plan_displaced(self._run, sorted(displaced)),
             in_place=tuple(artifact.path for artifact in in_place),
             copied=room.plan([path for path in kept if not path.endswith("/")], "c") | room.plan(shared, "u"),

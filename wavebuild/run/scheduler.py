@@ -52,8 +52,8 @@ _ONE_SLOT = {"cpus": 1}
 GROUP = 0.008
 """Seconds that what is to begin or has ended waits, at most, for others to be put on record together with it."""
 
-LOOK = 0.001
-"""Seconds between two looks for ends while many steps are considered."""
+LOOK = 0.002
+"""Seconds between two looks for ends while steps are considered, and each worker has what to go on with."""
 
 STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
 
@@ -256,7 +256,7 @@ class Scheduler:
                 self._commit()
             _, number = heapq.heappop(self._to_consider)
             self._consider(number)
-            if self._running and time.monotonic() - self._looked > LOOK:
+            if self._running and (len(self._laid) < len(self._running) or time.monotonic() - self._looked > LOOK):
                 self._take_news()
 
     def _commit(self) -> bool:

@@ -256,8 +256,10 @@ class PlainScreen:
         """Takes in one event and shows it."""
         with self._lock:
             before, self._picture = self._picture, view.seen(self._picture, event)
-            self._perhaps_release(event)
-            self._output_before(before, event)
+            if self._owner:
+                self._perhaps_release(event)
+            if self._followed or self._way == "group":
+                self._output_before(before, event)
             self._write(lines(before, self._picture, event, self._manner))
             self._output_after(event)
             if isinstance(event, StepStarted) and event.console:
