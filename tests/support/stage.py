@@ -126,6 +126,8 @@ class Stage:
             self.book.append(("settled", event.settled.step))
         elif isinstance(event, StepStarted):
             assert ("settled", event.step) not in self.book, "its end is told before its begin"
+            told = set(self.wrote("told")) - {*self.wrote("settled"), *self.wrote("again")}
+            assert len(told) < self.jobs, "more are told to run than there are slots"
             self.book.append(("told", event.step))
         elif isinstance(event, WaveStarted):
             self.book.append(("wave", str(event.wave)))

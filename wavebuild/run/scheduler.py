@@ -502,7 +502,7 @@ class Scheduler:
             return False
         self._ready.popleft()
         self._take(ready.due.number, _ONE_SLOT)
-        self._set_off(ready.due, made=ready.job)
+        self._set_off(ready.due, self._say, ready.job)  # told after the end of whoever had the slot
         return True
 
     def _start(self, due: Due | Asks | Again, wanted: Mapping[str, int]) -> None:
