@@ -71,14 +71,6 @@ class TestLost:
         assert after.notices.count("state") == 1
         is_right(built, after)
 
-    def test_half_of_the_evidence_that_a_killed_build_wrote_does_not_stay(self, built: Workshop):
-        """Also if what comes next writes none itself."""
-        half = built.put(".wavebuild/state/Wavefile.settled.part", "torn")
-
-        built.touch()
-
-        assert not half.exists()
-
     def test_what_a_person_wrote_meanwhile_is_kept(self, built: Workshop):
         """It is not what we made: `on_edit` decides, and what is overwritten is displaced."""
         state_of(built).unlink()

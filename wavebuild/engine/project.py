@@ -397,7 +397,6 @@ def _open_repaired(layout: Layout, settings: Settings, notices: list[str], scope
     if begun and (where := layout.said()):
         notices.append(where)
     _repair(folders, state, layout.settled, notices)
-    disk.remove(layout.settled + disk.PART)  # of a build that was killed while it wrote its evidence
     disk.remove_all(os.path.join(layout.root, SANDBOX))
     if fresh_start or all_known:
         _rescue(layout.root, settings.outside, notices)
