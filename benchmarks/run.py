@@ -103,6 +103,7 @@ def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], 
     figures: dict[str, dict[str, Any]] = {}
     repetitions, turns = plan.times(work)
     for repetition in range(repetitions):
+        left: list[tuple[Tree, Phase, int]] = []
         for phase in phases(work):
             wanted = not plan.only or phase.name in plan.only
             if not wanted and (phase.small or phase.idle):
@@ -111,11 +112,25 @@ def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], 
                 for tree in trees:
                     if _is_asked(tree, phase, repetition, turn, figures.get(phase.name, {})):
                         _turn(phase, tree, repetition * turns + turn, plan, figures, say)
+                    elif turn:
+                        left.append((tree, phase, repetition * turns + turn))
+        _catch_up(left)
         for tool, output in differing(work, [tree for tree in trees if tree.given_up is None]).items():
             tree = next(tree for tree in trees if tree.tool.name == tool)
             for of_tools in figures.values():
                 _give_up(tree, of_tools, plan, f"{output} is not what the others have made", say)
     return figures
+
+
+def _catch_up(left: Sequence[tuple[Tree, Phase, int]]) -> None:
+    """Who had fewer turns gets the edits of the others, untimed, before it is compared what they have made."""
+    behind = dict[str, Tree]()
+    for tree, phase, turn in left:
+        if tree.given_up is None and not phase.idle and not phase.dry and phase.name not in tree.tool.without:
+            phase.prepare(tree, turn)
+            behind[tree.tool.name] = tree
+    for tree in behind.values():
+        tree.run(tree.tool.again)
 
 
 def _is_asked(tree: Tree, phase: Phase, repetition: int, turn: int, figures: dict[str, Any]) -> bool:

@@ -50,6 +50,16 @@ def test_a_tool_that_does_the_work_is_measured(tmp_path: Path) -> None:
         assert of_tools["make"]["wall"][0] > 0  # type: ignore[index]
 
 
+def test_a_tool_with_fewer_turns_is_compared_after_the_edits_of_all(tmp_path: Path) -> None:
+    """It has not seen the last edits, and is refused for nothing of that."""
+    trees = [begun(tool("make", ALL), tmp_path), begun(tool("slow", ALL, slow=True), tmp_path)]
+
+    figures = measure(WIDE, trees, Plan(1, 3, (CHANGED,), "now"), lambda text: None)
+
+    assert [len(figures[CHANGED][name]["wall"]) for name in ("make", "slow")] == [3, 1]
+    assert not any("failed" in of_tools[name] for of_tools in figures.values() for name in ("make", "slow"))
+
+
 def test_a_tool_that_leaves_an_output_out_is_refused(tmp_path: Path) -> None:
     """Its figures are struck out, and say why."""
     figures = measured([begun(tool("ninja", "cp i/0 o/0; cat o/0 > all"), tmp_path)])
