@@ -60,7 +60,7 @@ def test_a_tool_with_fewer_turns_is_compared_after_the_edits_of_all(
 
     figures = measure(WIDE, trees, Plan(1, 3, (CHANGED,), "now"), lambda text: None)
 
-    assert [len(figures[CHANGED][name]["wall"]) for name in ("make", "ninja")] == [2, 1]  # type: ignore[arg-type]
+    assert [len(figures[CHANGED][name]["wall"]) for name in ("make", "ninja")] == [2, 1]
     assert not any("failed" in of_tools[name] for of_tools in figures.values() for name in ("make", "ninja"))
 
 
