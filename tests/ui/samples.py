@@ -26,7 +26,7 @@ from wavebuild.engine import (
     Trial,
     Undertaking,
 )
-from wavebuild.engine.project import Project
+from wavebuild.engine.project import Project, refuse_shadowed
 from wavebuild.engine.values import PastResult, RunOnRecord, Shown
 from wavebuild.errors import Place, Problem
 from wavebuild.graph import Graph, link
@@ -258,6 +258,8 @@ class FakeEngine:
 
     def plan(self, request: Request) -> Plan:
         self._note("plan", request)
+        if self.graph is not None:
+            refuse_shadowed(request.bare, self.graph)
         return a_plan()
 
     def question(self, request: Request, strict: bool = False) -> bool:

@@ -20,8 +20,8 @@ from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import loaded
 from wavebuild.engine.locking import assume_locked
 from wavebuild.engine.values import Request
-from wavebuild.errors import Problem, WavebuildError
-from wavebuild.graph import reads
+from wavebuild.errors import Problem, WavebuildError, mistake
+from wavebuild.graph import Graph, reads
 from wavebuild.judge.asking import Answers
 from wavebuild.judge.digest import Digests, Keep, Reading
 from wavebuild.judge.facts import Facts, missing_sources
@@ -62,6 +62,13 @@ def load(request: Request, present: bool = False) -> Project:
     """
     path = wavefile_of(request)
     return kept_project(request, path) or loaded(request, path, present)
+
+
+def refuse_shadowed(bare: str | None, graph: Graph) -> None:
+    """A word that is a command and a step too is never guessed."""
+    if bare is not None and bare in graph.number:
+        remedy = f"the step:    wavebuild build {bare}\nthe command: wavebuild {bare} --"
+        raise mistake("ambiguous", f"{bare!r} is a command and a step", remedy=remedy)
 
 
 def read_again(request: Request, project: Project, layout: Layout, present: bool = False) -> Project:

@@ -31,6 +31,7 @@ from wavebuild.engine.project import (
     memory_of,
     missing_of,
     open_attempts,
+    refuse_shadowed,
     secrets_of,
     select_steps,
     sequence,
@@ -315,6 +316,7 @@ def _answered(request: Request, answer: Callable[[_View], Answer]) -> Answer:
     The first holds if nobody has built meanwhile; what cannot be answered is left to the second.
     """
     project = load(request)
+    refuse_shadowed(request.bare, project.graph)
     view = None
     with contextlib.suppress(WavebuildError, *DAMAGE):
         few = _few(request, project)

@@ -52,6 +52,7 @@ class Request(Struct, frozen=True):
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds
     command_line: str = "wavebuild"  # named to whoever finds the project held
+    bare: str | None = None  # the command, where it stands alone: no step may be called so
     glance: Glance | None = None  # what the first look has found: that not all is as it was
 
 

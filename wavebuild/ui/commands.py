@@ -155,8 +155,7 @@ def _touch(caller: Caller, request: Request, show: Show) -> int:
 
 
 def plan(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, bare: str | None) -> int:
-    request = request_of(caller, where, words, how)
-    _refuse_ambiguous(caller, request, bare)
+    request = replace(request_of(caller, where, words, how), bare=bare)
     return _answer_plan(caller, request, show)
 
 
@@ -614,9 +613,9 @@ def _refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> Non
 
 
 def _refuse_shadowed(bare: str | None, graph: Graph) -> None:
-    if bare is not None and bare in graph.number:
-        remedy = f"the step:    wavebuild build {bare}\nthe command: wavebuild {bare} --"
-        raise mistake("ambiguous", f"{bare!r} is a command and a step", remedy=remedy)
+    from wavebuild.engine.project import refuse_shadowed
+
+    refuse_shadowed(bare, graph)
 
 
 def _stdout_style(caller: Caller, show: Show) -> Style:
