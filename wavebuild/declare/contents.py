@@ -62,13 +62,16 @@ class Contents(Struct):
     def lines(self, file: Artifact) -> tuple[str, ...]:
         """The lines of a text that are not blank, without the white space around them."""
         if file not in self._lines:
-            data = self._bytes(file)
-            try:
-                text = data.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise mistake("not-utf8", f"{file.path} is not UTF-8 at byte {error.start}", Place(file.path)) from None
-            self._lines[file] = tuple(line.strip() for line in text.splitlines() if line.strip())
+            self._lines[file] = tuple(line.strip() for line in self.text(file).splitlines() if line.strip())
         return self._lines[file]
+
+    def text(self, file: Artifact) -> str:
+        """The whole text."""
+        data = self._bytes(file)
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise mistake("not-utf8", f"{file.path} is not UTF-8 at byte {error.start}", Place(file.path)) from None
 
     def members(self, glob: Artifact) -> tuple[str, ...]:
         """The paths that a glob has."""

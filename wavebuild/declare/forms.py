@@ -544,6 +544,19 @@ class Command(Struct, frozen=True):
         return shapes.text()
 
 
+class Spoken(Struct, frozen=True):
+    """A text of any number of lines that is given to somebody when the step runs: nothing in it is quoted."""
+
+    def read(self, value: Value, reading: Reading) -> Text:
+        text = reading.command(value, shell=False)
+        if not any(not isinstance(part, str) or part.strip() for part in text.parts):
+            raise reading.refuse("empty-text", value, "expected a text, found an empty one")
+        return text
+
+    def schema(self, templates: bool) -> Shape:
+        return shapes.text()
+
+
 class Commands(Struct, frozen=True):
     """A command, or a list of them."""
 

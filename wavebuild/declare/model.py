@@ -165,6 +165,30 @@ class Check(Struct, frozen=True, gc=False, array_like=True):
     inputs: tuple[Artifact, ...] = ()
 
 
+class Prompt(Struct, frozen=True, gc=False, array_like=True):
+    """What an agent is told. ``path``: the file it stands in, relative to the root; "" if in the Wavefile itself.
+
+    ``apart``: that file is an input only as the prompt, and is not among the files that `inputs` stands for.
+    """
+
+    text: Text
+    path: str = ""
+    apart: bool = False
+
+
+class Review(Struct, frozen=True, gc=False, array_like=True):
+    """Who judges the new outputs after the checks, and what score, 0..1, is enough.
+
+    ``retries``: how often what was rejected is made anew; ``timeout`` in seconds, None: the step's.
+    """
+
+    advisor: str
+    action: Run | Call
+    threshold: float
+    retries: int = 0
+    timeout: float | None = None
+
+
 class Retries(Struct, frozen=True, gc=False, array_like=True):
     """N retries are N+1 tries; the delay, in seconds, doubles; ``on``: "timeout" or exit codes, () = any failure."""
 
@@ -237,6 +261,9 @@ class Step(Struct, frozen=True, gc=False, array_like=True):
     awaits: tuple[Artifact, ...] = ()  # FILEs and GLOBs that say which instances, or which listed inputs, there are
     unread: tuple[Artifact, ...] = ()  # those among them whose content is not known yet
     expands: bool = False  # its instances are not known yet: each variable of `foreach` stands for * in patterns
+    agent: str = ""  # the name of the agent whose action this is
+    prompt: Prompt | None = None  # what that agent is told
+    review: Review | None = None
 
     @property
     def file_outputs(self) -> tuple[Artifact, ...]:
@@ -244,6 +271,19 @@ class Step(Struct, frozen=True, gc=False, array_like=True):
         if all(artifact.covers_files for artifact in self.outputs):
             return self.outputs
         return tuple(artifact for artifact in self.outputs if artifact.covers_files)
+
+    @property
+    def judges(self) -> tuple[Run | Call, ...]:
+        """What judges the outputs: its checks, then its advisor."""
+        if not self.checks and self.review is None:
+            return ()
+        checks = tuple(check.action for check in self.checks)
+        return checks if self.review is None else (*checks, self.review.action)
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether it, or what judges it, is a Python function: the code of that is an input."""
+        return isinstance(self.action, Call) or any(isinstance(action, Call) for action in self.judges)
 
     @property
     def is_group(self) -> bool:

@@ -25,7 +25,9 @@ from wavebuild.declare.model import (
     Json,
     Kind,
     Manual,
+    Prompt,
     Range,
+    Review,
     Run,
     Step,
     Text,
@@ -65,7 +67,7 @@ def said(wavefile: Wavefile, step: Step) -> tuple[Said, ...]:
 
 
 def _said(key: str, step: Step, layers: list[_Layer], repeated: bool) -> Said:
-    if key in _ACTIONS and not repeated and not isinstance(step.action, _ACTIONS[key]):
+    if key in _ACTIONS and not repeated and (step.agent or not isinstance(step.action, _ACTIONS[key])):
         return Said(key, None, ())
     found = [(layer, entry) for layer in layers if (entry := _given(layer, key))]
     merges = key in _ADD_UP or all(isinstance(entry.value, Table) for _, entry in found)
@@ -76,7 +78,7 @@ def _said(key: str, step: Step, layers: list[_Layer], repeated: bool) -> Said:
 
 
 def _value(key: str, step: Step, written: list[Json]) -> Json:
-    if key == "with" and isinstance(step.action, Call):
+    if key == "with" and isinstance(step.action, Call) and not step.agent:
         return {name: _argument(value) for name, value in step.action.arguments}
     return _EFFECTIVE[key](step) if key in _EFFECTIVE else _merged(written)
 
@@ -249,6 +251,16 @@ def _action(step: Step) -> Json:
             assert_never(action)
 
 
+def _prompt(prompt: Prompt | None) -> Json:
+    return None if prompt is None else prompt.path or {"text": shown_text(prompt.text)}
+
+
+def _review(review: Review | None) -> Json:
+    if review is None:
+        return None
+    return {"advisor": review.advisor, "threshold": review.threshold, "retries": review.retries}
+
+
 def _age(age: float | Calendar | None) -> Json:
     return age.value if isinstance(age, Calendar) else age
 
@@ -272,6 +284,9 @@ _EFFECTIVE: dict[str, Callable[[Step], Json]] = {
     "needs": lambda step: [name for name, _ in step.needs],
     "run": _action,
     "call": _action,
+    "agent": lambda step: step.agent or None,
+    "prompt": lambda step: _prompt(step.prompt),
+    "review": lambda step: _review(step.review),
     "manual": _action,
     "checks": lambda step: [_check(check) for check in step.checks],
     "code": lambda step: _artifacts(step.code),

@@ -29,6 +29,7 @@ from wavebuild.declare.forms import (
     Prose,
     Shell,
     Size,
+    Spoken,
     TimeZone,
     Unread,
     Whole,
@@ -56,6 +57,7 @@ ENV_PATTERN = Label(
 )
 RESOURCE_NAME = Label("the name of a resource", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 PROBE_NAME = Label("the name of a probe", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
+AGENT_NAME = Label("a name", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 TARGET = Label("a target")
 PROFILE_NAME = Label("the name of a profile", re.compile(r"[\w.-]+"), "names are letters, digits, '-', '_' and '.'")
 CATEGORY_NAME = Label("the name of a category")
@@ -99,6 +101,16 @@ CATEGORIES = Key(
 THRESHOLDS = Key("thresholds", Names(Fraction(), CATEGORY_NAME), "by category, and `default`: the score that is enough")
 DEFAULTS = Key("defaults", Unread(lambda _: shapes.ref("step")), "keys for every step that does not give them itself")
 MEMORY_VALUES = Names(Free(), Label("a key of the memory", MEMORY_KEY, "it has no white space, '*' or '?'"))
+AGENTS = Key(
+    "agents",
+    Unread(lambda _: shapes.mapping(shapes.ref("agent"), AGENT_NAME.schema(False))),
+    "by name: the commands or functions that steps give their prompts to",
+)
+ADVISORS = Key(
+    "advisors",
+    Unread(lambda _: shapes.mapping(shapes.ref("advisor"), AGENT_NAME.schema(False))),
+    "by name: the commands or functions that judge what steps have made",
+)
 MEM = Key("mem", MEMORY_VALUES, "initial values of the shared memory; --mem KEY=VALUE overrides one")
 PROBES = Key(
     "probes",
@@ -127,14 +139,12 @@ WAVEFILE = Section(
         THRESHOLDS,
         DEFAULTS,
         PROBES,
+        AGENTS,
+        ADVISORS,
         MEM,
         TARGETS,
         PROFILES,
         STEPS,
-    ),
-    later=(
-        "agents",
-        "advisors",
     ),
     synonyms=(("version", "wavefile"), ("stages", "steps"), ("jobs", "steps"), ("tasks", "steps"), ("rules", "steps")),
     free="x-",
@@ -211,6 +221,15 @@ CALL_ARGUMENTS = Names(Given(), VARIABLE_NAME)
 TEMPLATE_VALUES = Names(Free(), VARIABLE_NAME)
 ARGUMENTS = Key("with", CALL_ARGUMENTS, "the keyword arguments of the call")
 WITH = Key("with", TEMPLATE_VALUES, "values for the templates of this step, or the keyword arguments of its call")
+AGENT = Key("agent", Label("the name of an agent"), "one of agents: it is given the prompt, and makes the outputs")
+PROMPT = Key(
+    "prompt",
+    Unread(lambda _: shapes.either(shapes.text(r"\S", True), shapes.ref("prompt"))),
+    "what the agent is told: the path of a file, which is an input, or {text: …}",
+)
+REVIEW = Key(
+    "review", Unread(lambda _: shapes.ref("review")), "an advisor judges the outputs: {advisor, threshold, retries}"
+)
 MANUAL = Key("manual", Prose(), "a person places the outputs; the text says how")
 CHECKS = Key(
     "checks",
@@ -263,8 +282,11 @@ STEP = Section(
         RUN,
         CALL,
         WITH,
+        AGENT,
+        PROMPT,
         MANUAL,
         CHECKS,
+        REVIEW,
         CODE,
         STEP_ENV,
         STEP_SECRETS,
@@ -290,27 +312,22 @@ STEP = Section(
         WITHOUT,
         ALLOW_EMPTY,
     ),
-    later=(
-        "agent",
-        "prompt",
-        "review",
-        "threshold",
-        "cache",
-    ),
+    later=("cache",),
     synonyms=(
+        *(("threshold", "review"), ("advisor", "review")),
         *(("cmd", "run"), ("command", "run"), ("commands", "run"), ("script", "run"), ("shell_command", "run")),
         *(("deps", "inputs"), ("sources", "inputs"), ("reads", "inputs"), ("outs", "outputs"), ("produces", "outputs")),
         *(("depends_on", "needs"), ("dependencies", "needs"), ("after", "needs"), ("description", "title")),
     ),
     templates=True,
 )
-ACTIONS: tuple[Key[Any], ...] = (RUN, CALL, MANUAL)
+ACTIONS: tuple[Key[Any], ...] = (RUN, CALL, AGENT, MANUAL)
 GROUP_KEYS = (TITLE, PHASE, CATEGORY, TAGS, WHEN, NEEDS, ON_DEMAND)
 THRESHOLD = Key("threshold", Fraction(), "the score that is enough for steps of this category")
 OF_CATEGORY = Section(
     "a category",
     (*(key for key in STEP.keys if key not in (CATEGORY, FOREACH, WITHOUT, ALLOW_EMPTY)), THRESHOLD),
-    later=tuple(name for name in STEP.later if name != THRESHOLD.name),
+    later=STEP.later,
     synonyms=STEP.synonyms,
     templates=True,
 )
@@ -376,6 +393,18 @@ ON_ERROR = Key("on_error", Choice(_ON_ERROR), "what a command that fails means: 
 COMPARE = Key("compare", Choice(_COMPARE), "value: what it prints counts; exists: only whether it succeeds")
 PROBE = Section("a probe", (PROBE_RUN, TIMEOUT, TTL, ON_ERROR, COMPARE), needed=("run",), templates=True)
 
+# --- agents and advisors
+
+AGENT_BODY = Section("an agent", (RUN, CALL, ARGUMENTS), needed=("run", "call"), templates=True)
+ADVISOR_RUN = Key("run", Command(), "a shell script that prints its review as JSON: {score, approved, …}")
+ADVISOR_BODY = Section("an advisor", (ADVISOR_RUN, CALL, ARGUMENTS, TIMEOUT), needed=("run", "call"), templates=True)
+PROMPT_TEXT = Key("text", Spoken(), "the prompt itself")
+PROMPT_BODY = Section("a prompt", (PROMPT_TEXT,), needed=("text",), templates=True)
+ADVISOR = Key("advisor", Label("the name of an advisor"), "one of advisors")
+ENOUGH = Key("threshold", Fraction(), "the score that is enough; else that of the category, or `default`, or 0.85")
+REDRAFTS = Key("retries", Whole(0), "how often what was rejected is made anew, with the review at hand")
+REVIEW_BODY = Section("a review", (ADVISOR, ENOUGH, REDRAFTS), needed=("advisor",), templates=True)
+
 # --- the whole, for editors
 
 PARTS: dict[str, Section] = {
@@ -389,6 +418,10 @@ PARTS: dict[str, Section] = {
     "limits": LIMIT,
     "check": CHECK,
     "probe": PROBE,
+    "agent": AGENT_BODY,
+    "advisor": ADVISOR_BODY,
+    "prompt": PROMPT_BODY,
+    "review": REVIEW_BODY,
     "values": COLUMN_SOURCE,
     "pairs": PAIRS_SOURCE,
     "files": GLOB_SOURCE,

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from wavebuild.declare import paths, schema
+from wavebuild.declare.agents import ENOUGH, NONE, Bodies, called, text_in
 from wavebuild.declare.artifacts import listed
 from wavebuild.declare.categories import NO_CATEGORIES, Categories
 from wavebuild.declare.contents import Contents, awaited
@@ -29,7 +30,9 @@ from wavebuild.declare.model import (
     Kind,
     Limits,
     Manual,
+    Prompt,
     Retries,
+    Review,
     Run,
     ShellName,
     Step,
@@ -64,6 +67,7 @@ _READ_ALWAYS = frozenset(
         *(schema.INPUTS, schema.OUTPUTS, schema.UPDATES, schema.NEEDS, schema.RUN, schema.CALL, schema.MANUAL),
         *(schema.CHECKS, schema.CODE, schema.STEP_ENV, schema.STEP_SECRETS, schema.CWD, schema.SHELL, schema.WITH),
         *(schema.CATEGORY, schema.WHEN, schema.FOREACH, schema.WITHOUT, schema.ALLOW_EMPTY),
+        *(schema.AGENT, schema.PROMPT, schema.REVIEW),
     )
 )
 _ACTIONS = frozenset(key.name for key in schema.ACTIONS)
@@ -87,6 +91,8 @@ class Surroundings(Struct, frozen=True):
     categories: Categories = NO_CATEGORIES
     secrets: tuple[str, ...] = ()
     caller: CallerEnv = field(default_factory=lambda: CallerEnv({}))
+    agents: Bodies = NONE
+    advisors: Bodies = NONE
     prefix: str = ""  # before the names of the file's steps
     contents: Contents = field(default_factory=Contents)
     lends: frozenset[str] = frozenset()
@@ -284,6 +290,10 @@ class _Reader:
         given, get, patterns = self._given, self._fields.get, self._patterns
         inputs = self._with_listed(self._added_up(schema.INPUTS)) if "inputs" in given else ()
         outputs = get(schema.OUTPUTS, patterns) or ()
+        told = self._prompt_file() if "prompt" in given and self._action is schema.AGENT else None
+        apart = told is not None and all(told.path != artifact.path or artifact.keys for artifact in inputs)
+        if told is not None and apart:
+            inputs = (*inputs, told)
         updates = (() if self._is_group else get(schema.UPDATES, patterns) or ()) if "updates" in given else ()
         self._commands = self._command_reading(inputs, outputs, updates)
         checks = self._checks() if "checks" in given else ()
@@ -312,10 +322,22 @@ class _Reader:
             unread=tuple([file for file in self._lists if file not in self._around.contents.known]),
             **({} if given <= _READ_ALWAYS else self._less_usual()),
         )
+        if self._action is schema.AGENT or "review" in given:
+            step = self._with_agent(step, told, apart)
         if self._fields.sound:
             self._check_shape()
             self._check_belongings(step)
         return step
+
+    def _with_agent(self, step: Step, told: Artifact | None, apart: bool) -> Step:
+        """The step with what its agent is told, and who judges what came of it."""
+        review = None if self._is_group else self._review()
+        if self._action is not schema.AGENT:
+            return replace(step, review=review)
+        # What an agent has made cost something, and what a person made of it more.
+        on_edit = step.on_edit if self._fields.has(schema.ON_EDIT) else "fail"
+        name = self._fields.get(schema.AGENT) or ""
+        return replace(step, agent=name, prompt=self._prompt(told, apart), review=review, on_edit=on_edit)
 
     def _less_usual(self) -> dict[str, Any]:
         """The keys that few steps have, as far as they are given."""
@@ -371,6 +393,15 @@ class _Reader:
             self._refuse_lonely_outputs(spot)
         elif self._action is schema.MANUAL and not self._fields.has(schema.OUTPUTS):
             self._refuse("no-outputs", self._name, "a manual step needs outputs: what the person places")
+        elif self._action is schema.AGENT and not self._fields.has(schema.PROMPT):
+            remedy = "prompt: PATH, or prompt: {text: …}"
+            self._refuse(
+                "missing-key", self._fields.spot(schema.AGENT) or self._name, "an agent needs a prompt", remedy
+            )
+        if self._action is not schema.AGENT and (spot := self._fields.spot(schema.PROMPT)) and not self._is_group:
+            self._refuse(
+                "no-action", spot, "'prompt' is what an agent is told, and this step has none", "add agent: NAME"
+            )
 
     def _check_belongings(self, step: Step) -> None:
         """What only a step that runs something can have."""
@@ -384,7 +415,7 @@ class _Reader:
                     self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
         if isinstance(step.action, _RUNS):
             return
-        runs = step.checks or self._is_group
+        runs = step.judges or self._is_group
         if not runs and (spot := self._fields.spot(schema.LIMITS)):
             self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
         for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
@@ -479,10 +510,106 @@ class _Reader:
             return Run(scripts) if scripts else None
         if self._action is schema.CALL:
             return self._call(self._fields, merged=True)
+        if self._action is schema.AGENT:
+            return self._by(schema.AGENT, "agent", self._fields, self._around.agents)
         if self._action is schema.MANUAL:
             text = self._fields.get(schema.MANUAL)
             return Manual(text) if text else None
         return None
+
+    def _by(self, key: Key[str], what: str, fields: Fields, bodies: Bodies) -> Run | Call | None:
+        """What the agent or advisor does that is named under a key."""
+        name, spot = fields.get(key), fields.spot(key) or self._name
+        body = called(name, bodies, what, spot, self._reading) if name else None
+        if body is None:
+            return None
+        reading = self._commands.there(body.reading)
+        body = body.within(_with_hole(reading, "prompt_file") if what == "agent" else reading)
+        if body.has(schema.CALL):
+            return self._call(body, merged=False)
+        if what == "advisor":
+            script = body.get(schema.ADVISOR_RUN)
+            return Run((script,)) if script else None
+        scripts = body.get(schema.RUN)
+        return Run(scripts) if scripts else None
+
+    def _prompt_file(self) -> Artifact | None:
+        """The file that the prompt stands in, as an input; None if it stands in the Wavefile itself."""
+        found = self._fields.where(schema.PROMPT, self._patterns)
+        entry = found and found[0].entry(schema.PROMPT)
+        if found is None or entry is None:
+            return None
+        reading = found[1]
+        try:
+            value = reading.filled(entry.value)
+            if not isinstance(value, Scalar):
+                return None
+            if "\n" in value.text:
+                remedy = "write prompt: {text: …}"
+                raise reading.refuse("bad-path", value, "a prompt that is written here is no path", remedy)
+            artifacts = schema.INPUTS.form.read(value, reading)
+        except Unreadable:
+            return None
+        unknown = reading.scope is not None and bool(reading.scope.wild)
+        if len(artifacts) == 1 and (unknown or (artifacts[0].kind is Kind.FILE and not artifacts[0].keys)):
+            if not unknown:
+                self._lists[awaited(Kind.FILE, artifacts[0].path)] = None
+            return artifacts[0]
+        if artifacts:
+            reading.refuse("bad-path", value, f"{word(value.text)} is not one file", "write prompt: {text: …}")
+        return None
+
+    def _prompt(self, told: Artifact | None, apart: bool) -> Prompt | None:
+        found = self._fields.where(schema.PROMPT, self._commands)
+        entry = found and found[0].entry(schema.PROMPT)
+        if found is None or entry is None or (self._patterns.scope is not None and self._patterns.scope.wild):
+            return None
+        reading = found[1]
+        if told is not None:
+            file = awaited(Kind.FILE, told.path)
+            scope = reading.commands or reading.scope or self._variables
+            text = text_in(file, self._around.contents, scope, reading.problems)
+            return Prompt(text, told.path, apart)
+        try:
+            value = entry.value
+            if not isinstance(value, Table):
+                return None  # it is wrong, and that is said
+            fields = Fields.of(schema.PROMPT_BODY, value, reading)
+        except Unreadable:
+            return None
+        spoken = fields.get(schema.PROMPT_TEXT)
+        if not fields.has(schema.PROMPT_TEXT) and fields.sound:
+            reading.refuse("missing-key", value, "a prompt needs its text", "prompt: {text: …}, or prompt: PATH")
+        return Prompt(spoken) if spoken else None
+
+    def _review(self) -> Review | None:
+        found = self._fields.where(schema.REVIEW, self._commands)
+        entry = found and found[0].entry(schema.REVIEW)
+        if found is None or entry is None or (self._patterns.scope is not None and self._patterns.scope.wild):
+            return None
+        try:
+            value = found[1].filled(entry.value)
+            fields = Fields.of(schema.REVIEW_BODY, value, found[1])
+        except Unreadable:
+            return None
+        if not fields.has(schema.ADVISOR):
+            if fields.sound:
+                found[1].refuse("missing-key", value, "a review needs an advisor", "review: {advisor: NAME}")
+            return None
+        action = self._by(schema.ADVISOR, "advisor", fields, self._around.advisors)
+        retries = fields.get(schema.REDRAFTS) or 0
+        if retries and self._action not in (schema.RUN, schema.CALL, schema.AGENT) and fields.sound:
+            message = "nothing makes it anew: 'retries' of a review has no meaning without run, call or agent"
+            fields.reading.refuse("no-action", fields.spot(schema.REDRAFTS) or value, message, "remove it")
+        if action is None:
+            return None
+        name = fields.get(schema.ADVISOR) or ""
+        given = fields.get(schema.ENOUGH)
+        of_category = self._around.categories.threshold(self._category)
+        enough = given if given is not None else ENOUGH if of_category is None else of_category
+        body = self._around.advisors[name]
+        timeout = body.within(self._reading.there(body.reading)).get(schema.TIMEOUT)
+        return Review(name, action, enough, retries, timeout)
 
     def _call(self, fields: Fields, merged: bool) -> Call | None:
         target = fields.get(schema.CALL)
@@ -700,6 +827,14 @@ class _Reader:
                 message = f"{number} of {word(name)}, but there is only {there}"
                 self._refuse("out-of-range", spot, message, f"at the top: resources: {{{name}: {number}}}")
         return tuple(sorted((name, number) for name, (number, _) in found.items()))
+
+
+def _with_hole(reading: Reading, name: str) -> Reading:
+    """The reading where a command may ask for one thing more that only the run knows."""
+    scope = reading.commands or reading.scope
+    if scope is None:
+        return reading
+    return reading.within(reading.scope, replace(scope, holes=scope.holes | {name}))
 
 
 def _without_stars(scope: Scope) -> Scope:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 HOLES = frozenset(("inputs", "outputs", "updates", "mem", "step", "root", "python"))
 # Names of the language, of this version or to come, that no variable may take.
 RESERVED = HOLES | {"profile", "probe", "arg", "path", "prompt_file", "env"}
-ELSEWHERE = {"arg": "the command of a probe", "path": "the command of a digest"}
+ELSEWHERE = {
+    "arg": "the command of a probe",
+    "path": "the command of a digest",
+    "prompt_file": "the command of an agent",
+}
 
 
 class Scope(Struct, frozen=True):
@@ -107,6 +111,12 @@ def command_of(text: str, scope: Scope, shell: bool = True) -> Text:
     return Text(tuple(parts))
 
 
+def prompt_of(text: str, scope: Scope) -> Text:
+    """A text from a file of its own: every expression is left as a hole that knows the values it uses."""
+    parts = [piece if isinstance(piece, str) else _as_hole(piece, scope, quoted=False) for piece in _pieces(text)]
+    return Text(tuple(parts))
+
+
 def render(text: Text, names: Mapping[str, object]) -> str:
     """The text for a step that is about to run: every hole filled."""
     return "".join(part if isinstance(part, str) else _filled(part, names) for part in text.parts)
@@ -159,6 +169,10 @@ def _in_command(expression: Expression, scope: Scope, shell: bool) -> str | Hole
     if not expression.names & scope.holes:
         value = _known(expression, scope)
         return shell_quoted(value) if quoted else shown(value)
+    return _as_hole(expression, scope, quoted)
+
+
+def _as_hole(expression: Expression, scope: Scope, quoted: bool) -> Hole:
     _refuse_unknown_names(expression, scope)
     _refuse_unknown_files(expression, scope)
     known = sorted(expression.names - scope.holes)

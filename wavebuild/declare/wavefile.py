@@ -13,7 +13,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wavebuild.declare import categories, chapters, memory, nested, schema, steps, variables
+from wavebuild.declare import agents, categories, chapters, memory, nested, schema, steps, variables
 from wavebuild.declare.chapters import Book, Chapter
 from wavebuild.declare.contents import Contents
 from wavebuild.declare.fields import Fields
@@ -184,6 +184,13 @@ class _Assembly(Struct):
         defaults = _defaults(fields, reading, outer.defaults if outer else None)
         found = categories.read_categories(layers, reading, defaults, outer.categories if outer else None)
         secrets = fields.get(schema.SECRETS) or ()
+        acting = agents.read_bodies(
+            fields.get(schema.AGENTS), schema.AGENT_BODY, reading, outer.agents if outer else agents.NONE
+        )
+        judging = agents.read_bodies(
+            fields.get(schema.ADVISORS), schema.ADVISOR_BODY, reading, outer.advisors if outer else agents.NONE
+        )
+        shared = (defaults, *found.keys.values(), *acting.values(), *judging.values())
         return steps.Surroundings(
             fields.reading,
             scope,
@@ -197,7 +204,9 @@ class _Assembly(Struct):
             prefix=chapter.prefix,
             contents=self.contents,
             lends=frozenset().union(*(layer.given for layer in (defaults, *found.keys.values()) if layer is not None)),
-            templates=any(layer.templates for layer in (defaults, *found.keys.values()) if layer is not None),
+            agents=acting,
+            advisors=judging,
+            templates=any(layer.templates for layer in shared if layer is not None),
         )
 
     def _layers(self, fields: Fields) -> tuple[Fields, ...]:

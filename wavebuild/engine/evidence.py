@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 
 from wavebuild import disk
-from wavebuild.declare.model import Call, Kind, Step
+from wavebuild.declare.model import Kind, Step
 from wavebuild.engine.few import Few, Vouched
 from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
@@ -207,12 +207,11 @@ def _settled_folders(
 
 
 def _looks_into_folders(step: Step) -> bool:
-    actions = (step.action, *(check.action for check in step.checks))
     kinds = {artifact.kind for artifact in (*reads(step), *step.outputs)}
     if step.frozen:
         return True
     listing = not kinds.isdisjoint((Kind.DIRECTORY, Kind.GLOB, Kind.STEP))
-    return listing or bool(step.code) or any(isinstance(action, Call) for action in actions)
+    return listing or bool(step.code) or step.has_calls
 
 
 def _now(folders: Folders) -> Iterable[os.stat_result | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from msgspec import Struct, field
 
-from wavebuild.declare.model import Artifact, Call, Digest, Kind, Step
+from wavebuild.declare.model import Artifact, Digest, Kind, Step
 from wavebuild.engine.few import Few
 from wavebuild.engine.lists import Project
 from wavebuild.graph import reads
@@ -81,7 +81,7 @@ def _named(project: Project, step: Step) -> set[str] | None:
     """
     if step.code or step.updates or step.expands or step.frozen or step.freshness != "hash":
         return None
-    if isinstance(step.action, Call) or any(isinstance(check.action, Call) for check in step.checks):
+    if step.has_calls:
         return None
     paths = set[str]()
     for artifact in (*reads(step), *step.outputs):

@@ -222,16 +222,19 @@ def _numbers(data: bytes) -> Numbers:
 
 def _with_arguments(step: Step, form: Callable[[Any], Any]) -> Step:
     """The step with the arguments of its calls in another form."""
-    checks = step.checks
-    if not isinstance(step.action, Call) and not any(isinstance(check.action, Call) for check in checks):
+    if not step.has_calls:
         return step
+    review = step.review
     return replace(
         step,
         action=_call(step.action, form) if isinstance(step.action, Call) else step.action,
         checks=tuple(
             replace(check, action=_call(check.action, form)) if isinstance(check.action, Call) else check
-            for check in checks
+            for check in step.checks
         ),
+        review=replace(review, action=_call(review.action, form))
+        if review is not None and isinstance(review.action, Call)
+        else review,
     )
 
 

@@ -145,13 +145,15 @@ class Facts:
         named: list[tuple[str, tuple[str, ...]]] = []
         missing: list[Artifact] = []
         by_time = is_by_time(step)
+        prompt = step.prompt.path if step.prompt is not None and step.prompt.apart else None
         self.digests.look_anew()
         for artifact in step.inputs:
             if not by_time and _is_whole_file(artifact):
                 if not self._stands(artifact.path):
                     missing.append(artifact)
                 readings.append(self._reading(artifact, artifact.path))
-                files.append(artifact.path)
+                if artifact.path != prompt:
+                    files.append(artifact.path)
                 if artifact.name:
                     named.append((artifact.name, (artifact.path,)))
                 continue
@@ -163,7 +165,7 @@ class Facts:
             there = [
                 r for r in found if r.of_file and r.how != "folder" and not (artifact.optional and self._absent(r))
             ]
-            paths = _by_bytes(reading.path for reading in there)
+            paths = _by_bytes(reading.path for reading in there if reading.path != prompt)
             readings += found
             files += paths
             if artifact.name:
@@ -182,8 +184,9 @@ class Facts:
                 if not own and self._is_missing(artifact, found):
                     missing.append(artifact)
                 gate += () if own else found
-            if isinstance(check.action, Call):
-                for artifact in self._module(check.action, step):
+        for action in step.judges:
+            if isinstance(action, Call):
+                for artifact in self._module(action, step):
                     gate += self._closure(artifact.path, _bases(step))
         if step.updates:
             missing += self.shared.missing(step)
@@ -459,7 +462,7 @@ class Facts:
         False where nobody knows so quickly.
         """
         step = self.graph.wavefile.steps[number]
-        if step.frozen or step.code or step.checks or step.updates or isinstance(step.action, Call):
+        if step.frozen or step.code or step.checks or step.updates or step.has_calls:
             return False
         self.digests.look_anew()
         return all(

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from wavebuild.declare.model import Argument, Artifact, Call, Check, Manual, Run, Step, Text
+from wavebuild.declare.model import Argument, Artifact, Call, Check, Hole, Manual, Prompt, Run, Step, Text
 from wavebuild.regular import expression
 
 _HOLE = expression(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
@@ -26,6 +26,8 @@ def action_parts(step: Step) -> dict[str, str]:
     parts = {"command": _clip(_command(step.action)), "outputs": _clip(" ".join(map(_output, step.outputs)))}
     if isinstance(step.action, Run):
         parts["shell"] = step.shell if isinstance(step.shell, str) else json.dumps(step.shell)
+    if step.prompt is not None:
+        parts |= _prompt_parts(step.prompt)
     if step.updates:
         parts["updates"] = _clip(" ".join(_output(artifact) for artifact in step.updates))
     if step.cwd:
@@ -43,10 +45,21 @@ def names_part(named: Sequence[tuple[str, Sequence[str]]]) -> dict[str, str]:
 
 
 def gate_parts(step: Step) -> dict[str, str]:
-    """What only judges the outputs: the checks."""
-    if not step.checks:
+    """What only judges the outputs: the checks, the advisor, and what score is enough."""
+    if not step.checks and step.review is None:
         return {}
-    return {f"check {number}": _clip(_check(check)) for number, check in enumerate(step.checks, 1)}
+    parts = {f"check {number}": _clip(_check(check)) for number, check in enumerate(step.checks, 1)}
+    if step.review is not None:
+        parts |= {"advisor": _clip(_command(step.review.action)), "threshold": f"{step.review.threshold:g}"}
+    return parts
+
+
+def _prompt_parts(prompt: Prompt) -> dict[str, str]:
+    """The text; of one in a file, which is an input, only the values that it uses."""
+    if not prompt.path:
+        return {"prompt": _clip(prompt.text.symbolic)}
+    used = {name: value for part in prompt.text.parts if isinstance(part, Hole) for name, value in part.values}
+    return {"prompt values": _clip(json.dumps(used, sort_keys=True))} if used else {}
 
 
 def _check(check: Check) -> str:

@@ -157,7 +157,7 @@ def _found_fresh(facts: Facts, step: Step, now: Now, known: Mapping[str, Made]) 
     placed, by_hand = replace(now, outputs=outputs), tuple(member for member in outputs if member not in known)
     if unknown := unasked(placed):
         return Unsure(placed, unknown)
-    if step.checks:
+    if step.judges:
         return Rechecks(placed, (NeverRan(),), None, by_hand)
     return Keeps(placed, by_hand)
 
@@ -204,7 +204,7 @@ def _adopted(
     if _missing(step, outputs) or any(not a.covers_files and a.text not in outputs for a in step.outputs):
         return Stops("edited", edited.stops, why)
     placed = replace(now, outputs=outputs)
-    if step.checks:
+    if step.judges:
         return Rechecks(placed, why, None, edited.stops)
     return Keeps(placed, edited.stops, why)
 
@@ -228,7 +228,7 @@ def _manual(facts: Facts, step: Step, now: Now, traces: Sequence[Trace]) -> Stan
         if last.gate == now.gate and last.gate_inputs == now.gate_inputs:
             return Keeps(replace(now, outputs=stands) if last.run == LOCKED else None, of=last)
     placed = replace(now, outputs=stands)
-    return Rechecks(placed, _reasons(judge(now, traces)), None) if step.checks else Keeps(adopt=placed)
+    return Rechecks(placed, _reasons(judge(now, traces)), None) if step.judges else Keeps(adopt=placed)
 
 
 def _unclaimed(facts: Facts, step: Step, known: Mapping[str, Made]) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     discovered: dict[str, str] = {}  # what the depfile named besides the inputs: member → digest
     edits: dict[str, tuple[tuple[str, str], ...]] = {}  # shared file → digests of its texts before and after, in order
     keys: dict[str, str] = {}  # key of a shared file, `F#a.b` → digest of what the step made there
+    review: str = ""  # what the advisor said of the outputs, as JSON
 
     @property
     def forgotten(self) -> bool:

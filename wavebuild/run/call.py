@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         def root(self) -> str: ...
         @property
         def writes(self) -> Sequence[str]: ...
+        @property
+        def answer(self) -> str: ...
 
     Foreseen = tuple[Callable[..., object], dict[str, object]]
     Marks = dict[str, tuple[int, int, int]]
@@ -235,8 +237,17 @@ def _made(call: Called) -> int:
         _look_first_in(call.folders, call.root)
     try:
         function = getattr(importlib.import_module(call.module), call.function)
-        offered = {"inputs": lambda: list(call.inputs), "outputs": lambda: list(call.outputs), "mem": _memory}
+        offered = {
+            "inputs": lambda: list(call.inputs),
+            "outputs": lambda: list(call.outputs),
+            "mem": _memory,
+            "feedback": _feedback,
+        }
+        if "WAVEBUILD_PROMPT" in os.environ:
+            offered["prompt"] = _prompt
         result = _call(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
+        if call.answer:
+            return _answer(result, call.answer)
         return _leave(result, call.writes) if call.writes else 0
     except BaseException as error:
         return _told(error)
@@ -313,6 +324,31 @@ def _memory() -> object:
         return {}
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def _feedback() -> object:
+    """The review of the last draft, if one was rejected."""
+    path = os.environ.get("WAVEBUILD_FEEDBACK")
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return json.load(file)
+
+
+def _prompt() -> str:
+    with open(os.environ["WAVEBUILD_PROMPT"], encoding="utf-8", errors="surrogatepass", newline="") as file:
+        return file.read()
+
+
+def _answer(result: object, path: str) -> int:
+    """Writes what the function of an advisor returned; whether it is a review is seen there."""
+    try:
+        text = json.dumps(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _complain(f"what the function returned is not JSON: {error}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return 0
 
 
 def _leave(result: object, keys: Sequence[str]) -> int:

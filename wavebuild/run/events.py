@@ -27,6 +27,23 @@ class Outcome(enum.Enum):
     NOT_STARTED = "not_started"
 
 
+class Opinion(Struct, frozen=True):
+    """What an advisor said of a step's outputs; scores are 0..1. ``threshold``: what score was wanted."""
+
+    advisor: str
+    score: float
+    approved: bool
+    threshold: float
+    critical_issues: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    summary: str = ""
+    severity: str = ""
+
+    @property
+    def passes(self) -> bool:
+        return self.approved and self.score >= self.threshold
+
+
 class Settled(Struct, frozen=True, gc=False):
     """How one step ended, with all that a person or a program may ask about it."""
 
@@ -52,6 +69,7 @@ class Settled(Struct, frozen=True, gc=False):
     displaced: tuple[str, ...] = ()  # where overwritten edits went, relative to the root
     notes: tuple[str, ...] = ()  # other things to say (a daemon was left and ended, partial outputs kept in …)
     audit: Audit | None = None  # what it touched, where that was followed
+    review: Opinion | None = None  # what its advisor said last
 
 
 class BuildStarted(Struct, frozen=True):
@@ -103,6 +121,16 @@ class StepRetried(Struct, frozen=True):
     delay: float
 
 
+class StepReviewed(Struct, frozen=True):
+    """An advisor has judged what an attempt made; rejected, it may be made anew."""
+
+    run: str
+    at: float
+    step: str
+    attempt: int
+    review: Opinion
+
+
 class StepSettled(Struct, frozen=True):
     """Sent after the commit that saved it."""
 
@@ -128,4 +156,14 @@ class Noticed(Struct, frozen=True):
     message: str
 
 
-Event = BuildStarted | WaveStarted | StepsFound | StepStarted | StepRetried | StepSettled | BuildSettled | Noticed
+Event = (
+    BuildStarted
+    | WaveStarted
+    | StepsFound
+    | StepStarted
+    | StepRetried
+    | StepReviewed
+    | StepSettled
+    | BuildSettled
+    | Noticed
+)

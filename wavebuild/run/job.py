@@ -26,6 +26,7 @@ class PythonCall(Struct, frozen=True, tag=True, array_like=True):
     folders: tuple[str, ...]  # where modules are looked for first, absolute
     root: str  # modules below it are watched for changes
     writes: tuple[str, ...] = ()  # keys of the shared memory that it returns
+    answer: str = ""  # the file that takes what it returns, as JSON
 
 
 class Warmth(Struct, frozen=True):

@@ -33,7 +33,10 @@ from wavebuild.run.sandbox import Private
 
 _OF_INPUTS = (InputChanged, InputAdded, InputRemoved)
 
-SOMETIMES = ("WAVEBUILD_PROJECT", "WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT")
+SOMETIMES = (
+    *("WAVEBUILD_PROJECT", "WAVEBUILD_FULL", "WAVEBUILD_SCRATCH", "WAVEBUILD_MEM", "WAVEBUILD_MEM_OUT"),
+    *("WAVEBUILD_PROMPT", "WAVEBUILD_FEEDBACK", "WAVEBUILD_PREVIOUS"),
+)
 """Variables that only some steps have: a build inside a step must not hand on those of the outer one."""
 
 LONGEST_ARGUMENT = 120_000
@@ -67,6 +70,11 @@ class Try(Struct, frozen=True):
     memory: Mapping[str, str] = field(default_factory=dict)  # the values it may read, as JSON
     memory_out: str = ""  # where it writes its values, relative to the root
     private: Private | None = None  # the folder it runs in, if not in the root
+    reviewing: bool = False  # the advisor is asked
+    answer: str = ""  # where the advisor's answer goes, absolute
+    prompt: str = ""  # the file of its prompt, absolute
+    feedback: str = ""  # the file of the last review, absolute
+    draft: str = ""  # the folder of the draft that was rejected, absolute
 
     def root_of(self, real: str) -> str:
         """The root as the step sees it."""
@@ -90,10 +98,12 @@ def job_of(invocation: Invocation, this: Try) -> Job:
     env, lists = _env(invocation, this), _lists(this)
     limits = step.limits
     confines = Confines(limits.memory) if limits.memory is not None else None
+    own = step.review.timeout if this.reviewing and step.review is not None else None
     return Job(
-        this.number, commands, cwd, env, log, step.timeout, lists, secrets=secrets, confines=confines,
+        this.number, commands, cwd, env, log, step.timeout if own is None else own, lists, secrets=secrets,
+        confines=confines,
         most_output=limits.output, passes=_passes(step, invocation.clean_env),
-        console=invocation.terminal if step.console and not this.checking else "",
+        console=invocation.terminal if step.console and not this.checking and not this.reviewing else "",
     )  # fmt: skip
 
 
@@ -107,6 +117,8 @@ def _passes(step: Step, clean_env: Sequence[str] | None) -> tuple[str, ...] | No
 
 
 def _actions(this: Try) -> list[Run | Call]:
+    if this.reviewing:
+        return [this.step.review.action] if this.step.review is not None else []
     if this.checking:
         return [check.action for check in this.step.checks]
     match this.step.action:
@@ -132,7 +144,7 @@ def _commands(
         case Run(scripts):
             environ = passed(invocation.environ, _passes(this.step, invocation.clean_env))
             start = shell_start(this.step.shell, dict(this.step.env), environ)
-            return [shell_command(start, render(script, names), beside) for script in scripts]
+            return [shell_command(start, render(script, names), beside, this.answer) for script in scripts]
         case Call(module, function, arguments):
             given = {name: _filled(value, names, render_value) for name, value in arguments}
             own = _own_root(root, this.step)
@@ -141,10 +153,16 @@ def _commands(
             assert isinstance(inputs, Paths)
             assert isinstance(outputs, Paths)
             writes = keys_written(this.step) if this.memory_out else ()
-            call = PythonCall(module, function, json.dumps(given), tuple(inputs), tuple(outputs), folders, root, writes)
-            return [call]
+            given_files = tuple(inputs), tuple(outputs)
+            return [PythonCall(module, function, json.dumps(given), *given_files, folders, root, writes, this.answer)]
         case _:
             assert_never(action)
+
+
+def prompt_text(invocation: Invocation, this: Try) -> str:
+    """What the agent of a step is told, every hole filled. Raises WavebuildError where one cannot be."""
+    assert this.step.prompt is not None
+    return render(this.step.prompt.text, _names(invocation, this))
 
 
 def shell_command(start: Sequence[str], script: str, log: str, stdout: str = "") -> Shell:
@@ -196,6 +214,8 @@ def _names(invocation: Invocation, this: Try) -> dict[str, object]:
     updates = Paths(map(here, shared_files(step)), _by_name(step.updates, shared, here))
     own = {"root": _own_root(this.root_of(invocation.root), step), "step": step.name.removeprefix(step.prefix)}
     memory = {key: json.loads(text) for key, text in this.memory.items()}
+    if this.prompt:
+        own["prompt_file"] = here(os.path.relpath(this.prompt, this.root_of(invocation.root)))
     return {"inputs": inputs, "outputs": outputs, "updates": updates, "mem": memory, "python": sys.executable, **own}
 
 
@@ -243,6 +263,9 @@ def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
         told["WAVEBUILD_SCRATCH"] = os.path.join(invocation.root, this.scratch)
     if this.memory_out:
         told["WAVEBUILD_MEM_OUT"] = os.path.join(invocation.root, this.memory_out)
+    for name, path in (("PROMPT", this.prompt), ("FEEDBACK", this.feedback), ("PREVIOUS", this.draft)):
+        if path:
+            told[f"WAVEBUILD_{name}"] = path
     told.update(this.step.env)
     return tuple(told.items())
 
@@ -279,7 +302,7 @@ def foreseen(invocation: Invocation, step: Step, read: Read) -> tuple[tuple[str,
                 assert_never(action)
 
     of_action = texts(step.action) if isinstance(step.action, Run | Call) else []
-    return tuple(of_action), tuple(text for check in step.checks for text in texts(check.action))
+    return tuple(of_action), tuple(text for action in step.judges for text in texts(action))
 
 
 def _filled(

@@ -21,6 +21,7 @@ from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Trace
 from wavebuild.run import transaction
 from wavebuild.run.audit import Seen
+from wavebuild.run.events import Opinion
 from wavebuild.run.job import Ended
 from wavebuild.run.records import Attempt
 from wavebuild.run.sandbox import Private
@@ -92,6 +93,11 @@ class Life(Struct):
     discovered: tuple[Reading, ...] = ()  # what the depfile of this try named
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
     did: Did = field(default_factory=Did)  # to the files that it shares
+    reviewing: bool = False  # the advisor is asked
+    rejected: int = 0  # drafts that the advisor rejected
+    opinion: Opinion | None = None  # what the advisor said last
+    heard: Opinion | None = None  # the review by which the last draft was rejected
+    draft: str = ""  # the folder of the draft that was rejected last, relative to the root
     undid: list[str] = field(default_factory=list)  # steps of this build whose edits of shared files it took back
     moved: tuple[str, ...] | None = None  # inputs that changed while it ran; None: not looked at yet
     seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
@@ -122,6 +128,8 @@ def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
 
 
 def why_failed(ended: Ended, life: Life) -> str:
+    if life.reviewing and ended.failure in ("exit", "signal", "start", "call", "timeout", "output limit"):
+        return "review"
     return "check" if life.checking and ended.failure in ("exit", "signal", "start", "call") else ended.failure
 
 

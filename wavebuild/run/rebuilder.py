@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
@@ -37,7 +37,7 @@ from wavebuild.run import discovery, memory, merges, sandbox, scratch, sharing, 
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.audit import Audit, Seen, audited, masked
-from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepRetried, StepStarted
+from wavebuild.run.events import Event, Noticed, Opinion, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job, Tracing
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
 from wavebuild.run.life import (
@@ -60,6 +60,9 @@ from wavebuild.run.records import Attempt, Records, Result, log_path
 MOST_TOLD = 64
 """Steps that edit one file, up to which it is looked whose edits were undone."""
 
+if TYPE_CHECKING:
+    from wavebuild.run.reviewing import Reviews
+
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
 
@@ -77,6 +80,7 @@ class Rebuilder:
         self._tell = tell
         self.run = invocation.run
         self._lives: dict[int, Life] = {}
+        self._reviewing: Reviews | None = None  # asked for by steps with prompts or reviews alone
         self.in_force: dict[str, Trace] = {}  # by which traces steps are fresh, for the lock file if there is one
         self.proven: dict[int, str] = {}  # of steps with many inputs: the identity of the trace by which it is fresh
         self._holds_traces = graph.wavefile.settings.lock is not None
@@ -96,6 +100,15 @@ class Rebuilder:
         self._graph = graph
         self._invocation = replace(self._invocation, forced=forced)
         self._secrets = secrets_of(graph, self._invocation)
+        self._reviewing = None
+
+    @property
+    def _reviews(self) -> Reviews:
+        if self._reviewing is None:
+            from wavebuild.run.reviewing import Reviews
+
+            self._reviewing = Reviews(self._invocation, self._facts, self._secrets.values())
+        return self._reviewing
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         """Judges a step whose upstream has settled: how it ended without running, or what is to be done for it."""
@@ -127,7 +140,8 @@ class Rebuilder:
                     self._take(step, self._adopted(step, adopt, clock, by_hand, of))
                 elif of is not None:
                     self._put_in_force(step, of)
-                return self._settled(step, Outcome.KEPT, reasons=reasons)
+                said = self._reviews.of(of) if of is not None and of.review else None
+                return self._settled(step, Outcome.KEPT, reasons=reasons, review=said)
             case Frozen():
                 return self._settled(step, Outcome.KEPT)
             case Held(until, reasons):
@@ -250,7 +264,9 @@ class Rebuilder:
         if step.updates:
             self._judged.add(key(step))
 
-    def _adopted(self, step: Step, now: Now, began: float, by_hand: tuple[str, ...], of: Trace | None = None) -> Trace:
+    def _adopted(
+        self, step: Step, now: Now, began: float, by_hand: tuple[str, ...], of: Trace | None = None, review: str = ""
+    ) -> Trace:
         outputs = {member: digest for member, digest in now.outputs.items() if digest is not None}
         kept = [of] if of is not None else self._records.traces(key(step))
         discovered = {member: now.discovered.get(member, ABSENT) for member in (kept[0].discovered if kept else ())}
@@ -259,6 +275,7 @@ class Rebuilder:
             dict(now.gate_inputs), outputs, by_hand=by_hand, raw=self._facts.raw_digests(step, outputs),
             discovered=discovered, keys=dict(now.keys),
             edits=self._facts.still_standing(step, self._records.traces(key(step))),
+            review=review or (of.review if of is not None else ""),
         )  # fmt: skip
 
     # Begin
@@ -270,6 +287,7 @@ class Rebuilder:
         identity = f"{self._invocation.run}.{due.number}"
         life = Life(due, Attempt(identity, step.name, self._invocation.run, key(step), {}, {}, ()), began)
         life.checking = due.gate_of is not None or due.adopt or step.action is None
+        life.reviewing = life.checking and not step.checks and step.review is not None
         try:
             if step.sandbox:
                 life.private = self._apart.private_folder(step, life)
@@ -306,7 +324,7 @@ class Rebuilder:
     def is_last(self, number: int) -> bool:
         """Whether the job that runs for a step is the last that is run for it, if it ends well."""
         life, step = self._lives.get(number), self._graph.wavefile.steps[number]
-        if life is None or life.private or life.asks or (step.checks and not life.checking):
+        if life is None or life.private or life.asks or (step.judges and not life.checking) or step.review is not None:
             return False
         return not any(one.kind is Kind.PROBE or one.digest is Digest.RUN for one in step.outputs)
 
@@ -452,12 +470,16 @@ class Rebuilder:
         this = Try(
             due.number, step, due.read, due.reasons, life.tries, life.checking, life.scratch, values, out, life.private
         )
+        if step.prompt is not None or step.review is not None:
+            this = self._reviews.told(this, life)
         job = job_of(self._invocation, this)
         if life.private:
             job = self._apart.furnished(step, life, job, self._is_forced(life))
         if tracing := self._tracing(life):
             job = replace(job, tracing=tracing)
         # The action and its checks share the time of an attempt.
+        if life.reviewing and step.review is not None and step.review.timeout is not None:
+            return job
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
     # The end
@@ -486,9 +508,17 @@ class Rebuilder:
                     return self._failed(step, life, replace(ended, failure=failure, detail=detail))
                 if step.checks:
                     life.checking = True
-                    job = self._job(life)
-                    life.command = self._shown(life, job)
-                    return job
+                    return self._next_job(life)
+            elif life.reviewing:
+                if wrong := self._reviews.take_in(step, life):
+                    return self._failed(step, life, replace(ended, failure="review", detail=wrong))
+                self._tell(self._reviews.reviewed(step, life))
+                if life.opinion is not None and not life.opinion.passes:
+                    return self._rejected(step, life, ended)
+                life.reviewing = False
+            if step.review is not None and life.opinion is None and life.asks is None:
+                life.checking = life.reviewing = True
+                return self._next_job(life)
             if life.attempt.sandbox and not life.attempt.enters:
                 self._swap_in(step, life)
             if life.asks is None:
@@ -507,6 +537,20 @@ class Rebuilder:
             return self._give_up(step, life, replace(ended, failure="outputs", detail=complaint(error)))
         del self._lives[ended.id]
         return settled
+
+    def _next_job(self, life: Life) -> Job:
+        """The next job of the same try."""
+        job = self._job(life)
+        life.command = self._shown(life, job)
+        return job
+
+    def _rejected(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
+        """The advisor has rejected the draft: it is made anew with the review at hand, or the step has failed."""
+        assert step.review is not None
+        again = life.rejected < step.review.retries and not life.due.gate_of and not life.due.adopt
+        life.rejected += 1
+        ended = replace(ended, failure="rejected", detail=self._reviews.in_words(life))
+        return self._once_more(step, life, ended, 0.0) if again else self._give_up(step, life, ended)
 
     def _take_in(self, step: Step, life: Life) -> tuple[str, str] | None:
         """Takes in what the action has made and told; as what the step failed and why, if that is of no use."""
@@ -652,6 +696,7 @@ class Rebuilder:
             },
             edits=life.did.edits,
             keys=life.did.keys,
+            review=self._reviews.recorded(life) if life.opinion is not None else "",
         )
         life.notes += life.did.notes
         attempt = self._outputs.with_changed_bystanders(life.attempt, outputs)
@@ -739,10 +784,15 @@ class Rebuilder:
             self._learn()
             return self._settled(step, Outcome.KEPT, life, moved=moved)
         if due.gate_of is None:
-            self._take(step, self._adopted(step, due.now, life.began, due.by_hand))
+            said = self._reviews.recorded(life) if life.opinion is not None else ""
+            self._take(step, self._adopted(step, due.now, life.began, due.by_hand, review=said))
             return self._settled(step, Outcome.KEPT, life)
         self._learn()
-        gate = {"gate": dict(due.now.gate), "gate_inputs": dict(due.now.gate_inputs)}
+        gate = {
+            "gate": dict(due.now.gate),
+            "gate_inputs": dict(due.now.gate_inputs),
+            "review": self._reviews.recorded(life) if life.opinion is not None else "",
+        }
         here = {"run": self._invocation.run, "began": life.began} if due.gate_of.run == LOCKED else {}
         again = Trace(**{name: getattr(due.gate_of, name) for name in Trace.__struct_fields__} | gate | here)
         self._records.record(key(step), again)
@@ -751,23 +801,28 @@ class Rebuilder:
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
-            self._clear_for_another_try(step, life)
-            delay = step.retries.delay * (1 << (life.tries - 1))
-            self._tell(
-                StepRetried(
-                    self._invocation.run, self._invocation.clock(), step.name, life.tries, told(ended, life), delay
-                )
-            )
-            life.tries += 1
-            life.of_this_try = 0.0
-            life.seen = Seen()
-            life.asks = None
-            life.checking = step.action is None
-            return Again(life.due.number, delay)
+            return self._once_more(step, life, ended, step.retries.delay * (1 << (life.tries - life.rejected - 1)))
         return self._give_up(step, life, ended)
+
+    def _once_more(self, step: Step, life: Life, ended: Ended, delay: float) -> Again:
+        """A further try, after a delay in seconds."""
+        self._clear_for_another_try(step, life)
+        self._tell(
+            StepRetried(self._invocation.run, self._invocation.clock(), step.name, life.tries, told(ended, life), delay)
+        )
+        life.tries += 1
+        life.of_this_try = 0.0
+        life.seen = Seen()
+        life.asks = None
+        life.checking = step.action is None
+        life.reviewing = False
+        life.heard, life.opinion = life.opinion or life.heard, None
+        return Again(life.due.number, delay)
 
     def _clear_for_another_try(self, step: Step, life: Life) -> None:
         """All is as it was before the try that failed."""
+        if step.review is not None:
+            life.draft = self._reviews.kept_draft(step, life)
         if life.private:
             entered = life.attempt.enters
             self._forget((*transaction.put_back(self._facts.folders, life.attempt), *life.attempt.aside))
@@ -784,7 +839,8 @@ class Rebuilder:
         self._await_depfile(step, life)
 
     def _may_retry(self, step: Step, life: Life, ended: Ended) -> bool:
-        if ended.failure == "interrupted" or life.tries > step.retries.times or life.due.gate_of or life.due.adopt:
+        tries = life.tries - life.rejected
+        if ended.failure == "interrupted" or tries > step.retries.times or life.due.gate_of or life.due.adopt:
             return False
         on = step.retries.on
         return not on or (ended.failure == "timeout" and "timeout" in on) or ended.exit_code in on
@@ -904,6 +960,7 @@ class Rebuilder:
         log: str | None = None,
         moved: tuple[str, ...] = (),
         displaced: tuple[str, ...] = (),
+        review: Opinion | None = None,
     ) -> Settled:
         return Settled(
             step=step.name,
@@ -925,6 +982,7 @@ class Rebuilder:
             displaced=displaced,
             notes=tuple(life.notes) if life else (),
             audit=self._audit(life, outcome) if life else None,
+            review=life.opinion if life else review,
         )
 
 

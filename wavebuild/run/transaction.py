@@ -191,7 +191,7 @@ def move_partial(folders: Folders, attempt: Attempt) -> list[str]:
     shared = [path for path in edited if not any(covers(artifact, path) for artifact in ours)]
     left = partial_outputs(folders, attempt)
     kept = {path: _at(folders.root, path) for path in (*left, *shared) if os.path.lexists(_at(folders.root, path))}
-    _keep_failed(folders.root, attempt.step, kept)
+    keep_failed(folders.root, attempt.step, kept)
     for path, copy in attempt.bystanders.items():
         if bystander_changed(folders.root, attempt, path):
             _clear_way(folders.root, attempt, path)
@@ -242,12 +242,12 @@ def _leave_sandbox(folders: Folders, attempt: Attempt) -> list[str]:
     """A sandboxed step that has not come to its end has touched nothing; what it made so far is kept a while."""
     private = sandbox.known_folder(folders.root, attempt.sandbox)
     made = sandbox.made_in(private, _declared(attempt), folders.ignore)
-    _keep_failed(folders.root, attempt.step, made)
+    keep_failed(folders.root, attempt.step, made)
     sandbox.remove(private)
     return sorted(made)
 
 
-def _keep_failed(root: str, step: str, made: Mapping[str, str]) -> None:
+def keep_failed(root: str, step: str, made: Mapping[str, str]) -> None:
     """What a failed attempt left goes to the failed folder; ``made``: member → where it lies, absolute."""
     keep = f"{FAILED}/{step}"
     if made:

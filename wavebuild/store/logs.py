@@ -12,18 +12,23 @@ from wavebuild import disk
 from wavebuild.run.records import log_path
 from wavebuild.store.state import State
 
+BESIDE = ("~prompt.md", "~review.json")
+"""What is kept with a log: what the agent was told, and what the advisor said of it."""
+
 
 def prune_logs(state: State, home: str, run: str, steps: Iterable[str], keep: int) -> None:
     """Removes the older logs of these steps, which just ran, and the lists that only this run's steps were shown."""
     for path, entry in disk.walk(f"{home}/logs/{run}"):
-        if not path.endswith(".log"):
+        if not path.endswith((".log", *BESIDE)):
             disk.remove(entry.path)
     disk.remove_empty_folders(f"{home}/logs/{run}", home)
     root = os.path.dirname(home)
     gone = state.old_logs({*steps}, keep)
     for step, of, attempts, log in gone:
         for attempt in range(1, attempts + 1):
-            disk.remove(os.path.join(root, log_path(of, step, attempt)))
+            path = os.path.join(root, log_path(of, step, attempt))
+            for each in (path, *(path.removesuffix(".log") + ending for ending in BESIDE)):
+                disk.remove(each)
         disk.remove_empty_folders(os.path.dirname(os.path.join(root, log)), home)
     if gone:
         state.forget_logs((step, of) for step, of, *_ in gone)

@@ -36,6 +36,18 @@ def _or_null(shape: Shape) -> Shape:
 
 _TOUCHES: Shape = {"type": "array", "items": _object({"path": _TEXT, "owner": _or_null(_TEXT)})}
 _TOUCHED = ("reads", "writes", "removes", "sought", "refused")
+_REVIEW = _object(
+    {
+        "advisor": _TEXT,
+        "score": _NUMBER,
+        "approved": _FLAG,
+        "threshold": _NUMBER,
+        "critical_issues": _NAMES,
+        "suggestions": _NAMES,
+        "summary": _TEXT,
+        "severity": _or_null(_TEXT),
+    }
+)
 _SETTLED: dict[str, Shape] = {
     "step": _TEXT,
     "outcome": {"enum": [outcome.value for outcome in Outcome]},
@@ -44,7 +56,7 @@ _SETTLED: dict[str, Shape] = {
     "seconds": _NUMBER,
     "attempts": _WHOLE,
     "score": _or_null(_NUMBER),
-    "review": _or_null({"type": "object"}),
+    "review": _or_null(_REVIEW),
     "reasons": _REASONS,
     "failure": _or_null(_TEXT),
     "detail": _or_null(_TEXT),
@@ -78,6 +90,7 @@ _EVENTS: dict[str, dict[str, Shape]] = {
         "log": _TEXT,
     },
     "step_retried": {"step": _TEXT, "attempt": _WHOLE, "failure": _TEXT, "delay": _NUMBER},
+    "step_reviewed": {"step": _TEXT, "attempt": _WHOLE, "review": _REVIEW},
     "step_settled": _SETTLED,
     "build_settled": {
         "ok": _FLAG,

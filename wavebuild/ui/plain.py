@@ -21,6 +21,7 @@ from wavebuild.run.events import (
     Outcome,
     Settled,
     StepRetried,
+    StepReviewed,
     StepSettled,
     StepsFound,
     StepStarted,
@@ -62,6 +63,8 @@ def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list
             return [] if manner.quiet else [*_heading(before, after, manner), *_start(after, event, manner)]
         case StepRetried():
             return [] if manner.quiet else [_retry(event, manner)]
+        case StepReviewed():
+            return [] if manner.quiet else [_review(event, manner)]
         case StepSettled():
             return _end(before, after, event.settled, manner)
         case Noticed():
@@ -99,6 +102,16 @@ def _retry(event: StepRetried, manner: Manner) -> str:
     pause = f", again in {words.duration(event.delay)}" if event.delay else ""
     said = f"{escaped(event.step)} · try {event.attempt} failed: {escaped(event.failure)}{pause}"
     return _line("retrying", said, "yellow", manner)
+
+
+def _review(event: StepReviewed, manner: Manner) -> str:
+    said = event.review
+    word, colour = ("reviewed", "green") if said.passes else ("rejected", "yellow")
+    facts = [escaped(event.step), f"score {said.score:g} of {said.threshold:g} wanted"]
+    if not said.approved:
+        facts.append("not approved")
+    facts.append(f"by {escaped(said.advisor)}")
+    return _line(word, " · ".join(facts), colour, manner)  # type: ignore[arg-type]
 
 
 def _end(before: Picture, after: Picture, settled: Settled, manner: Manner) -> list[str]:

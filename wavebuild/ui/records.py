@@ -23,8 +23,10 @@ from wavebuild.run.events import (
     BuildStarted,
     Event,
     Noticed,
+    Opinion,
     Settled,
     StepRetried,
+    StepReviewed,
     StepSettled,
     StepsFound,
     StepStarted,
@@ -138,6 +140,19 @@ def build_record(result: BuildResult) -> Record:
     }
 
 
+def review_record(review: Opinion) -> Record:
+    return {
+        "advisor": review.advisor,
+        "score": review.score,
+        "approved": review.approved,
+        "threshold": review.threshold,
+        "critical_issues": names(review.critical_issues),
+        "suggestions": names(review.suggestions),
+        "summary": review.summary,
+        "severity": review.severity or None,
+    }
+
+
 def settled_record(settled: Settled) -> Record:
     return {
         "outcome": settled.outcome.value,
@@ -145,8 +160,8 @@ def settled_record(settled: Settled) -> Record:
         "started": instant_or_none(settled.started),
         "seconds": settled.seconds,
         "attempts": settled.attempts,
-        "score": None,
-        "review": None,
+        "score": settled.review.score if settled.review else None,
+        "review": review_record(settled.review) if settled.review else None,
         "reasons": reason_records(settled.reasons),
         "failure": settled.failure or None,
         "detail": sanitized(settled.detail, colours=False) or None,
@@ -300,6 +315,8 @@ def _event_name(event: Event) -> str:
             return "step_started"
         case StepRetried():
             return "step_retried"
+        case StepReviewed():
+            return "step_reviewed"
         case StepSettled():
             return "step_settled"
         case BuildSettled():
@@ -324,6 +341,8 @@ def _event_facts(event: Event) -> Record:
             return _start_facts(event)
         case StepRetried():
             return {"step": event.step, "attempt": event.attempt, "failure": event.failure, "delay": event.delay}
+        case StepReviewed():
+            return {"step": event.step, "attempt": event.attempt, "review": review_record(event.review)}
         case StepSettled():
             return {"step": event.settled.step, **settled_record(event.settled)}
         case BuildSettled():

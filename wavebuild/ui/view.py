@@ -20,6 +20,7 @@ from wavebuild.run.events import (
     Outcome,
     Settled,
     StepRetried,
+    StepReviewed,
     StepSettled,
     StepsFound,
     StepStarted,
@@ -112,7 +113,7 @@ def seen(picture: Picture, event: Event) -> Picture:
             return replace(picture, at=event.at)
         case StepStarted():
             return _started(picture, event)
-        case StepRetried():
+        case StepRetried() | StepReviewed():
             return replace(picture, at=event.at)
         case StepSettled():
             return _settled(picture, event)
