@@ -2,7 +2,7 @@
 
 Folders are verbs, files are nouns, and by alphabet they follow the data; a module imports only
 from what stands earlier in
-``structs < regular < errors < disk < declare < graph < judge < plan < run < store < engine < ui``:
+``structs < regular < errors < disk < declare < graph < judge < plan < run < store < engine < ui < orchestrator``:
 
 - ``declare/``  TEXT → MODEL: Wavefile, Step, Artifact, frozen values with their place in the text
 - ``graph/``    MODEL → GRAPH: steps joined by the artifacts they share; owners, overlaps, cycles
@@ -13,6 +13,7 @@ from what stands earlier in
 - ``ui/``       EVENTS → PEOPLE: command line, words, view, screens, JSON
 - ``disk.py``   the only file access of the parent process
 - ``engine/``   one build end to end: load, link, judge, plan, run, record
+- ``orchestrator/`` PROGRAMS → BUILDS: the Python face, for pipelines and for agents
 - ``errors.py`` every message a person can be shown
 - ``structs.py`` msgspec, of which the values are made
 
@@ -20,3 +21,49 @@ It does not know any of them until it is asked: importing it imports nothing els
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wavebuild.errors import WavebuildError
+    from wavebuild.orchestrator.building import Build, Events, Pipeline, build, events, load
+    from wavebuild.orchestrator.results import BuildFailed, Result, StepResult
+    from wavebuild.orchestrator.steps import Step, step
+
+__all__ = [
+    "Build",
+    "BuildFailed",
+    "Events",
+    "Pipeline",
+    "Result",
+    "Step",
+    "StepResult",
+    "WavebuildError",
+    "__version__",
+    "build",
+    "events",
+    "load",
+    "step",
+]
+
+_HOMES = {
+    "Build": "orchestrator.building",
+    "BuildFailed": "orchestrator.results",
+    "Events": "orchestrator.building",
+    "Pipeline": "orchestrator.building",
+    "Result": "orchestrator.results",
+    "Step": "orchestrator.steps",
+    "StepResult": "orchestrator.results",
+    "WavebuildError": "errors",
+    "build": "orchestrator.building",
+    "events": "orchestrator.building",
+    "load": "orchestrator.building",
+    "step": "orchestrator.steps",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

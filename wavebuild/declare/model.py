@@ -187,6 +187,7 @@ class Review(Struct, frozen=True, gc=False, array_like=True):
     threshold: float
     retries: int = 0
     timeout: float | None = None
+    key: str = ""  # of the shared memory: what the advisor said is a value of it
 
 
 class Retries(Struct, frozen=True, gc=False, array_like=True):

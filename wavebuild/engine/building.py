@@ -84,7 +84,7 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
     project = load(request)
     layout = layout_of_project(request, project)
     prepare(layout)
-    with joined(request) as above, Interrupts() as interrupts:
+    with joined(request) as above, request.interrupts or Interrupts() as interrupts:
         lock = take(layout.lock, command_shown(request, project), request.wait, lambda: interrupts.count > 0)
         if lock is None:
             raise mistake("interrupted", "stopped while waiting for the project", exit_code=interrupts.exit_code)
@@ -184,7 +184,8 @@ def _build(
         )
         growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
         room = Room(request.load, tokens=share.tokens)
-        patient = Patient(pool, lambda said: hear(Noticed(run, time.time(), said)))
+        workers = pool if request.around is None else request.around(pool)
+        patient = Patient(workers, lambda said: hear(Noticed(run, time.time(), said)))
         # Who gives up wants all to end, as a person does who interrupts the build.
         scheduler = Scheduler(
             graph, course, judge, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
@@ -210,7 +211,7 @@ def _build(
             _write_lock(request, project, rebuilder, bool(began), tell)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, tell)
-        elif not orphans and not _is_left_to_repair(layout, state):
+        elif not orphans and request.declared is None and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             left = {number for number, each in ended.items() if not _is_well(each)}
             if few is not None:  # of whom nothing could reach it is vouched for, also where it was not started
@@ -269,6 +270,8 @@ def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ..
 
 def _kept(request: Request, project: Project, layout: Layout) -> str:
     """The identity of the project, which is kept as it was loaded; "" if it is not."""
+    if request.declared is not None:
+        return ""
     try:
         return keep_project(request, project, layout)
     except (OSError, WavebuildError):
@@ -400,6 +403,8 @@ class Growing:
 
 def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
     """That another Wavefile is built than the one that is nearest."""
+    if request.declared is not None:
+        return []
     nearest = declare.find(request.directory, request.file)
     upper = os.path.join(layout.root, layout.file)
     return (

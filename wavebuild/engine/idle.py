@@ -39,6 +39,8 @@ def first_look(request: Request) -> Glance | None:
     """What has moved since all was known to be fresh; without the state it stems from, evidence is worth nothing."""
     if request.glance is not None:
         return request.glance
+    if request.declared is not None:
+        return None
     layout = _layout_of_nearest(request)
     if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None

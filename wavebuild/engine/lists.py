@@ -111,6 +111,11 @@ def _loaded(request: Request, path: str, present: bool) -> Project:
     return _linked(request, wavefile, known, folders, files)
 
 
+def linked(request: Request, wavefile: Wavefile) -> Project:
+    """A Wavefile that a program declares, linked; what stands in files it does not depend on."""
+    return _linked(request, wavefile, {}, None, Files())
+
+
 def settled_lists(project: Project, wanted: Collection[int], has_settled: Callable[[int], bool]) -> list[Artifact]:
     """What wanted steps wait for and whoever makes it has settled well, or is not wanted itself."""
     steps, makers = project.wavefile.steps, project.graph.owners.makers

@@ -17,7 +17,7 @@ from wavebuild.declare.model import Kind, Range, Settings
 from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import kept_project
 from wavebuild.engine.lists import Project as Project
-from wavebuild.engine.lists import loaded
+from wavebuild.engine.lists import linked, loaded
 from wavebuild.engine.locking import assume_locked
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError, mistake
@@ -60,6 +60,8 @@ def load(request: Request, present: bool = False) -> Project:
 
     ``present``: lists that steps make are read as they stand; else they wait for the build.
     """
+    if request.declared is not None:
+        return linked(request, request.declared)
     path = wavefile_of(request)
     return kept_project(request, path) or loaded(request, path, present)
 
@@ -81,6 +83,8 @@ def read_again(request: Request, project: Project, layout: Layout, present: bool
 
 def wavefile_of(request: Request) -> str:
     """The Wavefile that is meant: the one named, else the nearest, or the one further up that includes it."""
+    if request.declared is not None:
+        return os.path.join(request.declared.root, request.declared.file)
     found = declare.find(request.directory, request.file)
     return found if request.file is not None else declare.governing(found).path
 

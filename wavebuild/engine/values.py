@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from wavebuild.declare.model import Schedule
+    from wavebuild.declare.model import Schedule, Wavefile
     from wavebuild.declare.said import Said
     from wavebuild.engine.glance import Glance
     from wavebuild.errors import Place, Problem
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wavebuild.judge.reasons import Reason
     from wavebuild.plan.model import PlanWord
     from wavebuild.run.events import Outcome, Settled
+    from wavebuild.run.interrupts import Interrupts
+    from wavebuild.run.patience import Workers
 
 
 class Request(Struct, frozen=True):
@@ -54,6 +56,9 @@ class Request(Struct, frozen=True):
     command_line: str = "wavebuild"  # named to whoever finds the project held
     bare: str | None = None  # the command, where it stands alone: no step may be called so
     glance: Glance | None = None  # what the first look has found: that not all is as it was
+    declared: Wavefile | None = None  # what a program declares, in the place of a file
+    around: Callable[[Workers], Workers] | None = None  # an executor around the pool, which takes some jobs itself
+    interrupts: Interrupts | None = None  # who counts that somebody asks to stop; None: the signals do
 
 
 class Addition(Struct, frozen=True):

@@ -245,7 +245,7 @@ def _made(call: Called) -> int:
         }
         if "WAVEBUILD_PROMPT" in os.environ:
             offered["prompt"] = _prompt
-        result = _call(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
+        result = called(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
         if call.answer:
             return _answer(result, call.answer)
         return _leave(result, call.writes) if call.writes else 0
@@ -284,7 +284,7 @@ def _is_not_the_authors(file: str) -> bool:
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
-def _call(function: object, given: dict[str, object], offered: dict[str, Callable[[], object]]) -> object:
+def called(function: object, given: dict[str, object], offered: dict[str, Callable[[], object]]) -> object:
     """With the arguments of ``with``, and with those of inputs, outputs and memory that the signature has."""
     if not callable(function):
         raise TypeError(f"{function!r} is not a function")
@@ -352,23 +352,38 @@ def _answer(result: object, path: str) -> int:
 
 
 def _leave(result: object, keys: Sequence[str]) -> int:
-    """Writes what the function returned as the values of these keys; of one key, the value itself will do."""
+    try:
+        text = memory_text(result, keys)
+    except CallError as error:
+        return _complain(str(error))
+    with open(os.environ["WAVEBUILD_MEM_OUT"], "w", encoding="utf-8") as file:
+        file.write(text)
+    return 0
+
+
+class CallError(Exception):
+    """What a function returned is of no use, in words."""
+
+
+def memory_text(result: object, keys: Sequence[str]) -> str:
+    """What a function returned, as the JSON object of the values of these keys; of one key, the value itself will do.
+
+    Raises CallError.
+    """
     if len(keys) == 1 and result is not None and not (isinstance(result, Mapping) and keys[0] in result):
         result = {keys[0]: result}
     if not isinstance(result, Mapping):
         what = "nothing" if result is None else f"a {type(result).__name__}"
         names = ", ".join(f"mem:{key}" for key in keys)
-        return _complain(f"the function returned {what}, but the step writes {names}: return a mapping of its keys")
+        raise CallError(f"the function returned {what}, but the step writes {names}: return a mapping of its keys")
     texts = []
     for key, value in result.items():
         try:
             _refuse_odd_keys(value)
             texts.append(f"{json.dumps(str(key))}:{json.dumps(value, allow_nan=False)}")
         except (TypeError, ValueError, RecursionError) as error:
-            return _complain(f"what the function returned for mem:{key} is not JSON: {error}")
-    with open(os.environ["WAVEBUILD_MEM_OUT"], "w", encoding="utf-8") as file:
-        file.write("{" + ",".join(texts) + "}")
-    return 0
+            raise CallError(f"what the function returned for mem:{key} is not JSON: {error}") from None
+    return "{" + ",".join(texts) + "}"
 
 
 def _refuse_odd_keys(value: object) -> None:

@@ -97,6 +97,7 @@ class Life(Struct):
     rejected: int = 0  # drafts that the advisor rejected
     opinion: Opinion | None = None  # what the advisor said last
     heard: Opinion | None = None  # the review by which the last draft was rejected
+    rejected_values: dict[str, str] = field(default_factory=dict)  # what that draft wrote to the shared memory, as JSON
     draft: str = ""  # the folder of the draft that was rejected last, relative to the root
     undid: list[str] = field(default_factory=list)  # steps of this build whose edits of shared files it took back
     moved: tuple[str, ...] | None = None  # inputs that changed while it ran; None: not looked at yet

@@ -30,7 +30,9 @@ def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
 
 
 def keys_written(step: Step) -> tuple[str, ...]:
-    return tuple([artifact.path for artifact in step.outputs if artifact.kind is Kind.MEM])
+    """The keys that the action writes; not that for what the advisor says of it."""
+    found = [artifact.path for artifact in step.outputs if artifact.kind is Kind.MEM]
+    return tuple([key for key in found if step.review is None or key != step.review.key]) if found else ()
 
 
 def file_of(run: str, number: int) -> str:

@@ -669,6 +669,8 @@ class Rebuilder:
         if due.adopt or due.gate_of is not None:
             return self._rechecked(step, life)
         outputs = self._outputs.made(step, life)
+        if step.review is not None and step.review.key and life.opinion is not None:
+            life.remembered[step.review.key] = self._reviews.as_value(life.opinion)
         values = {name: (value_digest(text), text) for name, text in life.remembered.items()}
         for digest, text in values.values():
             if not digest.startswith("="):

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Step
+from wavebuild.declare.values import json_text
 from wavebuild.errors import WavebuildError
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.trace import Trace
@@ -55,7 +56,7 @@ class Reviews:
         if life.heard is None:
             return this
         path = self._path(this.step, life, "feedback.json")
-        disk.write(path, reviews.as_text(life.heard).encode("utf-8", "surrogatepass"))
+        disk.write(path, reviews.as_text(life.heard, life.rejected_values).encode("utf-8", "surrogatepass"))
         previous = self._previous(life)
         if life.private and life.draft:
             disk.make_folder(previous)
@@ -109,6 +110,7 @@ class Reviews:
         """Where the draft goes that was just rejected, relative to the root; "" if what failed was no draft."""
         if life.opinion is None or life.opinion.passes:
             return ""
+        life.rejected_values = dict(life.remembered)
         if life.private:
             made = sandbox.made_in(life.private, step.file_outputs, self._facts.folders.ignore)
             transaction.keep_failed(self._root, step.name, made)
@@ -117,6 +119,10 @@ class Reviews:
     def recorded(self, life: Life) -> str:
         """What a trace keeps of the review."""
         return reviews.as_line(life.opinion) if life.opinion is not None else ""
+
+    def as_value(self, opinion: Opinion) -> str:
+        """The review as a value of the shared memory."""
+        return json_text(reviews.as_record(opinion))
 
     def of(self, trace: Trace) -> Opinion | None:
         return reviews.of_trace(trace.review)

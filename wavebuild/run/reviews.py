@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -134,8 +135,12 @@ def as_record(opinion: Opinion) -> dict[str, Json]:
     }
 
 
-def as_text(opinion: Opinion) -> str:
-    return json.dumps(as_record(opinion), ensure_ascii=False, indent=2) + "\n"
+def as_text(opinion: Opinion, values: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The review as a text; ``values``: what the rejected draft wrote to the shared memory, as JSON."""
+    record: dict[str, Any] = dict(as_record(opinion))
+    if values:
+        record["memory"] = {key: json.loads(text) for key, text in values.items()}
+    return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
 
 
 def as_line(opinion: Opinion) -> str:

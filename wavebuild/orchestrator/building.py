@@ -1,0 +1,295 @@
+"""Builds for programs: a Wavefile, or steps that are Python objects; results are values, events an iterator.
+
+It prints nothing and takes no signals. It does not know how anything is built.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+from msgspec.structs import replace
+
+from wavebuild import engine
+from wavebuild.declare.model import Schedule
+from wavebuild.declare.values import json_text
+from wavebuild.engine.values import BuildResult, Request
+from wavebuild.errors import mistake
+from wavebuild.orchestrator.results import Executor, Result, result_of
+from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, declare
+from wavebuild.run.events import Event
+from wavebuild.run.interrupts import Interrupts
+from wavebuild.run.patience import Workers
+from wavebuild.run.threads import Threads
+
+Path = str | os.PathLike[str]
+What = Path | Iterable[Step | Function] | None
+
+
+class Pipeline:
+    """A Wavefile that was read and found to be sound; ``steps``: the names of its steps, by waves and then by place."""
+
+    def __init__(self, request: Request, root: str, file: str, steps: tuple[str, ...]) -> None:
+        self.root = root
+        self.file = file
+        self.steps = steps
+        self._request = request
+
+    def build(self, targets: str | Iterable[str] = (), **how: Any) -> Result:
+        """As ``wavebuild.build`` of it."""
+        return build(os.path.join(self.root, self.file), targets, **{**self._given(), **how})
+
+    def events(self, targets: str | Iterable[str] = (), **how: Any) -> Events:
+        """As ``wavebuild.events`` of it."""
+        return events(os.path.join(self.root, self.file), targets, **{**self._given(), **how})
+
+    def plan(self, targets: str | Iterable[str] = ()) -> dict[str, Any]:
+        """What a build would do, in the shape of ``plan --json``."""
+        from wavebuild.ui.records import plan_record
+
+        return dict(plan_record(engine.plan(replace(self._request, targets=_words(targets)))))
+
+    def _given(self) -> dict[str, Any]:
+        request = self._request
+        return {"set": dict(request.overrides), "profile": request.profile}
+
+    def __repr__(self) -> str:
+        return f"Pipeline({os.path.join(self.root, self.file)!r})"
+
+
+def load(
+    path: Path = ".",
+    *,
+    set: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+) -> Pipeline:
+    """Reads a Wavefile, or the one of a folder. Raises WavebuildError with everything that is wrong with it."""
+    from wavebuild.engine.project import load as load_project
+    from wavebuild.plan import waves
+
+    request = _asked(path, set=set, profile=profile)
+    project = load_project(request, present=True)
+    names = [step.name for step in project.wavefile.steps]
+    numbers = [number for layer in waves(project.graph, frozenset(range(len(names)))) for number in layer]
+    return Pipeline(request, project.wavefile.root, project.wavefile.file, tuple(names[number] for number in numbers))
+
+
+def build(
+    what: What = None,
+    targets: str | Iterable[str] = (),
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    **how: Any,
+) -> Result:
+    """Makes what is wanted up to date, and tells how each step ended; a step that failed raises nothing.
+
+    ``what``: the path of a Wavefile or of a folder in or below which one stands (None: the current one), or steps
+    that are Python objects. ``how``: see ``Build``. Raises WavebuildError for what the command ends with exit 2 or 3
+    for: a mistake in the steps, a project that another build holds. KeyboardInterrupt is raised when what was running
+    has been ended and its files are as they were.
+    """
+    build = Build(what, targets, on_event, **how)
+    build.start()
+    try:
+        build.join()
+    except BaseException:
+        build.stop()
+        build.join()
+        raise
+    return build.result
+
+
+def events(what: What = None, targets: str | Iterable[str] = (), **how: Any) -> Events:
+    """Starts a build, and gives its events as they happen; ``result`` is there when they have ended.
+
+    Leaving it, as a context or by ``close``, stops the build as one Ctrl-C does. For the rest see ``build``.
+    """
+    return Events(what, targets, **how)
+
+
+class Build:
+    """One build in a thread of its own, from ``start`` to ``result``.
+
+    ``jobs``: steps at once. ``schedule``: "flow" or "barrier". ``force``, ``only``, ``keep_going``: as the flags.
+    ``set``: variables; ``mem``: initial values of the shared memory, of any JSON. ``wait``: seconds to wait for
+    another build of the project. Of steps that are Python objects: ``root``: the folder their paths begin in, the
+    current one; ``name``: under which their state is kept; ``executor``: "processes" or "threads", for the functions.
+    """
+
+    def __init__(
+        self,
+        what: What = None,
+        targets: str | Iterable[str] = (),
+        on_event: Callable[[Event], None] | None = None,
+        *,
+        jobs: int | None = None,
+        schedule: Schedule | None = None,
+        keep_going: bool | None = None,
+        force: bool = False,
+        only: bool = False,
+        set: Mapping[str, Any] | None = None,
+        mem: Mapping[str, Any] | None = None,
+        profile: str | None = None,
+        wait: float = 0.0,
+        root: Path | None = None,
+        name: str = "python",
+        executor: Executor | None = None,
+        declared: Declared | None = None,
+    ) -> None:
+        self._on_event = on_event or (lambda event: None)
+        self._interrupts = Interrupts(taken=False)
+        self._declared = declared
+        self._threads: Threads | None = None
+        self._built: BuildResult | None = None
+        self._memory: dict[str, Any] = {}
+        self._error: BaseException | None = None
+        if executor not in (None, "threads", "processes"):
+            raise mistake("executor", f"executor is {executor!r}", remedy="'threads' or 'processes'")
+        if jobs is not None and jobs < 0:
+            raise mistake("jobs", f"jobs is {jobs}", remedy="1 or more, or None for as many as there are cores")
+        if declared is None and not (what is None or isinstance(what, str | os.PathLike)):
+            top = os.path.abspath(os.fspath(root) if root is not None else os.getcwd())
+            self._declared = declare(what, os.path.realpath(top), name, executor, mem)
+            request, mem = _request(top), None
+        elif declared is not None:
+            request, mem = _request(declared.wavefile.root), None
+        else:
+            if root is not None or executor is not None:
+                message = "root and executor are of steps that are Python objects"
+                raise mistake("bad-argument", message, remedy="a Wavefile says itself where it lies and what runs")
+            request = _asked(what, set=set, profile=profile)  # type: ignore[arg-type]
+        self._request = replace(
+            request,
+            targets=_words(targets),
+            jobs=jobs or None,
+            schedule=schedule,
+            keep_going=keep_going,
+            force=force,
+            only=only,
+            wait=wait,
+            full=True,
+            memory=tuple((key, _typed(value)) for key, value in (mem or {}).items()),
+            interrupts=self._interrupts,
+            declared=self._declared.wavefile if self._declared else None,
+            around=self._around if self._declared and self._declared.functions else None,
+            command_line="python",
+        )
+        self._thread = threading.Thread(target=self._run, name="wavebuild", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for its end."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Asks it to end: nothing more starts, what runs is ended, its files are put back. Twice: at once."""
+        self._interrupts.stop()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    @property
+    def result(self) -> Result:
+        """How it ended. Raises what kept it from being built at all."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._built is not None
+        return result_of(self._built, self._memory, self._declared.executors if self._declared else {})
+
+    def _around(self, workers: Workers) -> Workers:
+        assert self._declared is not None
+        self._threads = Threads(workers, self._declared.functions)
+        return self._threads
+
+    def _run(self) -> None:
+        try:
+            self._built = engine.build(self._request, self._on_event)
+            self._memory = {
+                each.key: json.loads(each.value) for each in engine.memory(self._request) if each.value is not None
+            }
+        except BaseException as error:
+            self._error = error
+        finally:
+            if self._threads is not None:
+                self._threads.close()
+
+
+class Events(Iterator[Event]):
+    """The events of a build as they happen, and then its ``result``."""
+
+    def __init__(self, what: What = None, targets: str | Iterable[str] = (), **how: Any) -> None:
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._build = Build(what, targets, self._queue.put, **how)
+        self._watch = threading.Thread(target=self._until_over, daemon=True)
+        self._done = False
+        self._build.start()
+        self._watch.start()
+
+    def __next__(self) -> Event:
+        event = None if self._done else self._queue.get()
+        if event is None:
+            self._done = True
+            self.result  # noqa: B018  (raises what kept it from being built)
+            raise StopIteration
+        return event
+
+    @property
+    def result(self) -> Result:
+        """How the build ended; waits for that."""
+        return self._build.result
+
+    def close(self) -> None:
+        """Stops the build, if it is not over, and waits for its end."""
+        if not self._build.is_over:
+            self._build.stop()
+        self._build.join()
+        self._done = True
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _until_over(self) -> None:
+        self._build.join()
+        self._queue.put(None)
+
+
+def _asked(path: Path | None, set: Mapping[str, Any] | None, profile: str | None) -> Request:
+    """What is asked of the Wavefile at a path, or of the one of a folder."""
+    there = os.path.abspath(os.fspath(path) if path is not None else os.getcwd())
+    folder = there if os.path.isdir(there) else os.path.dirname(there)
+    request = _request(folder)
+    overrides = tuple((name, _typed(value)) for name, value in (set or {}).items())
+    return replace(
+        request, file=None if folder == there else os.path.basename(there), overrides=overrides, profile=profile
+    )
+
+
+def _request(folder: str) -> Request:
+    return Request(directory=folder, environ=tuple(os.environ.items()), clock=time.time)
+
+
+def _words(targets: str | Iterable[str]) -> tuple[str, ...]:
+    return (targets,) if isinstance(targets, str) else tuple(targets)
+
+
+def _typed(value: Any) -> str:
+    """A value as it is written on a command line. Raises WavebuildError for what is not JSON."""
+    try:
+        return json_text(as_json(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise mistake("bad-argument", f"{value!r} is not JSON: {error}") from None

@@ -1,0 +1,150 @@
+"""How a build ended, for a program: values that can be asked for, and the JSON of ``build --json``.
+
+It does not know how anything was built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from wavebuild.engine.values import BuildResult
+from wavebuild.run.events import Outcome, Settled
+from wavebuild.ui import words
+from wavebuild.ui.records import build_record, review_record, settled_record
+
+Executor = Literal["processes", "threads"]
+
+
+class BuildFailed(Exception):
+    """A build did not come to a good end; ``result`` says how each step ended."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.summary())
+        self.result = result
+
+
+class StepResult(Struct, frozen=True):
+    """How one step ended. Times are in seconds, ``started`` since the epoch, None where it did not run.
+
+    ``outcome``: kept, restored, succeeded, failed, blocked, waiting, interrupted or not_started. ``score``: 0..1, what
+    its advisor gave it last; ``review``: all that the advisor said. ``executor``: where it was to run.
+    """
+
+    name: str
+    outcome: str
+    wave: int
+    attempts: int
+    seconds: float
+    started: float | None
+    score: float | None
+    review: dict[str, Any] | None
+    reasons: tuple[str, ...]
+    failure: str
+    detail: str
+    blocked_by: tuple[str, ...]
+    log: str | None
+    executor: Executor
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome in ("kept", "restored", "succeeded")
+
+
+class Result(Struct, frozen=True):
+    """How a build ended; ``steps`` by name in the order of the plan, ``memory`` by key.
+
+    ``started`` is in epoch seconds, ``seconds`` how long it took. ``ok``: whether the exit code of the command would
+    be 0.
+    """
+
+    run: str
+    ok: bool
+    exit_code: int
+    started: float
+    seconds: float
+    jobs: int
+    schedule: str
+    counts: dict[str, int]
+    steps: dict[str, StepResult]
+    memory: dict[str, Any]
+    of: BuildResult = field(name="of")
+    executors: dict[str, Executor] = {}
+
+    def __getitem__(self, step: str) -> StepResult:
+        return self.steps[step]
+
+    def __iter__(self) -> Iterator[StepResult]:
+        return iter(self.steps.values())
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __contains__(self, step: object) -> bool:
+        return step in self.steps
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The text of ``build --json``, with the memory, and for each step where it ran."""
+        record: dict[str, Any] = build_record(self.of)
+        record["steps"] = {
+            each.step: {**settled_record(each), "executor": self.steps[each.step].executor} for each in self.of.steps
+        }
+        return json.dumps({**record, "memory": self.memory}, indent=indent)
+
+    def raise_if_failed(self) -> Result:
+        """Itself, if all is well. Raises BuildFailed."""
+        if not self.ok:
+            raise BuildFailed(self)
+        return self
+
+    def summary(self) -> str:
+        """The counts, and a line for each step that did not end well."""
+        counts = " · ".join(f"{name} {number}" for name, number in self.counts.items())
+        wrong = [each for each in self.steps.values() if not each.ok]
+        lines = [f"{each.name}: {each.outcome}" + (f" ({each.failure})" if each.failure else "") for each in wrong]
+        details = [f"  {line}" for each in wrong for line in each.detail.splitlines()]
+        return "\n".join([counts or "nothing to do", *lines, *details])
+
+
+def result_of(built: BuildResult, memory: Mapping[str, Any], executors: Mapping[str, Executor]) -> Result:
+    """``executors``: of the steps that do not run in processes."""
+    return Result(
+        run=built.run,
+        ok=built.ok,
+        exit_code=built.exit_code,
+        started=built.started,
+        seconds=built.seconds,
+        jobs=built.jobs,
+        schedule=built.schedule,
+        counts=dict(words.counts(built)),
+        steps={each.step: _step(each, executors.get(each.step, "processes")) for each in built.steps},
+        memory=dict(memory),
+        of=built,
+        executors=dict(executors),
+    )
+
+
+def _step(settled: Settled, executor: Executor) -> StepResult:
+    review = settled.review
+    return StepResult(
+        name=settled.step,
+        outcome=settled.outcome.value,
+        wave=settled.wave,
+        attempts=settled.attempts,
+        seconds=settled.seconds,
+        started=settled.started,
+        score=review.score if review else None,
+        review=dict(review_record(review)) if review else None,
+        reasons=tuple(words.reason_text(reason) for reason in settled.reasons),
+        failure=settled.failure,
+        detail=settled.detail,
+        blocked_by=settled.blocked_by,
+        log=settled.log,
+        executor=executor,
+    )
+
+
+ENDED_WELL = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
