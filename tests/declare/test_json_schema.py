@@ -40,6 +40,10 @@ AROUND = {
     "limits": "steps: {a: {limits: {%s}, run: make}}",
     "check": "steps: {a: {checks: {%s}, run: make}}",
     "probe": "probes: {p: {%s}}\nsteps: {a: {run: make}}",
+    "agent": "agents: {w: {%s}}\nsteps: {a: {agent: w, prompt: {text: x}}}",
+    "advisor": "advisors: {c: {%s}}\nsteps: {a: {run: make, review: {advisor: c}}}",
+    "prompt": "agents: {w: {run: make}}\nsteps: {a: {agent: w, prompt: {%s}}}",
+    "review": "advisors: {word: {run: make}}\nsteps: {a: {run: make, review: {%s}}}",
     "values": "steps: {a: {foreach: {v: {%s}}, run: make}}",
     "pairs": "steps: {a: {foreach: {%s}, run: make}}",
     "files": "steps: {a: {foreach: {%s}, run: make}}",
@@ -167,7 +171,15 @@ def whole(part: str, line: str) -> str:
         lines.append("glob: 'a/{v}'")
     if part == "include" and not line.startswith("path:"):
         lines.append("path: a/Wavefile")
-    if part in ("step", "check", "probe", "category") and not line.startswith(("run:", "call:", "manual:", "checks:")):
+    if part == "review" and not line.startswith("advisor:"):
+        lines.append("advisor: word")
+    if part in ("agent", "advisor") and line.startswith("with:"):
+        lines.append("call: m:f")
+    elif part in ("agent", "advisor") and not line.startswith(("run:", "call:")):
+        lines.append("run: make")
+    if part in ("step", "check", "probe", "category") and not line.startswith(
+        ("run:", "call:", "manual:", "checks:", "agent:", "prompt:")
+    ):
         lines.append("run: make")
     if line.startswith("manual:"):
         lines.append("outputs: m.csv")

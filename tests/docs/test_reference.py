@@ -37,7 +37,12 @@ SECTIONS: dict[str, Section] = {
     "Keys of `limits`": schema.LIMIT,
     "Keys of a check": schema.CHECK,
     "Keys of a probe": schema.PROBE,
+    "Keys of an agent": schema.AGENT_BODY,
+    "Keys of an advisor": schema.ADVISOR_BODY,
+    "Keys of a prompt": schema.PROMPT_BODY,
+    "Keys of a review": schema.REVIEW_BODY,
 }
+CALLED_ON = "agents: {writer: {run: make}}\nadvisors: {critic: {run: make}}\n"
 EXAMPLES = [(heading, *code(row[0]), *code(row[-1])) for heading in SECTIONS for row in rows(PAGE, heading)]
 
 
@@ -82,9 +87,20 @@ def surrounded(heading: str, key: str, example: str) -> str:
         return f"steps:\n  s: {{checks: {example}, run: make}}\n"
     if heading == "Keys of a probe":
         return f"probes: {{p: {example}}}\nsteps:\n{other}"
+    if heading == "Keys of an agent":
+        return f"agents: {{w: {example}}}\nsteps: {{s: {{agent: w, prompt: {{text: x}}, outputs: o}}}}\n"
+    if heading == "Keys of an advisor":
+        return f"advisors: {{c: {example}}}\nsteps: {{s: {{run: make, outputs: o, review: {{advisor: c}}}}}}\n"
+    if heading == "Keys of a prompt":
+        return f"{CALLED_ON}steps: {{s: {{agent: writer, prompt: {example}, outputs: o, inputs: i}}}}\n"
+    if heading == "Keys of a review":
+        return f"{CALLED_ON}steps: {{s: {{run: make, review: {example}}}}}\n"
     if heading in ("Keys of `retries`", "Keys of `limits`"):
         return f"steps:\n  s: {{{code(heading)[0]}: {example}, run: make}}\n"
-    more = {"run": "", "call": "", "manual": "outputs: a.csv"}.get(key, "run: make")
+    more = {"run": "", "call": "", "agent": "", "prompt": "", "manual": "outputs: a.csv"}.get(key, "run: make")
+    if key in ("agent", "prompt", "review"):
+        example = f"{example}, outputs: o"
+        return f"{CALLED_ON}steps:\n{other}  s: {{{', '.join(part for part in (example, more) if part)}}}\n"
     if key == "category":
         return f"categories: {{slow: {{run: make}}}}\nsteps:\n  s: {{{example}}}\n"
     return f"steps:\n{other}  s: {{{', '.join(part for part in (example, more) if part)}}}\n"
