@@ -65,6 +65,7 @@ def touch(request: Request) -> tuple[str, ...]:
             n for n in sequence(project, selection.wanted) if n in selection.named and _may_touch(request, project, n)
         ]
         _refuse_unread(project, numbers)
+        _refuse_reviewed(request, project, numbers)
         began = time.time()
         with Asker(facts, invocation_of(request, project)) as asker:
             for number in numbers:
@@ -202,6 +203,15 @@ def _values(project: Project, members: Iterable[str]) -> dict[str, str]:
 def _may_touch(request: Request, project: Project, number: int) -> bool:
     """A frozen step is left out where all are meant: its result is what stands already."""
     return acts(project, number) and bool(request.targets or not project.wavefile.steps[number].frozen)
+
+
+def _refuse_reviewed(request: Request, project: Project, numbers: Iterable[int]) -> None:
+    """What an advisor is to judge passes by a touch only if that is meant."""
+    steps = project.wavefile.steps
+    names = [steps[number].name for number in numbers if steps[number].review is not None]
+    if names and not request.force:
+        message = f"{', '.join(names)}: an advisor judges what such a step makes, and a touch would pass it unjudged"
+        raise mistake("reviewed", message, remedy="to pass it all the same: -t --force")
 
 
 def _traces(project: Project, state: State, number: int) -> Sequence[Trace]:
