@@ -15,10 +15,21 @@ from msgspec.structs import replace
 from tests.ui.samples import NOON, RUN, a_build_with_a_failure, called
 from wavebuild.judge.reasons import ActionChanged, InputChanged, NeverRan
 from wavebuild.run.audit import Audit, Touch
-from wavebuild.run.events import Event, Noticed, Outcome, Settled, StepSettled, StepsFound, WaveStarted
+from wavebuild.run.events import (
+    Event,
+    Noticed,
+    Opinion,
+    Outcome,
+    Settled,
+    StepReviewed,
+    StepSettled,
+    StepsFound,
+    WaveStarted,
+)
 from wavebuild.ui.event_shapes import events_schema
 from wavebuild.ui.records import event_record
 
+REVIEW = Opinion("critic", 0.5, True, 0.85, ("short",), ("more",), "so so", "low")
 FULL = Settled(
     *("s", Outcome.FAILED, 3, NOON, 1.5, 2, (NeverRan(), InputChanged("a", "x", "y"), ActionChanged("run", "", "z"))),
     failure="signal",
@@ -31,11 +42,13 @@ FULL = Settled(
     displaced=("d",),
     notes=("n",),
     audit=Audit((Touch("r"),), (Touch("w", "o"),), (Touch("x"),), ("l",), (Touch("s"),), (Touch("k"),), ("u",), False),
+    review=REVIEW,
 )
 EVENTS = [
     *a_build_with_a_failure(),
     WaveStarted(RUN, NOON, 2),
     StepsFound(RUN, NOON, ("s",), 3, (("a",), ("s@1", "s@2"))),
+    StepReviewed(RUN, NOON, "s", 1, REVIEW),
     StepSettled(RUN, NOON, FULL),
     Noticed(RUN, NOON, "repaired"),
 ]
