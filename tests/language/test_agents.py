@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ class TestGate:
         assert crew.build().steps["draft"].failure == "rejected"
 
     @pytest.mark.parametrize("how", [{"jobs": 1}, {"jobs": 4}, {"jobs": 4, "schedule": "barrier"}])
-    def test_the_gate_is_the_same_in_every_order(self, crew: Workshop, how: dict[str, object]):
+    def test_the_gate_is_the_same_in_every_order(self, crew: Workshop, how: dict[str, Any]):
         built = crew.build(**how)
 
         assert [built.steps["draft"].attempts, crew.read("used")] == [3, "line\n" * 3]

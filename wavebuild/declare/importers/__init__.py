@@ -49,8 +49,10 @@ def imported(foreign: Foreign) -> Imported:
 
         return dvc.imported(foreign)
     if name.endswith((".yaml", ".yml")) and _has_stages(foreign):
-        raise mistake("not-yet", "a pipeline with `stages:` is not of this version yet", Place(foreign.shown))
-    remedy = "known are dvc.yaml, build.ninja, and other names that end in .ninja"
+        from wavebuild.declare.importers import pipeline
+
+        return pipeline.imported(foreign)
+    remedy = "known are dvc.yaml, build.ninja, other names that end in .ninja, and YAML with `stages:`"
     raise mistake("not-importable", "whose file this is cannot be told from its name", Place(foreign.shown), remedy)
 
 
