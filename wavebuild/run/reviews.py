@@ -169,7 +169,7 @@ def in_words(opinion: Opinion) -> str:
 
 
 def verdict(opinion: Opinion) -> str:
-    said = f"{opinion.advisor}: score {opinion.score:g}, at least {opinion.threshold:g} is wanted"
+    said = f"{opinion.advisor}: score {opinion.score:.4g}, at least {opinion.threshold:g} is wanted"
     return said if opinion.approved else f"{said}; not approved"
 
 

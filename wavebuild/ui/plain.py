@@ -107,7 +107,7 @@ def _retry(event: StepRetried, manner: Manner) -> str:
 def _review(event: StepReviewed, manner: Manner) -> str:
     said = event.review
     word, colour = ("reviewed", "green") if said.passes else ("rejected", "yellow")
-    facts = [escaped(event.step), f"score {said.score:g} of {said.threshold:g} wanted"]
+    facts = [escaped(event.step), f"score {said.score:.4g} of {said.threshold:g} wanted"]
     if not said.approved:
         facts.append("not approved")
     facts.append(f"by {escaped(said.advisor)}")
