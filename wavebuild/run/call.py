@@ -258,7 +258,7 @@ def _told(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return _exit_code(error)
     trace = error.__traceback__
-    while trace is not None and _is_not_the_authors(trace.tb_frame.f_code.co_filename):
+    while trace is not None and is_not_the_authors(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     error.__traceback__ = trace
     sys.__excepthook__(type(error), error, trace)
@@ -280,8 +280,12 @@ def _let_go(root: str) -> None:
         gc.collect()
 
 
-def _is_not_the_authors(file: str) -> bool:
-    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+"""Where all of us lies."""
+
+
+def is_not_the_authors(file: str) -> bool:
+    return file.startswith((_OURS, "<frozen importlib")) or file == importlib.__file__
 
 
 def called(function: object, given: dict[str, object], offered: dict[str, Callable[[], object]]) -> object:

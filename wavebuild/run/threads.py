@@ -144,7 +144,7 @@ def _told(error: BaseException) -> str:
     if isinstance(error, call.CallError):
         return f"{error}\n"
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, call.__file__):
+    while trace is not None and call.is_not_the_authors(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace))
 
