@@ -152,10 +152,12 @@ class TestS2_06_Memory:
         memory.set("mine", given)
         given["list"].append(2)
         memory.get("mine")["list"].append(3)
-        threads = [
-            threading.Thread(target=lambda at=at: [memory.update({f"k{at}": one}) for one in range(200)])
-            for at in range(8)
-        ]
+
+        def count(at: int) -> None:
+            for one in range(200):
+                memory.update({f"k{at}": one})
+
+        threads = [threading.Thread(target=count, args=(at,)) for at in range(8)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
@@ -234,7 +236,7 @@ class TestS2_08_Factories:
         assert result["A"].log is not None
         log = (here / result["A"].log).read_text()
         assert "LookupError: no such thing" in log
-        assert log.count("File ") == 1  # the line that raised it, and none of ours
+        assert "wavebuild/orchestrator" not in log  # it begins at the first line of the author
 
     def test_a_mapping_will_do_as_a_step(self):
         result = Studio().parallel().run_waves([{"name": "A", "agent": "w", "task": "t"}])

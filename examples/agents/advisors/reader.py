@@ -1,4 +1,4 @@
-"""Judges a text: does it speak of every requirement? Usage: reader.py INPUT… TEXT; the first input has the requirements."""
+"""Judges a text: does it speak of every requirement? Usage: reader.py REQUIREMENTS … TEXT"""
 
 import json
 import sys

@@ -1,0 +1,274 @@
+"""Builds from Python: of Wavefiles, of steps that are functions; results and events as values."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wavebuild
+from tests.docs.pages import fences
+from tests.support.command import REPOSITORY
+from wavebuild.run.events import BuildSettled, BuildStarted, StepSettled, StepStarted
+
+WAVEFILE = """
+steps:
+  a: {inputs: i, outputs: o, run: cp i o}
+  b: {inputs: o, outputs: "mem:n", run: 'printf "{\\"n\\": %s}" $(cat o) > $WAVEBUILD_MEM_OUT'}
+"""
+
+
+@pytest.fixture
+def project(here: Path) -> Path:
+    (here / "Wavefile").write_text(WAVEFILE)
+    (here / "i").write_text("7")
+    return here
+
+
+def outcomes(result: wavebuild.Result) -> dict[str, str]:
+    return {step.name: step.outcome for step in result}
+
+
+class TestWavefiles:
+    def test_a_build_is_a_value(self, project: Path):
+        """And the second one is idle, with every step in its result all the same."""
+        first = wavebuild.build(jobs=2)
+        second = wavebuild.build(project / "Wavefile")
+
+        assert outcomes(first) == {"a": "succeeded", "b": "succeeded"}
+        assert outcomes(second) == {"a": "kept", "b": "kept"}
+        assert first.memory == second.memory == {"n": 7}
+        assert (first.ok, first.exit_code, first.jobs, len(first)) == (True, 0, 2, 2)
+        told = json.loads(first.to_json())
+        assert told["steps"]["a"]["executor"] == "processes"
+        assert told["steps"]["a"]["reasons"][0]["kind"] == "never-ran"
+
+    def test_a_failed_step_raises_nothing_until_it_is_asked(self, project: Path):
+        (project / "Wavefile").write_text("steps: {a: {outputs: o, run: 'echo no >&2; exit 3'}}")
+
+        result = wavebuild.build(project)
+
+        assert (result.ok, result["a"].outcome, result["a"].failure) == (False, "failed", "exit")
+        assert "a: failed (exit)" in result.summary()
+        with pytest.raises(wavebuild.BuildFailed) as caught:
+            result.raise_if_failed()
+        assert caught.value.result is result
+
+    def test_a_mistake_raises_with_its_place(self, project: Path):
+        (project / "Wavefile").write_text("steps: {a: {outputs: o, rnu: x}}")
+
+        for deed in (wavebuild.build, wavebuild.load):
+            with pytest.raises(wavebuild.WavebuildError, match=r"Wavefile:1:25: unknown key 'rnu'"):
+                deed(project)
+
+    def test_what_is_loaded_can_be_planned_and_built(self, project: Path):
+        pipeline = wavebuild.load(project)
+
+        assert pipeline.steps == ("a", "b")
+        assert [step["plan"] for wave in pipeline.plan()["waves"] for step in wave["steps"]] == ["run", "run"]
+        assert outcomes(pipeline.build("a")) == {"a": "succeeded"}
+
+    def test_variables_and_memory_are_given_as_values(self, here: Path):
+        (here / "Wavefile").write_text(
+            "vars: {v: {x: 1}}\nsteps: {a: {inputs: 'mem:k', outputs: o, run: 'echo {{ v.x }} {{ mem.k[0] }} > o'}}"
+        )
+
+        wavebuild.build(set={"v": {"x": 5}}, mem={"k": ["six"]}).raise_if_failed()
+
+        assert (here / "o").read_text() == "5 six\n"
+
+    def test_nothing_is_printed_and_no_signal_is_taken(self, project: Path, capfd: pytest.CaptureFixture[str]):
+        import signal
+
+        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        during: list[Any] = []
+
+        wavebuild.build(on_event=lambda event: during.append(signal.getsignal(signal.SIGINT)))
+
+        assert capfd.readouterr() == ("", "")
+        assert set(during) == {before[0]}
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+    def test_bad_arguments_are_told(self, project: Path):
+        for wrong in ({"jobs": -1}, {"executor": "gpu"}, {"executor": "threads"}, {"set": {"v": {1}}}):
+            with pytest.raises(wavebuild.WavebuildError):
+                wavebuild.build(project, **wrong)
+
+
+class TestEvents:
+    def test_they_come_as_they_happen_and_then_the_result(self, project: Path):
+        with wavebuild.events(project) as events:
+            kinds = [type(event) for event in events]
+
+        assert (kinds[0], kinds[-1]) == (BuildStarted, BuildSettled)
+        assert kinds.count(StepSettled) == 2
+        assert events.result.ok
+
+    def test_who_leaves_early_stops_the_build(self, here: Path):
+        """As a Ctrl-C does: what ran is ended, nothing else begins, the next build does it."""
+        (here / "Wavefile").write_text(
+            "steps:\n"
+            "  a: {outputs: o, run: 'test -e go || sleep 60; echo > o'}\n"
+            "  b: {inputs: o, outputs: p, run: cp o p}\n"
+        )
+        with wavebuild.events() as events:
+            for event in events:
+                if isinstance(event, StepStarted):
+                    break
+        (here / "go").write_text("")
+
+        assert outcomes(events.result) == {"a": "interrupted", "b": "blocked"}
+        assert events.result.seconds < 30
+        assert wavebuild.build().ok
+
+    def test_a_mistake_is_raised_where_they_are_asked_for(self, here: Path):
+        with pytest.raises(wavebuild.WavebuildError, match="no Wavefile"):
+            list(wavebuild.events(here))
+
+
+class TestFunctions:
+    def test_steps_need_no_file(self, here: Path):
+        """Edges come from what they read and produce; the second build is idle; an edit reaches what it must."""
+        (here / "raw").write_text("b\na\n")
+        ran: list[str] = []
+
+        def clean(inputs: list[str], outputs: list[str]) -> None:
+            ran.append("clean")
+            Path(outputs[0]).write_text("".join(sorted(Path(inputs[0]).read_text().splitlines(True))))
+
+        def count(inputs: list[str]) -> int:
+            ran.append("count")
+            return len(Path(inputs[0]).read_text())
+
+        steps = [
+            wavebuild.Step("count", count, "sorted", "mem:n", version="1"),
+            wavebuild.Step("clean", clean, "raw", "sorted", checks=["test -s sorted"], version="1"),
+        ]
+        first, second = wavebuild.build(steps), wavebuild.build(steps)
+        (here / "raw").write_text("a\nb\n")
+        third = wavebuild.build(steps)
+
+        assert outcomes(first) == {"clean": "succeeded", "count": "succeeded"}
+        assert outcomes(second) == {"clean": "kept", "count": "kept"}
+        assert outcomes(third) == {"clean": "succeeded", "count": "kept"}
+        assert (ran, third.memory) == (["clean", "count", "clean"], {"n": 4})
+        assert {step.executor for step in first} == {"threads"}
+
+    def test_a_decorated_function_is_still_a_function(self, here: Path):
+        @wavebuild.step(produces="o", title="Make it", tags=["x"])
+        def make_it(outputs: list[str]) -> None:
+            Path(outputs[0]).write_text("made")
+
+        make_it([str(here / "by-hand")])
+        result = wavebuild.build([make_it])
+
+        assert outcomes(result) == {"make-it": "succeeded"}
+        assert (here / "o").read_text() == (here / "by-hand").read_text() == "made"
+
+    def test_another_source_another_value_around_it_makes_it_stale(self, here: Path):
+        """What a function takes from around it counts as its text does."""
+
+        def made(word: str) -> wavebuild.Step:
+            return wavebuild.Step("s", lambda outputs: Path(outputs[0]).write_text(word) and None, produces="o")
+
+        first, same, other = (wavebuild.build([made(word)]) for word in ("a", "a", "b"))
+
+        assert [outcomes(each)["s"] for each in (first, same, other)] == ["succeeded", "kept", "succeeded"]
+        assert (here / "o").read_text() == "b"
+
+    def test_what_nobody_can_compare_runs_every_time_unless_it_has_a_version(self, here: Path):
+        connection = threading.Lock()
+
+        def ask(outputs: list[str]) -> None:
+            with connection:
+                Path(outputs[0]).write_text("x")
+
+        free, held = wavebuild.Step("s", ask, produces="o"), wavebuild.Step("s", ask, produces="o", version="1")
+
+        assert [outcomes(wavebuild.build([free]))["s"] for _ in "12"] == ["succeeded"] * 2
+        assert [outcomes(wavebuild.build([held]))["s"] for _ in "12"] == ["succeeded", "kept"]
+
+    def test_functions_of_modules_run_in_processes_and_their_code_is_an_input(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.syspath_prepend(str(here))
+        file = here / "work_of_test.py"
+        file.write_text(
+            "import os\ndef make(outputs, word):\n    open(outputs[0], 'w').write(f'{word} {os.getpid()}')\n"
+        )
+        import work_of_test  # type: ignore[import-not-found]
+
+        step = wavebuild.Step("s", work_of_test.make, produces="o", args={"word": "hi"})
+        first = wavebuild.build([step], executor="processes")
+        kept = wavebuild.build([step])
+        file.write_text(file.read_text().replace("{word} ", "{word}! "))
+        again = wavebuild.build([step])
+
+        assert [outcomes(each)["s"] for each in (first, kept, again)] == ["succeeded", "kept", "succeeded"]
+        assert (here / "o").read_text().startswith("hi! ")
+        assert first["s"].executor == "processes"
+
+    def test_a_failing_function_leaves_the_former_file_and_its_traceback(self, here: Path):
+        bad = False
+
+        def make(outputs: list[str]) -> None:
+            Path(outputs[0]).write_text("half")
+            if bad:
+                raise RuntimeError("no more")
+            Path(outputs[0]).write_text("whole")
+
+        wavebuild.build([wavebuild.Step("s", make, produces="o", version="1")])
+        bad = True
+        result = wavebuild.build([wavebuild.Step("s", make, produces="o", version="2")])
+
+        assert (result["s"].outcome, (here / "o").read_text()) == ("failed", "whole")
+        assert result["s"].log is not None
+        assert "RuntimeError: no more" in (here / result["s"].log).read_text()
+
+    def test_mistakes_in_steps_are_told_with_the_place_of_the_function(self, here: Path):
+        def nothing() -> None: ...
+
+        wrong: list[tuple[list[Any], str]] = [
+            ([], "no steps"),
+            ([wavebuild.Step("a b", nothing)], "not the name of a step"),
+            ([wavebuild.Step("a", nothing, produces="o", retires=2)], "unknown key 'retires'"),
+            ([wavebuild.Step("a", nothing, produces="o"), wavebuild.Step("b", nothing, produces="o")], "o"),
+            ([wavebuild.Step("a", nothing), wavebuild.Step("a", nothing)], "exists already"),
+            (
+                [
+                    wavebuild.Step("a", nothing, reads="x", produces="y"),
+                    wavebuild.Step("b", nothing, reads="y", produces="x"),
+                ],
+                "loop|cycle|each other",
+            ),
+            ([wavebuild.Step("a", nothing, reads=object())], "not JSON"),
+            ([wavebuild.Step("a", nothing, reads="absent")], "absent, which is not there"),
+        ]
+        for steps, message in wrong:
+            with pytest.raises(wavebuild.WavebuildError, match=message):
+                wavebuild.build(steps)
+
+    def test_an_event_of_many_functions_at_once(self, here: Path):
+        """As many as there are jobs run at once, in threads too."""
+        meet = threading.Barrier(3, timeout=20)
+        steps = [wavebuild.Step(f"s{at}", lambda: meet.wait() and None, always=True, version="1") for at in range(3)]
+
+        assert wavebuild.build(steps, jobs=3).ok
+
+
+def test_the_programs_of_the_page_run_as_they_stand(here: Path) -> None:
+    """A reader can copy them; what they read is there."""
+    page = REPOSITORY / "docs/how-to/python.md"
+    (here / "Wavefile").write_text("steps: {a: {outputs: o, run: echo > o}}")
+    (here / "raw.csv").write_text("b\na\n")
+    (here / "pipeline.yaml").write_text(next(each.text for each in fences(page) if each.language == "yaml"))
+    programs = [each.text for each in fences(page) if each.language == "python"]
+
+    for program in programs:
+        exec(compile(program, "page", "exec"), {"__name__": "__main__"})
+
+    assert len(programs) == 4
+    assert (here / "clean.csv").read_text() == "a\nb\n"
