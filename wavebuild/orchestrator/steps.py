@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -80,6 +80,12 @@ class Step:
         return f"Step({self.name!r})"
 
 
+@overload
+def step(function: Function, *, name: str | None = None, reads: Any = (), produces: Any = (), **keys: Any) -> Step: ...
+@overload
+def step(
+    function: None = None, *, name: str | None = None, reads: Any = (), produces: Any = (), **keys: Any
+) -> Callable[[Function], Step]: ...
 def step(
     function: Function | None = None,
     *,
@@ -87,7 +93,7 @@ def step(
     reads: Any = (),
     produces: Any = (),
     **keys: Any,
-) -> Any:
+) -> Step | Callable[[Function], Step]:
     """Makes a step of a function: ``@step(reads="raw.csv", produces="clean.csv")``.
 
     Its name is that of the function, with ``-`` for ``_``, if no other is given. See ``Step`` for the keywords.
