@@ -171,11 +171,13 @@ def _folder(caller: Caller, directories: Sequence[str]) -> str:
 
 def _jobs(caller: Caller, how: How) -> int | None:
     _at_most_one(
-        "-j, --parallel and --sequential say the same: give one", how.jobs is not None, how.parallel, how.sequential
+        "--sequential is -j1, and the contrary of -j and --parallel: give one",
+        how.jobs is not None or how.parallel,
+        how.sequential,
     )
     if how.sequential:
         return 1
-    if how.parallel:
+    if how.parallel and how.jobs is None:
         return cores()
     jobs = how.jobs if how.jobs is not None else _number(caller, "WAVEBUILD_JOBS")
     if jobs is not None and jobs < 0:
