@@ -178,6 +178,15 @@ class TestThresholds:
 
         assert crew.build().ran == ["judge"]
 
+    def test_what_an_advisor_reads_is_of_the_gate_alone(self, crew: Workshop):
+        """Its program changes, and it judges again what stands."""
+        change(crew, 'sh critic.sh {{ outputs }}"', 'sh critic.sh {{ outputs }}", inputs: critic.sh')
+        crew.settle()
+        crew.put("critic.sh", CRITIC + "# stricter\n")
+
+        assert crew.plan()["draft"] == "RECHECK"
+        assert crew.settle().ran == ["judge"]
+
 
 class TestAnswers:
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import REPOSITORY
 from tests.support.workshop import Workshop
 
-ALL = ["requirements", "design", "tests", "code", "report"]
+ALL = ["requirements", "design", "tests", "code", "summary"]
 
 
 @pytest.fixture

@@ -179,7 +179,8 @@ class Prompt(Struct, frozen=True, gc=False, array_like=True):
 class Review(Struct, frozen=True, gc=False, array_like=True):
     """Who judges the new outputs after the checks, and what score, 0..1, is enough.
 
-    ``retries``: how often what was rejected is made anew; ``timeout`` in seconds, None: the step's.
+    ``retries``: how often what was rejected is made anew; ``timeout`` in seconds, None: the step's. ``inputs``: what
+    the advisor reads besides the outputs.
     """
 
     advisor: str
@@ -188,6 +189,7 @@ class Review(Struct, frozen=True, gc=False, array_like=True):
     retries: int = 0
     timeout: float | None = None
     key: str = ""  # of the shared memory: what the advisor said is a value of it
+    inputs: tuple[Artifact, ...] = ()
 
 
 class Retries(Struct, frozen=True, gc=False, array_like=True):
@@ -280,6 +282,14 @@ class Step(Struct, frozen=True, gc=False, array_like=True):
             return ()
         checks = tuple(check.action for check in self.checks)
         return checks if self.review is None else (*checks, self.review.action)
+
+    @property
+    def gate_inputs(self) -> tuple[Artifact, ...]:
+        """What judges reads besides the outputs: the inputs of its checks, then those of its advisor."""
+        if not self.checks and self.review is None:
+            return ()
+        found = tuple(artifact for check in self.checks for artifact in check.inputs)
+        return found if self.review is None else found + self.review.inputs
 
     @property
     def has_calls(self) -> bool:

@@ -116,7 +116,7 @@ def misused(probe: Probe, artifact: Artifact) -> tuple[str, str] | None:
 
 
 def _named(step: Step) -> Iterator[Artifact]:
-    for artifacts in (step.inputs, step.outputs, *(check.inputs for check in step.checks)):
+    for artifacts in (step.inputs, step.outputs, step.gate_inputs):
         for artifact in artifacts:
             if artifact.kind is Kind.PROBE:
                 yield artifact

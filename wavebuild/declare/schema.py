@@ -397,7 +397,10 @@ PROBE = Section("a probe", (PROBE_RUN, TIMEOUT, TTL, ON_ERROR, COMPARE), needed=
 
 AGENT_BODY = Section("an agent", (RUN, CALL, ARGUMENTS), needed=("run", "call"), templates=True)
 ADVISOR_RUN = Key("run", Command(), "a shell script that prints its review as JSON: {score, approved, …}")
-ADVISOR_BODY = Section("an advisor", (ADVISOR_RUN, CALL, ARGUMENTS, TIMEOUT), needed=("run", "call"), templates=True)
+ADVISOR_INPUTS = Key("inputs", Artifacts("input"), "what the advisor reads besides the outputs: its program, a guide")
+ADVISOR_BODY = Section(
+    "an advisor", (ADVISOR_RUN, CALL, ARGUMENTS, ADVISOR_INPUTS, TIMEOUT), needed=("run", "call"), templates=True
+)
 PROMPT_TEXT = Key("text", Spoken(), "the prompt itself")
 PROMPT_BODY = Section("a prompt", (PROMPT_TEXT,), needed=("text",), templates=True)
 ADVISOR = Key("advisor", Label("the name of an advisor"), "one of advisors")

@@ -608,8 +608,9 @@ class _Reader:
         of_category = self._around.categories.threshold(self._category)
         enough = given if given is not None else ENOUGH if of_category is None else of_category
         body = self._around.advisors[name]
-        timeout = body.within(self._reading.there(body.reading)).get(schema.TIMEOUT)
-        return Review(name, action, enough, retries, timeout)
+        body = body.within(self._patterns.there(body.reading))
+        inputs = self._with_listed(body.get(schema.ADVISOR_INPUTS) or ())
+        return Review(name, action, enough, retries, body.get(schema.TIMEOUT), inputs=inputs)
 
     def _call(self, fields: Fields, merged: bool) -> Call | None:
         target = fields.get(schema.CALL)
@@ -733,6 +734,7 @@ class _Reader:
         found = dict.fromkeys(self._around.secrets)
         for fields, reading in self._fields.layers(self._reading):
             found |= dict.fromkeys(fields.own(schema.STEP_SECRETS, reading) or ())
+        # What an advisor reads is looked at with the whole file.
         self._refuse_told_secrets(found, env, (*inputs, *(one for check in checks for one in check.inputs)))
         return tuple(found)
 

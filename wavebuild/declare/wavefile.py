@@ -315,7 +315,8 @@ class _Assembly(Struct):
         self, step: Step, chapter: Chapter, known: Mapping[str, Place], absent: Mapping[str, Place], asked: _Probes
     ) -> Step:
         """The step with whole names where it speaks of others: looked for in its own file first, then around it."""
-        if not step.needs and not step.checks and not _speak(step.inputs) and not _speak(step.outputs):
+        speaks = _speak(step.inputs) or _speak(step.outputs) or _speak(step.gate_inputs)
+        if not step.needs and not speaks:
             return step
 
         def whole(name: str, place: Place) -> str:
@@ -342,9 +343,11 @@ class _Assembly(Struct):
         inputs, outputs = all_of(step.inputs), all_of(step.outputs)
         needs = tuple((whole(name, place), place) for name, place in step.needs)
         checks = tuple(Check(check.action, all_of(check.inputs)) for check in step.checks)
-        if (inputs, outputs, needs, checks) == (step.inputs, step.outputs, step.needs, step.checks):
+        review = step.review and replace(step.review, inputs=all_of(step.review.inputs))
+        found = (inputs, outputs, needs, checks, review)
+        if found == (step.inputs, step.outputs, step.needs, step.checks, step.review):
             return step
-        return replace(step, inputs=inputs, outputs=outputs, needs=needs, checks=checks)
+        return replace(step, inputs=inputs, outputs=outputs, needs=needs, checks=checks, review=review)
 
     # --- what is said besides
 
@@ -357,7 +360,7 @@ class _Assembly(Struct):
             remedy = f"a command reads it as ${name}"
             self._top.reading.problems.add("secret-in-template", None, message, remedy)
         for step in found:
-            tracked = (*step.inputs, *(one for check in step.checks for one in check.inputs))
+            tracked = (*step.inputs, *step.gate_inputs)
             for artifact in tracked:
                 # Of a secret of its own each step says so itself.
                 if artifact.kind is Kind.ENV and artifact.path in secrets.difference(step.secrets):

@@ -57,9 +57,9 @@ class Graph(Struct, frozen=True):
 
 def reads(step: Step) -> tuple[Artifact, ...]:
     """All artifacts a step reads: its inputs, its code, the inputs of its checks."""
-    if not step.code and not step.checks:
+    if not step.code and not step.checks and step.review is None:
         return step.inputs
-    return (*step.inputs, *step.code, *chain.from_iterable(check.inputs for check in step.checks))
+    return (*step.inputs, *step.code, *step.gate_inputs)
 
 
 def link(wavefile: Wavefile) -> Graph:

@@ -176,14 +176,13 @@ class Facts:
             else:
                 readings += self._closure(artifact.path, _bases(step))
         gate: list[Reading] = []
-        for check in step.checks:
-            for artifact in check.inputs:
-                found = self._readings(step, artifact)
-                own = artifact.covers_files and any(covers(output, artifact.path) for output in step.outputs)
-                own = own or any(one.path == artifact.path and may_touch(one, artifact) for one in step.updates)
-                if not own and self._is_missing(artifact, found):
-                    missing.append(artifact)
-                gate += () if own else found
+        for artifact in step.gate_inputs:
+            found = self._readings(step, artifact)
+            own = artifact.covers_files and any(covers(output, artifact.path) for output in step.outputs)
+            own = own or any(one.path == artifact.path and may_touch(one, artifact) for one in step.updates)
+            if not own and self._is_missing(artifact, found):
+                missing.append(artifact)
+            gate += () if own else found
         for action in step.judges:
             if isinstance(action, Call):
                 for artifact in self._module(action, step):

@@ -141,7 +141,7 @@ class _View:
         self._step = step
         self._roots = roots
         self._root = facts.digests.root
-        self._checked = tuple(artifact for check in step.checks for artifact in check.inputs)
+        self._checked = step.gate_inputs
         self._known = {reading.path for reading in (*read.action, *discovered)} | {*read.files}
         self._known_to_gate = {reading.path for reading in read.gate}
         if step.depfile is not None:
@@ -212,6 +212,8 @@ class _View:
         for artifact in self._step.inputs:
             if artifact.kind not in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB, Kind.STEP) or artifact.optional:
                 continue
+            if self._step.prompt is not None and artifact.path == self._step.prompt.path:
+                continue  # it is read for the step
             members = [path.rstrip("/") for path in self._facts.members(self._step, artifact)]
             if artifact.kind is Kind.DIRECTORY:
                 members.append(artifact.path)

@@ -149,7 +149,7 @@ def must_be_absent(marked: Marks, module: str, folders: Sequence[str]) -> list[s
 def foreseen(call: Called) -> Foreseen | None:
     """The function and its arguments, where both are known without running any code of the project's."""
     found = _plain_functions.get((call.module, call.function)) or _plain_function(call.module, call.function)
-    if found is None or call.writes:
+    if found is None or call.writes or call.answer:
         return None
     function, takes_inputs, takes_outputs = found
     given = json.loads(call.arguments) if call.arguments != "{}" else {}
@@ -161,13 +161,13 @@ def foreseen(call: Called) -> Foreseen | None:
 
 
 def _plain_function(module: str, name: str) -> tuple[Callable[..., object], bool, bool] | None:
-    """A function that takes no values of the shared memory, and whether it takes the lists of inputs and outputs."""
+    """A function that takes nothing that lies in files of the attempt, and whether it takes the lists of inputs and outputs."""
     loaded = sys.modules.get(module)
     function = vars(loaded).get(name) if loaded is not None else None
     if type(function) is not _FUNCTION or function.__dict__ or function.__code__.co_flags & _TAKES_MORE:
         return None
     names = _parameters(function)
-    if "mem" in names:
+    if any(name in names for name in ("mem", "feedback", "prompt")):
         return None
     found = _plain_functions[module, name] = (function, "inputs" in names, "outputs" in names)
     return found

@@ -111,8 +111,7 @@ def _passes(step: Step, clean_env: Sequence[str] | None) -> tuple[str, ...] | No
     """The patterns for one step, None for all: what it names as a secret or tracks as an input it gets."""
     if clean_env is None:
         return None
-    checked = [artifact for check in step.checks for artifact in check.inputs]
-    tracked = (artifact.path for artifact in (*step.inputs, *checked) if artifact.kind is Kind.ENV)
+    tracked = (artifact.path for artifact in (*step.inputs, *step.gate_inputs) if artifact.kind is Kind.ENV)
     return tuple(dict.fromkeys((*clean_env, *exactly((*step.secrets, *tracked)))))
 
 
