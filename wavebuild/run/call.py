@@ -161,7 +161,7 @@ def foreseen(call: Called) -> Foreseen | None:
 
 
 def _plain_function(module: str, name: str) -> tuple[Callable[..., object], bool, bool] | None:
-    """A function that takes nothing that lies in files of the attempt, and whether it takes the lists of inputs and outputs."""
+    """A function that takes nothing out of files of the attempt; whether it takes the inputs, and the outputs."""
     loaded = sys.modules.get(module)
     function = vars(loaded).get(name) if loaded is not None else None
     if type(function) is not _FUNCTION or function.__dict__ or function.__code__.co_flags & _TAKES_MORE:
