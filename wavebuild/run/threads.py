@@ -40,12 +40,19 @@ class Threads:
         os.set_blocking(self._wake, False)
 
     def submit(self, job: Job) -> None:
-        if not all(isinstance(command, PythonCall) and command.module == HERE for command in job.commands):
+        if not _is_of_here(job):
             self._workers.submit(job)
             return
         with self._lock:
             self._running[job.id] = time.monotonic()
         threading.Thread(target=self._run, args=(job,), name=f"wavebuild-{job.id}", daemon=True).start()
+
+    def lay_ready(self, job: Job, behind: int, until: float) -> bool:
+        """A thread takes nothing by itself: only workers do."""
+        return not _is_of_here(job) and self._workers.lay_ready(job, behind, until)
+
+    def take_back(self) -> list[int]:
+        return self._workers.take_back()
 
     def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]:
         if self._ended:
@@ -137,6 +144,10 @@ class Threads:
             _write(command.answer, json.dumps(result))
         elif command.writes:
             _write(env["WAVEBUILD_MEM_OUT"], call.memory_text(result, command.writes))
+
+
+def _is_of_here(job: Job) -> bool:
+    return all(isinstance(command, PythonCall) and command.module == HERE for command in job.commands)
 
 
 def _told(error: BaseException) -> str:
