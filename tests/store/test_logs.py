@@ -29,3 +29,21 @@ def test_only_the_newest_logs_of_each_step_are_kept_and_empty_folders_go(tmp_pat
     left = sorted(str(path.relative_to(home / "logs")) for path in home.glob("logs/**/*.log"))
     assert left == ["r1/other.log", "r4/s.log", "r4/s~2.log", "r5/s.log", "r5/s~2.log"]
     assert sorted(os.listdir(home / "logs")) == ["r1", "r4", "r5"]
+
+
+def test_prompts_and_reviews_of_steps_that_print_nothing_are_pruned_too(tmp_path: Path):
+    """They have no log to go with; other steps' stay."""
+    home = tmp_path / ".wavebuild"
+    state = open_state(str(home / "state/Wavefile.db"), [])
+    for number in range(1, 5):
+        folder = home / f"logs/r{number}"
+        folder.mkdir(parents=True)
+        for name in ("s~prompt.md", "s~2~prompt.md", "s~2~review.json"):
+            (folder / name).write_text("x")
+    (home / "logs/r1/s.t~prompt.md").write_text("x")
+
+    prune_logs(state, str(home), "r4", [], keep=2)
+    state.close()
+
+    assert sorted(path.name for path in home.glob("logs/r1/*")) == ["s.t~prompt.md"]
+    assert [len([*home.glob(f"logs/r{number}/*")]) for number in (2, 3, 4)] == [0, 3, 3]
