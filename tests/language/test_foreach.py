@@ -273,7 +273,7 @@ class TestRefusals:
         with pytest.raises(WavebuildError) as refused:
             instances(shop, "{v: odd.json#}")
         (found,) = refused.value.problems
-        assert (str(found.place), found.remedy) == ("odd.json", "a list is read from one regular file")
+        assert (str(found.place), found.remedy) == ("odd.json", "it must be one regular file")
 
     def test_an_unknown_variable_in_exclude_is_refused(self, shop: Workshop):
         """With the one that was meant."""

@@ -183,10 +183,8 @@ def _bytes(path: str, artifact: Artifact) -> bytes | None:
         raise mistake("unreadable", f"cannot read {artifact.path}: {error.strerror}", Place(artifact.path)) from None
     except WavebuildError as error:
         problem = error.problems[0]
-        remedy = problem.remedy or "a list is read from one regular file"
-        raise mistake(
-            problem.code, f"cannot read it as a list: {problem.message}", Place(artifact.path), remedy
-        ) from None
+        remedy = problem.remedy or "it must be one regular file"
+        raise mistake(problem.code, f"cannot read it: {problem.message}", Place(artifact.path), remedy) from None
 
 
 def _load(request: Request, path: str, known: Known, files: Files) -> Wavefile:
