@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.workshop import Workshop
+from tests.support.workshop import Built, Workshop
+from wavebuild import engine
 from wavebuild.errors import WavebuildError
 
 WRITER = r"""
@@ -130,6 +131,38 @@ steps:
 
         assert crew.settle().ran == ["run 1", "judge", "run 2", "judge"]
 
+    def test_a_review_is_merged_by_key(self, crew: Workshop):
+        """The step says what score is enough; who judges, and how often, is the category's."""
+        own = "    category: text\n    review: {threshold: 0.2}\n"
+        change(crew, "    review: {advisor: critic, retries: 2}\n", own)
+        crew.wavefile("categories: {text: {review: {advisor: critic, retries: 2}}}\n" + crew.read("Wavefile"))
+
+        assert crew.settle().ran == ["write", "judge", "write", "judge", "use"]
+
+    def test_a_review_of_all_steps_suits_those_that_nothing_makes_anew(self, crew: Workshop):
+        """Its retries are of those that can be tried again."""
+        crew.wavefile("""
+advisors: {critic: {run: "note judge; echo '{\\"score\\": 0.1, \\"approved\\": true}'"}}
+defaults: {review: {advisor: critic, retries: 2}}
+steps:
+  placed: {manual: place it, outputs: o}
+  checked: {inputs: notes, checks: test -s notes}
+""")
+        crew.put("o", "1\n")
+
+        built = crew.build(keep_going=True)
+
+        assert (built.ran, {each.failure for each in built.steps.values()}) == (["judge", "judge"], {"rejected"})
+
+    def test_a_mistake_in_the_defaults_around_an_included_file_has_its_place_there(self, crew: Workshop):
+        crew.put("sub/Wavefile", "steps: {a: {outputs: o, run: echo > o}}\n")
+        crew.wavefile("include: [sub/Wavefile]\n\ndefaults: {review: {advisor: cricket}}\n")
+
+        with pytest.raises(WavebuildError) as caught:
+            crew.build()
+
+        assert [str(problem.place) for problem in caught.value.problems] == ["Wavefile:3:21"]
+
     def test_a_persons_file_is_judged_and_not_made_anew(self, crew: Workshop):
         crew.wavefile("""
 advisors: {critic: {run: "sh critic.sh {{ outputs }}"}}
@@ -157,6 +190,12 @@ class TestThresholds:
         assert (lower.ran, lower.outcomes["draft"]) == (["judge"], "kept")
         assert (higher.ran, higher.outcomes) == (["judge"], {"draft": "failed", "use": "blocked"})
         assert crew.read("out/draft") == "line\n" * 3
+
+    def test_the_smallest_change_of_a_threshold_counts(self, crew: Workshop):
+        crew.settle()
+        change(crew, "default: 0.3", "default: 0.30000001")
+
+        assert crew.build().steps["draft"].failure == "rejected"
 
     def test_the_steps_own_threshold_wins_then_the_categorys_then_the_default(self, crew: Workshop):
         text = crew.read("Wavefile").replace("prompt: draft.md", "prompt: draft.md\n    category: hard")
@@ -283,6 +322,30 @@ class TestPrompts:
         assert built.ran[:2] == ["ask", "write"]
         assert crew.read("seen").startswith("by lamps\n")
 
+    def test_a_prompt_that_is_made_anew_is_told_as_it_is_then(self, crew: Workshop):
+        text = crew.read("Wavefile") + "  ask: {inputs: notes, outputs: draft.md, run: 'cat notes > draft.md'}\n"
+        crew.wavefile(text)
+        (crew.root / "draft.md").unlink()
+        crew.settle()
+        crew.put("notes", "Write more.\n")
+
+        crew.settle()
+
+        assert crew.read("seen").startswith("Write more.\n")
+
+    def test_a_prompt_that_changes_while_others_are_at_work_is_not_told_as_it_was(self, crew: Workshop):
+        """The agent would be asked the old thing, and the trace would say the new one."""
+        change(crew, "inputs: notes", "inputs: notes\n    needs: before")
+        before = "  before: {outputs: b, run: 'note before; echo Other. > draft.md; echo > b'}\n"
+        crew.wavefile(crew.read("Wavefile") + before)
+
+        built = crew.build()
+
+        assert (built.ran, built.outcomes["draft"]) == (["before"], "failed")
+        assert "draft.md was changed after this build began" in built.steps["draft"].detail
+        crew.settle()
+        assert crew.read("seen").startswith("Other.\n")
+
     def test_the_prompt_of_the_next_draft_ends_with_the_review(self, crew: Workshop):
         crew.settle()
 
@@ -406,3 +469,207 @@ class TestHands:
         built = crew.settle()
 
         assert (crew.read("used"), built.steps["draft"].attempts) == ("line\n" * 3, 3)
+
+
+class TestAdvisorsAtWork:
+    """What goes wrong while a draft is judged costs no other draft."""
+
+    SANDBOX = "agent: writer\n    sandbox: true"
+
+    @pytest.fixture(params=[False, True], ids=["in the project", "in a sandbox"])
+    def placed(self, crew: Workshop, request: pytest.FixtureRequest) -> Workshop:
+        change(crew, "inputs: notes", "inputs: [notes, writer.sh, critic.sh]")
+        # From behind the walls no journal can be kept: agent and advisor speak to the log.
+        crew.put("writer.sh", WRITER.replace("note write", "echo wrote").replace('cp "$1" seen\n', ""))
+        crew.put("critic.sh", CRITIC.replace("note judge\n", ""))
+        if request.param:
+            change(crew, "agent: writer", "agent: writer\n    sandbox: true")
+        return crew
+
+    def said(self, shop: Workshop, built: Built) -> list[str]:
+        """What agent and advisor said in a build, attempt by attempt."""
+        folder = shop.root / ".wavebuild/logs" / built.result.run
+        logs = [folder / f"draft{attempt}.log" for attempt in ("", "~2", "~3", "~4", "~5")]
+        return [word for log in logs if log.exists() for word in log.read_text().split()]
+
+    def test_one_that_changes_the_draft_fails_the_step(self, placed: Workshop):
+        """What it judged is not what would be recorded."""
+        placed.put("critic.sh", 'echo more >> "$1"; echo judged >&2; echo \'{"score": 1, "approved": true}\'')
+
+        built = placed.build()
+
+        assert (self.said(placed, built), built.steps["draft"].failure) == (["wrote", "judged"], "review")
+        assert "out/draft changed while the advisor 'critic' judged" in built.steps["draft"].detail
+        assert not (placed.root / "out/draft").exists()
+
+    def test_one_that_failed_is_asked_again_about_the_same_draft(self, placed: Workshop):
+        """`retries` of the step: the agent is not asked for another."""
+        change(placed, "retries: 2}", "retries: 2}\n    retries: 1")
+        answer = 'echo \'{"score": 1, "approved": true}\''
+        crash = "[ $WAVEBUILD_ATTEMPT != 1 ] || exit 3"
+        placed.put("critic.sh", f'echo judged >&2; grep -q line "$1" || exit 4; {crash}; {answer}')
+
+        built = placed.settle()
+
+        assert (self.said(placed, built), built.steps["draft"].attempts) == (["wrote", "judged", "judged"], 2)
+        change(placed, "default: 0.3", "default: 0.2")
+        again = placed.settle()
+        assert (self.said(placed, again), again.outcomes["draft"]) == (["judged", "judged"], "kept")
+
+    def test_an_attempt_that_breaks_off_does_not_lose_the_draft_before_it(self, placed: Workshop):
+        """The next one finds it, with its review."""
+        change(placed, "retries: 2}", "retries: 2}\n    retries: 1")
+        crash = '[ $WAVEBUILD_ATTEMPT != 2 ] || { echo part > "$2"; exit 1; }\nyes'
+        placed.put("writer.sh", placed.read("writer.sh").replace("yes", crash))
+
+        built = placed.settle()
+
+        assert self.said(placed, built) == ["wrote", "judged", "wrote", "wrote", "judged", "wrote", "judged"]
+        assert placed.read("used") == "line\n" * 3
+
+    def test_what_was_asked_is_kept_beside_the_log(self, placed: Workshop):
+        placed.settle()
+
+        logs = placed.root / ".wavebuild/logs"
+        assert sorted(path.name for path in logs.rglob("draft*~prompt.md")) == [
+            "draft~2~prompt.md",
+            "draft~3~prompt.md",
+            "draft~prompt.md",
+        ]
+
+    def test_a_draft_that_passed_is_not_told_as_rejected_when_something_else_fails(self, crew: Workshop):
+        change(crew, "retries: 2}", "retries: 2}\n    retries: 1")
+        change(crew, "default: 0.3", "default: 0.1")
+        digest = "test -e ok || { touch ok; false; }; cat {{ path }}"
+        change(crew, "outputs: out/draft\n    r", f"outputs: {{path: out/draft, digest: {{run: '{digest}'}}}}\n    r")
+        crew.put("writer.sh", "note write ${WAVEBUILD_FEEDBACK:+heard}\n" + WRITER.replace("note write\n", ""))
+
+        assert crew.settle().ran == ["write", "judge", "write", "judge", "use"]
+
+    def test_what_an_advisor_reads_counts_however_many_inputs_the_step_has(self, crew: Workshop):
+        """And its prompt is not among them: steps with many inputs are looked at in a shorter way."""
+        many = [f"in/{number}" for number in range(70)]
+        for path in many:
+            crew.put(path, "x")
+        change(crew, "inputs: notes", f"inputs: [{', '.join(many)}]")
+        change(crew, 'sh critic.sh {{ outputs }}"', 'sh critic.sh {{ outputs }}", inputs: critic.sh')
+        crew.settle()
+        assert "draft.md" not in crew.read("seen")
+
+        crew.put("critic.sh", CRITIC + "# stricter\n")
+
+        assert crew.plan()["draft"] == "RECHECK"
+        assert crew.settle().ran == ["judge"]
+
+    def test_what_an_advisor_reads_is_known_before_the_instances_are(self, shop: Workshop):
+        """The graph does not depend on the list that is made during the build."""
+        shop.wavefile("""
+advisors:
+  critic: {run: "note judge; cat guide > /dev/null; echo '{\\"score\\": 1, \\"approved\\": true}'", inputs: guide}
+steps:
+  names: {outputs: names.csv, run: "printf 'n\\na\\n' > names.csv"}
+  d:
+    foreach: {n: {path: names.csv, column: n}}
+    outputs: "out/{{ n }}"
+    run: "note write; echo hi > {{ outputs }}"
+    review: {advisor: critic}
+  guide: {outputs: guide, run: "note guide; echo g > guide"}
+""")
+
+        assert "guide" in shop.plan("d")
+        assert shop.build("d").ran == ["guide", "write", "judge"]
+
+    def test_in_an_included_file_the_draft_lies_as_it_does_alone(self, shop: Workshop):
+        """Under its path relative to the root of that file."""
+        for path, text in {"writer.sh": WRITER, "critic.sh": CRITIC, "draft.md": "Write.\n", "notes": "n"}.items():
+            shop.put(f"sub/{path}", text)
+        shop.put("sub/Wavefile", PIPELINE)
+        shop.wavefile("include: [sub/Wavefile]\n")
+
+        shop.settle()
+
+        assert shop.read("sub/used") == "line\n" * 3
+
+
+class TestOddAnswers:
+    def answering(self, crew: Workshop, answer: str) -> Workshop:
+        crew.put("answer", answer)
+        crew.put("critic.sh", "note judge; cat answer")
+        return crew
+
+    def test_a_score_of_any_length_is_told(self, crew: Workshop):
+        built = self.answering(crew, f'{{"score": 1{"0" * 400}, "approved": true}}').build()
+
+        assert built.steps["draft"].failure == "review"
+        assert "its score is not from 0 to 1: 1000" in built.steps["draft"].detail
+
+    def test_halves_of_signs_are_replaced(self, crew: Workshop):
+        """JSON can hold them; UTF-8, and so what is recorded, cannot."""
+        built = self.answering(crew, '{"score": 1, "approved": true, "summary": "a\\ud800b"}').settle()
+
+        assert built.steps["draft"].review.summary == "a?b"  # type: ignore[union-attr]
+
+    def test_a_secret_is_masked_however_json_spells_it(self, crew: Workshop):
+        crew.setenv(TOKEN="sesame-open")
+        crew.wavefile("secrets: [TOKEN]\n" + crew.read("Wavefile"))
+        spelled = "\\u0073esame-open"
+        answer = f'{{"score": 1, "approved": true, "summary": "{spelled}", "suggestions": ["say {spelled}"]}}'
+
+        review = self.answering(crew, answer).settle().steps["draft"].review
+
+        assert review is not None
+        assert (review.summary, review.suggestions) == ("***", ("say ***",))
+
+    def test_a_secret_is_no_input_of_an_advisor(self, crew: Workshop):
+        """Its digest would be in the trace."""
+        change(crew, 'sh critic.sh {{ outputs }}"', 'sh critic.sh {{ outputs }}", inputs: "env:TOKEN"')
+        crew.wavefile("secrets: [TOKEN]\n" + crew.read("Wavefile"))
+
+        with pytest.raises(WavebuildError) as caught:
+            crew.build()
+
+        assert [problem.code for problem in caught.value.problems] == ["secret-told"]
+
+
+class TestWaysOut:
+    def test_a_result_that_is_rejected_later_stays_and_how_to_have_another_is_told(self, crew: Workshop):
+        crew.settle()
+        change(crew, "default: 0.3", "default: 0.9")
+        rejected = crew.build()
+
+        assert "wavebuild -B --only draft" in rejected.steps["draft"].detail
+        assert crew.read("out/draft") == "line\n" * 3
+
+    def test_of_a_persons_file_that_is_to_change_it(self, crew: Workshop):
+        crew.wavefile("""
+advisors: {critic: {run: "sh critic.sh {{ outputs }}"}}
+steps: {a: {manual: place it, outputs: o, review: {advisor: critic}}}
+""")
+        crew.put("o", "1\n")
+
+        assert "It is yours, and stays: change it" in crew.build().steps["a"].detail
+
+    def test_an_edit_of_a_result_whose_last_run_was_rejected_can_be_accepted(self, crew: Workshop):
+        """With it the result is taken as good again."""
+        crew.settle()
+        change(crew, "retries: 2", "retries: 0")
+        assert crew.build("draft", force=True).steps["draft"].failure == "rejected"
+        crew.put("out/draft", "mine\n")
+        stopped = crew.build()
+        assert "wavebuild accept draft" in stopped.steps["draft"].detail
+
+        crew.accept("draft")
+
+        assert crew.settle().ran == ["use"]
+
+    def test_an_accepted_draft_that_is_stale_again_can_be_kept_all_the_same(self, crew: Workshop):
+        crew.settle()
+        crew.put("out/draft", "mine\n")
+        crew.accept("out/draft")
+        crew.put("notes", "other")
+        stopped = crew.build()
+        assert "wavebuild -t --force draft" in stopped.steps["draft"].detail
+
+        engine.touch(crew.request("draft", force=True))
+
+        assert (crew.settle().ran, crew.read("used")) == (["use"], "mine\n")

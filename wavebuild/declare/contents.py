@@ -73,6 +73,13 @@ class Contents(Struct):
         except UnicodeDecodeError as error:
             raise mistake("not-utf8", f"{file.path} is not UTF-8 at byte {error.start}", Place(file.path)) from None
 
+    def digest(self, file: Artifact) -> str:
+        """The SHA-256 of its bytes, in hex; "" while they are not known, or it is not there."""
+        import hashlib
+
+        found = self.known.get(file)
+        return hashlib.sha256(found).hexdigest() if isinstance(found, bytes) else ""
+
     def members(self, glob: Artifact) -> tuple[str, ...]:
         """The paths that a glob has."""
         found = self.known[glob]

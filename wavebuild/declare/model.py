@@ -169,11 +169,13 @@ class Prompt(Struct, frozen=True, gc=False, array_like=True):
     """What an agent is told. ``path``: the file it stands in, relative to the root; "" if in the Wavefile itself.
 
     ``apart``: that file is an input only as the prompt, and is not among the files that `inputs` stands for.
+    ``digest``: the SHA-256 of the file that the text is of, in hex.
     """
 
     text: Text
     path: str = ""
     apart: bool = False
+    digest: str = ""
 
 
 class Review(Struct, frozen=True, gc=False, array_like=True):

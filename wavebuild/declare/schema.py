@@ -406,7 +406,7 @@ PROMPT_BODY = Section("a prompt", (PROMPT_TEXT,), needed=("text",), templates=Tr
 ADVISOR = Key("advisor", Label("the name of an advisor"), "one of advisors")
 ENOUGH = Key("threshold", Fraction(), "the score that is enough; else that of the category, or `default`, or 0.85")
 REDRAFTS = Key("retries", Whole(0), "how often what was rejected is made anew, with the review at hand")
-REVIEW_BODY = Section("a review", (ADVISOR, ENOUGH, REDRAFTS), needed=("advisor",), templates=True)
+REVIEW_BODY = Section("a review", (ADVISOR, ENOUGH, REDRAFTS), templates=True)
 
 # --- the whole, for editors
 

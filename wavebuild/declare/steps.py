@@ -332,6 +332,8 @@ class _Reader:
     def _with_agent(self, step: Step, told: Artifact | None, apart: bool) -> Step:
         """The step with what its agent is told, and who judges what came of it."""
         review = None if self._is_group else self._review()
+        if review is not None and step.secrets:
+            self._refuse_told_secrets(dict.fromkeys(step.secrets), (), review.inputs)
         if self._action is not schema.AGENT:
             return replace(step, review=review)
         # What an agent has made cost something, and what a person made of it more.
@@ -519,8 +521,9 @@ class _Reader:
 
     def _by(self, key: Key[str], what: str, fields: Fields, bodies: Bodies) -> Run | Call | None:
         """What the agent or advisor does that is named under a key."""
-        name, spot = fields.get(key), fields.spot(key) or self._name
-        body = called(name, bodies, what, spot, self._reading) if name else None
+        name, found = fields.get(key), fields.where(key, fields.reading)
+        spot = found and found[0].spot(key)
+        body = called(name, bodies, what, spot, found[1]) if name and found and spot else None
         if body is None:
             return None
         reading = self._commands.there(body.reading)
@@ -569,7 +572,7 @@ class _Reader:
             file = awaited(Kind.FILE, told.path)
             scope = reading.commands or reading.scope or self._variables
             text = text_in(file, self._around.contents, scope, reading.problems)
-            return Prompt(text, told.path, apart)
+            return Prompt(text, told.path, apart, self._around.contents.digest(file))
         try:
             value = entry.value
             if not isinstance(value, Table):
@@ -582,28 +585,40 @@ class _Reader:
             reading.refuse("missing-key", value, "a prompt needs its text", "prompt: {text: …}, or prompt: PATH")
         return Prompt(spoken) if spoken else None
 
+    def _review_fields(self) -> Fields | None:
+        """Merged by key, the step's own over the category's and those over the defaults'; None if it has no review."""
+        found: Fields | None = None
+        for layer, reading in self._fields.layers(self._commands):
+            entry = layer.entry(schema.REVIEW)
+            if entry is None:
+                continue
+            try:
+                value = reading.filled(entry.value)
+                found = Fields.of(schema.REVIEW_BODY, value, reading, found)
+            except Unreadable:
+                return None
+        if found is None or found.has(schema.ADVISOR):
+            return found
+        if found.sound:
+            found.reading.refuse("missing-key", value, "a review needs an advisor", "review: {advisor: NAME}")
+        return None
+
     def _review(self) -> Review | None:
-        found = self._fields.where(schema.REVIEW, self._commands)
-        entry = found and found[0].entry(schema.REVIEW)
-        if found is None or entry is None or (self._patterns.scope is not None and self._patterns.scope.wild):
+        fields = self._review_fields()
+        if fields is None:
             return None
-        try:
-            value = found[1].filled(entry.value)
-            fields = Fields.of(schema.REVIEW_BODY, value, found[1])
-        except Unreadable:
-            return None
-        if not fields.has(schema.ADVISOR):
-            if fields.sound:
-                found[1].refuse("missing-key", value, "a review needs an advisor", "review: {advisor: NAME}")
-            return None
-        action = self._by(schema.ADVISOR, "advisor", fields, self._around.advisors)
+        wild = self._patterns.scope is not None and bool(self._patterns.scope.wild)
+        action = Run(()) if wild else self._by(schema.ADVISOR, "advisor", fields, self._around.advisors)
         retries = fields.get(schema.REDRAFTS) or 0
-        if retries and self._action not in (schema.RUN, schema.CALL, schema.AGENT) and fields.sound:
-            message = "nothing makes it anew: 'retries' of a review has no meaning without run, call or agent"
-            fields.reading.refuse("no-action", fields.spot(schema.REDRAFTS) or value, message, "remove it")
-        if action is None:
-            return None
+        if retries and self._action not in (schema.RUN, schema.CALL, schema.AGENT):
+            spot = fields.spot(schema.REDRAFTS) if self._fields.entry(schema.REVIEW) else None
+            if spot:
+                message = "nothing makes it anew: 'retries' of a review has no meaning without run, call or agent"
+                fields.reading.refuse("no-action", spot, message, "remove it")
+            retries = 0
         name = fields.get(schema.ADVISOR) or ""
+        if action is None or name not in self._around.advisors:
+            return None
         given = fields.get(schema.ENOUGH)
         of_category = self._around.categories.threshold(self._category)
         enough = given if given is not None else ENOUGH if of_category is None else of_category
@@ -734,7 +749,6 @@ class _Reader:
         found = dict.fromkeys(self._around.secrets)
         for fields, reading in self._fields.layers(self._reading):
             found |= dict.fromkeys(fields.own(schema.STEP_SECRETS, reading) or ())
-        # What an advisor reads is looked at with the whole file.
         self._refuse_told_secrets(found, env, (*inputs, *(one for check in checks for one in check.inputs)))
         return tuple(found)
 

@@ -200,11 +200,11 @@ class Facts:
         return self._many[1]
 
     def _many_files(self, step: Step) -> tuple[str, ...] | None:
-        if len(step.inputs) < MANY or step.frozen or step.code or step.checks or step.updates or is_by_time(step):
+        if len(step.inputs) < MANY or step.frozen or step.code or step.judges or step.updates or is_by_time(step):
             return None
         if self.graph.owners.otherwise or self.assumed.unchanged or isinstance(step.action, Call):
             return None
-        if not all(map(_is_whole_file, step.inputs)):
+        if step.prompt is not None or not all(map(_is_whole_file, step.inputs)):
             return None
         return tuple(dict.fromkeys(artifact.path for artifact in step.inputs))
 
@@ -461,7 +461,7 @@ class Facts:
         False where nobody knows so quickly.
         """
         step = self.graph.wavefile.steps[number]
-        if step.frozen or step.code or step.checks or step.updates or step.has_calls:
+        if step.frozen or step.code or step.judges or step.updates or isinstance(step.action, Call):
             return False
         self.digests.look_anew()
         return all(

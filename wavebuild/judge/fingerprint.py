@@ -50,7 +50,7 @@ def gate_parts(step: Step) -> dict[str, str]:
         return {}
     parts = {f"check {number}": _clip(_check(check)) for number, check in enumerate(step.checks, 1)}
     if step.review is not None:
-        parts |= {"advisor": _clip(_command(step.review.action)), "threshold": f"{step.review.threshold:g}"}
+        parts |= {"advisor": _clip(_command(step.review.action)), "threshold": repr(step.review.threshold)}
     return parts
 
 

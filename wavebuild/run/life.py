@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from wavebuild.declare.model import Manual, Step
 from wavebuild.judge.asking import Asking
 from wavebuild.judge.digest import Reading
 from wavebuild.judge.facts import Read
 from wavebuild.judge.freshness import Now
-from wavebuild.judge.reasons import Reason
+from wavebuild.judge.reasons import FailedBefore, OutputEdited, Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Trace
 from wavebuild.run import transaction
@@ -94,6 +95,7 @@ class Life(Struct):
     remembered: dict[str, str] = field(default_factory=dict)  # what this try wrote to the shared memory, as JSON
     did: Did = field(default_factory=Did)  # to the files that it shares
     reviewing: bool = False  # the advisor is asked
+    judged: dict[str, Stamp] | None = None  # what it is asked about: the draft as it stood then
     rejected: int = 0  # drafts that the advisor rejected
     opinion: Opinion | None = None  # what the advisor said last
     heard: Opinion | None = None  # the review by which the last draft was rejected
@@ -104,8 +106,9 @@ class Life(Struct):
     seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
 
 
-def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
+def ways_out(step: Step, why: str, paths: Sequence[str], accepted: bool, reasons: Sequence[Reason]) -> str:
     """What a person can do when a file of theirs stands where the step would write, or a frozen one's is not there."""
+    name = step.name
     few = paths[:5]
     shown = " ".join(shlex.quote(path) for path in few)
     rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
@@ -113,19 +116,39 @@ def ways_out(step: str, why: str, paths: Sequence[str], accepted: bool) -> str:
         return (
             f"it is frozen, so it never runs, but {shown}{rest} is not there. The ways out:\n"
             f"  put it there\n"
-            f"  let the step run again:  wavebuild unfreeze {step}\n"
+            f"  let the step run again:  wavebuild unfreeze {name}\n"
             f"  or take `frozen: true` out of the Wavefile, or -o out of the command"
         )
     kept = "" if all(path.startswith("probe:") for path in paths) else f"(yours is kept in {transaction.DISPLACED})"
-    anew = f"make it anew:           wavebuild -B --only {step}  {kept}"
-    if accepted:
+    anew = f"make it anew:           wavebuild -B --only {name}  {kept}"
+    # Only that its last run failed speaks against the result: that run can be taken as good, and with it what stands.
+    failed = FailedBefore() in reasons and all(isinstance(reason, FailedBefore | OutputEdited) for reason in reasons)
+    if accepted and not failed:
+        touch = "-t --force" if step.review is not None else "-t"
         return (
             f"{shown}{rest} was made by hand and accepted; now the step is stale again, and would overwrite it."
-            f" The ways out:\n  {anew}\n  or take back what made the step stale: wavebuild explain {step}"
+            f" The ways out:\n  keep it all the same:   wavebuild {touch} {name}\n  {anew}\n"
+            f"  or take back what made the step stale: wavebuild explain {name}"
         )
     what = "was not made by this step" if why == "unclaimed" else "was edited by hand"
-    keep = f"keep it as the result:  wavebuild accept {step if rest else shown}"
+    keep = f"keep it as the result:  wavebuild accept {name if rest or failed else shown}"
     return f"{shown}{rest} {what}, and the step would overwrite it. The ways out:\n  {keep}\n  {anew}"
+
+
+def way_on(step: Step) -> str:
+    """What a person can do about a result that an advisor, asked anew, has rejected: it stays where it is."""
+    if isinstance(step.action, Manual):
+        return "\nIt is yours, and stays: change it, and build again"
+    made_anew = f"  To have it made anew:  wavebuild -B --only {step.name}"
+    return f"\nIt stays as it is.{made_anew}" if step.action is not None else ""
+
+
+def unlike(step: Step, changed: Sequence[str]) -> str:
+    """In words that outputs are not what an advisor has judged."""
+    assert step.review is not None
+    few = " ".join(map(shlex.quote, changed[:5])) + (f" … ({len(changed)} in all)" if len(changed) > 5 else "")
+    message = f"{few} changed while the advisor {step.review.advisor!r} judged: what it judged is no more"
+    return f"{message}\nan advisor only reads the outputs: what it writes goes elsewhere"
 
 
 def why_failed(ended: Ended, life: Life) -> str:

@@ -17,7 +17,7 @@ from wavebuild.errors import mistake
 from wavebuild.graph import covers
 from wavebuild.judge.digest import Reading
 from wavebuild.judge.facts import Facts, output_reading
-from wavebuild.judge.members import made_members
+from wavebuild.judge.members import SIDECARS, made_members
 from wavebuild.judge.reasons import EditLost
 from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import Stamp, stamp
@@ -134,6 +134,28 @@ class Outputs:
     def only_stands_by(self, life: Life, path: str) -> bool:
         """Whether a file was there before and the step has not so much as written the same bytes to it."""
         return path in life.stood and life.stood[path] == stamp(self._facts.digests.absolute(path))
+
+    def standing(self, step: Step, life: Life) -> dict[str, Stamp]:
+        """What the step has made, as it stands where it worked: a stamp of each member, but for when it was touched.
+
+        Whoever reads a database may write to it, and beside it: databases are left out.
+        """
+        found: dict[str, Stamp] = {}
+        for artifact in step.file_outputs:
+            for path in self._found(life, artifact):
+                if path.endswith("/"):
+                    found[path] = ()
+                elif not path.endswith(SIDECARS) and output_reading(step, path).how != "sqlite":
+                    at = life.private.inside(path) if life.private else self._facts.digests.absolute(path)
+                    found[path] = tuple(part for number, part in enumerate(stamp(at)) if number % 5 != 4)
+        return found
+
+    def changed_since(self, before: Mapping[str, Stamp] | None, step: Step, life: Life) -> list[str]:
+        """The members that came, went or changed since they were looked at, if they were."""
+        if before is None:
+            return []
+        now = self.standing(step, life)
+        return sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
 
     def stamps(self, paths: Iterable[str]) -> dict[str, Stamp]:
         return {path: stamp(self._facts.digests.absolute(path)) for path in paths}

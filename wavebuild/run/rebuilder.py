@@ -50,6 +50,8 @@ from wavebuild.run.life import (
     complaint,
     signal_name,
     told,
+    unlike,
+    way_on,
     ways_out,
     why_failed,
 )
@@ -107,7 +109,7 @@ class Rebuilder:
         if self._reviewing is None:
             from wavebuild.run.reviewing import Reviews
 
-            self._reviewing = Reviews(self._invocation, self._facts, self._secrets.values())
+            self._reviewing = Reviews(self._invocation, self._secrets.values())
         return self._reviewing
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
@@ -154,7 +156,7 @@ class Rebuilder:
             case Stops(why, paths, reasons):
                 made = self._records.made()
                 accepted = all(path in made and made[path].by_hand for path in paths)
-                ways = ways_out(step.name, why, paths, accepted)
+                ways = ways_out(step, why, paths, accepted, reasons)
                 return self._settled(step, Outcome.FAILED, failure=why, detail=ways, reasons=reasons)
             case Waits(renew):
                 return self._waiting(step, renew)
@@ -512,11 +514,16 @@ class Rebuilder:
             elif life.reviewing:
                 if wrong := self._reviews.take_in(step, life):
                     return self._failed(step, life, replace(ended, failure="review", detail=wrong))
+                if changed := self._outputs.changed_since(life.judged, step, life):
+                    life.opinion = None  # it is of what is no more
+                    return self._give_up(step, life, replace(ended, failure="review", detail=unlike(step, changed)))
                 self._tell(self._reviews.reviewed(step, life))
                 if life.opinion is not None and not life.opinion.passes:
                     return self._rejected(step, life, ended)
                 life.reviewing = False
             if step.review is not None and life.opinion is None and life.asks is None:
+                if not life.due.adopt and life.due.gate_of is None:
+                    life.judged = self._outputs.standing(step, life)
                 life.checking = life.reviewing = True
                 return self._next_job(life)
             if life.attempt.sandbox and not life.attempt.enters:
@@ -547,9 +554,11 @@ class Rebuilder:
     def _rejected(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         """The advisor has rejected the draft: it is made anew with the review at hand, or the step has failed."""
         assert step.review is not None
-        again = life.rejected < step.review.retries and not life.due.gate_of and not life.due.adopt
+        stands = life.due.gate_of is not None or life.due.adopt
+        again = life.rejected < step.review.retries and not stands
         life.rejected += 1
-        ended = replace(ended, failure="rejected", detail=self._reviews.in_words(life))
+        detail = self._reviews.in_words(life) + (way_on(step) if stands else "")
+        ended = replace(ended, failure="rejected", detail=detail)
         return self._once_more(step, life, ended, 0.0) if again else self._give_up(step, life, ended)
 
     def _take_in(self, step: Step, life: Life) -> tuple[str, str] | None:
@@ -803,46 +812,56 @@ class Rebuilder:
 
     def _failed(self, step: Step, life: Life, ended: Ended) -> Settled | Again:
         if self._may_retry(step, life, ended):
-            return self._once_more(step, life, ended, step.retries.delay * (1 << (life.tries - life.rejected - 1)))
+            delay = step.retries.delay * (1 << (life.tries - life.rejected - 1))
+            # Where the advisor failed, the draft is what it was: nobody makes it anew.
+            return (self._again if life.reviewing else self._once_more)(step, life, ended, delay)
         return self._give_up(step, life, ended)
 
     def _once_more(self, step: Step, life: Life, ended: Ended, delay: float) -> Again:
-        """A further try, after a delay in seconds."""
+        """A further try from its begin, after a delay in seconds."""
         self._clear_for_another_try(step, life)
+        again = self._again(step, life, ended, delay)
+        life.seen = Seen()
+        life.asks = None
+        life.checking = step.action is None
+        life.reviewing = False
+        life.opinion = None
+        return again
+
+    def _again(self, step: Step, life: Life, ended: Ended, delay: float) -> Again:
+        """A further try, of what is left to do."""
         self._tell(
             StepRetried(self._invocation.run, self._invocation.clock(), step.name, life.tries, told(ended, life), delay)
         )
         life.tries += 1
         life.of_this_try = 0.0
-        life.seen = Seen()
-        life.asks = None
-        life.checking = step.action is None
-        life.reviewing = False
-        life.heard, life.opinion = life.opinion or life.heard, None
         return Again(life.due.number, delay)
 
     def _clear_for_another_try(self, step: Step, life: Life) -> None:
         """All is as it was before the try that failed."""
-        if step.review is not None:
-            life.draft = self._reviews.kept_draft(step, life)
         if life.private:
             entered = life.attempt.enters
-            self._forget((*transaction.put_back(self._facts.folders, life.attempt), *life.attempt.aside))
+            left = transaction.put_back(self._facts.folders, life.attempt)
+            self._forget((*left, *life.attempt.aside))
             life.housed = False
             if entered:
                 life.attempt = self._attempt(step, life)
                 self._records.begin(life.attempt)
                 self._records.flush()
-            return
-        left = transaction.move_partial(self._facts.folders, life.attempt)
-        self._forget((*left, *life.attempt.copied))
-        transaction.make_folders(self._root, step.outputs)
-        life.stood = self._outputs.stamps(life.attempt.bystanders)
-        self._await_depfile(step, life)
+        else:
+            left = transaction.move_partial(self._facts.folders, life.attempt)
+            self._forget((*left, *life.attempt.copied))
+            transaction.make_folders(self._root, step.outputs)
+            life.stood = self._outputs.stamps(life.attempt.bystanders)
+            self._await_depfile(step, life)
+        if step.review is not None:
+            life.draft = self._reviews.kept_draft(step, life, bool(left))
 
     def _may_retry(self, step: Step, life: Life, ended: Ended) -> bool:
         tries = life.tries - life.rejected
-        if ended.failure == "interrupted" or tries > step.retries.times or life.due.gate_of or life.due.adopt:
+        if ended.failure == "interrupted" or tries > step.retries.times:
+            return False
+        if not life.reviewing and (life.due.gate_of is not None or life.due.adopt):
             return False
         on = step.retries.on
         return not on or (ended.failure == "timeout" and "timeout" in on) or ended.exit_code in on

@@ -11,12 +11,11 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.declare.model import Step
+from wavebuild.declare.model import Prompt, Step
 from wavebuild.declare.values import json_text
-from wavebuild.errors import WavebuildError
-from wavebuild.judge.facts import Facts
+from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.trace import Trace
-from wavebuild.run import reviews, sandbox, transaction
+from wavebuild.run import reviews, transaction
 from wavebuild.run.events import Opinion, StepReviewed
 from wavebuild.run.jobs import Invocation, Try, prompt_text
 from wavebuild.run.life import Life
@@ -26,9 +25,8 @@ from wavebuild.run.records import log_path
 class Reviews:
     """``secrets``: texts that nothing written here may show."""
 
-    def __init__(self, invocation: Invocation, facts: Facts, secrets: Collection[str]) -> None:
+    def __init__(self, invocation: Invocation, secrets: Collection[str]) -> None:
         self._invocation = invocation
-        self._facts = facts
         self._secrets = secrets
         self._root = invocation.root
 
@@ -44,31 +42,42 @@ class Reviews:
             this = self._with_feedback(this, life)
         if step.prompt is None:
             return this
+        if not life.reviewing:
+            self._refuse_outdated(step.prompt)
         path = self._path(step, life, "prompt.md")
         text = prompt_text(self._invocation, this)
         if life.heard is not None:
-            text += reviews.feedback(life.heard, self._previous(life))
-        disk.make_folder(os.path.dirname(path))
-        disk.write(path, text.encode("utf-8", "surrogatepass"))
+            text += reviews.feedback(life.heard, self._previous(step, life))
+        for file in dict.fromkeys((path, self._beside_log(step, life, "prompt.md"))):  # a private folder is gone soon
+            disk.make_folder(os.path.dirname(file))
+            disk.write(file, text.encode("utf-8", "surrogatepass"))
         return replace(this, prompt=path)
+
+    def _refuse_outdated(self, prompt: Prompt) -> None:
+        """What an agent is told must be what its input says now: the trace has the digest of that."""
+        if prompt.digest and disk.sha256(os.path.join(self._root, prompt.path))[0] != prompt.digest:
+            message = f"the prompt {prompt.path} was changed after this build began"
+            raise mistake("prompt-changed", message, remedy="build again: the agent has not been asked")
 
     def _with_feedback(self, this: Try, life: Life) -> Try:
         if life.heard is None:
             return this
         path = self._path(this.step, life, "feedback.json")
         disk.write(path, reviews.as_text(life.heard, life.rejected_values).encode("utf-8", "surrogatepass"))
-        previous = self._previous(life)
-        if life.private and life.draft:
+        previous = self._previous(this.step, life)
+        if previous:
             disk.make_folder(previous)
-            for path, entry in disk.walk(os.path.join(self._root, life.draft)):
-                disk.copy(entry.path, f"{previous}/{path}")
+        if life.private and life.draft:
+            for member, entry in disk.walk(os.path.join(self._root, life.draft)):
+                disk.copy(entry.path, f"{life.private.top}/previous/{member}")
         return replace(this, feedback=path, draft=previous)
 
-    def _previous(self, life: Life) -> str:
-        """The folder of the rejected draft as the step sees it."""
+    def _previous(self, step: Step, life: Life) -> str:
+        """The folder of the rejected draft as the step sees it: what stands for the root of its own Wavefile there."""
         if not life.draft:
             return ""
-        return f"{life.private.top}/previous" if life.private else os.path.join(self._root, life.draft)
+        top = f"{life.private.top}/previous" if life.private else os.path.join(self._root, life.draft)
+        return f"{top}/{step.folder}" if step.folder else top
 
     def _answer(self, step: Step, life: Life) -> str:
         return self._path(step, life, "answer.json")
@@ -106,15 +115,15 @@ class Reviews:
         assert life.opinion is not None
         return reviews.in_words(life.opinion)
 
-    def kept_draft(self, step: Step, life: Life) -> str:
-        """Where the draft goes that was just rejected, relative to the root; "" if what failed was no draft."""
+    def kept_draft(self, step: Step, life: Life, left: bool) -> str:
+        """Where the last draft that was rejected lies now, relative to the root; "" if it has no files.
+
+        ``left``: the try that just failed has left something in the failed folder.
+        """
         if life.opinion is None or life.opinion.passes:
-            return ""
-        life.rejected_values = dict(life.remembered)
-        if life.private:
-            made = sandbox.made_in(life.private, step.file_outputs, self._facts.folders.ignore)
-            transaction.keep_failed(self._root, step.name, made)
-        return f"{transaction.FAILED}/{step.name}" if step.file_outputs else ""
+            return transaction.one_older(life.draft) if life.draft and left else life.draft
+        life.heard, life.rejected_values = life.opinion, dict(life.remembered)
+        return f"{transaction.FAILED}/{step.name}" if left else ""
 
     def recorded(self, life: Life) -> str:
         """What a trace keeps of the review."""

@@ -6,7 +6,6 @@ It does not know when an advisor is asked, nor who makes the next draft.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -48,14 +47,14 @@ def take_in(path: str, review: Review, secrets: Collection[str] = ()) -> Opinion
         answer = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _refused(review, f"its answer is not JSON: {_why(error)}", text) from None
-    return _opinion(answer, review, text)
+    return _opinion(answer, review, text, secrets)
 
 
 def _why(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else "it is too deep"
 
 
-def _opinion(answer: object, review: Review, text: str) -> Opinion:
+def _opinion(answer: object, review: Review, text: str, secrets: Collection[str]) -> Opinion:
     if not isinstance(answer, dict):
         raise _refused(review, "its answer is no JSON object", text)
     return Opinion(
@@ -63,10 +62,10 @@ def _opinion(answer: object, review: Review, text: str) -> Opinion:
         score=_score(answer, review, text),
         approved=_approved(answer, review, text),
         threshold=review.threshold,
-        critical_issues=_texts(answer, "critical_issues", review, text),
-        suggestions=_texts(answer, "suggestions", review, text),
-        summary=_text(answer, "summary", review, text),
-        severity=_text(answer, "severity", review, text),
+        critical_issues=tuple([_fit(one, secrets) for one in _texts(answer, "critical_issues", review, text)]),
+        suggestions=tuple([_fit(one, secrets) for one in _texts(answer, "suggestions", review, text)]),
+        summary=_fit(_text(answer, "summary", review, text), secrets),
+        severity=_fit(_text(answer, "severity", review, text), secrets),
     )
 
 
@@ -76,7 +75,7 @@ def _score(answer: Mapping[str, Any], review: Review, text: str) -> float:
         raise _refused(review, "its answer has no 'score'", text)
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise _refused(review, f"its score is no number: {_short(score)}", text)
-    if not math.isfinite(score) or not 0 <= score <= 1:
+    if not 0 <= score <= 1:  # which what is no number is not
         raise _refused(review, f"its score is not from 0 to 1: {_short(score)}", text)
     return float(score)
 
@@ -108,8 +107,17 @@ def _text(answer: Mapping[str, Any], name: str, review: Review, text: str) -> st
     return found
 
 
+def _fit(text: str, secrets: Collection[str]) -> str:
+    """A text of the answer as it may be kept and shown.
+
+    JSON spells any sign in many ways, a secret's too, and halves of signs that UTF-8 cannot hold.
+    """
+    text = text.encode("utf-8", "replace").decode()
+    return masked_text(text, secrets) if secrets else text
+
+
 def _short(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False)
+    shown = _fit(json.dumps(value, ensure_ascii=False), ())
     return shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"
 
 

@@ -328,6 +328,12 @@ def _make_room(keep: str) -> None:
             disk.move(older, f"{keep}~{number + 1}")
 
 
+def one_older(keep: str) -> str:
+    """Where a folder of the failed one goes when a later failure leaves something; "" if it goes for good."""
+    newest, _, number = keep.partition("~")
+    return f"{newest}~{int(number or 0) + 1}" if int(number or 0) < FAILURES_KEPT else ""
+
+
 def _remove_emptied(root: str, artifact: Artifact, keep: Container[str] = ()) -> None:
     """Removes the empty folders below an output directory, but those to keep and those that are not of it."""
     top = _at(root, artifact.path)
