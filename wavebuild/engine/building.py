@@ -171,7 +171,7 @@ def _build(
         if request.audit:
             invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
         rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts, state.traces)
+        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts, state.traces, request.full)
         course = Course(
             wanted=wanted,
             waves=layers if all_go else [[number for number in layer if number in wanted] for layer in layers],

@@ -85,12 +85,19 @@ def _may_be_few(request: Request, project: Project) -> bool:
 class Vouched:
     """Judges the steps that see a change; any other is as it was unless a step before it runs.
 
-    ``looked``: those that were judged.
+    ``looked``: those that were judged. ``full``: of every step all is told, also what its advisor said of it.
     """
 
     def __init__(
-        self, rebuilder: Rebuilder, project: Project, few: Few, facts: Facts, traces: Callable[[str], Sequence[Trace]]
+        self,
+        rebuilder: Rebuilder,
+        project: Project,
+        few: Few,
+        facts: Facts,
+        traces: Callable[[str], Sequence[Trace]],
+        full: bool,
     ) -> None:
+        self._full = full
         self._rebuilder = rebuilder
         self._facts = facts
         self._traces = traces
@@ -105,7 +112,8 @@ class Vouched:
         facts.digests.stood = self._stood
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
-        if number not in self._seen and self.began.isdisjoint(self._graph.upstream[number]):
+        as_it_was = number not in self._seen and self.began.isdisjoint(self._graph.upstream[number])
+        if as_it_was and not (self._full and self._graph.wavefile.steps[number].review is not None):
             return self.kept(number)
         self.looked.add(number)
         if number in self._few.lookers.proven:
