@@ -44,6 +44,7 @@ class Columns(Struct, frozen=True, array_like=True):
     on_demand: list[int]
     growing: list[int]
     secrets: tuple[str, ...]
+    reviewed: list[int] = []
 
 
 def packed(graph: Graph) -> Columns:
@@ -71,6 +72,7 @@ def packed(graph: Graph) -> Columns:
         sorted(graph.traits.on_demand),
         sorted(graph.traits.growing),
         graph.traits.secrets,
+        sorted(graph.traits.reviewed),
     )
 
 
@@ -92,7 +94,11 @@ def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str
         shared=Shared(steps, columns.updates),
         names=names,
         traits=Traits(
-            frozenset(columns.groups), frozenset(columns.on_demand), frozenset(columns.growing), columns.secrets
+            frozenset(columns.groups),
+            frozenset(columns.on_demand),
+            frozenset(columns.growing),
+            columns.secrets,
+            frozenset(columns.reviewed),
         ),
     )
 

@@ -29,6 +29,7 @@ class Traits(Struct, frozen=True):
     on_demand: frozenset[int]
     growing: frozenset[int]  # what they read, or which instances there are, is known only in the build
     secrets: tuple[str, ...]  # names of variables, sorted
+    reviewed: frozenset[int] = frozenset()  # an advisor judges what they make
 
 
 class Graph(Struct, frozen=True):
@@ -121,6 +122,7 @@ def _traits(steps: Sequence[Step]) -> Traits:
         frozenset(k for k, step in enumerate(steps) if step.on_demand),
         frozenset(k for k, step in enumerate(steps) if step.unread),
         tuple(sorted({name for step in steps if step.secrets for name in step.secrets})),
+        frozenset(k for k, step in enumerate(steps) if step.review is not None),
     )
 
 
