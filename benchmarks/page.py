@@ -39,12 +39,13 @@ WORDS = {
 }
 # What is said of bars that are missed.
 SMALL = (
-    "A build with little to do: in a profile of one leaf changed in `wide` 10,000, of the CPU seconds 25 % are looks "
-    "at files (20,000 before, 10,000 after the step that reads all copies), 24 % imports, 25 % the two commands and the "
-    "worker that starts them, 12 % judging, 7 % records, 7 % the interpreter and the kept graph. The interpreter, the "
-    "looks and the command that ninja starts, too, are some 1.2 times what ninja takes: that is the floor. Imports, "
-    "judging and records stand between it and what was found. They are the same whatever the size: of a cutoff in "
-    "`layers` 1,000 they are nearly all, and in `layers` 10,000 it takes a tenth of the time of ninja."
+    "A build with little to do: in a profile of one leaf changed in `wide` 10,000, of the CPU seconds 25 % are "
+    "looks at files (20,000 before, 10,000 after the step that reads all copies), 24 % imports, 25 % the two "
+    "commands and the worker that starts them, 12 % judging, 7 % records, 7 % the interpreter and the kept graph. "
+    "The interpreter, the looks and the command that ninja starts, too, are some 1.2 times what ninja takes: that "
+    "is the floor. Imports, judging and records stand between it and what was found. They are the same whatever the "
+    "size: of a cutoff in `layers` 1,000 they are nearly all, and in `layers` 10,000 it takes a tenth of the time "
+    "of ninja."
 )
 STEP = (
     "A full build: what the child processes take is the same for both. Of each step wavebuild hashes what it reads and "
