@@ -216,3 +216,23 @@ def test_the_code_example_of_the_seed_runs_with_only_its_imports_changed(site: S
         "requirements": (0.9, "processes"),
         "code": (0.9, "processes"),
     }
+
+
+def test_what_is_told_of_a_kept_step_is_the_review_of_what_stands(site: Site) -> None:
+    """Not of the run before it, whose result was taken back."""
+    site.write(
+        "Wavefile",
+        """
+advisors: {critic: {run: 'echo "{\\"score\\": $(cat o), \\"approved\\": true}"'}}
+steps: {a: {inputs: i, outputs: o, run: cp i o, review: {advisor: critic, threshold: 0.1}}}
+""",
+    )
+    for score in ("0.5", "0.7"):
+        site.write("i", score + "\n")
+        site.build()
+    site.write("i", "0.5\n")
+    site.write("o", "0.5\n")
+    site.build()
+
+    for _ in range(3):
+        assert [step["score"] for step in site.build("--json").json["steps"].values()] == [0.5]

@@ -202,8 +202,6 @@ def _build(
             steps = judge.whole(ended, layers)
         else:
             steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
-        if request.full and growing.project.graph.traits.reviewed:
-            steps = _with_reviews(growing.project, state, steps)
         identity = _kept(request, project, layout)
         project, orphans = growing.project, growing.orphans
         judged = tuple(ended.values())  # all others are as they were
@@ -240,22 +238,6 @@ def _build(
         )
     finally:
         state.close()
-
-
-def _with_reviews(project: Project, state: State, steps: Sequence[Settled]) -> tuple[Settled, ...]:
-    """What was kept has the review under which it once passed, also where nobody had to look at its trace."""
-
-    def of(settled: Settled) -> Settled:
-        number = project.graph.number[settled.step]
-        kept = settled.outcome is Outcome.KEPT and settled.review is None
-        if not kept or number not in project.graph.traits.reviewed:
-            return settled
-        from wavebuild.run.reviews import of_trace
-
-        traces = state.traces(key(project.wavefile.steps[number]))
-        return replace(settled, review=of_trace(traces[0].review)) if traces else settled
-
-    return tuple(map(of, steps))
 
 
 def _audited(

@@ -113,7 +113,7 @@ class Vouched:
 
     def consider(self, number: int) -> Settled | Due | Asks | Behind:
         as_it_was = number not in self._seen and self.began.isdisjoint(self._graph.upstream[number])
-        if as_it_was and not (self._full and self._graph.wavefile.steps[number].review is not None):
+        if as_it_was and not (self._full and number in self._graph.traits.reviewed):
             return self.kept(number)
         self.looked.add(number)
         if number in self._few.lookers.proven:
