@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,20 @@ class TestFunctions:
         for steps, message in wrong:
             with pytest.raises(wavebuild.WavebuildError, match=message):
                 wavebuild.build(steps)
+
+    def test_what_would_do_nothing_is_no_step(self, here: Path):
+        """A coroutine that nobody awaits, a generator that nobody runs, a text: none of them is a success."""
+
+        async def later(outputs: list[str]) -> None: ...
+
+        def bit_by_bit() -> Iterator[int]:
+            yield 1
+
+        for wrong in (later, bit_by_bit, "Wavefile", 7):
+            with pytest.raises(wavebuild.WavebuildError, match="step"):
+                wavebuild.build([wrong])  # type: ignore[list-item]
+        with pytest.raises(wavebuild.WavebuildError, match="no folder"):
+            wavebuild.build([wavebuild.Step("a", run="true")], root=here / "absent")
 
     def test_an_event_of_many_functions_at_once(self, here: Path):
         """As many as there are jobs run at once, in threads too."""

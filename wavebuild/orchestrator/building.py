@@ -155,6 +155,8 @@ class Build:
             raise mistake("jobs", f"jobs is {jobs}", remedy="1 or more, or None for as many as there are cores")
         if declared is None and not (what is None or isinstance(what, str | os.PathLike)):
             top = os.path.abspath(os.fspath(root) if root is not None else os.getcwd())
+            if not os.path.isdir(top):
+                raise mistake("no-folder", f"there is no folder {top}", remedy="root is where the paths of steps begin")
             self._declared = declare(what, os.path.realpath(top), name, executor, mem)
             request, mem = _request(top), None
         elif declared is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,6 +69,7 @@ class Step:
         if args is not None:
             self.keys["with"] = args
         if function is not None:
+            _refuse_odd(name, function)
             functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -78,6 +80,16 @@ class Step:
 
     def __repr__(self) -> str:
         return f"Step({self.name!r})"
+
+
+def _refuse_odd(name: str, function: object) -> None:
+    """What is called and has then done nothing would be taken for a success."""
+    if not callable(function):
+        message = f"step {name!r}: {function!r} is not a function"
+        raise mistake("wrong-type", message, remedy="give a function, or run='…' for a command")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        message = f"step {name!r}: a call of {_shown(function)} only makes a coroutine or a generator"
+        raise mistake("wrong-type", message, remedy="give a plain function, which runs it to its end")
 
 
 @overload
@@ -130,8 +142,8 @@ def declare(
     problems: list[Problem] = []
     found: list[DeclaredStep] = []
     for each in steps:
-        one = each if isinstance(each, Step) else Step(_name_of(each), each)
         try:
+            one = each if isinstance(each, Step) else Step(_name_of(each), each)
             found.append(assembly.read(one))
         except WavebuildError as error:
             problems += error.problems
