@@ -33,7 +33,7 @@ from wavebuild.run.threads import HERE
 
 Function = Callable[..., Any]
 
-_PLACEHOLDER = "wavebuild:step"
+_A_FUNCTION = "wavebuild:step"
 """Stands for a function while the other keys of its step are read."""
 
 _CALLING = "wavebuild.orchestrator.calling"
@@ -229,9 +229,9 @@ class _Assembly:
     def _keys(self, step: Step, place: Place) -> Json:
         keys = {name: value for name, value in step.keys.items() if not _is_nothing(value)}
         if step.function is not None:
-            keys["call"] = _PLACEHOLDER
+            keys["call"] = _A_FUNCTION
         if step.checks:
-            keys["checks"] = [{"call": _PLACEHOLDER} if callable(each) else each for each in step.checks]
+            keys["checks"] = [{"call": _A_FUNCTION} if callable(each) else each for each in step.checks]
         try:
             return as_json(keys)
         except TypeError as error:

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import time
+from abc import ABC, abstractmethod
 
 from wavebuild.run.processes import StartClock, children, descendants, send, start_time, watch
 
@@ -42,7 +43,7 @@ DROPPED = 128 + signal.SIGTERM
 """The exit code of a worker that was told to end by a signal."""
 
 
-class Grip:
+class Grip(ABC):
     """What a worker has on the command that it runs.
 
     ``ear``: what becomes readable when the build speaks. ``groups``: the file of notes. ``adopts``: whoever loses its
@@ -63,18 +64,19 @@ class Grip:
         with contextlib.suppress(OSError):
             os.write(self._groups, note(os.getpid(), run))  # whoever comes after us must find us, too
 
+    @abstractmethod
     def told_to_end(self) -> bool | None:
         """What the build has just said of the job that runs: to end it (true: at once), or nothing of the kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_spoken_to(self) -> bool:
-        raise NotImplementedError
+        """Whether the build has said something that is not heard yet."""
 
     def goes_by_itself(self, process: int) -> bool:
         """Whether a process that a command left is no leftover: it helps, and ends as soon as it has no more to do."""
         return False
 
-    def pump(self) -> None:
+    def pump(self) -> None:  # noqa: B027  (who has nothing to pump does nothing)
         """Is called whenever somebody may have said something."""
 
     def overflows(self) -> bool:
