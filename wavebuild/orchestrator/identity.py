@@ -45,7 +45,6 @@ class _Seen:
         self.parts: list[str] = []
         self.sure = True
         self._known: set[int] = set()
-        self._home = ""  # the top package of what was asked for
 
     def take(self, thing: object) -> None:
         if id(thing) in self._known:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from wavebuild.engine.values import BuildResult
-from wavebuild.run.events import Outcome, Settled
+from wavebuild.run.events import Settled
 from wavebuild.ui import words
 from wavebuild.ui.records import build_record, review_record, settled_record
 
@@ -72,7 +72,6 @@ class Result(Struct, frozen=True):
     steps: dict[str, StepResult]
     memory: dict[str, Any]
     of: BuildResult = field(name="of")
-    executors: dict[str, Executor] = {}
 
     def __getitem__(self, step: str) -> StepResult:
         return self.steps[step]
@@ -123,7 +122,6 @@ def result_of(built: BuildResult, memory: Mapping[str, Any], executors: Mapping[
         steps={each.step: _step(each, executors.get(each.step, "processes")) for each in built.steps},
         memory=dict(memory),
         of=built,
-        executors=dict(executors),
     )
 
 
@@ -145,6 +143,3 @@ def _step(settled: Settled, executor: Executor) -> StepResult:
         log=settled.log,
         executor=executor,
     )
-
-
-ENDED_WELL = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
