@@ -2,7 +2,8 @@
 
 Folders are verbs, files are nouns, and by alphabet they follow the data; a module imports only
 from what stands earlier in
-``structs < regular < errors < disk < declare < graph < judge < plan < run < store < engine < ui < orchestrator``:
+``structs < regular < errors < disk < declare < graph < judge < plan < run < store
+< engine < watch < ui < orchestrator``:
 
 - ``declare/``  TEXT → MODEL: Wavefile, Step, Artifact, frozen values with their place in the text
 - ``graph/``    MODEL → GRAPH: steps joined by the artifacts they share; owners, overlaps, cycles
@@ -13,6 +14,7 @@ from what stands earlier in
 - ``ui/``       EVENTS → PEOPLE: command line, words, view, screens, JSON
 - ``disk.py``   the only file access of the parent process
 - ``engine/``   one build end to end: load, link, judge, plan, run, record
+- ``watch/``    CHANGES ON DISK → BUILDS
 - ``orchestrator/`` PROGRAMS → BUILDS: the Python face, for pipelines and for agents
 - ``errors.py`` every message a person can be shown
 - ``structs.py`` msgspec, of which the values are made
