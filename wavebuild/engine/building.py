@@ -46,6 +46,7 @@ from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.trace import key
 from wavebuild.plan import remaining, waves
+from wavebuild.run.account import Account, Rare, account_of
 from wavebuild.run.events import (
     BuildSettled,
     BuildStarted,
@@ -53,6 +54,8 @@ from wavebuild.run.events import (
     Noticed,
     Outcome,
     Settled,
+    StepRetried,
+    StepReviewed,
     StepSettled,
     StepsFound,
     StepStarted,
@@ -138,9 +141,15 @@ def _build(
         wanted = selection.wanted if few is None or all_go else few.reached
         count = sum(map(len, layers))
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
+        rare: list[Rare] = []
+
+        def hear_rare(event: Rare) -> None:
+            rare.append(event)
+            tell(event)
+
         for notice in (*notices, *locked_of(project.wavefile).warnings):
-            tell(Noticed(run, time.time(), notice))
-        state.say = lambda said: tell(Noticed(run, time.time(), said))
+            hear_rare(Noticed(run, time.time(), notice))
+        state.say = lambda said: hear_rare(Noticed(run, time.time(), said))
         state.run_began(run, started, jobs, schedule, command_shown(request, project))
         forced = forced_steps(request, selection)
         invocation = Invocation(
@@ -161,6 +170,8 @@ def _build(
                 began.append(event.step)
             if isinstance(event, StepSettled):
                 contents.write_now_and_then()
+            elif isinstance(event, StepRetried | StepReviewed | Noticed):
+                rare.append(event)
             tell(event)
 
         environ = {name: value for name, value in request.environ if name not in SOMETIMES}
@@ -208,9 +219,9 @@ def _build(
         code, counts = interrupts.exit_code or _exit_code(judged), _counts(steps)
         idle = code == 0 and not began
         if code == 0:
-            _write_lock(request, project, rebuilder, bool(began), tell)
+            _write_lock(request, project, rebuilder, bool(began), hear)
         if code == 0 and orphans and settings.orphans == "remove":
-            orphans = _without_orphans(project, layout, state, run, orphans, tell)
+            orphans = _without_orphans(project, layout, state, run, orphans, hear)
         elif not orphans and request.declared is None and not _is_left_to_repair(layout, state):
             looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
             left = {number for number, each in ended.items() if not _is_well(each)}
@@ -225,7 +236,9 @@ def _build(
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
-        state.run_ended(run, seconds, code, counts)
+        account = _account(request, layout, judged, rare)
+        secrets = [value for value in secrets_of(request, project).values() if value]
+        state.run_ended(run, seconds, code, counts, account, secrets)
         with contextlib.suppress(OSError):  # the next build lets go of them
             prune_logs(state, layout.home, run, [step.step for step in judged if step.log], settings.log_keep)
         if began and state.has_grown():
@@ -260,6 +273,12 @@ def _audited(
     if notice:
         tell(Noticed(invocation.run, time.time(), notice))
     return invocation
+
+
+def _account(request: Request, layout: Layout, judged: Sequence[Settled], rare: Sequence[Rare]) -> Account:
+    """What is told of this run when somebody asks later."""
+    folder = os.path.relpath(request.directory, layout.root)
+    return account_of(judged, rare, request.targets, request.only, "" if folder == "." else folder)
 
 
 def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ...]:

@@ -16,7 +16,7 @@ from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.store.layout import unwritable
 
-VERSION = 3
+VERSION = 4
 LIBRARY = sqlite3.sqlite_version
 """The version of SQLite itself."""
 
@@ -57,6 +57,7 @@ create table if not exists texts (key text, digest text, data blob, primary key 
 create table if not exists tallies (
     run text, outcome text, number integer, primary key (run, outcome)
 ) without rowid;
+create table if not exists accounts (run text primary key, data blob) without rowid;
 create table if not exists sizes (name text primary key, number integer) without rowid;
 """
 

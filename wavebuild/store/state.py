@@ -24,6 +24,7 @@ from wavebuild.judge.memory import value_digest
 from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
+from wavebuild.run.account import Account
 from wavebuild.run.records import Attempt, PastRun, Result
 from wavebuild.store.causes import unwritten, written
 from wavebuild.store.claims import Claims
@@ -56,6 +57,9 @@ FEW = 64
 _FAILED = "failed"
 _ALL = 1 << 60
 
+ACCOUNTS = 50
+"""Runs of which all is kept that a report tells."""
+
 DECODED = 4096
 """Keys whose traces stay decoded."""
 
@@ -80,7 +84,7 @@ _LEARNED: Kinds = ()  # one that makes no sense is learned again
 _RESULT: Kinds = (str, str, str, float, float, int, NUMBER, str, (str, NoneType))
 _RUN: Kinds = (str, float, (float, NoneType), NUMBER, int, str, str)
 
-_HISTORY = {"runs": 7, "results": 9, "reasons": 3, "tallies": 3, "texts": 3}
+_HISTORY = {"runs": 7, "results": 9, "reasons": 3, "tallies": 3, "texts": 3, "accounts": 2}
 """Tables that are not held in memory, and how many columns each has."""
 
 
@@ -290,11 +294,11 @@ class State:
             " limit ?",
             most,
         )
-        return [
-            PastRun(run, began, seconds, code, jobs, schedule, restored(command), self._tally(run))
-            for run, began, seconds, code, jobs, schedule, command in rows
-            if fits((run, began, seconds, code, jobs, schedule, command), _RUN)
-        ]
+        return [self._past_run(row) for row in rows if fits(row, _RUN)]
+
+    def _past_run(self, row: Row) -> PastRun:
+        run, began, seconds, code, jobs, schedule, command = row
+        return PastRun(run, began, seconds, code, jobs, schedule, restored(command), self._tally(run))
 
     def _tally(self, run: str) -> tuple[tuple[str, int], ...]:
         """How many steps of a run ended how; of a run that was cut off, what had been recorded."""
@@ -323,6 +327,48 @@ class State:
             begins,
         )
         return [Result(*row) for row in rows if fits(row, _RESULT)]
+
+    def results_in(self, run: str) -> list[Result]:
+        """The results of one run, in the order in which the steps began."""
+        rows = self._ask(
+            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log"
+            " from results where run = ? order by began, step",
+            run,
+        )
+        return [Result(*row) for row in rows if fits(row, _RESULT)]
+
+    def successes_before(self, run: str, began: float) -> dict[str, Result]:
+        """Of every step with a result in this run, its latest success before that."""
+        rows = self._ask(
+            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began) from results"
+            " where outcome = 'succeeded' and began < ? and run != ?"
+            " and step in (select step from results where run = ?) group by step",
+            began,
+            run,
+            run,
+        )
+        return {row[0]: Result(*row[:9]) for row in rows if fits(row[:9], _RESULT)}
+
+    def run_before(self, began: float) -> PastRun | None:
+        """The latest run that began before this instant and in which something ran."""
+        found = self._ask(
+            "select run, began, seconds, exit_code, jobs, schedule, command from runs where began < ?"
+            " and run in (select run from results) order by began desc, run desc limit 1",
+            began,
+        )
+        return next((self._past_run(row) for row in found if fits(row, _RUN)), None)
+
+    def account(self, run: str) -> Account | None:
+        """What is told of a run; None if that is not on record."""
+        rows = self._ask_if_there("accounts", "select data from accounts where run = ?", run)
+        if not rows or not fits(rows[0], (bytes,)):
+            return None
+        from wavebuild.store import accounts
+
+        try:
+            return accounts.unwritten(rows[0][0])
+        except (msgspec.MsgspecError, zlib.error):
+            return None  # a report is worth no failure
 
     def _ask_if_there(self, table: str, question: str, *values: Cell) -> list[Row]:
         """The answer; none where an earlier wavebuild wrote the state, and it is only read."""
@@ -490,7 +536,20 @@ class State:
         self._put(_INSERT_RUN, [self._run])
         self._write()
 
-    def run_ended(self, run: str, seconds: float, exit_code: int, counts: Iterable[tuple[str, int]] = ()) -> None:
+    def run_ended(
+        self,
+        run: str,
+        seconds: float,
+        exit_code: int,
+        counts: Iterable[tuple[str, int]] = (),
+        account: Account | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        """``account``: what is told of it, without the ``secrets``."""
+        if account is not None:
+            from wavebuild.store import accounts
+
+            self._put("insert or replace into accounts values (?, ?)", [(run, accounts.written(account, secrets))])
         tally = [(run, outcome, number) for outcome, number in counts]
         self._put("insert or replace into tallies values (?, ?, ?)", tally)
         self._put("update runs set seconds = ?, exit_code = ? where run = ?", [(seconds, exit_code, run)])
@@ -537,6 +596,8 @@ class State:
         self._put("delete from probes where asked < ?", [(since,)])
         self._put("delete from runs where run not in (select run from runs order by began desc limit ?)", [(runs,)])
         self._put("delete from tallies where run not in (select run from runs)", [()])
+        newest_runs = "select run from runs order by began desc limit ?"
+        self._put(f"delete from accounts where run not in ({newest_runs})", [(ACCOUNTS,)])
         self._write()
         rows = self._ask(
             "select step, run, attempts, row_number() over (partition by step order by began desc),"
