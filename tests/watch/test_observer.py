@@ -146,7 +146,7 @@ def test_a_folder_that_is_moved_away_and_replaced_is_followed_by_its_path(watche
     assert not any("file" in path for path in watched.paths)
 
 
-@pytest.mark.scenario("V6")
+@pytest.mark.scenario(id="V6")
 def test_a_folder_that_is_removed_and_made_again_is_watched_on(watched, tmp_path):
     """``rm -rf src; git checkout src``, many times over: the last state is always told of."""
     source = tmp_path / "src"
@@ -159,7 +159,7 @@ def test_a_folder_that_is_removed_and_made_again_is_watched_on(watched, tmp_path
         watched.hears(source)
 
 
-@pytest.mark.scenario("V6")
+@pytest.mark.scenario(id="V6")
 def test_a_root_that_is_removed_is_waited_for_and_watched_again(watched, tmp_path):
     """Nothing above it is watched, so it is looked for; both is said."""
     root = tmp_path / "root"
@@ -173,7 +173,7 @@ def test_a_root_that_is_removed_is_waited_for_and_watched_again(watched, tmp_pat
     watched.hears(root / "file")
 
 
-@pytest.mark.scenario("V6")
+@pytest.mark.scenario(id="V6")
 def test_a_root_whose_parent_is_replaced_is_found_to_be_another_one(watched, tmp_path):
     """No event tells that a folder above was renamed: it is looked at from time to time."""
     root = tmp_path / "up" / "root"
@@ -231,7 +231,7 @@ def test_more_paths_than_are_held_are_told_as_everything():
     assert eyes.take() is None
 
 
-@pytest.mark.scenario("V1")
+@pytest.mark.scenario(id="V1")
 def test_a_queue_that_overflows_is_told_as_everything_and_all_is_watched_again(watched, tmp_path):
     """The kernel drops events when its queue is full: a folder that came meanwhile is watched all the same."""
     with open("/proc/sys/fs/inotify/max_queued_events") as file:
@@ -299,7 +299,7 @@ class Limited:
         return
 
 
-@pytest.mark.scenario("V2")
+@pytest.mark.scenario(id="V2")
 @pytest.mark.parametrize(
     ("number", "named"),
     [
@@ -323,7 +323,7 @@ def test_a_limit_of_the_system_is_named_once_and_nothing_is_vouched_for(number, 
     assert "from time to time" in said[0]
 
 
-@pytest.mark.scenario("V2")
+@pytest.mark.scenario(id="V2")
 def test_the_real_limit_is_noticed(tmp_path):
     """In a namespace with few watches: watchdog itself would say nothing and watch some."""
     import subprocess
