@@ -173,9 +173,15 @@ class _Crew(Struct):
     version: str | None
     wanted: Executor | None
     functions: dict[str, Callable[..., Any]] = {}
+    codes: dict[int, str] = {}
+    chosen: Executor | None = None
 
     @property
     def executor(self) -> Executor:
+        self.chosen = self.chosen or self._choice()
+        return self.chosen
+
+    def _choice(self) -> Executor:
         factories = [each for each in (self.agents, self.advisors) if each is not None]
         homes = [importable(each) for each in factories]
         found = all(home is not None and is_found_by_others(home[0]) for home in homes)
@@ -209,7 +215,9 @@ class _Crew(Struct):
         return self._kept(f"{advisor} on {stage.name}", factory, review, told)
 
     def _code(self, factory: Factory) -> str:
-        return self.version or identity(factory)[0]
+        if id(factory) not in self.codes:
+            self.codes[id(factory)] = self.version or identity(factory)[0]
+        return self.codes[id(factory)]
 
     def _sent(self, function: str, factory: Factory, told: dict[str, str]) -> Call:
         home = importable(factory)

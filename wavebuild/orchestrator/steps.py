@@ -268,21 +268,25 @@ class _Assembly:
         module, name = found
         if self._is_below_root(module):
             return Call(module, name, arguments)
-        code = step.version or identity(function)[0]
+        code = self._code(step, function)
         given = dict(arguments)
         more = (("arguments", given), ("code", Text((code,))), ("function", Text((f"{module}:{name}",))))
         return Call(_CALLING, "call", more)
 
     def _called_here(self, step: Step, function: Function, arguments: Any, which: str) -> Call:
-        code, sure = identity(function)
-        if step.version is not None:
-            code, sure = step.version, True
-        name = f"{which}{step.name} {code}"
+        name = f"{which}{step.name} {self._code(step, function)}"
         self.functions[name] = function
-        if not sure:
-            self._unsure.add(step.name)
         self.executors[step.name] = "threads"
         return Call(HERE, name, arguments)
+
+    def _code(self, step: Step, function: Function) -> str:
+        """What the function does, as a text."""
+        if step.version is not None:
+            return step.version
+        code, sure = identity(function)
+        if not sure:
+            self._unsure.add(step.name)
+        return code
 
     def _is_below_root(self, module: str) -> bool:
         """Whether its source, and what that imports, is seen as any file of the project."""
