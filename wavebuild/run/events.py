@@ -7,6 +7,7 @@ epoch (for people), durations come from the monotonic clock.
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 from msgspec import Struct
 
@@ -44,6 +45,34 @@ class Opinion(Struct, frozen=True):
         return self.approved and self.score >= self.threshold
 
 
+ClueKind = Literal[
+    "no command",
+    "no interpreter",
+    "no file",
+    "no folder",
+    "no permission",
+    "no memory",
+    "no room",
+    "killed",
+    "exception",
+    "made instead",
+]
+
+
+class Clue(Struct, frozen=True):
+    """What the end of a failed step's log complains of; ``what``: the command, path or exception, if it names one."""
+
+    kind: ClueKind
+    what: str = ""
+    line: str = ""  # the complaint itself
+    last: bool = False  # nothing was said after it
+    at: str = ""  # of an exception: where it was raised, as ``file:line``
+    maker: str = ""  # the other step that makes the path that is not there
+    declared: bool = False  # the path is one that the step declares
+    is_there: bool = False  # the path exists
+    instead: str = ""  # a path of nearly that name that is there; an interpreter or a folder that is not
+
+
 class Settled(Struct, frozen=True, gc=False):
     """How one step ended, with all that a person or a program may ask about it."""
 
@@ -70,6 +99,7 @@ class Settled(Struct, frozen=True, gc=False):
     notes: tuple[str, ...] = ()  # other things to say (a daemon was left and ended, partial outputs kept in …)
     audit: Audit | None = None  # what it touched, where that was followed
     review: Opinion | None = None  # what its advisor said last
+    clues: tuple[Clue, ...] = ()  # of a failure: what may have caused it
 
 
 class BuildStarted(Struct, frozen=True):

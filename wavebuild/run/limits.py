@@ -16,6 +16,9 @@ _LIKE_KILLED = 128 + signal.SIGKILL
 """The exit code of a shell whose command was killed."""
 
 
+OF_THE_SYSTEM = "the system ran out of memory meanwhile and killed a process"
+
+
 def said_too_much(job: Job) -> str:
     return f"it said more than {size(job.most_output or 0)} (limits.output): its log is cut there"
 
@@ -28,7 +31,7 @@ def perhaps_starved(code: int, memory: int | None, out_of_memory: bool) -> str:
     said = []
     if code in (-signal.SIGKILL, _LIKE_KILLED):
         if out_of_memory:
-            said.append("the system ran out of memory meanwhile and killed a process: most likely this one")
+            said.append(f"{OF_THE_SYSTEM}: most likely this one")
         else:
             said.append("something killed it: most often that is the system, when memory runs out")
     if memory is not None and code:

@@ -239,6 +239,11 @@ def _not_made(artifact: Artifact) -> str:
     return f"it ended well but did not make {artifact.text}"
 
 
+def not_made(step: Step, said: str) -> tuple[str, ...]:
+    """The plain file of which it was said that the step did not make it, if it was one."""
+    return tuple(one.path for one in step.file_outputs if one.kind is Kind.FILE and _not_made(one) == said)
+
+
 def _a_folder(artifact: Artifact) -> str:
     return f"{artifact.path} is a directory: write `{artifact.path}/` in its outputs"
 

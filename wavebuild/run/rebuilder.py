@@ -37,7 +37,7 @@ from wavebuild.run import discovery, memory, merges, sandbox, scratch, sharing, 
 from wavebuild.run.apart import Apart
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.audit import Audit, Seen, audited, masked
-from wavebuild.run.events import Event, Noticed, Opinion, Outcome, Settled, StepRetried, StepStarted
+from wavebuild.run.events import Clue, Event, Noticed, Opinion, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.job import Ended, Job, Tracing
 from wavebuild.run.jobs import Invocation, Try, job_of, shown
 from wavebuild.run.life import (
@@ -56,7 +56,7 @@ from wavebuild.run.life import (
     why_failed,
 )
 from wavebuild.run.masking import masked_text
-from wavebuild.run.outputs import Outputs
+from wavebuild.run.outputs import Outputs, not_made
 from wavebuild.run.records import Attempt, Records, Result, log_path
 
 MOST_TOLD = 64
@@ -909,6 +909,7 @@ class Rebuilder:
 
     def _end_of_failure(self, step: Step, life: Life, ended: Ended, outcome: Outcome) -> Settled:
         log = self._log(step, life)
+        tail = self._tail(log)
         return self._settled(
             step,
             outcome,
@@ -917,9 +918,19 @@ class Rebuilder:
             detail=ended.detail,
             exit_code=ended.exit_code,
             signal=signal_name(ended.signal) if ended.signal else None,
-            tail=self._tail(log),
+            tail=tail,
             log=log,
+            clues=self._clues(life, ended, tail) if outcome is Outcome.FAILED else (),
         )
+
+    def _clues(self, life: Life, ended: Ended, tail: tuple[str, ...]) -> tuple[Clue, ...]:
+        from wavebuild.run.clues import clues_of
+
+        number = life.due.number
+        room = life.private.root if life.private else self._root
+        step = self._graph.wavefile.steps[number]
+        missing = not_made(step, ended.detail) if ended.failure == "missing output" else ()
+        return clues_of(self._graph, number, room, tail, missing, life.began)
 
     def _tail(self, log: str | None) -> tuple[str, ...]:
         tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
@@ -982,6 +993,7 @@ class Rebuilder:
         moved: tuple[str, ...] = (),
         displaced: tuple[str, ...] = (),
         review: Opinion | None = None,
+        clues: tuple[Clue, ...] = (),
     ) -> Settled:
         return Settled(
             step=step.name,
@@ -1004,6 +1016,7 @@ class Rebuilder:
             notes=tuple(life.notes) if life else (),
             audit=self._audit(life, outcome) if life else None,
             review=life.opinion if life else review,
+            clues=clues,
         )
 
 

@@ -10,6 +10,7 @@ from typing import get_args
 from wavebuild.declare.shapes import Shape
 from wavebuild.judge.reasons import Reason
 from wavebuild.run.events import Outcome
+from wavebuild.ui.causes import KINDS
 from wavebuild.ui.words import kind_of
 
 _TEXT: Shape = {"type": "string"}
@@ -48,6 +49,7 @@ _REVIEW = _object(
         "severity": _or_null(_TEXT),
     }
 )
+_CAUSE = _object({"kind": {"enum": [*sorted(KINDS)]}, "text": _TEXT, "certain": _FLAG})
 _SETTLED: dict[str, Shape] = {
     "step": _TEXT,
     "outcome": {"enum": [outcome.value for outcome in Outcome]},
@@ -59,6 +61,7 @@ _SETTLED: dict[str, Shape] = {
     "review": _or_null(_REVIEW),
     "reasons": _REASONS,
     "failure": _or_null(_TEXT),
+    "cause": _or_null(_CAUSE),
     "detail": _or_null(_TEXT),
     "exit_code": _or_null(_WHOLE),
     "signal": _or_null(_TEXT),

@@ -184,7 +184,12 @@ def _trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
 
 
 def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
+    from wavebuild.ui.causes import cause_of
+
     facts = []
+    cause = cause_of(settled)
+    if cause is not None and cause.text not in settled.detail:
+        facts.append(("cause", cause.in_words))
     script = [words.pasteable(each) for each in settled.command.splitlines() if each.strip()]
     facts += [("command" if not at else "", each) for at, each in enumerate(script)]
     if settled.log:

@@ -153,6 +153,14 @@ def review_record(review: Opinion) -> Record:
     }
 
 
+def cause_record(settled: Settled) -> Json:
+    """What most likely made a step fail; null where nothing is known of that."""
+    from wavebuild.ui.causes import cause_of
+
+    cause = cause_of(settled)
+    return None if cause is None else {"kind": cause.kind, "text": cause.text, "certain": cause.certain}
+
+
 def settled_record(settled: Settled) -> Record:
     return {
         "outcome": settled.outcome.value,
@@ -164,6 +172,7 @@ def settled_record(settled: Settled) -> Record:
         "review": review_record(settled.review) if settled.review else None,
         "reasons": reason_records(settled.reasons),
         "failure": settled.failure or None,
+        "cause": cause_record(settled),
         "detail": sanitized(settled.detail, colours=False) or None,
         "exit_code": settled.exit_code,
         "signal": settled.signal,
