@@ -76,6 +76,7 @@ class Show(Struct, frozen=True):
     confirm_over: str | None = None
     json: bool = False
     events: str | None = None
+    timeline: str | None = None
     color: When = "auto"
 
 
@@ -127,6 +128,8 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     _at_most_one("-n, -q and -t exclude each other", show.dry_run, show.question, show.touch)
     _at_most_one("-v and -s exclude each other", show.verbose, show.quiet)
     _at_most_one("-q answers by its exit code: it goes with neither --json nor --events", show.question, show.json)
+    if show.timeline is not None and (show.question or show.dry_run or show.touch):
+        raise mistake("flags", "--timeline draws what runs: it goes with none of -n, -q and -t")
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
     if show.touch and (how.changed or how.unchanged):
         raise mistake("flags", "-t takes what stands as it is: it goes with neither -W nor -o")

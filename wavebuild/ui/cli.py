@@ -124,6 +124,9 @@ def build(
     events: Annotated[
         str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
     ] = None,
+    timeline: Annotated[
+        str | None, typer.Option("--timeline", metavar="FILE", help="What ran when, for Perfetto or Chrome.")
+    ] = None,
     as_json: AsJson = False,
     ask: Ask = False,
     directories: Directories = None,
@@ -169,6 +172,7 @@ def build(
             confirm_over=confirm_over,
             json=as_json,
             events=events,
+            timeline=timeline,
             color=color,
         ),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
@@ -63,10 +64,15 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
     manner = Manner(style, show.verbose, show.quiet, show.explain, show.output)
     screen = PlainScreen(caller.stderr, manner)
     ending: list[str] = []
-    with event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line:
+    with (
+        event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line,
+        _drawn(caller, request, show) as draw,
+    ):
 
         def tell(event: Event) -> None:
             write_line(event)
+            if draw is not None:
+                draw(event)
             screen.tell(event)
 
         try:
@@ -79,6 +85,25 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
 
         _answer_record(caller, build_record(result))
     return result.exit_code
+
+
+def _drawn(caller: Caller, request: Request, show: Show) -> AbstractContextManager[Callable[[Event], None] | None]:
+    """What draws the timeline, if one is wanted."""
+    if show.timeline is None:
+        return nullcontext()
+    from wavebuild.ui.timeline import timeline
+
+    return timeline(show.timeline, request.directory, lambda: _before_each(caller, request), caller.say)
+
+
+def _before_each(caller: Caller, request: Request) -> dict[str, list[str]]:
+    """Per step those that it directly follows; nothing if the Wavefile has become unreadable meanwhile."""
+    try:
+        whole = caller.engine().load(request).graph
+    except WavebuildError:
+        return {}
+    steps = whole.wavefile.steps
+    return {step.name: [steps[at].name for at in whole.upstream[number]] for number, step in enumerate(steps)}
 
 
 def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[str]:
