@@ -186,7 +186,7 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("--confirm-over 5", "--confirm-over: '5' is no duration"),
         ("--confirm-over 5 --yes", "--confirm-over: '5' is no duration"),
         ("--no-cache app", "--no-cache is not of this version yet"),
-        ("--timeline t.json", "--timeline is not of this version yet"),
+        ("--executor far", "--executor is not of this version yet"),
         ("clean --orphans --state", "exclude each other"),
         ("clean --orphans app", "go with no step"),
     ],
