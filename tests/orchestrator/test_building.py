@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import wavebuild
 from tests.docs.pages import fences
 from tests.support.command import REPOSITORY
+from wavebuild.run import threads
 from wavebuild.run.events import BuildSettled, BuildStarted, StepSettled, StepStarted
 
 WAVEFILE = """
@@ -97,6 +100,79 @@ class TestWavefiles:
         for wrong in ({"jobs": -1}, {"executor": "gpu"}, {"executor": "threads"}, {"set": {"v": {1}}}):
             with pytest.raises(wavebuild.WavebuildError):
                 wavebuild.build(project, **wrong)
+
+
+class TestInterruption:
+    """What a handler of the caller's raises in the thread that waits, such as KeyboardInterrupt."""
+
+    @pytest.fixture
+    def ring(self) -> Iterator[Callable[[Callable[[], bool]], None]]:
+        """Raises KeyboardInterrupt in the main thread when something holds, as a handler of the program's does."""
+
+        def wake(number: int, frame: object) -> None:
+            raise KeyboardInterrupt
+
+        former = signal.signal(signal.SIGUSR2, wake)
+        bells: list[threading.Thread] = []
+
+        def ring(holds: Callable[[], bool]) -> None:
+            def wait() -> None:
+                until = time.monotonic() + 60
+                while not holds() and time.monotonic() < until:
+                    time.sleep(0.01)
+                if holds():
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+
+            bells.append(threading.Thread(target=wait))
+            bells[-1].start()
+
+        yield ring
+        for bell in bells:
+            bell.join()
+        signal.signal(signal.SIGUSR2, former)
+
+    def test_it_ends_the_build_and_is_raised_when_that_is_over(
+        self, here: Path, ring: Callable[[Callable[[], bool]], None]
+    ):
+        """The project is free again."""
+        (here / "Wavefile").write_text("steps: {a: {outputs: o, run: 'touch begun; test -e go || sleep 60; echo > o'}}")
+        ring((here / "begun").exists)
+
+        with pytest.raises(KeyboardInterrupt):
+            wavebuild.build()
+
+        (here / "go").write_text("")
+        assert wavebuild.build().ok
+
+    def test_a_second_one_ends_it_at_once(
+        self, ring: Callable[[Callable[[], bool]], None], monkeypatch: pytest.MonkeyPatch
+    ):
+        """A function that nothing ends is not waited for then."""
+        monkeypatch.setattr(threads, "PATIENCE", 1000)
+        free, begun = threading.Event(), threading.Event()
+
+        def deaf() -> None:
+            begun.set()
+            free.wait()
+
+        one = wavebuild.Build([wavebuild.Step("s", deaf)])
+        ring(begun.is_set)
+        ring(lambda: one._interrupts.count == 1)
+        with pytest.raises(KeyboardInterrupt):
+            one.run()
+
+        assert one.result["s"].outcome == "interrupted"
+        free.set()
+
+    def test_a_build_that_was_never_begun_says_so(self):
+        one = wavebuild.Build([wavebuild.Step("s", run="true")])
+
+        for wait in (one.join, lambda: one.result):
+            with pytest.raises(wavebuild.WavebuildError, match="has not been started"):
+                wait()
+        assert one.run().ok
+        with pytest.raises(wavebuild.WavebuildError, match="was started before"):
+            one.start()
 
 
 class TestEvents:

@@ -26,7 +26,7 @@ from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, decl
 from wavebuild.run.events import Event
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.patience import Workers
-from wavebuild.run.threads import Threads
+from wavebuild.run.threads import Threads, of_this_step
 
 Path = str | os.PathLike[str]
 What = Path | Iterable[Step | Function] | None
@@ -94,15 +94,7 @@ def build(
     for: a mistake in the steps, a project that another build holds. KeyboardInterrupt is raised when what was running
     has been ended and its files are as they were.
     """
-    build = Build(what, targets, on_event, **how)
-    build.start()
-    try:
-        build.join()
-    except BaseException:
-        build.stop()
-        build.join()
-        raise
-    return build.result
+    return Build(what, targets, on_event, **how).run()
 
 
 def events(what: What = None, targets: str | Iterable[str] = (), **how: Any) -> Events:
@@ -183,13 +175,49 @@ class Build:
             command_line="python",
         )
         self._thread = threading.Thread(target=self._run, name="wavebuild", daemon=True)
+        self._is_started = False
+        self._over = threading.Event()
 
     def start(self) -> None:
-        self._thread.start()
+        """Begins it, once."""
+        if self._is_started:
+            raise mistake("started", "this build was started before", remedy="make another Build for another build")
+        self._is_started = True
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._error = mistake("no-thread", f"no thread can be started: {error}")
+            self._over.set()
+
+    def run(self) -> Result:
+        """Starts it, and waits for its end as ``join`` does."""
+        self.start()
+        self.join()
+        return self.result
 
     def join(self) -> None:
-        """Waits for its end."""
-        self._thread.join()
+        """Waits for its end. What interrupts the waiting stops it, and twice at once; it is raised when all is over."""
+        caught: list[BaseException] = []
+        asked = 0
+        while True:
+            try:
+                while asked < len(caught):
+                    asked += 1
+                    self.stop()
+                self._wait()
+                break
+            except BaseException as error:  # a Ctrl-C, or whatever a handler of the caller's raises
+                if not self._is_started:
+                    raise
+                caught.append(error)
+        if caught:
+            raise caught[0]
+
+    def _wait(self) -> None:
+        """Not by ``Thread.join``, which takes a thread for ended when it is interrupted (Python 3.11, bpo-45274)."""
+        if not self._is_started:
+            raise mistake("not-started", "this build has not been started", remedy="start() begins it, run() waits too")
+        self._over.wait()
 
     def stop(self) -> None:
         """Asks it to end: nothing more starts, what runs is ended, its files are put back. Twice: at once."""
@@ -197,12 +225,12 @@ class Build:
 
     @property
     def is_over(self) -> bool:
-        return not self._thread.is_alive()
+        return self._over.is_set()
 
     @property
     def result(self) -> Result:
-        """How it ended. Raises what kept it from being built at all."""
-        self._thread.join()
+        """How it ended; waits for that. Raises what kept it from being built at all."""
+        self._wait()
         if self._error is not None:
             raise self._error
         assert self._built is not None
@@ -224,6 +252,7 @@ class Build:
         finally:
             if self._threads is not None:
                 self._threads.close()
+            self._over.set()
 
 
 class Events(Iterator[Event]):
@@ -282,7 +311,8 @@ def _asked(path: Path | None, set: Mapping[str, Any] | None, profile: str | None
 
 
 def _request(folder: str) -> Request:
-    return Request(directory=folder, environ=tuple(os.environ.items()), clock=time.time)
+    own = {name: value for name, value in of_this_step().items() if name.startswith("WAVEBUILD_")}
+    return Request(directory=folder, environ=tuple({**os.environ, **own}.items()), clock=time.time)
 
 
 def _words(targets: str | Iterable[str]) -> tuple[str, ...]:

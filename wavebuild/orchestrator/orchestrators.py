@@ -84,14 +84,7 @@ class Orchestrator:
         build = Build(
             on_event=self._on_event, jobs=self._jobs, schedule=schedule, force=force, keep_going=True, declared=declared
         )
-        build.start()
-        try:
-            build.join()
-        except BaseException:
-            build.stop()
-            build.join()
-            raise
-        result = build.result
+        result = build.run()
         self.memory.update(result.memory)
         return result
 

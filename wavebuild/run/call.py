@@ -183,7 +183,7 @@ def run(call: Called, known: Foreseen | None = None, leaves_nothing: bool = Fals
         code = _made(call)
     else:
         try:
-            known[0](**known[1])
+            refuse_what_is_to_come(known[0](**known[1]))
             code = 0
         except BaseException as error:
             code = _told(error)
@@ -255,6 +255,8 @@ def _made(call: Called) -> int:
 
 def _told(error: BaseException) -> int:
     """What ended a call, told as Python tells it; its exit code."""
+    if isinstance(error, CallError):
+        return _complain(str(error))
     if isinstance(error, SystemExit):
         return _exit_code(error)
     trace = error.__traceback__
@@ -294,7 +296,18 @@ def called(function: object, given: dict[str, object], offered: dict[str, Callab
         raise TypeError(f"{function!r} is not a function")
     parameters = _parameters(function)
     more = {name: value() for name, value in offered.items() if name in parameters and name not in given}
-    return function(**given, **more)
+    result = function(**given, **more)
+    refuse_what_is_to_come(result)
+    return result
+
+
+def refuse_what_is_to_come(result: object) -> None:
+    """Raises CallError for a coroutine or a generator: nothing of it has run, and it would be taken for a success."""
+    kind = type(result).__name__
+    if kind in ("coroutine", "generator", "async_generator"):
+        if kind == "coroutine":
+            result.close()  # type: ignore[attr-defined]
+        raise CallError(f"the function returned a {kind}, of which nothing has run: it must run it to its end itself")
 
 
 def _parameters(function: Callable[..., object]) -> Container[str]:

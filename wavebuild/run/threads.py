@@ -1,7 +1,7 @@
 """Calls functions of this very process in threads of it; all other jobs go to the pool.
 
-It does not know what the functions are for. Nothing ends a thread: what runs too long, or is not wanted any more,
-runs on unheard.
+It does not know what the functions are for. No thread can be killed: a function that runs too long, or is not wanted
+any more, gets an exception at its next step. One that takes none runs on unheard, and that is told.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from wavebuild.run import call
+from wavebuild.run.grip import GRACE
 from wavebuild.run.job import Ended, Job, PythonCall
 from wavebuild.run.patience import Workers
 
@@ -27,6 +30,33 @@ SLICE = 0.05
 """Seconds between two looks, where another descriptor is waited for as well."""
 
 
+PATIENCE = 2 * GRACE
+"""Seconds that a function has to end, once it has been asked to."""
+
+DEAF = "nothing could end the function: its thread runs on, and may still write to the files of the step"
+
+_here = threading.local()
+
+
+class Stopped(BaseException):
+    """Raised in a function that runs too long, or is not wanted any more."""
+
+
+def of_this_step() -> Mapping[str, str]:
+    """The variables of the step whose function is called in this thread; none elsewhere."""
+    found: Mapping[str, str] = getattr(_here, "env", {})
+    return found
+
+
+class _Running(Struct, eq=False):
+    """A job in a thread: until when it may run, and why it will have been ended then."""
+
+    began: float
+    until: float | None
+    thread: int = 0  # its number while it is in the function
+    why: str = ""  # timeout or interrupted, once it was asked to end
+
+
 class Threads:
     """An executor around another; ``functions``: by the names under which jobs call them."""
 
@@ -34,18 +64,26 @@ class Threads:
         self._workers = workers
         self._functions = functions
         self._lock = threading.Lock()
-        self._running: dict[int, float] = {}  # job → when it began
+        self._running: dict[int, _Running] = {}
         self._ended: deque[Ended] = deque()
         self._wake, self._other_end = os.pipe()
         os.set_blocking(self._wake, False)
+        os.set_blocking(self._other_end, False)
 
     def submit(self, job: Job) -> None:
         if not _is_of_here(job):
             self._workers.submit(job)
             return
+        now = time.monotonic()
+        running = _Running(now, None if job.timeout is None else now + job.timeout)
+        thread = threading.Thread(target=self._run, args=(job, running), name=f"wavebuild-{job.id}", daemon=True)
         with self._lock:
-            self._running[job.id] = time.monotonic()
-        threading.Thread(target=self._run, args=(job,), name=f"wavebuild-{job.id}", daemon=True).start()
+            self._running[job.id] = running
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread for it
+            with self._lock:
+                self._end(job.id, Ended(job.id, "start", detail=str(error)))
 
     def lay_ready(self, job: Job, behind: int, until: float) -> bool:
         """A thread takes nothing by itself: only workers do."""
@@ -55,30 +93,33 @@ class Threads:
         return self._workers.take_back()
 
     def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]:
-        if self._ended:
-            timeout = 0.0
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            found = list(self._workers.wait(self._slice(until, other), other if other >= 0 else self._wake))
-            self._drain()
-            with self._lock:
-                while self._ended:
-                    found.append(self._ended.popleft())
-            if found or other < 0 or (until is not None and time.monotonic() >= until):
-                return found
+        found = list(self._workers.wait(self._slice(timeout, other), other if other >= 0 else self._wake))
+        self._drain()
+        self._end_overdue()
+        with self._lock:
+            while self._ended:
+                found.append(self._ended.popleft())
+        return found
 
-    def _slice(self, until: float | None, other: int) -> float | None:
-        left = None if until is None else max(0.0, until - time.monotonic())
-        if other < 0:
-            return left
-        return SLICE if left is None else min(SLICE, left)
+    def _slice(self, timeout: float | None, other: int) -> float | None:
+        """How long the pool may wait: no longer than until a function must have ended."""
+        now = time.monotonic()
+        with self._lock:
+            if self._ended:
+                return 0.0
+            limits = [running.until - now for running in self._running.values() if running.until is not None]
+        limits += [timeout] if timeout is not None else []
+        limits += [SLICE] if other >= 0 else []
+        return max(0.0, min(limits)) if limits else None
 
     def interrupt(self, at_once: bool = False) -> None:
         self._workers.interrupt(at_once)
         with self._lock:
-            running = dict(self._running) if at_once else {}
-            for job, began in running.items():
-                self._end(Ended(job, "interrupted", seconds=time.monotonic() - began))
+            for job, running in list(self._running.items()):
+                if at_once:
+                    self._give_up(job, running, "interrupted")
+                elif not running.why:
+                    self._ask(running, "interrupted")
 
     def shrink(self, size: int) -> None:
         self._workers.shrink(size)
@@ -91,31 +132,75 @@ class Threads:
                 os.close(handle)
             self._wake = self._other_end = -1
 
-    def _run(self, job: Job) -> None:
-        began = time.monotonic()
-        failure, detail, at = "", "", 0
-        try:
-            while at < len(job.commands):
-                command = job.commands[at]
-                assert isinstance(command, PythonCall)
-                self._call(job, command)
-                at += 1
-        except BaseException as error:
-            failure, detail = "exit", _told(error)
-        seconds = time.monotonic() - began
-        if failure:
+    def _run(self, job: Job, running: _Running) -> None:
+        _here.env = dict(job.env)
+        failure, code, detail, at = "", 0, "", 0
+        while at < len(job.commands) and not (failure or code):
+            command = job.commands[at]
+            assert isinstance(command, PythonCall)
+            failure, code, detail = self._made(job, command, running)
+            at += 1
+        if detail:
             with contextlib.suppress(OSError):
                 _note(job.log, detail)
-        if job.timeout is not None and seconds > job.timeout:
-            failure = "timeout"
-        code = 1 if failure == "exit" else None if failure else 0
         with self._lock:
             if job.id in self._running:
-                self._end(Ended(job.id, failure, code, seconds=seconds, command=min(at, max(0, len(job.commands) - 1))))
+                seconds = time.monotonic() - running.began
+                why = running.why or failure or ("exit" if code else "")
+                left = code if why in ("", "exit") else None
+                self._end(job.id, Ended(job.id, why, left, seconds=seconds, command=max(0, at - 1)))
 
-    def _end(self, ended: Ended) -> None:
+    def _made(self, job: Job, command: PythonCall, running: _Running) -> tuple[str, int, str]:
+        """Makes a call; failure, exit code and what is to be noted, as of a program that does nothing else."""
+        try:
+            with self._lock:
+                if running.why:
+                    return running.why, 0, ""
+                running.thread = threading.get_ident()
+            try:
+                self._call(job, command)
+            finally:
+                self._be_deaf(running)
+        except SystemExit as leave:
+            if leave.code is None or isinstance(leave.code, int):
+                return "", (leave.code or 0) & 0xFF, ""
+            return "exit", 1, f"{leave.code}\n"
+        except BaseException as error:
+            return "exit", 1, _told(error)
+        return "", 0, ""
+
+    def _be_deaf(self, running: _Running) -> None:
+        """From now on nobody raises anything in this thread; what is on its way is caught here."""
+        while running.thread:
+            with contextlib.suppress(Stopped), self._lock:
+                _raise_in(running.thread, None)
+                running.thread = 0
+
+    def _end_overdue(self) -> None:
+        with self._lock:
+            for job, running in list(self._running.items()):
+                if running.until is None or time.monotonic() < running.until:
+                    continue
+                if running.why:
+                    self._give_up(job, running, running.why)
+                else:
+                    self._ask(running, "timeout")
+
+    def _ask(self, running: _Running, why: str) -> None:
+        """Under the lock: asks a function to end."""
+        running.why = why
+        running.until = time.monotonic() + PATIENCE
+        if running.thread:
+            _raise_in(running.thread, Stopped)
+
+    def _give_up(self, job: int, running: _Running, why: str) -> None:
+        """Under the lock: goes on without a function that does not end."""
+        seconds = time.monotonic() - running.began
+        self._end(job, Ended(job, why, seconds=seconds, detail=DEAF))
+
+    def _end(self, job: int, ended: Ended) -> None:
         """Under the lock."""
-        self._running.pop(ended.id, None)
+        self._running.pop(job, None)
         self._ended.append(ended)
         if self._other_end >= 0:
             with contextlib.suppress(OSError):
@@ -148,6 +233,14 @@ class Threads:
 
 def _is_of_here(job: Job) -> bool:
     return all(isinstance(command, PythonCall) and command.module == HERE for command in job.commands)
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Raises in a thread, at its next step in Python; None: takes back what it has not met yet."""
+    with contextlib.suppress(ImportError, AttributeError):
+        import ctypes
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
 
 
 def _told(error: BaseException) -> str:

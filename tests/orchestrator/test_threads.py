@@ -1,0 +1,174 @@
+"""Functions that are called in threads of the caller's process: nothing of theirs may hold up or outlive a build."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wavebuild
+from wavebuild.run import threads
+from wavebuild.run.events import StepStarted
+
+
+def build(function: Callable[..., Any], produces: str = "", **keys: Any) -> wavebuild.StepResult:
+    return wavebuild.build([wavebuild.Step("s", function, produces=produces or (), version="1", **keys)])["s"]
+
+
+def spin() -> None:
+    while True:
+        time.sleep(0.001)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def of_builds() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("wavebuild")]
+
+
+class TestEnding:
+    def test_a_function_that_runs_too_long_is_ended(self, here: Path):
+        """It gets an exception, so its thread is gone too; the log says where it was; its files are as before."""
+        (here / "o").write_text("before")
+        wavebuild.build([wavebuild.Step("s", run="printf first > o", produces="o")], force=True)
+
+        def forever(outputs: list[str]) -> None:
+            Path(outputs[0]).write_text("half")
+            spin()
+
+        result = build(forever, "o", timeout="1s")
+
+        assert (result.outcome, result.failure) == ("failed", "timeout")
+        assert (here / "o").read_text() == "first"
+        assert result.log is not None
+        assert "in spin" in (here / result.log).read_text()
+        wait_until(lambda: not of_builds())
+
+    def test_one_that_cannot_be_ended_is_left_behind_and_told(self, monkeypatch: pytest.MonkeyPatch):
+        """The build ends all the same, and what the function does later counts for nothing."""
+        monkeypatch.setattr(threads, "PATIENCE", 0.1)
+        free = threading.Event()
+
+        result = build(lambda: free.wait() and None, timeout="1s")
+
+        assert (result.outcome, result.failure) == ("failed", "timeout")
+        assert "its thread runs on" in result.detail
+        free.set()
+        wait_until(lambda: not of_builds())
+
+    def test_who_leaves_the_events_early_waits_for_no_function(self):
+        with wavebuild.events([wavebuild.Step("s", spin)]) as events:
+            for event in events:
+                if isinstance(event, StepStarted):
+                    break
+
+        assert events.result["s"].outcome == "interrupted"
+        wait_until(lambda: not of_builds())
+
+    def test_a_function_that_takes_no_exception_is_left_when_asked_twice(self):
+        free, begun = threading.Event(), threading.Event()
+
+        def deaf() -> None:
+            begun.set()
+            free.wait()
+
+        one = wavebuild.Build([wavebuild.Step("s", deaf)])
+        one.start()
+        assert begun.wait(60)
+        one.stop()
+        one.stop()
+
+        assert one.result["s"].outcome == "interrupted"
+        free.set()
+        wait_until(lambda: not of_builds())
+
+    def test_a_try_that_met_its_timeout_is_followed_by_the_next(self):
+        tries: list[int] = []
+
+        def second_is_quick() -> None:
+            tries.append(1)
+            if len(tries) == 1:
+                spin()
+
+        result = build(second_is_quick, timeout="1s", retries=3)
+
+        assert result.outcome == "succeeded"
+        assert len(tries) > 1
+
+
+class TestReturning:
+    def test_what_is_still_to_be_run_is_no_success(self, here: Path):
+        """Whatever it is wrapped in: a coroutine that nobody awaits has done nothing."""
+
+        async def coroutine() -> None: ...
+
+        async def items() -> AsyncIterator[int]:
+            yield 1
+
+        def numbers() -> Iterator[int]:
+            yield 1
+
+        class Later:
+            async def __call__(self) -> None: ...
+
+        for function in (lambda: coroutine(), lambda: items(), lambda: numbers(), Later()):
+            result = build(function)
+            assert result.outcome == "failed", function
+            assert result.log is not None
+            assert "of which nothing has run" in (here / result.log).read_text()
+
+    def test_it_is_none_in_a_process_either(self, here: Path, monkeypatch: pytest.MonkeyPatch):
+        (here / "later_of_test.py").write_text(
+            "async def later(): pass\ndef call(): return later()\ndef many(): return (i for i in ())\n"
+        )
+        monkeypatch.syspath_prepend(str(here))
+        import later_of_test  # type: ignore[import-not-found]
+
+        for function in (later_of_test.call, later_of_test.many):
+            result = build(function, executor=None)
+            assert (result.outcome, result.executor) == ("failed", "processes")
+            assert result.log is not None
+            assert "of which nothing has run" in (here / result.log).read_text()
+
+    @pytest.mark.parametrize(("code", "succeeds"), [(None, True), (0, True), (3, False), ("no", False)])
+    def test_who_leaves_by_exit_ends_with_its_code(self, here: Path, code: Any, succeeds: bool):
+        """As in a process of its own."""
+
+        def leave(outputs: list[str]) -> None:
+            Path(outputs[0]).write_text("x")
+            sys.exit(code)
+
+        result = build(leave, "o")
+
+        assert (result.ok, (here / "o").exists()) == (succeeds, succeeds)
+        if code == "no":
+            assert result.log is not None
+            assert (here / result.log).read_text() == "no\n"
+
+
+def test_a_build_of_the_same_project_inside_a_step_is_refused_at_once(here: Path) -> None:
+    """It would wait for itself."""
+    caught: list[wavebuild.WavebuildError] = []
+
+    def inner() -> None:
+        try:
+            wavebuild.build([wavebuild.Step("t", run="true")], wait=100)
+        except wavebuild.WavebuildError as error:
+            caught.append(error)
+        other = here / "other"
+        other.mkdir()
+        wavebuild.build([wavebuild.Step("t", run="true")], root=other).raise_if_failed()
+
+    assert build(inner).outcome == "succeeded"
+    assert "inside step 's'" in str(caught[0])
+    assert caught[0].exit_code == 3
