@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from msgspec.structs import replace
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Artifact
+from wavebuild.declare.model import Artifact, Call, Run
 from wavebuild.engine.evidence import keep_evidence, renewed
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
@@ -53,6 +53,7 @@ from wavebuild.run.events import (
     Event,
     Noticed,
     Outcome,
+    Outlook,
     Settled,
     StepRetried,
     StepReviewed,
@@ -140,7 +141,10 @@ def _build(
         all_go = few is None or request.full or schedule == "barrier"
         wanted = selection.wanted if few is None or all_go else few.reached
         count = sum(map(len, layers))
-        tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers)))
+        lengths = _lengths(project, state, wanted) if request.outlook or (jobs > 1 and not request.order) else {}
+        behind = remaining(graph, wanted, lengths) if lengths else {}
+        outlook = _outlook(request, project, wanted, lengths, behind) if request.outlook else None
+        tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers), outlook))
         rare: list[Rare] = []
 
         def hear_rare(event: Rare) -> None:
@@ -186,10 +190,10 @@ def _build(
         course = Course(
             wanted=wanted,
             waves=layers if all_go else [[number for number in layer if number in wanted] for layer in layers],
-            first=_priorities(project, state, wanted, layers, jobs, request.order),
+            first=_priorities(project, state, wanted, layers, jobs, request.order, behind),
             jobs=jobs,
             schedule=schedule,
-            keep_going=settings.keep_going if request.keep_going is None else request.keep_going,
+            keep_going=_keeps_going(request, project),
             capacities=dict(project.wavefile.resources),
             run=run,
         )
@@ -401,12 +405,15 @@ class Growing:
         """What is wanted, and in what order, in the graph as it is now."""
         request, project = self._request, self.project
         selection = select_steps(request, project)
-        layers = waves(project.graph, selection.wanted)
+        wanted, jobs = selection.wanted, self._course.jobs
+        layers = waves(project.graph, wanted)
+        lengths = _lengths(project, self._state, wanted)
+        behind = remaining(project.graph, wanted, lengths)
         self._course = replace(
             self._course,
-            wanted=selection.wanted,
+            wanted=wanted,
             waves=layers,
-            first=_priorities(project, self._state, selection.wanted, layers, self._course.jobs, request.order),
+            first=_priorities(project, self._state, wanted, layers, jobs, request.order, behind),
         )
         self.orphans = orphans_of(project, self._state, self._facts.digests, scope_of(request))
         self._facts.relink(project.graph, frozenset(self.orphans))
@@ -417,7 +424,8 @@ class Growing:
             if step.expands and not now.expands
         )
         count = sum(map(len, layers))
-        self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers)))
+        outlook = _outlook(request, project, wanted, lengths, behind) if request.outlook else None
+        self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers), outlook))
 
 
 def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
@@ -442,6 +450,29 @@ def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str
     return tuple(tuple(names[number] for number in layer) for layer in layers)
 
 
+def _lengths(project: Project, state: State, wanted: Collection[int]) -> dict[int, float]:
+    """How long each step is expected to take, of those of which that is known."""
+    return {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
+
+
+def _keeps_going(request: Request, project: Project) -> bool:
+    return project.wavefile.settings.keep_going if request.keep_going is None else request.keep_going
+
+
+def _outlook(
+    request: Request,
+    project: Project,
+    wanted: frozenset[int],
+    lengths: Mapping[int, float],
+    behind: Mapping[int, float],
+) -> Outlook:
+    steps = project.wavefile.steps
+    unknown = frozenset(
+        number for number in wanted if number not in lengths and isinstance(steps[number].action, Run | Call)
+    )
+    return Outlook(project.graph.number, wanted, lengths, behind, unknown, _keeps_going(request, project))
+
+
 def _priorities(
     project: Project,
     state: State,
@@ -449,10 +480,11 @@ def _priorities(
     layers: Sequence[Sequence[int]],
     jobs: int,
     order: Sequence[str],
+    behind: Mapping[int, float],
 ) -> dict[int, int]:
     """Each step's place among ready ones: under one job the plan's order; else what failed, then the longest path.
 
-    ``order``: names of steps that come in just this order, before any other.
+    ``order``: names of steps that come in just this order, before any other. ``behind``: how long that path is.
     """
     sequence = [number for layer in layers for number in layer if number in wanted]
     if order:
@@ -463,9 +495,7 @@ def _priorities(
         return _places(sequence)
     names = list(project.graph.number)
     failed = state.failed({names[number] for number in sequence})
-    expected = {number: (time.low + time.high) / 2 for number, time in durations_of(project, state, wanted).items()}
-    left = remaining(project.graph, wanted, expected)
-    sequence.sort(key=lambda number: -left[number])
+    sequence.sort(key=lambda number: -behind.get(number, 0.0))
     if failed:
         sequence.sort(key=lambda number: names[number] not in failed)
     return _places(sequence)

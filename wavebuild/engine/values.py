@@ -49,6 +49,7 @@ class Request(Struct, frozen=True):
     order: tuple[str, ...] = ()  # the names of steps, those first that are to run first; (): as always
     audit: bool = False  # --audit: what steps touch is followed
     full: bool = False  # every step's end is wanted, also of steps that are fresh
+    outlook: bool = False  # it is to be told how long steps are expected to take
     terminal: str = ""  # the path of the caller's terminal, if a step may own it
     alone: bool = False  # nobody else in this process starts processes: strange children are of steps
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target

@@ -7,6 +7,7 @@ epoch (for people), durations come from the monotonic clock.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -102,6 +103,20 @@ class Settled(Struct, frozen=True, gc=False):
     clues: tuple[Clue, ...] = ()  # of a failure: what may have caused it
 
 
+class Outlook(Struct, frozen=True):
+    """What is known before the steps of a build are judged; told where somebody asks for it.
+
+    Steps are their numbers; those without a length have nothing to run, or have never run.
+    """
+
+    number: Mapping[str, int]
+    judged: frozenset[int]  # all others are known to be fresh: their ends are not told
+    seconds: Mapping[int, float]  # how long each is expected to take
+    behind: Mapping[int, float]  # from its start to the end of all that waits for it
+    unknown: frozenset[int]  # those that would run something, and nobody knows for how long
+    keep_going: bool  # after a failure, what does not depend on it is run
+
+
 class BuildStarted(Struct, frozen=True):
     run: str
     at: float
@@ -110,6 +125,7 @@ class BuildStarted(Struct, frozen=True):
     schedule: str
     steps: int  # how many steps this build looks at
     waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
+    outlook: Outlook | None = None
 
 
 class WaveStarted(Struct, frozen=True):
@@ -140,6 +156,7 @@ class StepsFound(Struct, frozen=True):
     repeated: tuple[str, ...]  # the steps whose instances are known now
     steps: int  # how many steps this build looks at now
     waves: tuple[tuple[str, ...], ...]  # names by wave, in plan order
+    outlook: Outlook | None = None
 
 
 class StepRetried(Struct, frozen=True):

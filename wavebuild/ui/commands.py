@@ -57,12 +57,11 @@ def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Sh
 
 def _run_build(caller: Caller, request: Request, show: Show) -> int:
     from wavebuild.ui.event_lines import event_lines
-    from wavebuild.ui.plain import Manner, PlainScreen
-    from wavebuild.ui.style import style_of
+    from wavebuild.ui.screens import manner_of, screen_of
 
-    style = style_of(caller.stderr, caller.environ, show.color)
-    manner = Manner(style, show.verbose, show.quiet, show.explain, show.output)
-    screen = PlainScreen(caller.stderr, manner)
+    manner = manner_of(caller, show)
+    request = replace(request, outlook=manner.panel)
+    screen = screen_of(caller, manner)
     ending: list[str] = []
     with (
         event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line,

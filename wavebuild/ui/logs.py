@@ -8,9 +8,13 @@ from __future__ import annotations
 import codecs
 import os
 
-from wavebuild.ui.escapes import RESET, Sanitizer
+from wavebuild import disk
+from wavebuild.ui.escapes import RESET, Sanitizer, sanitized
 
 PIECE = 64 * 1024
+
+TAIL = 4096
+"""Bytes of a log in which its last line is looked for."""
 
 
 class LogReader:
@@ -87,3 +91,32 @@ class Followed:
         """One line of the step, which leaves no colour behind for the next, be it another step's."""
         end = RESET if "\x1b" in line else ""
         return f"{self._prefix}{line}{end}\n"
+
+
+class Tail:
+    """The last line of a log that grows, as it stands now: what a carriage return has put in its place, too."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen = (-1, 0)
+        self._line = ""
+
+    def look(self) -> str:
+        try:
+            status = os.stat(self._path)
+            seen = (status.st_size, status.st_mtime_ns)
+            if seen != self._seen:
+                self._seen = seen
+                self._line = last_line(disk.tail(self._path, TAIL))
+        except OSError:
+            return self._line
+        return self._line
+
+
+def last_line(data: bytes) -> str:
+    """The last line that is not blank, harmless and without colours; of a longer text its beginning may be cut off."""
+    text = sanitized(data.decode("utf-8", "replace"), colours=False)
+    for line in reversed(text.split("\n")):
+        if shown := " ".join(line.split()):
+            return shown
+    return ""

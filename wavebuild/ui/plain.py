@@ -54,6 +54,7 @@ class Manner(Struct, frozen=True):
     quiet: bool = False
     explain: bool = False
     output: Output | None = None  # as the person asked for it; then nothing of it is left out
+    panel: bool = False  # what runs stands in a panel below
 
 
 def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list[str]:
@@ -81,12 +82,16 @@ def _heading(before: Picture, after: Picture, manner: Manner) -> list[str]:
     steps = after.waves[after.wave - 1] if after.wave <= len(after.waves) else ()
     text = f"wave {after.wave} of {max(len(after.waves), after.wave)}"
     if steps:
-        text += f" · {words.group_words(len(steps))}: {words.listed(steps)}"
+        text += f" · {words.group_words(len(steps))}"
+        named = f"{text}: {words.listed(steps)}"
+        text = text if manner.panel and len(named) > manner.style.width else named
     return [manner.style.paint(text, "bold")]
 
 
 def _start(after: Picture, event: StepStarted, manner: Manner) -> list[str]:
     why = [_line("because", words.reason_in_full(each), "dim", manner) for each in event.reasons if manner.explain]
+    if manner.panel and not (manner.verbose or manner.explain or is_streamed(after, manner)):
+        return []
     said = [escaped(event.step)]
     if event.attempt > 1:
         said.append(f"try {event.attempt}")
@@ -96,6 +101,11 @@ def _start(after: Picture, event: StepStarted, manner: Manner) -> list[str]:
         _line("", f"$ {words.pasteable(each)}", "dim", manner) for each in event.command.splitlines() if manner.verbose
     ]
     return [*why, _line("started", " · ".join(said), "cyan", manner), *command]
+
+
+def is_streamed(picture: Picture, manner: Manner) -> bool:
+    """Whether the output of steps is shown as it comes."""
+    return manner.output in ("stream", "prefix") or (picture.jobs == 1 and manner.output is None)
 
 
 def _retry(event: StepRetried, manner: Manner) -> str:
@@ -250,7 +260,10 @@ class PlainScreen:
         manner: Manner,
         clock: Callable[[], float] = time.time,
         beat: float = HEARTBEAT,
+        pulse: bool = True,
     ) -> None:
+        """``pulse``: it looks by itself; else whoever holds it has it look."""
+        self._has_pulse = pulse
         self._stream: Sink = stream
         self._midline = False
         self._manner = manner
@@ -341,7 +354,7 @@ class PlainScreen:
             return
         if self._way in ("stream", "prefix"):
             self._followed[event.step] = self._follow(event.step, event.log)
-        if not self._pulse and (self._followed or not self._manner.style.terminal):
+        if self._has_pulse and not self._pulse and (self._followed or not self._manner.style.terminal):
             self._pulse = threading.Thread(target=self._look, name="wavebuild-screen", daemon=True)
             self._pulse.start()
 

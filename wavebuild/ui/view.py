@@ -38,6 +38,8 @@ class Running(Struct, frozen=True):
     command: str
     log: str
     reasons: tuple[Reason, ...] = ()
+    failure: str = ""  # of the try before, while it waits for the next one
+    again: float = 0.0  # epoch seconds: when that may begin
 
 
 class Picture(Struct, frozen=True):
@@ -113,7 +115,10 @@ def seen(picture: Picture, event: Event) -> Picture:
             return replace(picture, at=event.at)
         case StepStarted():
             return _started(picture, event)
-        case StepRetried() | StepReviewed():
+        case StepRetried():
+            waiting = tuple([_waiting(each, event) if each.step == event.step else each for each in picture.running])
+            return replace(picture, at=event.at, running=waiting)
+        case StepReviewed():
             return replace(picture, at=event.at)
         case StepSettled():
             return _settled(picture, event)
@@ -129,6 +134,10 @@ def _started(picture: Picture, event: StepStarted) -> Picture:
     others = tuple(each for each in picture.running if each.step != event.step)
     now = Running(event.step, event.wave, event.attempt, event.at, event.command, event.log, event.reasons)
     return replace(picture, at=event.at, running=(*others, now), wave=max(picture.wave, event.wave))
+
+
+def _waiting(running: Running, event: StepRetried) -> Running:
+    return replace(running, failure=event.failure, again=event.at + event.delay)
 
 
 def _settled(picture: Picture, event: StepSettled) -> Picture:

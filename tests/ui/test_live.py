@@ -1,0 +1,437 @@
+"""The live screen on an emulated terminal: lines that scroll, a panel below them, and nothing left of it."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import Emulator
+from tests.ui.samples import (
+    NOON,
+    FakeEngine,
+    Terminal,
+    a_build_with_a_failure,
+    build_started,
+    called,
+    result_of,
+    settled,
+    started,
+)
+from wavebuild.run.events import Event, Outcome
+from wavebuild.ui import live
+from wavebuild.ui.live import LiveScreen, Page, wraps_again
+from wavebuild.ui.plain import Manner
+from wavebuild.ui.style import Style
+
+MANNER = Manner(Style(terminal=True), panel=True)
+
+
+class Glass(io.StringIO):
+    """A terminal that shows what is written to it."""
+
+    def __init__(self, columns: int = 80, lines: int = 24) -> None:
+        super().__init__()
+        self.emulator = Emulator(columns, lines)
+        self.writes: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        self.writes.append(text)
+        self.emulator.feed(text)
+        return len(text)
+
+    @property
+    def rows(self) -> list[str]:
+        return self.emulator.rows
+
+
+def page_on(glass: Glass, wraps: bool = False) -> Page:
+    page = Page(glass, wraps)
+    page.size = lambda: (glass.emulator.screen.columns, glass.emulator.screen.lines)  # type: ignore[method-assign]
+    return page
+
+
+def shown(page: Page, *rows: str) -> None:
+    page.take_lines()
+    page.show(rows, *page.size())
+
+
+def test_lines_stand_above_the_panel_and_the_cursor_below_it() -> None:
+    glass = Glass()
+    page = page_on(glass)
+
+    page.write("one\n")
+    shown(page, "panel a", "panel b")
+    page.write("two\nthree\n")
+    shown(page, "panel c")
+
+    assert glass.rows == ["one", "two", "three", "panel c"]
+    assert (glass.emulator.screen.cursor.y, glass.emulator.screen.cursor.x) == (4, 0)
+    assert not glass.emulator.is_cursor_hidden
+
+
+def test_each_look_is_one_write_and_nothing_is_written_when_nothing_has_changed() -> None:
+    glass = Glass()
+    page = page_on(glass)
+    page.write("one\n")
+
+    shown(page, "panel")
+    shown(page, "panel")
+    shown(page, "panel")
+
+    assert len(glass.writes) == 1
+
+
+def test_only_rows_that_changed_are_written_again() -> None:
+    glass = Glass()
+    page = page_on(glass)
+
+    shown(page, "a long row that stays", "0 s")
+    shown(page, "a long row that stays", "1 s")
+
+    assert "stays" not in glass.writes[1]
+    assert glass.rows == ["a long row that stays", "1 s"]
+
+
+def test_a_panel_that_shrinks_or_grows_leaves_nothing_behind() -> None:
+    glass = Glass(lines=8)
+    page = page_on(glass)
+
+    for height in (1, 5, 2, 6, 1, 3):
+        page.write(f"line {height}\n")
+        shown(page, *(f"row {at} of {height}" for at in range(height)))
+        assert glass.rows[-height:] == [f"row {at} of {height}" for at in range(height)]
+
+    page.end()
+    assert glass.rows[-1] == "line 3"
+    assert not any("row" in row for row in glass.rows)
+
+
+def test_a_row_wider_than_the_terminal_takes_is_cut_and_never_two() -> None:
+    glass = Glass(columns=10)
+    page = page_on(glass)
+
+    shown(page, "x" * 25, "y" * 25)
+    shown(page, "z" * 25, "y" * 25)
+
+    assert [row[:9] for row in glass.rows] == ["z" * 9, "y" * 9]
+
+
+def test_a_long_line_wraps_and_the_panel_comes_after_it() -> None:
+    glass = Glass(columns=10)
+    page = page_on(glass)
+
+    shown(page, "panel")
+    page.write("x" * 25 + "\n")
+    shown(page, "panel")
+
+    assert glass.rows == ["x" * 10, "x" * 10, "x" * 5, "panel"]
+
+
+def test_the_beginning_of_a_line_waits_for_its_end() -> None:
+    """Until then it is handed to the panel; at the end of all it is written as it is."""
+    glass = Glass()
+    page = page_on(glass)
+
+    page.write("whole\nhal")
+    shown(page, "panel")
+    assert (glass.rows, page.half) == (["whole", "panel"], "hal")
+    page.write("f\nrest")
+    shown(page, "panel")
+    assert glass.rows == ["whole", "half", "panel"]
+    page.end()
+
+    assert glass.rows == ["whole", "half", "rest"]
+
+
+def test_a_line_that_never_ends_is_not_kept_for_ever() -> None:
+    glass = Glass()
+    page = page_on(glass)
+
+    for _ in range(30):
+        page.write("x" * 1000)
+        shown(page, "panel")
+
+    assert len(page.half) <= live.LONGEST_HALF
+    assert glass.rows[-1] == "panel"
+
+
+def test_colours_of_lines_do_not_run_into_the_panel_and_go_on_after_it() -> None:
+    glass = Glass()
+    page = page_on(glass)
+
+    page.write("\x1b[31mred\n")
+    shown(page, "panel")
+    page.write("red still\n\x1b[0mplain\n")
+    shown(page, "panel")
+
+    assert glass.rows == ["red", "red still", "plain", "panel"]
+    assert [glass.emulator.colours(row) for row in range(4)] == [{"red"}, {"red"}, {"default"}, {"default"}]
+
+
+@pytest.mark.parametrize("lines", [24, 5])
+def test_a_narrower_window_that_cuts_lines_off_shows_the_panel_once(lines: int) -> None:
+    glass = Glass(80, 24)
+    page = page_on(glass)
+    page.write("line 1\nline 2\n")
+    shown(page, "a" * 60, "b" * 60)
+
+    glass.emulator.resize(40, lines)
+    shown(page, "a" * 39, "b" * 39)
+
+    assert glass.rows[-2:] == ["a" * 39, "b" * 39]
+    assert sum("a" in row for row in glass.rows) == 1
+
+
+def test_where_a_narrower_window_wraps_lines_again_all_of_them_are_taken_away() -> None:
+    """What stood in two rows stands in four: the cursor goes up by as many."""
+    glass = Glass(80, 24)
+    page = page_on(glass, wraps=True)
+    shown(page, "a" * 60, "日本" * 12, "")
+
+    glass.emulator.resize(40, 24)
+    shown(page, "new")
+
+    assert "\x1b[5A" in glass.writes[1]
+
+
+@pytest.mark.parametrize(
+    ("environ", "wraps"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm", "XTERM_VERSION": "XTerm(379)"}, False),
+        ({"TERM": "screen", "TMUX": "/tmp/x,1,0", "XTERM_VERSION": "XTerm(379)"}, True),
+        ({"TERM": "screen", "STY": "1.x"}, False),
+        ({"TERM": "linux"}, False),
+    ],
+)
+def test_which_terminals_wrap_again(environ: dict[str, str], wraps: bool) -> None:
+    assert wraps_again(environ) is wraps
+
+
+def test_after_somebody_else_has_written_the_panel_begins_on_a_line_of_its_own() -> None:
+    glass = Glass()
+    page = page_on(glass)
+    shown(page, "panel")
+    page.end()
+    page.lend()
+    glass.emulator.feed("a question? ")
+
+    shown(page, "panel")
+
+    assert glass.rows == ["a question?", "panel"]
+
+
+def test_after_somebody_else_has_ended_their_line_no_empty_one_comes_between() -> None:
+    glass = Glass()
+    page = page_on(glass)
+    page.lend()
+    glass.emulator.feed("done\n")
+
+    shown(page, "panel")
+
+    assert glass.rows == ["done", "panel"]
+
+
+def test_a_terminal_that_is_gone_is_no_failure() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise OSError(5, "gone")
+
+    page = Page(Gone(), False)
+    page.write("one\n")
+    page.show(["panel"], 80, 24)
+    page.end()
+
+
+class Watched:
+    """A live screen on an emulated terminal, and its clock, which a test sets."""
+
+    def __init__(self, manner: Manner = MANNER, first: float = 0.0, lines: int = 24) -> None:
+        self.glass = Glass(lines=lines)
+        self.now = NOON
+        self.screen = LiveScreen(self.glass, manner, {}, lambda: self.now, first)
+
+    def tell(self, *events: Event) -> Watched:
+        for event in events:
+            self.screen.tell(event)
+        return self
+
+    def wait_for(self, what: Callable[[], object]) -> None:
+        end = time.monotonic() + 30
+        while not what():
+            assert time.monotonic() < end, "\n".join(self.glass.rows)
+            time.sleep(0.01)
+
+    def wait_for_row(self, text: str) -> None:
+        self.wait_for(lambda: any(text in row for row in self.glass.rows))
+
+
+@pytest.fixture
+def watched() -> Iterator[Watched]:
+    found = Watched()
+    yield found
+    found.screen.close([])
+
+
+def test_what_runs_is_in_the_panel_and_what_has_ended_above_it(watched: Watched) -> None:
+    watched.tell(build_started([["a", "b"]]), started("a", 1), started("b", 1), settled("a", 1, Outcome.SUCCEEDED))
+    watched.now = NOON + 7
+    watched.wait_for_row("7 s  b")
+
+    rows = watched.glass.rows
+    assert rows[0].startswith("wave 1 of 1")
+    assert rows[1].startswith("  succeeded    a")
+    assert not any("started" in row for row in rows)
+    assert rows[-1] == "  succeeded 1 · running 1"
+
+
+def test_the_panel_shows_the_last_line_of_each_log_as_it_grows(watched: Watched, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\n")
+    watched.tell(build_started([["a"]], jobs=2, root=str(tmp_path)), started("a", 1, log="a.log"))
+    watched.wait_for_row("a  first")
+    log.write_bytes(b"first\n10 %\r\x1b[1m90 %")
+
+    watched.wait_for_row("a  90 %")
+
+
+def test_one_at_a_time_output_is_streamed_above_the_panel(watched: Watched, tmp_path: Path) -> None:
+    """A line that has no end yet is shown, too."""
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\nsec")
+    watched.tell(build_started([["a"]], jobs=1, root=str(tmp_path)), started("a", 1, log="a.log"))
+    watched.wait_for_row("sec")
+    rows = watched.glass.rows
+    log.write_bytes(b"first\nsecond\n")
+    watched.wait_for_row("second")
+
+    assert rows.index("sec") == rows.index("first") + 1
+    assert watched.glass.rows.index("second") == watched.glass.rows.index("first") + 1
+    assert "sec" not in watched.glass.rows
+
+
+def test_at_the_end_nothing_is_left_of_the_panel() -> None:
+    watched = Watched()
+    watched.tell(*a_build_with_a_failure()[:5])
+    watched.wait_for_row("running 2")
+    watched.tell(*a_build_with_a_failure()[5:])
+    watched.screen.close(["the end"])
+
+    text = "\n".join(watched.glass.rows)
+    assert "running" not in text
+    assert "━" not in text
+    assert "failed: b (exit 3 after 8.0 s, 2 tries)" in text
+    assert text.endswith("boom now\n\nthe end")
+
+
+def test_a_short_build_has_no_panel_and_writes_plain_lines() -> None:
+    watched = Watched(first=3600.0)
+    watched.tell(*a_build_with_a_failure())
+    watched.screen.close(["the end"])
+
+    assert "\x1b" not in "".join(watched.glass.writes)
+    assert watched.glass.rows[-1] == "the end"
+    assert len(watched.glass.writes) == 1
+
+
+def test_while_a_step_owns_the_terminal_there_is_no_panel(watched: Watched) -> None:
+    """It is gone before the step has the terminal, and back when it has ended."""
+    watched.tell(build_started([["a", "ask"]]), started("a", 1))
+    watched.wait_for_row("running 1")
+
+    asking = started("ask", 1)
+    watched.tell(type(asking)(**{name: getattr(asking, name) for name in asking.__struct_fields__} | {"console": True}))
+    assert not any("running" in row for row in watched.glass.rows)
+    before = len(watched.glass.writes)
+    watched.glass.emulator.feed("name? ")
+    watched.tell(settled("a", 1, Outcome.SUCCEEDED))
+    time.sleep(3 * live.LOOK)
+    assert len(watched.glass.writes) == before
+
+    watched.tell(settled("ask", 1, Outcome.SUCCEEDED))
+    watched.wait_for_row("succeeded 2")
+    assert "name?" in watched.glass.rows
+
+
+def test_a_mistake_in_the_panel_is_told_and_the_lines_go_on(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*anything: object) -> list[str]:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("wavebuild.ui.panel.rows", broken)
+    watched.tell(build_started([["a", "b"]]), started("a", 1))
+    watched.wait_for_row("the panel cannot be shown any more: ZeroDivisionError: a mistake")
+    watched.tell(settled("a", 1, Outcome.SUCCEEDED))
+
+    watched.wait_for_row("succeeded    a")
+
+
+def test_who_has_much_to_say_waits_for_the_terminal() -> None:
+    """What is not written yet is not kept without bound, though the panel is not there yet."""
+    stream = Terminal()
+    screen = LiveScreen(stream, Manner(Style(terminal=True), panel=True), {}, first=3600.0)
+    screen.tell(build_started([["a" * 1000]]))
+    for _ in range(3000):
+        screen.tell(settled("a" * 1000, 1, Outcome.FAILED))
+
+    assert stream.getvalue()
+    screen.close([])
+
+
+@pytest.mark.parametrize(
+    ("environ", "argv", "panel"),
+    [
+        ({"TERM": "xterm"}, (), True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, (), True),
+        ({"TERM": "dumb"}, (), False),
+        ({}, (), False),
+        ({"TERM": "xterm", "CI": "true"}, (), False),
+        ({"TERM": "xterm", "MAKELEVEL": "1"}, (), False),
+        ({"TERM": "xterm"}, ("-s",), False),
+        ({"TERM": "xterm"}, ("--events", "events.jsonl"), True),
+    ],
+)
+def test_where_there_is_a_panel(environ: dict[str, str], argv: tuple[str, ...], panel: bool, tmp_path: Path) -> None:
+    """On a terminal that can, where a person looks and nobody else writes; the engine is asked for times only then."""
+    engine = FakeEngine(result=result_of([build_started([["a"]])]))
+
+    called(*argv, engine=engine, environ=environ, typed="", folder=str(tmp_path))
+
+    assert engine.request.outlook is panel
+
+
+def test_a_pipe_has_no_panel_though_colours_are_forced() -> None:
+    engine = FakeEngine()
+
+    called(engine=engine, environ={"TERM": "xterm", "FORCE_COLOR": "1"})
+
+    assert not engine.request.outlook
+
+
+def test_a_screen_in_a_thread_takes_no_signals() -> None:
+    """Only the main thread may; a program that builds in another one has its panel all the same."""
+    said: list[str] = []
+
+    def build() -> None:
+        watched = Watched()
+        watched.tell(build_started([["a"]]), started("a", 1))
+        watched.wait_for_row("running 1")
+        watched.screen.close(["the end"])
+        said.extend(watched.glass.rows)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    thread.join(60)
+
+    assert said[-1] == "the end"
+
+
+def test_a_terminal_that_cannot_be_measured_is_80_by_24() -> None:
+    assert Page(Terminal(), False).size() == (80, 24)

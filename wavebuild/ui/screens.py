@@ -1,0 +1,48 @@
+"""The screen of a build: a panel below the lines where a person sits at a terminal, else lines alone.
+
+It does not know what will be told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from wavebuild.run.events import Event
+from wavebuild.ui.plain import Manner, PlainScreen
+from wavebuild.ui.style import style_of
+
+if TYPE_CHECKING:
+    from wavebuild.ui.asking import Show
+    from wavebuild.ui.caller import Caller
+
+
+class Screen(Protocol):
+    """What shows a build as it goes."""
+
+    def tell(self, event: Event) -> None: ...
+
+    def close(self, ending: list[str]) -> None: ...
+
+
+def manner_of(caller: Caller, show: Show) -> Manner:
+    """How much is said on standard error, and whether a panel stands there."""
+    style = style_of(caller.stderr, caller.environ, show.color)
+    return Manner(style, show.verbose, show.quiet, show.explain, show.output, _has_panel(caller, show, style.terminal))
+
+
+def screen_of(caller: Caller, manner: Manner) -> Screen:
+    if manner.panel:
+        from wavebuild.ui.live import LiveScreen
+
+        return LiveScreen(caller.stderr, manner, caller.environ)
+    return PlainScreen(caller.stderr, manner)
+
+
+def _has_panel(caller: Caller, show: Show, terminal: bool) -> bool:
+    """Whether rows can be written again there, and nobody else writes between them."""
+    environ = caller.environ
+    if not terminal or show.quiet or environ.get("TERM", "") in ("", "dumb"):
+        return False
+    if environ.get("CI") or environ.get("MAKELEVEL"):
+        return False
+    return not (show.events == "-" and caller.stdout.isatty())
