@@ -96,10 +96,65 @@ class TestWavefiles:
         assert set(during) == {before[0]}
         assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
-    def test_bad_arguments_are_told(self, project: Path):
-        for wrong in ({"jobs": -1}, {"executor": "gpu"}, {"executor": "threads"}, {"set": {"v": {1}}}):
-            with pytest.raises(wavebuild.WavebuildError):
-                wavebuild.build(project, **wrong)
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"jobs": -1},
+            {"jobs": "4"},
+            {"jobs": 1.5},
+            {"jobs": True},
+            {"schedule": "brarier"},
+            {"wait": -1},
+            {"wait": "3s"},
+            {"wait": float("nan")},
+            {"on_event": 7},
+            {"executor": "gpu"},
+            {"executor": "threads"},
+            {"set": {"v": {1}}},
+            {"set": {7: 1}},
+            {"set": ["v"]},
+            {"mem": {7: 1}},
+            {"targets": 7},
+            {"targets": ["a", 7]},
+            {"targets": b"a"},
+        ],
+    )
+    def test_bad_arguments_are_told(self, project: Path, wrong: dict[str, Any]):
+        """With a word that is wrong in it, and before anything runs."""
+        with pytest.raises(wavebuild.WavebuildError):
+            wavebuild.build(project, **wrong)
+
+        assert not (project / "o").exists()
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"name": ""}, {"name": "../x"}, {"name": "Wavefile"}, {"set": {"v": 1}}, {"profile": "p"}, {"mem": {7: 1}}],
+    )
+    def test_what_only_a_wavefile_has_is_refused_for_steps(self, here: Path, wrong: dict[str, Any]):
+        with pytest.raises(wavebuild.WavebuildError):
+            wavebuild.build([wavebuild.Step("a", run="echo > o", produces="o")], **wrong)
+
+        assert not (here / "o").exists()
+
+    def test_a_result_is_short_to_look_at_and_its_summary_says_what_failed(self, project: Path):
+        (project / "Wavefile").write_text("steps: {a: {outputs: o, run: 'echo one; echo the last word >&2; exit 3'}}")
+
+        result = wavebuild.build(project)
+
+        assert repr(result) == f"Result(run={result.run!r}, ok=False, failed 1)"
+        assert result["a"].tail[-1] == "the last word"
+        assert result.summary().splitlines()[-1] == "  the last word"
+
+    def test_what_was_loaded_with_variables_is_built_with_them(self, here: Path):
+        """And with others, if they are given."""
+        (here / "Wavefile").write_text("vars: {v: 1}\nsteps: {a: {outputs: o, run: 'echo {{ v }} > o'}}")
+        pipeline = wavebuild.load(set={"v": "two words"})
+
+        pipeline.build().raise_if_failed()
+        first = (here / "o").read_text()
+        pipeline.build(set={"v": 3}).raise_if_failed()
+
+        assert (first, (here / "o").read_text()) == ("two words\n", "3\n")
 
 
 class TestInterruption:
@@ -321,12 +376,74 @@ class TestFunctions:
                 ],
                 "loop|cycle|each other",
             ),
-            ([wavebuild.Step("a", nothing, reads=object())], "not JSON"),
+            ([wavebuild.Step("a", nothing, reads=object())], "reads: .*not JSON"),
+            ([wavebuild.Step("a", nothing, produces=b"x")], "produces: .*not JSON"),
             ([wavebuild.Step("a", nothing, reads="absent")], "absent, which is not there"),
         ]
         for steps, message in wrong:
             with pytest.raises(wavebuild.WavebuildError, match=message):
                 wavebuild.build(steps)
+
+    def test_what_a_program_says_otherwise_is_told(self):
+        """Nothing that is written is left out in silence."""
+        for key in ("inputs", "outputs", "with", "foreach", "exclude", "when"):
+            keys: dict[str, Any] = {"run": "true", key: "x"}
+            with pytest.raises(wavebuild.WavebuildError, match=f"'{key}' is a key of Wavefiles"):
+                wavebuild.Step("a", **keys)
+        with pytest.raises(wavebuild.WavebuildError, match="keep one"):
+            wavebuild.Step("a", lambda: None, call="module:function")
+        for name in (7, lambda: None, None):
+            with pytest.raises(wavebuild.WavebuildError, match="the name of a step is a text"):
+                wavebuild.Step(name)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "keys", [{"env": {"A": "1"}}, {"secrets": ["A"]}, {"limits": {"memory": "1G"}}, {"console": True}]
+    )
+    def test_what_a_thread_cannot_have_is_refused_there(self, keys: dict[str, Any]):
+        with pytest.raises(wavebuild.WavebuildError, match=f"'{next(iter(keys))}' has no effect"):
+            wavebuild.build([wavebuild.Step("a", lambda: None, **keys)])
+
+        assert wavebuild.build([wavebuild.Step("a", run="true", **keys)]).ok or "console" in keys
+
+    def test_a_mistake_in_a_command_has_the_place_where_the_step_is_written(self, here: Path):
+        with pytest.raises(wavebuild.WavebuildError, match=r"test_building\.py:\d+:1: unknown key 'retires'"):
+            wavebuild.build([wavebuild.Step("a", run="true", retires=2)])
+
+    def test_steps_can_be_named_by_themselves(self, here: Path):
+        """In reads, in needs, as targets; and one alone is a pipeline of one."""
+        first = wavebuild.Step("first", run="echo 1 > {{ outputs }}", produces="a")
+        second = wavebuild.Step("second", run="cat {{ inputs }} > b; test -s b", reads=first, produces="b")
+        third = wavebuild.Step("third", run="true", needs=[second])
+
+        assert outcomes(wavebuild.build([third, second, first], targets=second)) == {
+            "first": "succeeded",
+            "second": "succeeded",
+        }
+        assert [step.name for step in wavebuild.build([third, second, first])] == ["first", "second", "third"]
+        assert (here / "b").read_text() == "1\n"
+        assert wavebuild.build(first).ok
+
+    def test_arguments_come_as_they_are_given(self, here: Path):
+        """Also those that would mean something else in a Wavefile: braces, nothing, an empty list."""
+        given: dict[str, Any] = {
+            "a": None,
+            "b": [],
+            "c": "{{ d }}",
+            "d": "yes",
+            "e": {"x": None, "y": 1.0},
+            "f": 10**30,
+            "g": False,
+        }
+        got: list[dict[str, Any]] = []
+
+        def take(**more: Any) -> None:
+            got.append(more)
+
+        wavebuild.build(wavebuild.Step("s", take, args=given, version="1")).raise_if_failed()
+
+        assert [{name: repr(value) for name, value in each.items()} for each in got] == [
+            {name: repr(value) for name, value in given.items()}
+        ]
 
     def test_what_would_do_nothing_is_no_step(self, here: Path):
         """A coroutine that nobody awaits, a generator that nobody runs, a text: none of them is a success."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -29,7 +30,30 @@ from wavebuild.run.patience import Workers
 from wavebuild.run.threads import Threads, of_this_step
 
 Path = str | os.PathLike[str]
-What = Path | Iterable[Step | Function] | None
+Targets = Path | Step | Iterable[Path | Step]
+What = Path | Step | Function | Iterable[Step | Function] | None
+
+
+class How(TypedDict, total=False):
+    """How a Wavefile is built: as ``Build`` says."""
+
+    jobs: int | None
+    schedule: Schedule | None
+    keep_going: bool | None
+    force: bool
+    only: bool
+    set: Mapping[str, Any] | None
+    mem: Mapping[str, Any] | None
+    profile: str | None
+    wait: float
+
+
+class HowSteps(How, total=False):
+    """And how steps are built that are Python objects."""
+
+    root: Path | None
+    name: str
+    executor: Executor | None
 
 
 class Pipeline:
@@ -41,23 +65,27 @@ class Pipeline:
         self.steps = steps
         self._request = request
 
-    def build(self, targets: str | Iterable[str] = (), **how: Any) -> Result:
+    def build(
+        self, targets: Targets = (), *, on_event: Callable[[Event], None] | None = None, **how: Unpack[How]
+    ) -> Result:
         """As ``wavebuild.build`` of it."""
-        return build(os.path.join(self.root, self.file), targets, **{**self._given(), **how})
+        given = self._given() | how
+        return build(os.path.join(self.root, self.file), targets, on_event=on_event, **given)
 
-    def events(self, targets: str | Iterable[str] = (), **how: Any) -> Events:
+    def events(self, targets: Targets = (), **how: Unpack[How]) -> Events:
         """As ``wavebuild.events`` of it."""
-        return events(os.path.join(self.root, self.file), targets, **{**self._given(), **how})
+        given = self._given() | how
+        return events(os.path.join(self.root, self.file), targets, **given)
 
-    def plan(self, targets: str | Iterable[str] = ()) -> dict[str, Any]:
+    def plan(self, targets: Targets = ()) -> dict[str, Any]:
         """What a build would do, in the shape of ``plan --json``."""
         from wavebuild.ui.records import plan_record
 
         return dict(plan_record(engine.plan(replace(self._request, targets=_words(targets)))))
 
-    def _given(self) -> dict[str, Any]:
-        request = self._request
-        return {"set": dict(request.overrides), "profile": request.profile}
+    def _given(self) -> How:
+        overrides = {name: json.loads(value) for name, value in self._request.overrides}
+        return {"set": overrides, "profile": self._request.profile}
 
     def __repr__(self) -> str:
         return f"Pipeline({os.path.join(self.root, self.file)!r})"
@@ -82,22 +110,31 @@ def load(
 
 def build(
     what: What = None,
-    targets: str | Iterable[str] = (),
+    targets: Targets = (),
     *,
     on_event: Callable[[Event], None] | None = None,
-    **how: Any,
+    **how: Unpack[HowSteps],
 ) -> Result:
     """Makes what is wanted up to date, and tells how each step ended; a step that failed raises nothing.
 
-    ``what``: the path of a Wavefile or of a folder in or below which one stands (None: the current one), or steps
-    that are Python objects. ``how``: see ``Build``. Raises WavebuildError for what the command ends with exit 2 or 3
+    ``what``: the path of a Wavefile, or of a folder that has one in it or above it (None: the current one); or steps
+    that are Python objects, or functions. ``targets``: names of steps, or paths that they make; none: all.
+    ``on_event``: a function that is told each event as it happens, in the thread of the build.
+
+    ``jobs``: steps at once (None: as many as there are cores). ``schedule``: "flow" or "barrier". ``force``, ``only``,
+    ``keep_going``: as the flags. ``mem``: initial values of the shared memory, of any JSON. ``wait``: seconds to wait
+    for another build of the project. Of a Wavefile, ``set``: its variables, and ``profile``. Of steps that are Python
+    objects, ``root``: the folder their paths begin in (None: the current one), ``name``: under which their state is
+    kept, ``executor``: "processes" or "threads", for the functions (None: processes for those that can be imported).
+
+    Raises WavebuildError for what the command ends with exit 2 or 3
     for: a mistake in the steps, a project that another build holds. KeyboardInterrupt is raised when what was running
     has been ended and its files are as they were.
     """
     return Build(what, targets, on_event, **how).run()
 
 
-def events(what: What = None, targets: str | Iterable[str] = (), **how: Any) -> Events:
+def events(what: What = None, targets: Targets = (), **how: Unpack[HowSteps]) -> Events:
     """Starts a build, and gives its events as they happen; ``result`` is there when they have ended.
 
     Leaving it, as a context or by ``close``, stops the build as one Ctrl-C does. For the rest see ``build``.
@@ -106,18 +143,12 @@ def events(what: What = None, targets: str | Iterable[str] = (), **how: Any) -> 
 
 
 class Build:
-    """One build in a thread of its own, from ``start`` to ``result``.
-
-    ``jobs``: steps at once. ``schedule``: "flow" or "barrier". ``force``, ``only``, ``keep_going``: as the flags.
-    ``set``: variables; ``mem``: initial values of the shared memory, of any JSON. ``wait``: seconds to wait for
-    another build of the project. Of steps that are Python objects: ``root``: the folder their paths begin in, the
-    current one; ``name``: under which their state is kept; ``executor``: "processes" or "threads", for the functions.
-    """
+    """One build in a thread of its own, from ``start`` to ``result``; it takes what ``wavebuild.build`` does."""
 
     def __init__(
         self,
         what: What = None,
-        targets: str | Iterable[str] = (),
+        targets: Targets = (),
         on_event: Callable[[Event], None] | None = None,
         *,
         jobs: int | None = None,
@@ -141,15 +172,17 @@ class Build:
         self._built: BuildResult | None = None
         self._memory: dict[str, Any] = {}
         self._error: BaseException | None = None
-        if executor not in (None, "threads", "processes"):
-            raise mistake("executor", f"executor is {executor!r}", remedy="'threads' or 'processes'")
-        if jobs is not None and jobs < 0:
-            raise mistake("jobs", f"jobs is {jobs}", remedy="1 or more, or None for as many as there are cores")
+        _refuse_odd(on_event, jobs, schedule, wait, executor)
         if declared is None and not (what is None or isinstance(what, str | os.PathLike)):
+            if set is not None or profile is not None:
+                message = "set and profile are of a Wavefile"
+                raise mistake(
+                    "bad-argument", message, remedy="steps that are Python objects take values from the program"
+                )
             top = os.path.abspath(os.fspath(root) if root is not None else os.getcwd())
             if not os.path.isdir(top):
                 raise mistake("no-folder", f"there is no folder {top}", remedy="root is where the paths of steps begin")
-            self._declared = declare(what, os.path.realpath(top), name, executor, mem)
+            self._declared = declare(_steps_in(what), os.path.realpath(top), _state_name(name), executor, mem)
             request, mem = _request(top), None
         elif declared is not None:
             request, mem = _request(declared.wavefile.root), None
@@ -168,7 +201,7 @@ class Build:
             only=only,
             wait=wait,
             full=True,
-            memory=tuple((key, _typed(value)) for key, value in (mem or {}).items()),
+            memory=_settings(mem),
             interrupts=self._interrupts,
             declared=self._declared.wavefile if self._declared else None,
             around=self._around if self._declared and self._declared.functions else None,
@@ -258,7 +291,7 @@ class Build:
 class Events(Iterator[Event]):
     """The events of a build as they happen, and then its ``result``."""
 
-    def __init__(self, what: What = None, targets: str | Iterable[str] = (), **how: Any) -> None:
+    def __init__(self, what: What = None, targets: Targets = (), **how: Unpack[HowSteps]) -> None:
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._build = Build(what, targets, self._queue.put, **how)
         self._watch = threading.Thread(target=self._until_over, daemon=True)
@@ -304,10 +337,8 @@ def _asked(path: Path | None, set: Mapping[str, Any] | None, profile: str | None
     there = os.path.abspath(os.fspath(path) if path is not None else os.getcwd())
     folder = there if os.path.isdir(there) else os.path.dirname(there)
     request = _request(folder)
-    overrides = tuple((name, _typed(value)) for name, value in (set or {}).items())
-    return replace(
-        request, file=None if folder == there else os.path.basename(there), overrides=overrides, profile=profile
-    )
+    file = None if folder == there else os.path.basename(there)
+    return replace(request, file=file, overrides=_settings(set), profile=profile)
 
 
 def _request(folder: str) -> Request:
@@ -315,8 +346,51 @@ def _request(folder: str) -> Request:
     return Request(directory=folder, environ=tuple({**os.environ, **own}.items()), clock=time.time)
 
 
-def _words(targets: str | Iterable[str]) -> tuple[str, ...]:
-    return (targets,) if isinstance(targets, str) else tuple(targets)
+def _refuse_odd(on_event: object, jobs: object, schedule: object, wait: object, executor: object) -> None:
+    """What has another type or value than it is declared to have would do something else in silence."""
+    if on_event is not None and not callable(on_event):
+        raise mistake("bad-argument", f"on_event is {on_event!r}", remedy="a function that takes an event")
+    if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 0):
+        raise mistake("jobs", f"jobs is {jobs!r}", remedy="1 or more, or None for as many as there are cores")
+    if schedule not in (None, "flow", "barrier"):
+        raise mistake("schedule", f"schedule is {schedule!r}", remedy="'flow' or 'barrier'")
+    if not isinstance(wait, int | float) or isinstance(wait, bool) or not wait >= 0:
+        raise mistake("bad-argument", f"wait is {wait!r}", remedy="a number of seconds")
+    if executor not in (None, "threads", "processes"):
+        raise mistake("executor", f"executor is {executor!r}", remedy="'threads' or 'processes'")
+
+
+def _steps_in(what: Any) -> Iterable[Step | Function]:
+    """The steps, if it is some, or a single one."""
+    if isinstance(what, Step) or callable(what):
+        return (what,)
+    if not isinstance(what, Iterable) or isinstance(what, Mapping | bytes):
+        message = f"{what!r:.80} is neither a path nor steps"
+        raise mistake("bad-argument", message, remedy="give the path of a Wavefile, or a list of steps")
+    return what
+
+
+def _state_name(name: object) -> str:
+    """A name under which no state of a Wavefile lies."""
+    if isinstance(name, str) and re.fullmatch(r"\w[\w.-]{0,99}", name) and not name.startswith("Wavefile"):
+        return name
+    remedy = "a word of letters, digits, '-', '_' and '.', that does not begin as 'Wavefile'"
+    raise mistake("bad-argument", f"name is {name!r}", remedy=remedy)
+
+
+def _words(targets: Targets) -> tuple[str, ...]:
+    given = (targets,) if isinstance(targets, str | os.PathLike | Step) else targets
+    found = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(each, str | os.PathLike | Step) for each in found):
+        raise mistake("bad-argument", f"targets is {targets!r:.80}", remedy="a name or a path, or a list of them")
+    return tuple(each.name if isinstance(each, Step) else str(os.fspath(each)) for each in found)
+
+
+def _settings(given: object) -> tuple[tuple[str, str], ...]:
+    """Names and values as they are written on a command line."""
+    if not isinstance(given, Mapping | None) or any(not isinstance(name, str) for name in given or ()):
+        raise mistake("bad-argument", f"{given!r:.80} is no mapping of names to values")
+    return tuple((name, _typed(value)) for name, value in (given or {}).items())
 
 
 def _typed(value: Any) -> str:
@@ -324,4 +398,4 @@ def _typed(value: Any) -> str:
     try:
         return json_text(as_json(value))
     except (TypeError, ValueError, RecursionError) as error:
-        raise mistake("bad-argument", f"{value!r} is not JSON: {error}") from None
+        raise mistake("bad-argument", f"{value!r:.80} is not JSON: {error}") from None

@@ -19,6 +19,10 @@ from wavebuild.ui.records import build_record, review_record, settled_record
 Executor = Literal["processes", "threads"]
 
 
+LINES = 3
+"""So many of the last lines of its log are shown of a step that failed."""
+
+
 class BuildFailed(Exception):
     """A build did not come to a good end; ``result`` says how each step ended."""
 
@@ -31,7 +35,9 @@ class StepResult(Struct, frozen=True):
     """How one step ended. Times are in seconds, ``started`` since the epoch, None where it did not run.
 
     ``outcome``: kept, restored, succeeded, failed, blocked, waiting, interrupted or not_started. ``score``: 0..1, what
-    its advisor gave it last; ``review``: all that the advisor said. ``executor``: where it was to run.
+    its advisor gave it last; ``review``: all that the advisor said. ``failure``: in a word why it failed; ``detail``:
+    in lines, with the ways out; ``tail``: the last lines of its log, which lies at ``log``, relative to the root.
+    ``executor``: where it was to run.
     """
 
     name: str
@@ -45,6 +51,7 @@ class StepResult(Struct, frozen=True):
     reasons: tuple[str, ...]
     failure: str
     detail: str
+    tail: tuple[str, ...]
     blocked_by: tuple[str, ...]
     log: str | None
     executor: Executor
@@ -73,6 +80,10 @@ class Result(Struct, frozen=True):
     memory: dict[str, Any]
     of: BuildResult = field(name="of")
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {number}" for name, number in self.counts.items())
+        return f"Result(run={self.run!r}, ok={self.ok}, {counts})"
+
     def __getitem__(self, step: str) -> StepResult:
         return self.steps[step]
 
@@ -100,12 +111,14 @@ class Result(Struct, frozen=True):
         return self
 
     def summary(self) -> str:
-        """The counts, and a line for each step that did not end well."""
-        counts = " · ".join(f"{name} {number}" for name, number in self.counts.items())
-        wrong = [each for each in self.steps.values() if not each.ok]
-        lines = [f"{each.name}: {each.outcome}" + (f" ({each.failure})" if each.failure else "") for each in wrong]
-        details = [f"  {line}" for each in wrong for line in each.detail.splitlines()]
-        return "\n".join([counts or "nothing to do", *lines, *details])
+        """The counts, and a few lines for each step that did not end well."""
+        lines = [" · ".join(f"{name} {number}" for name, number in self.counts.items()) or "nothing to do"]
+        for each in self.steps.values():
+            if not each.ok:
+                lines.append(f"{each.name}: {each.outcome}" + (f" ({each.failure})" if each.failure else ""))
+                said = [line for line in each.tail if line.strip()][-LINES:]
+                lines += [f"  {line}" for line in (*each.detail.splitlines(), *said)]
+        return "\n".join(lines)
 
 
 def result_of(built: BuildResult, memory: Mapping[str, Any], executors: Mapping[str, Executor]) -> Result:
@@ -139,6 +152,7 @@ def _step(settled: Settled, executor: Executor) -> StepResult:
         reasons=tuple(words.reason_text(reason) for reason in settled.reasons),
         failure=settled.failure,
         detail=settled.detail,
+        tail=settled.tail,
         blocked_by=settled.blocked_by,
         log=settled.log,
         executor=executor,

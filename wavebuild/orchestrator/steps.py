@@ -23,12 +23,13 @@ from wavebuild.declare.model import Step as DeclaredStep
 from wavebuild.declare.paths import Home
 from wavebuild.declare.source import Problems, Unreadable, word
 from wavebuild.declare.steps import Surroundings, read_step
-from wavebuild.declare.syntax import Scalar
+from wavebuild.declare.syntax import Entry, Scalar, Series, Table, Value
 from wavebuild.declare.templates import Scope
 from wavebuild.declare.values import json_text
 from wavebuild.errors import Place, Problem, WavebuildError, mistake
 from wavebuild.orchestrator.identity import identity, importable
 from wavebuild.orchestrator.results import Executor
+from wavebuild.run.call import is_not_the_authors
 from wavebuild.run.threads import HERE
 
 Function = Callable[..., Any]
@@ -38,15 +39,33 @@ _A_FUNCTION = "wavebuild:step"
 
 _CALLING = "wavebuild.orchestrator.calling"
 
+_OF_WAVEFILES = {
+    "inputs": "reads",
+    "outputs": "produces",
+    "with": "args",
+    "foreach": "a loop around Step(…)",
+    "exclude": "a condition in that loop",
+    "when": "an if around Step(…)",
+}
+"""Keys of the language that a program says otherwise."""
+
+_OF_PROCESSES = ("env", "secrets", "limits", "console")
+"""Keys that mean nothing to a function that is called in a thread."""
+
+_COMMANDS = ("run", "checks")
+"""Keys whose texts are templates, as in a Wavefile; all others are taken as they are."""
+
 
 class Step:
     """A step: its name, what it does, what it reads and produces, in the notation of a Wavefile.
 
     ``function`` gets the lists ``inputs`` and ``outputs``, the memory ``mem`` and the arguments ``args``, as far as
-    its signature has them; or ``run=`` names a command instead. ``checks``: functions or commands that must succeed
-    on what was produced. ``version``: what the function does, as a text, where its source cannot tell; without it a
-    function of a notebook that uses what nobody can compare, such as a connection, runs in every build. All other
-    keywords are the keys of a step in a Wavefile: needs, timeout, retries, resources, title, tags…
+    its signature has them; or ``run=`` names a command instead, in which ``{{ inputs }}`` and ``{{ outputs }}`` stand
+    for paths. ``reads`` may have steps in it: all that they produce. ``checks``: functions or commands that must
+    succeed on what was produced; a function succeeds if it raises nothing. ``version``: what the function does, as a
+    text, where its source cannot tell; without it a function that uses what nobody can compare, such as a connection,
+    runs in every build. All other keywords are the keys of a step in a Wavefile: needs, timeout, retries, resources,
+    title, tags…
     """
 
     def __init__(
@@ -61,11 +80,24 @@ class Step:
         version: str | None = None,
         **keys: Any,
     ) -> None:
+        if not isinstance(name, str):
+            message = f"the name of a step is a text, and not {name!r}"
+            raise mistake("wrong-type", message, remedy="write Step('name', function)")
+        odd = next((key for key in keys if key in _OF_WAVEFILES), None)
+        if odd is not None:
+            raise mistake(
+                "wrong-key", f"step {name!r}: {odd!r} is a key of Wavefiles", remedy=f"write {_OF_WAVEFILES[odd]}"
+            )
+        if function is not None and "call" in keys:
+            raise mistake("wrong-key", f"step {name!r}: it has a function, and 'call'", remedy="keep one")
         self.name = name
+        self.written = _first_line_of_the_author()
         self.function = function
         self.version = version
         self.checks = [checks] if callable(checks) or isinstance(checks, str) else list(checks)
-        self.keys: dict[str, Any] = {"inputs": reads, "outputs": produces, **keys}
+        self.keys: dict[str, Any] = {"inputs": _named(reads, "step:"), "outputs": produces, **keys}
+        if "needs" in keys:
+            self.keys["needs"] = _named(keys["needs"], "")
         if args is not None:
             self.keys["with"] = args
         if function is not None:
@@ -80,6 +112,19 @@ class Step:
 
     def __repr__(self) -> str:
         return f"Step({self.name!r})"
+
+
+def _named(wanted: Any, before: str) -> Any:
+    """Names instead of steps, wherever some stand in a list or a mapping."""
+    match wanted:
+        case Step():
+            return before + wanted.name
+        case Mapping():
+            return {key: _named(each, before) for key, each in wanted.items()}
+        case list() | tuple():
+            return [_named(each, before) for each in wanted]
+        case _:
+            return wanted
 
 
 def _refuse_odd(name: str, function: object) -> None:
@@ -160,6 +205,9 @@ def declare(
 def initial_values(memory: Mapping[str, Any], name: str) -> tuple[Initial, ...]:
     """The initial values of the shared memory. Raises WavebuildError, naming the key, for what is not JSON."""
     found = []
+    odd = next((key for key in memory if not isinstance(key, str)), None)
+    if odd is not None:
+        raise mistake("memory", f"the key {odd!r} of the shared memory is no text", Place(name))
     for key in sorted(memory):
         try:
             found.append(Initial(key, json_text(as_json(memory[key])), Place(name)))
@@ -180,10 +228,10 @@ def as_json(value: Any) -> Json:
             if odd := next((key for key in value if not isinstance(key, str)), None):
                 raise TypeError(f"the key {odd!r} is no text")
             return {key: as_json(item) for key, item in value.items()}
-        case Sequence():
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return [as_json(item) for item in value]
         case _:
-            raise TypeError(f"a {type(value).__name__} is not JSON")
+            raise TypeError(f"{value!r:.80} ({type(value).__name__}) is not JSON")
 
 
 def _name_of(thing: object) -> str:
@@ -219,23 +267,34 @@ class _Assembly:
         found: DeclaredStep | None = None
         try:
             schema.STEP_NAME.read(spot, around.reading)
-            found = read_step(spot, value_at(self._keys(step, place), spot), around)
+            found = read_step(spot, self._table(self._keys(step, place), spot), around)
         except Unreadable:
             pass
         problems.raise_if_any()
         assert found is not None
         return replace(self._with_functions(step, found, place), place=place)
 
-    def _keys(self, step: Step, place: Place) -> Json:
+    def _keys(self, step: Step, place: Place) -> dict[str, Json]:
         keys = {name: value for name, value in step.keys.items() if not _is_nothing(value)}
         if step.function is not None:
             keys["call"] = _A_FUNCTION
         if step.checks:
             keys["checks"] = [{"call": _A_FUNCTION} if callable(each) else each for each in step.checks]
-        try:
-            return as_json(keys)
-        except TypeError as error:
-            raise mistake("wrong-type", f"step {step.name!r}: {error}", place) from None
+        found: dict[str, Json] = {}
+        for name, value in keys.items():
+            try:
+                found[name] = as_json(value)
+            except (TypeError, RecursionError) as error:
+                said = {"inputs": "reads", "outputs": "produces", "with": "args"}.get(name, name)
+                raise mistake("wrong-type", f"step {step.name!r}, {said}: {error}", place) from None
+        return found
+
+    def _table(self, keys: Mapping[str, Json], spot: Scalar) -> Table:
+        def entry(key: str, value: Json) -> Entry:
+            return Entry(Scalar(key, '"', *at), _as_written(value, at) if key in _COMMANDS else value_at(value, spot))
+
+        at = spot.line, spot.column
+        return Table({key: entry(key, value) for key, value in keys.items()}, *at)
 
     def _with_functions(self, step: Step, found: DeclaredStep, place: Place) -> DeclaredStep:
         checks: list[Check] = []
@@ -250,7 +309,9 @@ class _Assembly:
         action = found.action
         if step.function is not None:
             assert isinstance(action, Call)
-            action = self._call(step, step.function, action.arguments, place, "")
+            # Of the keys of a Wavefile what is null is not given; of those of a call it is None.
+            absent = tuple((name, None) for name, value in (step.keys.get("with") or {}).items() if value is None)
+            action = self._call(step, step.function, (*action.arguments, *absent), place, "")
         always = found.always or step.name in self._unsure
         return replace(found, action=action, checks=tuple(checks), always=always)
 
@@ -264,7 +325,7 @@ class _Assembly:
                 message = f"{which}step {step.name!r}: no other process can import {_shown(function)}"
                 remedy = "define it at the top of a module, not in a notebook, a script or a function; or use threads"
                 raise mistake("executor", message, place, remedy)
-            return self._called_here(step, function, arguments, which)
+            return self._called_here(step, function, arguments, place, which)
         module, name = found
         if self._is_below_root(module):
             return Call(module, name, arguments)
@@ -273,7 +334,14 @@ class _Assembly:
         more = (("arguments", given), ("code", Text((code,))), ("function", Text((f"{module}:{name}",))))
         return Call(_CALLING, "call", more)
 
-    def _called_here(self, step: Step, function: Function, arguments: Any, which: str) -> Call:
+    def _called_here(self, step: Step, function: Function, arguments: Any, place: Place, which: str) -> Call:
+        odd = next((key for key in _OF_PROCESSES if not which and step.keys.get(key)), None)
+        if odd is not None:
+            message = (
+                f"step {step.name!r}: its function is called in a thread of this process, where {odd!r} has no effect"
+            )
+            remedy = "define it at the top of a module, so that a process of its own calls it, or leave that out"
+            raise mistake("executor", message, place, remedy)
         name = f"{which}{step.name} {self._code(step, function)}"
         self.functions[name] = function
         self.executors[step.name] = "threads"
@@ -295,6 +363,19 @@ class _Assembly:
         return file in (os.path.join(self._root, f"{path}.py"), os.path.join(self._root, path, "__init__.py"))
 
 
+def _as_written(value: Json, at: tuple[int, int]) -> Value:
+    """A value whose texts are read as those of a Wavefile are: with templates."""
+    match value:
+        case str():
+            return Scalar(value, '"', *at)
+        case list():
+            return Series(tuple(_as_written(item, at) for item in value), *at)
+        case dict():
+            return Table({key: Entry(Scalar(key, '"', *at), _as_written(item, at)) for key, item in value.items()}, *at)
+        case _:
+            return value_at(value, Scalar("", "", *at))
+
+
 def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, tuple | list | dict) and not value)
 
@@ -313,10 +394,17 @@ def is_found_by_others(module: str) -> bool:
     return spec is not None and file is not None and spec.origin == file
 
 
+def _first_line_of_the_author() -> tuple[str, int]:
+    """The file and the line from which we are called."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and is_not_the_authors(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
 def _place_of(step: Step, root: str) -> Place:
+    """Where its function is defined, or where it was written."""
     code = getattr(step.function, "__code__", None)
-    if code is None:
-        return Place("python")
-    file = code.co_filename
+    file, line = step.written if code is None else (code.co_filename, code.co_firstlineno)
     inside = os.path.relpath(file, root) if os.path.isabs(file) else file
-    return Place(file if inside.startswith("..") else inside, code.co_firstlineno, 1)
+    return Place(file if inside.startswith("..") else inside, line, 1)
