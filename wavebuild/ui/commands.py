@@ -22,6 +22,7 @@ from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 if TYPE_CHECKING:
     from wavebuild.engine import BuildResult, Cleaned, Explanation, LogFile, Request
     from wavebuild.engine.glance import Glance
+    from wavebuild.errors import Place
     from wavebuild.graph import Graph
     from wavebuild.run.events import Event
     from wavebuild.ui.drawing import Format
@@ -79,11 +80,40 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
             ending = [*_audit_lines(result, request, manner), *ending_lines(result, manner)]
         finally:
             screen.close(ending)
+    if manner.frame is not None:
+        _say_to_the_job(caller, request, result)
     if show.json:
         from wavebuild.ui.records import build_record
 
         _answer_record(caller, build_record(result))
     return result.exit_code
+
+
+def _say_to_the_job(caller: Caller, request: Request, result: BuildResult) -> None:
+    """On GitHub Actions: annotations, and the summary of the job."""
+    from wavebuild.run.events import Outcome, Settled
+    from wavebuild.ui.excerpts import root_of
+    from wavebuild.ui.github import said_to_the_job
+    from wavebuild.ui.plain import Manner, trouble
+    from wavebuild.ui.style import Style
+    from wavebuild.ui.view import Picture
+
+    picture = Picture(blocked=tuple(each for each in result.steps if each.outcome is Outcome.BLOCKED))
+
+    def digest(settled: Settled) -> list[str]:
+        return trouble(picture, settled, Manner(Style()))
+
+    root = root_of(caller)
+    caller.say([*said_to_the_job(result, caller.environ, root, lambda: _places(caller, request), digest)])
+
+
+def _places(caller: Caller, request: Request) -> Callable[[str], Place | None]:
+    """Where a step stands; nowhere if the Wavefile has become unreadable meanwhile."""
+    try:
+        whole = caller.engine().load(request).graph
+    except WavebuildError:
+        return lambda name: None
+    return lambda name: whole.wavefile.steps[whole.number[name]].place if name in whole.number else None
 
 
 def _drawn(caller: Caller, request: Request, show: Show) -> AbstractContextManager[Callable[[Event], None] | None]:
@@ -376,6 +406,10 @@ def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
         from wavebuild.ui.excerpts import located
 
         _answer_text(caller, check_lines(located(problems, caller)), _stdout_style(caller, show))
+    if caller.environ.get("GITHUB_ACTIONS") == "true":
+        from wavebuild.ui.ending import annotate
+
+        annotate(caller, problems)
     return code
 
 

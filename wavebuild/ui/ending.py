@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from wavebuild.errors import WavebuildError
+from wavebuild.errors import Problem, WavebuildError
 from wavebuild.ui.caller import Caller, the_caller
 
 OF_THE_SYSTEM = (
@@ -56,7 +56,21 @@ def _refused(caller: Caller, error: WavebuildError) -> int:
     except OSError:  # no file can be opened any more, of the project or of ours
         lines = [f"wavebuild: {error}"]
     caller.say(lines)
+    if caller.environ.get("GITHUB_ACTIONS") == "true":
+        annotate(caller, error.problems)
     return error.exit_code
+
+
+def annotate(caller: Caller, problems: Sequence[Problem]) -> None:
+    """On GitHub Actions, problems stand beside the lines that they are about."""
+    from wavebuild.ui.excerpts import root_of
+    from wavebuild.ui.github import Paths, problem_annotations
+
+    workspace = caller.environ.get("GITHUB_WORKSPACE", "")
+    try:
+        caller.say(problem_annotations(problems, lambda: Paths(root_of(caller), workspace)))
+    except (OSError, WavebuildError):  # the root is gone: the problems were told
+        return
 
 
 def _denied(caller: Caller, error: OSError) -> int:

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal, Protocol, assert_never
+from typing import TYPE_CHECKING, Literal, Protocol, assert_never
 
 from msgspec import Struct
 
@@ -33,6 +33,9 @@ from wavebuild.ui.logs import PIECE, Followed, LogReader
 from wavebuild.ui.style import Colour, Style
 from wavebuild.ui.view import Picture
 
+if TYPE_CHECKING:
+    from wavebuild.ui.github import Frame, Unmarked
+
 WORD = 12  # the column of "started", "succeeded", "interrupted"
 HEARTBEAT = 60.0
 GLANCE = 0.1  # between two looks at a log that is followed
@@ -55,6 +58,7 @@ class Manner(Struct, frozen=True):
     explain: bool = False
     output: Output | None = None  # as the person asked for it; then nothing of it is left out
     panel: bool = False  # what runs stands in a panel below
+    frame: Frame | None = None  # what GitHub Actions wants round the output of steps
 
 
 def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list[str]:
@@ -171,14 +175,15 @@ def digest(picture: Picture, manner: Manner) -> list[str]:
     """Everything a person needs to act on what went wrong, one block a step; then what else is to be said."""
     out: list[str] = []
     for settled in picture.troubles:
-        out += ["", *_trouble(picture, settled, manner)]
+        out += ["", *trouble(picture, settled, manner)]
     if not manner.quiet:
         for settled in picture.remarks:
             out += _remarks(settled)
     return out
 
 
-def _trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
+def trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
+    """The block of one step that failed or waits."""
     word = words.outcome_word(settled.outcome)
     head = f"{word}: {escaped(settled.step)}"
     if settled.outcome is Outcome.FAILED:
@@ -274,6 +279,8 @@ class PlainScreen:
         self._followed: dict[str, Followed] = {}  # by step
         self._speaker = ""  # the step whose output was shown last
         self._lock = threading.Lock()
+        self._framed: str | None = None  # the step whose output comes in a group; "": output that is mixed
+        self._unmarked: Unmarked | None = None
         self._owner = ""  # the step that owns the terminal
         self._held: list[str] = []  # what is to be said when it has ended
         self._over = threading.Event()
@@ -315,6 +322,7 @@ class PlainScreen:
             self._release()
             for step in list(self._followed):
                 self._drain(step)
+            self._put_into(None)
             said = digest(self._picture, self._manner)
             self._write([*said, "", *ending] if said and ending else [*said, *ending])
 
@@ -348,6 +356,7 @@ class PlainScreen:
             self._drain(ended.step)
         elif self._way == "group":
             self._rest_of(self._follow(ended.step, ended.log))
+            self._put_into(None)
 
     def _output_after(self, event: Event) -> None:
         if not isinstance(event, StepStarted) or self._manner.quiet:
@@ -367,7 +376,7 @@ class PlainScreen:
             return self._manner.output
         if self._picture.jobs == 1:
             return "stream"
-        return "group" if self._manner.verbose else None
+        return "group" if self._manner.verbose or self._manner.frame else None
 
     def _follow(self, step: str, log: str) -> Followed:
         name = f"{self._manner.style.paint(escaped(step), 'cyan')} | " if self._way == "prefix" else ""
@@ -375,6 +384,8 @@ class PlainScreen:
 
     def _drain(self, step: str) -> None:
         self._rest_of(self._followed.pop(step))
+        if self._is_in_groups:
+            self._put_into(None)
 
     def _rest_of(self, followed: Followed) -> None:
         skipped = followed.reader.skip_to_last(PIECE) if self._manner.output is None else 0
@@ -391,7 +402,30 @@ class PlainScreen:
         if self._midline and self._speaker != followed.step:
             self._emit(f"{RESET}\n" if self._passes_colours else "\n")
         self._speaker = followed.step
-        self._emit(text)
+        self._put_into(followed.step)
+        self._emit(self._unmarked.feed(text) if self._unmarked else text)
+
+    @property
+    def _is_in_groups(self) -> bool:
+        """Whether the output of each step is a piece by itself, and not mixed with that of others."""
+        return self._way == "group" or (self._way == "stream" and self._picture.jobs == 1)
+
+    def _put_into(self, step: str | None) -> None:
+        """What comes now is output of a step, or, with None, our own again: the frame is opened or closed for that."""
+        frame = self._manner.frame
+        if frame is None or (step is None) == (self._framed is None):
+            return
+        if step is None:
+            if self._unmarked:
+                self._emit(self._unmarked.rest())
+            said = frame.closed() if self._framed else frame.resumed()
+            self._framed = self._unmarked = None
+        else:
+            from wavebuild.ui.github import Unmarked
+
+            self._framed, self._unmarked = step if self._is_in_groups else "", Unmarked()
+            said = frame.opened(step) if self._framed else frame.stopped()
+        self._emit(("\n" if self._midline else "") + "".join(f"{line}\n" for line in said))
 
     def _look(self) -> None:
         while not self._over.wait(GLANCE if self._followed else min(1.0, self._beat)):
@@ -418,6 +452,10 @@ class PlainScreen:
     def _write(self, said: list[str]) -> None:
         if said:
             start = "\n" if self._midline else ""
+            if self._manner.frame is not None:
+                from wavebuild.ui.github import harmless
+
+                said = [harmless(each) for each in said]
             self._emit(start + "".join(self._manner.style.fit(each) + "\n" for each in said))
 
     def _emit(self, text: str) -> None:

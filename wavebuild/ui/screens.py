@@ -14,6 +14,7 @@ from wavebuild.ui.style import style_of
 if TYPE_CHECKING:
     from wavebuild.ui.asking import Show
     from wavebuild.ui.caller import Caller
+    from wavebuild.ui.github import Frame
 
 
 class Screen(Protocol):
@@ -27,7 +28,9 @@ class Screen(Protocol):
 def manner_of(caller: Caller, show: Show) -> Manner:
     """How much is said on standard error, and whether a panel stands there."""
     style = style_of(caller.stderr, caller.environ, show.color)
-    return Manner(style, show.verbose, show.quiet, show.explain, show.output, _has_panel(caller, show, style.terminal))
+    panel = _has_panel(caller, show, style.terminal)
+    frame = None if panel else _frame(caller)
+    return Manner(style, show.verbose, show.quiet, show.explain, show.output, panel, frame)
 
 
 def screen_of(caller: Caller, manner: Manner) -> Screen:
@@ -36,6 +39,15 @@ def screen_of(caller: Caller, manner: Manner) -> Screen:
 
         return LiveScreen(caller.stderr, manner, caller.environ)
     return PlainScreen(caller.stderr, manner)
+
+
+def _frame(caller: Caller) -> Frame | None:
+    """What stands round the output of steps on GitHub Actions."""
+    if caller.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    from wavebuild.ui.github import new_frame
+
+    return new_frame()
 
 
 def _has_panel(caller: Caller, show: Show, terminal: bool) -> bool:
