@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat as st
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from wavebuild.errors import Place, mistake
+from wavebuild.later import sha256 as summed
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 CHUNK = 1 << 20
 
@@ -119,8 +123,10 @@ def sha256(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.
             size = _regular_size(handle, path)
         first = os.read(handle, size + 1) if size < CHUNK else b""
         if len(first) == size:
-            return hashlib.sha256(first).hexdigest(), os.fstat(handle), first if size <= small else None
+            return summed(first).hexdigest(), os.fstat(handle), first if size <= small else None
         _regular_size(handle, path)
+        import hashlib
+
         state = hashlib.sha256(first)
         whole = _add_rest(state, handle) == 0 and len(first) <= small
         return state.hexdigest(), os.fstat(handle), first if whole else None
@@ -135,7 +141,7 @@ def _regular_size(handle: int, path: str) -> int:
     return status.st_size
 
 
-def _add_rest(state: hashlib._Hash, handle: int) -> int:
+def _add_rest(state: _Hash, handle: int) -> int:
     """Adds what is left of a file, by way of one buffer, and says how many bytes that were."""
     buffer, total = bytearray(CHUNK), 0
     view = memoryview(buffer)
@@ -222,7 +228,7 @@ def copy(old: str, new: str) -> None:
         shutil.copystat(old, new)
         return
     # Always of the same name: whoever does it again after a kill leaves nothing behind.
-    mark = hashlib.sha256(os.fsencode(os.path.basename(new))).hexdigest()[:16]
+    mark = summed(os.fsencode(os.path.basename(new))).hexdigest()[:16]
     part = os.path.join(os.path.dirname(new), f".wavebuild-{mark}.part")
     remove(part)
     if not os.path.islink(old):
@@ -335,10 +341,25 @@ def remove_tree(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError:
-        import shutil
-
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path)
+            _remove_what_is_in(path)
+            os.rmdir(path)
+
+
+def _remove_what_is_in(folder: str, above: int | None = None) -> None:
+    """Empties a folder; by its handle, so that no link that comes into its place leads elsewhere."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        with os.scandir(handle) as found:
+            entries = list(found)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove_what_is_in(entry.name, handle)
+                os.rmdir(entry.name, dir_fd=handle)
+            else:
+                os.unlink(entry.name, dir_fd=handle)
+    finally:
+        os.close(handle)
 
 
 def remove_all(path: str) -> None:
@@ -449,7 +470,7 @@ def placed(text: str, folder: str) -> str:
 def name_of(folder: str) -> str:
     """A name for a folder among all folders, whatever links lead to it."""
     path = real(folder)
-    return f"{os.path.basename(path) or 'root'}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+    return f"{os.path.basename(path) or 'root'}-{summed(os.fsencode(path)).hexdigest()[:12]}"
 
 
 def real(path: str) -> str:

@@ -5,11 +5,11 @@ It does not know where a value stands.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping
 
 from wavebuild.declare.model import Json
+from wavebuild.later import json
 from wavebuild.regular import expression
 
 _INT = expression(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import repeat
 from operator import methodcaller
 
@@ -193,18 +194,27 @@ class Vouched:
 
         The evidence was written when the files had the digests of that trace, and the stamps that they still have.
         """
-        files = self._facts.many_files(number)
+        files: Sequence[str] | None = self._facts.many_files(number)
         traces = self._traces(key(self._graph.wavefile.steps[number])) if files else ()
         if not files or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
             return
         evidence, inputs = self._few.evidence, plain(traces[0].inputs)
-        found = dict(zip(files, map(self._rows().get, map(_ENCODED, files)), strict=True))
-        for path in {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}.intersection(found):
-            del found[path]
-        rows = {path: row for path, row in found.items() if row is not None}
-        if inputs.keys() >= rows.keys():
-            stamps = evidence.stamps([*rows.values()])
-            self._facts.digests.take_over([*rows], stamps, [*map(inputs.__getitem__, rows)])
+        other = {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}
+        files = sorted(files)
+        found = zip(files, self._rows_of(files), strict=True)
+        rows = {path: row for path, row in found if row is not None and path not in other}
+        digests = [digest for digest in map(inputs.get, rows) if digest is not None]
+        if len(digests) == len(rows):
+            self._facts.digests.take_over([*rows], evidence.stamps([*rows.values()]), digests)
+
+    def _rows_of(self, files: Sequence[str]) -> Iterable[int | None]:
+        """The row of each of these files, which are sorted: where nothing else lies between them, row after row."""
+        names, rows = [*map(_ENCODED, files)], self._few.evidence.names
+        first = bisect_left(rows, names[0], hi=self._few.evidence.there)
+        last = first + len(names)
+        if last <= self._few.evidence.there and rows[first:last] == names:
+            return range(first, last)
+        return map(self._rows().get, names)
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""

@@ -68,9 +68,9 @@ def question_asked(request: Request, root: str) -> str:
     )
     if more == (False, (), None, (), False):
         return plain
-    from hashlib import blake2b
+    from wavebuild.later import blake2b
 
-    return f"{plain} {blake2b(repr(more).encode(), digest_size=32).hexdigest()}"
+    return f"{plain} {blake2b(repr(more).encode())}"
 
 
 def refuse_inside_itself(root: str, environ: Mapping[str, str]) -> None:

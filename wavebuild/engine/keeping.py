@@ -5,7 +5,6 @@ It does not know what is built from it, nor what the graph is like.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -23,6 +22,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.graph.columns import packed, unpacked
 from wavebuild.judge.members import Folders, members
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
+from wavebuild.later import blake2b
 from wavebuild.store import kept, settled
 from wavebuild.store.freezes import frozen_names
 from wavebuild.store.kept import Origin
@@ -221,4 +221,4 @@ def _digest(value: str | None) -> str | None:
 
 
 def _digest_of(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    return blake2b(data)

@@ -5,7 +5,6 @@ It does not know how the file is laid out, nor when what it says matches.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 
@@ -14,6 +13,7 @@ from wavebuild.errors import WavebuildError
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.locked import is_known_here, may_be_locked, sealed
 from wavebuild.judge.trace import Made, Trace, key
+from wavebuild.later import sha256
 from wavebuild.store.lockfile import Locked, Name, read_lock, write_lock
 from wavebuild.store.state import State
 
@@ -72,4 +72,4 @@ def _stands(facts: Facts, member: str, digest: str) -> bool:
 
 def _short(scope: str) -> str:
     """A scope without its values, which may be a person's own."""
-    return hashlib.sha256(scope.encode("utf-8", "surrogatepass")).hexdigest()[:16] if scope else ""
+    return sha256(scope.encode("utf-8", "surrogatepass")).hexdigest()[:16] if scope else ""

@@ -6,7 +6,6 @@ It does not know what it is wanted for.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import time
@@ -28,6 +27,7 @@ from wavebuild.judge.facts import Facts, missing_sources
 from wavebuild.judge.members import Folders, made_members
 from wavebuild.judge.memory import Memory
 from wavebuild.judge.trace import Made, key
+from wavebuild.later import json
 from wavebuild.plan import Selection, select, waves
 from wavebuild.run.cores import cores
 from wavebuild.run.jobs import Invocation

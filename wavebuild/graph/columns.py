@@ -27,17 +27,17 @@ _TEXT, _ITEMS, _TABLE = range(3)
 
 
 class Columns(Struct, frozen=True, array_like=True):
-    """A graph; numbers are packed as the machine has them."""
+    """A graph; numbers are packed as the machine has them. What is read back stays where it was read."""
 
     wavefile: Wavefile  # without its steps
     names: list[str]
-    steps: bytes
-    step_ends: bytes
-    makers: tuple[bytes, bytes, bytes]
-    data_upstream: tuple[bytes, bytes]
-    upstream: tuple[bytes, bytes]
-    downstream: tuple[bytes, bytes]
-    wave: bytes
+    steps: memoryview
+    step_ends: memoryview
+    makers: tuple[memoryview, memoryview, memoryview]
+    data_upstream: tuple[memoryview, memoryview]
+    upstream: tuple[memoryview, memoryview]
+    downstream: tuple[memoryview, memoryview]
+    wave: memoryview
     outline: Outline
     updates: tuple[Update, ...]
     groups: list[int]
@@ -56,16 +56,16 @@ def packed(graph: Graph) -> Columns:
     return Columns(
         replace(graph.wavefile, steps=()),
         list(graph.number),
-        steps.getvalue(),
-        ends.tobytes(),
+        memoryview(steps.getvalue()),
+        _bytes(ends),
         (
-            _ends(map(len, graph.makers)).tobytes(),
+            _bytes(_ends(map(len, graph.makers))),
             *_ragged([of_artifact for of_step in graph.makers for of_artifact in of_step]),
         ),
         _ragged(graph.data_upstream),
         _ragged(graph.upstream),
         _ragged(graph.downstream),
-        array("q", graph.wave).tobytes(),
+        _bytes(array("q", graph.wave)),
         graph.owners.outline,
         graph.shared.updates,
         sorted(graph.traits.groups),
@@ -161,8 +161,8 @@ class Steps(Sequence[Step]):
 
     __slots__ = ("_data", "_ends", "_made", "_most")
 
-    def __init__(self, data: bytes, ends: Numbers) -> None:
-        self._data = memoryview(data)
+    def __init__(self, data: memoryview, ends: Numbers) -> None:
+        self._data = data
         self._ends = ends
         self._made: dict[int, Step] = {}
         self._most = MADE if len(ends) <= MADE else MADE // PART
@@ -205,22 +205,26 @@ def _ends(lengths: Iterable[int]) -> array[int]:
     return found
 
 
-def _ragged(rows: Sequence[Sequence[int]]) -> tuple[bytes, bytes]:
+def _bytes(numbers: array[int]) -> memoryview:
+    return memoryview(numbers.tobytes())
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> tuple[memoryview, memoryview]:
     flat = array("q")
     for row in rows:
         if row:
             flat.extend(row)
-    return _ends(map(len, rows)).tobytes(), flat.tobytes()
+    return _bytes(_ends(map(len, rows))), _bytes(flat)
 
 
-def _read_ragged(columns: tuple[bytes, bytes]) -> Ragged:
+def _read_ragged(columns: tuple[memoryview, memoryview]) -> Ragged:
     ends, flat = columns
     return Ragged(_numbers(ends), _numbers(flat))
 
 
-def _numbers(data: bytes) -> Numbers:
+def _numbers(data: memoryview) -> Numbers:
     """The numbers in packed bytes, which are not copied."""
-    return memoryview(data).cast("q")
+    return data.cast("q")
 
 
 # The arguments of calls, whose forms are told apart by what stands before them

@@ -6,7 +6,6 @@ It does not know how a command is run, nor which steps there are.
 from __future__ import annotations
 
 import enum
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 
@@ -15,6 +14,7 @@ from msgspec import Struct
 from wavebuild.declare.model import Artifact, Probe, ShellName, Text
 from wavebuild.errors import did_you_mean, mistake
 from wavebuild.judge.digest import UNASKED, Reading
+from wavebuild.later import sha256
 
 THERE = "there"
 NOT_THERE = "not there"
@@ -142,4 +142,4 @@ class Answers:
 def definition(probe: Probe, argument: str) -> str:
     """All that an answer depends on but the thing itself."""
     parts = (probe.command.symbolic, argument, probe.compare, probe.folder, probe.env, probe.shell)
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

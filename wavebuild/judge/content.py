@@ -6,14 +6,13 @@ where the content is not what it is said to be.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from wavebuild.declare.model import Artifact, Json
 from wavebuild.errors import Place, mistake
+from wavebuild.later import json, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ SHOWN = 60
 
 
 def digest_text(kind: str, text: str) -> str:
-    return f"{kind}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{kind}:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def data_text(data: bytes, path: str, kind: Literal["json", "yaml"]) -> str:
@@ -123,6 +122,8 @@ def sqlite_digest(path: str, shown: str) -> str:
 
 
 def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
+    import hashlib
+
     whole = hashlib.sha256()
     schema = list(
         ask("select type, name, tbl_name, sql from sqlite_master where name not glob 'sqlite_*' order by 1, 2")
@@ -134,7 +135,7 @@ def _database_digest(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> str:
             table = bytes(name).decode("utf-8", "surrogateescape").replace('"', '""')
             total = count = 0
             for row in ask(f'select * from "{table}"'):
-                total += int.from_bytes(hashlib.sha256(repr(row).encode()).digest(), "big")
+                total += int.from_bytes(sha256(repr(row).encode()).digest(), "big")
                 count += 1
             whole.update(f"{count}:{total % (1 << 256):x};".encode())
     return f"sqlite:{whole.hexdigest()}"
@@ -147,7 +148,7 @@ def python_digest(data: bytes) -> str:
     try:
         return digest_text("python", ast.dump(_tree(data)))
     except (SyntaxError, ValueError, RecursionError):
-        return f"sha256:{hashlib.sha256(data).hexdigest()}"
+        return f"sha256:{sha256(data).hexdigest()}"
 
 
 def _tree(data: bytes) -> ast.Module:

@@ -7,8 +7,6 @@ It does not know steps, traces or verdicts. A digest is a text that names what i
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 import stat as st
@@ -28,6 +26,7 @@ from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.judge import content
 from wavebuild.judge.stamp import NOWHERE, TICK, Stamp, stamp, stamp_of, trusted
 from wavebuild.judge.trace import ABSENT as ABSENT
+from wavebuild.later import json, sha256
 
 if TYPE_CHECKING:
     from wavebuild.judge.ahead import Ahead
@@ -482,7 +481,7 @@ class Digests:
         started = self._now()
         data: bytes | None
         if held is not None and held[0] == now:
-            digest, after, data = hashlib.sha256(held[1]).hexdigest(), status, held[1]
+            digest, after, data = sha256(held[1]).hexdigest(), status, held[1]
         elif read is not None:
             started, digest, after, data = read
         else:
@@ -672,9 +671,7 @@ def memo_name(reading: Reading) -> str:
 
 
 def env_digest(value: str | None) -> str:
-    return (
-        "unset" if value is None else f"env:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
-    )
+    return "unset" if value is None else f"env:{sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 def how_read(artifact: Artifact) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import attrgetter, ne
 from typing import assert_never
 
 from msgspec import Struct
@@ -126,6 +128,8 @@ class Facts:
 
     def came(self, step: Step, read: Read) -> tuple[str, ...]:
         """The members of the step's directories and globs that were not there when it was read."""
+        if [*map(_KIND, step.inputs)].count(Kind.FILE) == len(step.inputs):
+            return ()
         listing = [artifact for artifact in step.inputs if artifact.kind in (Kind.DIRECTORY, Kind.GLOB)]
         if not listing:
             return ()
@@ -204,17 +208,18 @@ class Facts:
             return None
         if self.graph.owners.otherwise or self.assumed.unchanged or isinstance(step.action, Call):
             return None
-        if step.prompt is not None or not all(map(_is_whole_file, step.inputs)):
+        if step.prompt is not None or any(map(ne, map(_FORM, step.inputs), repeat(_WHOLE_FILE))):
             return None
-        return tuple(dict.fromkeys(artifact.path for artifact in step.inputs))
+        return tuple(dict.fromkeys(map(_PATH, step.inputs)))
 
     def _read_files(self, step: Step, paths: tuple[str, ...]) -> Read:
         """What such a step reads now."""
         self.digests.look_anew()
-        known = self.digests.taken_over
-        gone = {path for path in paths if path not in known and not self._stands(path)}
+        gone = {path for path in set(paths).difference(self.digests.taken_over) if not self._stands(path)}
         missing = tuple(artifact for artifact in step.inputs if artifact.path in gone) if gone else ()
-        named = tuple((artifact.name, (artifact.path,)) for artifact in step.inputs if artifact.name)
+        named: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        if any(map(_NAME, step.inputs)):
+            named = tuple((artifact.name, (artifact.path,)) for artifact in step.inputs if artifact.name)
         return Read(tuple(map(Reading, paths, paths)), (), _by_bytes(paths), named, missing)
 
     def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
@@ -405,7 +410,10 @@ class Facts:
         known = self.digests.taken_over
         if not known or len(readings) < MANY:
             return {}, readings
-        values = {r.member: known[r.path] for r in readings if r.how == "bytes" and r.path in known}
+        there = [reading for reading in readings if reading.how == "bytes" and reading.path in known]
+        values = dict(zip(map(_MEMBER, there), map(known.__getitem__, map(_PATH, there)), strict=True))
+        if len(there) == len(readings):
+            return values, ()
         return values, [reading for reading in readings if reading.member not in values]
 
     def value(self, reading: Reading) -> str | None:
@@ -627,20 +635,19 @@ class Makers:
         return owners[0] if owners else None
 
 
+_PATH, _MEMBER, _NAME, _KIND = map(attrgetter, ("path", "member", "name", "kind"))
+_FORM = attrgetter("kind", "digest", "keys", "optional", "rows", "columns")
+_WHOLE_FILE = (Kind.FILE, Digest.BYTES, (), False, None, None)
+
+
 def _is_whole_file(artifact: Artifact) -> bool:
     """Whether it is one file, compared by all its bytes, that must be there: as most inputs are."""
-    return (
-        artifact.kind is Kind.FILE
-        and artifact.digest is Digest.BYTES
-        and not (artifact.keys or artifact.optional)
-        and artifact.rows is None
-        and artifact.columns is None
-    )
+    return bool(_FORM(artifact) == _WHOLE_FILE)
 
 
 def _by_bytes(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths, each once, in the order of their bytes."""
-    found = {*paths}
+    found = dict.fromkeys(paths)
     if len(found) < 2:
         return (*found,)
     return tuple(sorted(found) if all(map(str.isascii, found)) else sorted(found, key=os.fsencode))

@@ -6,12 +6,11 @@ judges. Both are kept in parts, so that a reason can say what changed, old and n
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 
 from wavebuild.declare.model import Argument, Artifact, Call, Check, Hole, Manual, Prompt, Run, Step, Text
+from wavebuild.later import json, sha256
 from wavebuild.regular import expression
 
 _HOLE = expression(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
@@ -99,7 +98,7 @@ def _output(artifact: Artifact) -> str:
 def _clip(text: str) -> str:
     if len(text) <= LONGEST:
         return text
-    return f"{text[:LONGEST]}… sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{text[:LONGEST]}… sha256:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def as_written(part: str) -> str:

@@ -5,7 +5,6 @@ It does not know how the file is written. A trace out of it was made elsewhere, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -14,6 +13,7 @@ from wavebuild.declare.model import Artifact, Kind, Step
 from wavebuild.graph import reads
 from wavebuild.judge.freshness import WRITTEN, Now
 from wavebuild.judge.trace import Trace
+from wavebuild.later import sha256
 
 LOCKED = "lock"
 """In the place of the run of a trace that a lock file gave."""
@@ -78,7 +78,7 @@ def _fingerprints(parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fingerprint(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _spelled_out(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

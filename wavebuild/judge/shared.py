@@ -5,7 +5,6 @@ It does not know how edits come about, nor who the others are.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 
@@ -16,13 +15,14 @@ from wavebuild.judge.digest import Digests, Reading
 from wavebuild.judge.merging import LARGEST, Edit, is_text, stands
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import ABSENT, Trace
+from wavebuild.later import sha256
 
 Texts = Callable[[str], Mapping[str, bytes]]
 """The texts that are kept of a step's edits, by their digests; asked by the key of its traces."""
 
 
 def text_digest(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()[:32]
+    return sha256(text).hexdigest()[:32]
 
 
 def whole_files(step: Step) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ import signal
 import sys
 import threading
 import types
-import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NoReturn
 
@@ -107,8 +106,9 @@ def forget(handles: Collection[int], kept: Collection[int]) -> None:
 def _forget_what_was_registered() -> None:
     """What the build does at its end is for the build alone; what modules do at the end of a program is done."""
     atexit._clear()
-    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
-    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
+    if weakref := sys.modules.get("weakref"):
+        weakref.finalize._registry.clear()
+        weakref.finalize._registered_with_atexit = False
     if logging := sys.modules.get("logging"):
         atexit.register(logging.shutdown)
     if util := sys.modules.get("multiprocessing.util"):

@@ -5,8 +5,6 @@ It does not know why the step runs, nor where the job goes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 import sys
@@ -25,6 +23,7 @@ from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
 from wavebuild.judge.shared import shared_files
 from wavebuild.judge.trace import key
+from wavebuild.later import json, sha256
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell, Tracing
 from wavebuild.run.memory import as_object, keys_written
@@ -168,21 +167,25 @@ def shell_command(start: Sequence[str], script: str, log: str, stdout: str = "")
     """The command that gives a script to a shell; a long one goes to a file beside the log."""
     if len(os.fsencode(script)) < LONGEST_ARGUMENT:
         return Shell((*start, script), stdout)
-    digest = hashlib.sha256(os.fsencode(script)).hexdigest()[:16]
+    digest = sha256(os.fsencode(script)).hexdigest()[:16]
     file = f"{log}.{digest}.sh"
     disk.write(file, os.fsencode(script))
     return Shell((*start[:-1], file), stdout) if start[-1] == "-c" else Shell((*start, script), stdout)
+
+
+def _found(program: str, path: str) -> str | None:
+    """The first file of this name in the folders of a path that may be executed."""
+    files = [os.path.join(folder, program) for folder in path.split(os.pathsep)] if path else []
+    return next((file for file in files if os.access(file, os.X_OK) and not os.path.isdir(file)), None)
 
 
 def shell_start(
     shell: ShellName | tuple[str, ...], env: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[str, ...]:
     """What stands before the script; ``env`` goes over the caller's ``environ``."""
-    import shutil
-
     match shell:
         case "auto":
-            bash = shutil.which("bash", path=env.get("PATH", environ.get("PATH", os.defpath)))
+            bash = _found("bash", env.get("PATH", environ.get("PATH", os.defpath)))
             return (bash, "-euo", "pipefail", "-c") if bash else ("sh", "-eu", "-c")
         case "bash":
             return ("bash", "-euo", "pipefail", "-c")
@@ -240,7 +243,7 @@ def _by_name(
 def _env(invocation: Invocation, this: Try) -> tuple[tuple[str, str], ...]:
     step = this.step
     seeded = key(step) + (json.dumps(step.instance) if step.instance else "")
-    seed = int.from_bytes(hashlib.sha256(seeded.encode("utf-8", "surrogatepass")).digest()[:4], "big")
+    seed = int.from_bytes(sha256(seeded.encode("utf-8", "surrogatepass")).digest()[:4], "big")
     told = {
         "PYTHONUNBUFFERED": "1",
         "WAVEBUILD_STEP": this.step.name,

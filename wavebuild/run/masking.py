@@ -6,11 +6,12 @@ It does not know whose secrets they are, nor where the stream goes.
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import shlex
 from collections.abc import Iterable
+
+from wavebuild.later import json
 
 MASK = b"***"
 SHORTEST = 4

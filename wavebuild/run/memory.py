@@ -5,7 +5,6 @@ It does not know where values are kept, nor who reads them.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 
@@ -14,6 +13,7 @@ from wavebuild.declare.model import Json, Kind, Step
 from wavebuild.declare.values import json_text
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import reads
+from wavebuild.later import json
 from wavebuild.run.masking import SHORTEST, holds
 
 MEMORY = ".wavebuild/memory"

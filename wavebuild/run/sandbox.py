@@ -13,7 +13,6 @@ It does not know what is recorded, nor how its outputs come to stand in the proj
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from wavebuild.graph import covers, fixed_folder
 from wavebuild.judge.digest import Reading
 from wavebuild.judge.members import NEVER_NAMES, Folders, made_members
 from wavebuild.judge.trace import key
+from wavebuild.later import sha256
 from wavebuild.run.job import Confines, Excerpt, Furniture
 
 SANDBOX = ".wavebuild/sandbox"
@@ -83,7 +83,7 @@ def private_folder(real: str, step: Step, readings: Iterable[Reading]) -> Privat
     paths = (reading.path for reading in readings if reading.of_file and not os.path.isabs(reading.path))
     above = max((path.split("/").count("..") for path in (*paths, step.cwd)), default=0)
     names = real.strip("/").split("/")[-above - 1 :]
-    name = hashlib.sha256(key(step).encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    name = sha256(key(step).encode("utf-8", "surrogatepass")).hexdigest()[:10]
     top = f"{real}/{SANDBOX}/{name}"
     return Private(top, "/".join((top, "tree", *filter(None, names))), real)
 

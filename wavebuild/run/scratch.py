@@ -5,19 +5,18 @@ It does not know what a step keeps there, nor whether it may still use it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 
 from wavebuild import disk
+from wavebuild.later import json, sha256
 
 SCRATCH = ".wavebuild/scratch"
 
 
 def scratch_folder(file: str, key: str) -> str:
     """The folder of a step, relative to the root; ``file``: the Wavefile, ``key``: what the step's traces belong to."""
-    return f"{SCRATCH}/{hashlib.sha256(json.dumps([file, key]).encode()).hexdigest()[:16]}"
+    return f"{SCRATCH}/{sha256(json.dumps([file, key]).encode()).hexdigest()[:16]}"
 
 
 def mark(parts: Sequence[Mapping[str, str]], last_success: str) -> str:
@@ -25,7 +24,7 @@ def mark(parts: Sequence[Mapping[str, str]], last_success: str) -> str:
 
     The success is part of it so that what a finished run left can never be taken for that of an unfinished one.
     """
-    return hashlib.sha256(json.dumps([*parts, last_success], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([*parts, last_success], sort_keys=True).encode()).hexdigest()
 
 
 def prepare(root: str, folder: str, marked: str) -> None:

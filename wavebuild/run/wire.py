@@ -5,7 +5,6 @@ It does not know what they ask or tell.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from wavebuild.later import json
 from wavebuild.run.job import Ended, Furnished, Interrupt, Job, Laid, PythonCall, StaleWorker, tells_of_the_attempt
 from wavebuild.run.line import Line
 

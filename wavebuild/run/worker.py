@@ -41,11 +41,11 @@ from wavebuild.run.processes import (
 )
 from wavebuild.run.simple import File, Plain, are_usual, as_told, kind_of, plain_of
 from wavebuild.run.spool import ListFile, Spool, Tap, taken
-from wavebuild.run.tracing import Trail, is_tracer
 from wavebuild.run.wire import ToWorker, Wire, laid_at
 
 if TYPE_CHECKING:
     from wavebuild.run.line import End
+    from wavebuild.run.tracing import Trail
 
 Facts = tuple["End", int, int, str, dict[str, str], bool]
 """What every worker is told as it begins."""
@@ -206,7 +206,11 @@ class Hands(Grip):
         return message.at_once if isinstance(message, Interrupt) else None
 
     def goes_by_itself(self, process: int) -> bool:
-        return self._trail is not None and is_tracer(process)
+        if self._trail is None:
+            return False
+        from wavebuild.run.tracing import is_tracer
+
+        return is_tracer(process)
 
     def pump(self) -> None:
         for tap in self._taps:
@@ -228,6 +232,8 @@ class Hands(Grip):
         if job.is_tapped:
             self._taps.append(Tap(self._spool.handle, job.secrets, job.most_output))
         if job.tracing is not None:
+            from wavebuild.run.tracing import Trail
+
             self._trail = Trail(job.tracing, os.path.dirname(job.log), job.cwd)
         try:
             return self._do(job, started, until, self._spool)

@@ -8,7 +8,6 @@ question about the state never has to copy it, and damage to it is no damage to 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import time
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.judge.digest import LARGEST_KEPT
+from wavebuild.later import sha256
 from wavebuild.run.masking import forms_of
 
 LARGEST = 64 << 20
@@ -183,7 +183,7 @@ def _unpacked(digest: str, packed: bytes | None) -> bytes | None:
     except zlib.error:
         return None
     kind, _, value = digest.partition(":")
-    return data if kind == "python" or hashlib.sha256(data).hexdigest() == value else None
+    return data if kind == "python" or sha256(data).hexdigest() == value else None
 
 
 def _open(path: str) -> sqlite3.Connection:

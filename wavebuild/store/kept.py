@@ -54,19 +54,19 @@ def save(path: str, origin: Origin, columns: Columns, secrets: Iterable[bytes] =
     Raises OSError, and ValueError for what cannot be packed.
     """
     parts, forms = [*_parts(columns)], [*secrets]
-    if any(form in part for form in forms for part in parts):
+    if any(form in data for data in (map(bytes, parts) if forms else ()) for form in forms):
         return ""
     _write(path, origin, parts)
     return _identity(parts)
 
 
-def _parts(columns: Columns) -> Iterator[bytes]:
+def _parts(columns: Columns) -> Iterator[bytes | memoryview]:
     """The packed columns: what is bytes already is a part as it is, so the columns of a large graph are not copied."""
     fields = columns.__struct_fields__
     yield _ENCODER.encode([None] * len(fields))[: -len(fields)]
     for field in fields:
         value = getattr(columns, field)
-        if type(value) is bytes:
+        if type(value) is memoryview:
             yield _BYTES + len(value).to_bytes(4, "big")
             yield value
         else:

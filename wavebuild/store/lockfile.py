@@ -6,7 +6,6 @@ branches never mixes two runs.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 
@@ -17,6 +16,7 @@ from wavebuild import disk
 from wavebuild.errors import Place, mistake
 from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.trace import Trace
+from wavebuild.later import json
 
 LARGEST = 1 << 28
 HEAD = "# What was made from what, by wavebuild: commit it beside the outputs. An entry a line; do not edit.\n"

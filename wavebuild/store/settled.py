@@ -179,18 +179,22 @@ def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row], more: by
 
     from wavebuild import disk
 
-    body = bytearray(evidence.data)
-    for row, stamp in stamps.items():
-        packed = array("q", stamp).tobytes()
-        start = evidence.at + row * len(packed)
-        body[start : start + len(packed)] = packed
-    if more != evidence.more:
-        end = body.index(b"\n", SEAL)
-        body[len(body) - len(evidence.more) :] = more
-        *numbers, _ = body[SEAL:end].split(b" ")
-        body[SEAL:end] = b" ".join([*numbers, b"%d" % len(more)])
-    del body[:SEAL]
-    disk.write_atomic(path, _seal(body) + body)
+    data = evidence.data
+    end = data.index(b"\n", SEAL)
+    *numbers, _ = data[SEAL:end].split(b" ")
+    parts: list[bytes | memoryview] = [b" ".join([*numbers, b"%d" % len(more)])]
+    with memoryview(data) as view:  # what stays as it is is not copied
+        at = end
+        for row, stamp in sorted(stamps.items()):
+            packed = array("q", stamp).tobytes()
+            start = evidence.at + row * len(packed)
+            parts += (view[at:start], packed)
+            at = start + len(packed)
+        parts += (view[at : len(data) - len(evidence.more)], more)
+        disk.write_atomic(path, _seal(*parts), *parts)
+        for part in parts:
+            if isinstance(part, memoryview):
+                part.release()
 
 
 def stands(path: str, evidence: Evidence) -> bool:
@@ -262,11 +266,14 @@ def _now(path: bytes) -> Row | None:
         return None
 
 
-def _seal(body: bytes | bytearray | memoryview) -> bytes:
+def _seal(*parts: bytes | bytearray | memoryview) -> bytes:
     """Any flipped bit makes another; nobody is kept from making one on purpose, who could as well write the state."""
     from zlib import crc32
 
-    return b"%08x\n" % crc32(body)
+    found = 0
+    for part in parts:
+        found = crc32(part, found)
+    return b"%08x\n" % found
 
 
 def _encoded(text: str) -> bytes:
@@ -277,6 +284,6 @@ def _kept(value: str | None) -> bytes:
     """What is kept of a variable: it is the caller's own, and may be a secret."""
     if value is None:
         return _UNSET
-    from hashlib import blake2b
+    from wavebuild.later import blake2b
 
-    return blake2b(_encoded(value), digest_size=32).hexdigest().encode()
+    return blake2b(_encoded(value)).encode()

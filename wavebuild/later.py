@@ -1,0 +1,67 @@
+"""Parts of the standard library that take their time to come: they are brought in when they are first used, or spared.
+
+It does not know what they are used for. It imports nothing itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # the module typing is not imported for it
+if TYPE_CHECKING:
+    import json as json
+    from collections.abc import Callable
+    from hashlib import _Hash
+    from typing import Any
+
+
+class _Later:
+    """Stands in for a module; what it is asked for once it answers by itself from then on."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        __import__(self._name)
+        found = getattr(sys.modules[self._name], name)
+        setattr(self, name, found)
+        return found
+
+
+if not TYPE_CHECKING:
+    json = _Later("json")
+
+LITTLE = 1 << 11
+"""Bytes up to which the interpreter's own SHA-256 is quick enough: OpenSSL takes longer to come."""
+
+
+def _own() -> Callable[[bytes], _Hash] | None:
+    """The interpreter's own SHA-256, if it has one."""
+    for name in ("_sha2" if sys.version_info >= (3, 12) else "_sha256",):
+        try:
+            found: Callable[[bytes], _Hash] = __import__(name).sha256
+        except (ImportError, AttributeError):
+            continue
+        return found
+    return None
+
+
+_of_little = _own()
+
+
+def sha256(data: bytes) -> _Hash:
+    """SHA-256 of these bytes."""
+    if _of_little is not None and len(data) <= LITTLE and "hashlib" not in sys.modules:
+        return _of_little(data)
+    import hashlib
+
+    return hashlib.sha256(data)
+
+
+def blake2b(data: bytes) -> str:
+    """A digest of 32 bytes, in hex."""
+    try:
+        from _blake2 import blake2b as found
+    except ImportError:
+        from hashlib import blake2b as found
+    return found(data, digest_size=32).hexdigest()
