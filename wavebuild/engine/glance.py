@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STRETCH = 1 << 11
 """Rows that are looked at before it is asked whether one of them has moved."""
 
+SOCKET = ".watch"
+"""How the name of a watcher's socket ends, after that of the Wavefile: it is there while the watcher can answer."""
+
 WORTH = 1 << 12
 """Rows for whose sake it is worth to begin a process."""
 
@@ -38,16 +41,20 @@ def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]
 class Glance:
     """What a first look found; ``rest``: what is still looked at, from a row on, where something has moved already."""
 
-    __slots__ = ("_from", "_moved", "_rest", "_root", "evidence")
+    __slots__ = ("_evidence", "_from", "_moved", "_rest", "_root")
 
     def __init__(
         self, evidence: Evidence, moved: list[int], root: str = "", rest: Rest | None = None, at: int = 0
     ) -> None:
-        self.evidence = evidence
+        self._evidence = evidence
         self._moved = moved
         self._root = root
         self._rest = rest
         self._from = at
+
+    @property
+    def evidence(self) -> Evidence:
+        return self._evidence
 
     @property
     def moved(self) -> list[int]:
@@ -60,7 +67,12 @@ class Glance:
     @property
     def is_idle(self) -> bool:
         """Whether all is fresh: nothing has moved, and there was nothing left to do."""
-        return not self._moved and not self.evidence.open
+        return not self._moved and not self._evidence.open
+
+    @property
+    def fresh(self) -> int:
+        """How many steps are vouched for while nothing has moved."""
+        return self._evidence.fresh
 
 
 def glance(
@@ -77,14 +89,28 @@ def glance(
     # Without the state it stems from, the evidence is worth nothing.
     if not os.path.exists(f"{stem}.db"):
         return None
+    if os.path.exists(stem + SOCKET) and (heard := _heard(stem, question, environ, root)):
+        return heard
     evidence = read(f"{stem}.settled", question, environ)
     return None if evidence is None else _glance_from_root(evidence, root)
 
 
-def looked(path: str, question: str, environ: Mapping[str, str], root: str) -> Glance | None:
-    """What is other than the evidence at a path says; None if there is none, or of another question."""
+def looked(path: str, question: str, environ: Mapping[str, str], root: str, ask: bool) -> Glance | None:
+    """What is other than the evidence at a path says; None if there is none, or of another question.
+
+    ``ask``: whether a watcher is believed.
+    """
+    stem = path.removesuffix(".settled")
+    if ask and os.path.exists(stem + SOCKET) and (heard := _heard(stem, question, environ, root)):
+        return heard
     evidence = read(path, question, environ)
     return None if evidence is None else Glance(evidence, moved(evidence, root))
+
+
+def _heard(stem: str, question: str, environ: Mapping[str, str], root: str) -> Glance | None:
+    from wavebuild.engine.watched import heard
+
+    return heard(stem, question, environ, root)
 
 
 def is_being_built(wavefile: str) -> bool:

@@ -26,7 +26,7 @@ def idle_build(request: Request, look: Glance | None, began: float) -> BuildResu
         return None
     started = time.time()
     seconds = time.monotonic() - began
-    return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), look.evidence.fresh)
+    return BuildResult(run_identity(started), True, 0, started, seconds, 0, "flow", (), True, (), look.fresh)
 
 
 def is_idle(request: Request) -> bool:
@@ -44,7 +44,8 @@ def first_look(request: Request) -> Glance | None:
     layout = _layout_of_nearest(request)
     if request.force or request.changed or request.unchanged or request.paranoid or not os.path.exists(layout.state):
         return None
-    return looked(layout.settled, question_asked(request, layout.root), dict(request.environ), layout.root)
+    asked = question_asked(request, layout.root)
+    return looked(layout.settled, asked, dict(request.environ), layout.root, request.watcher)
 
 
 def _layout_of_nearest(request: Request) -> Layout:

@@ -56,6 +56,7 @@ class Request(Struct, frozen=True):
     clock: Callable[[], float] = time.time  # what time it is, in epoch seconds
     command_line: str = "wavebuild"  # named to whoever finds the project held
     bare: str | None = None  # the command, where it stands alone: no step may be called so
+    watcher: bool = True  # what a watcher of the project says is believed
     glance: Glance | None = None  # what the first look has found: that not all is as it was
     declared: Wavefile | None = None  # what a program declares, in the place of a file
     around: Callable[[Workers], Workers] | None = None  # an executor around the pool, which takes some jobs itself

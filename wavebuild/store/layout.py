@@ -76,6 +76,11 @@ class Layout(Struct, frozen=True):
         return f"{self.folder}/{self._name}.kept"
 
     @property
+    def watcher(self) -> str:
+        """Held by whoever watches the project."""
+        return f"{self.folder}/{self._name}.watcher"
+
+    @property
     def contents(self) -> str:
         return f"{self.folder}/{self._name}.contents"
 

@@ -129,7 +129,7 @@ def save(path: str, settled: Settled, stamps: Mapping[str, bytes], names: Sequen
     from wavebuild import disk
 
     env = [part for name, value in settled.env.items() for part in (os.fsencode(name), _kept(value))]
-    head = b"\0".join([_encoded(settled.question), *env])
+    head = b"\0".join([encoded(settled.question), *env])
     named = os.fsencode("\0".join(names))
     there = sum(map(bool, stamps.values()))
     sizes = (settled.fresh, settled.open, there, len(head), len(named), there * _COLUMNS * 8, len(settled.more))
@@ -150,27 +150,43 @@ def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | Non
     """The evidence, if it is whole and answers this question for whoever has these variables."""
     try:
         with open(path, "rb", 0) as file:
-            data = file.read()
+            found = Sealed(file.read())
     except OSError:
         return None
-    body = memoryview(data)[SEAL:]
-    end = data.find(b"\n", SEAL)
-    if data[:SEAL] != _seal(body) or not data.startswith(FORMAT + b" ", SEAL):
+    if not found.is_whole or found.question != encoded(question) or not agrees(found.env, environ):
         return None
-    fresh, left, there, *sizes = map(int, data[SEAL + len(FORMAT) : end].split())
-    at, sections = end + 1 - SEAL, []
-    for size in sizes:
-        sections.append(body[at : at + size])
-        at += size
-    head, names, columns, more = sections
-    asked, *env = bytes(head).split(b"\0")
-    if asked != _encoded(question):
-        return None
-    if any(_kept(environ.get(os.fsdecode(name))) != kept for name, kept in zip(env[::2], env[1::2], strict=True)):
-        return None
-    paths = bytes(names).split(b"\0") if names else []
-    at = end + 1 + len(head) + len(names)
-    return Evidence(fresh, paths, there, columns.cast("q"), bytes(more), env[::2], data, at, left)
+    return found.evidence()
+
+
+class Sealed:
+    """What lies in a file of evidence. ``env``: names of variables and what is kept of them, by turns."""
+
+    __slots__ = ("_at", "_data", "_numbers", "_parts", "env", "is_whole", "question")
+
+    def __init__(self, data: bytes) -> None:
+        body = memoryview(data)[SEAL:]
+        end = data.find(b"\n", SEAL)
+        self._data = data
+        self.is_whole = data[:SEAL] == _seal(body) and data.startswith(FORMAT + b" ", SEAL)
+        if not self.is_whole:
+            return
+        *self._numbers, head, names, columns, more = map(int, data[SEAL + len(FORMAT) : end].split())
+        self._at = end + 1 + head + names
+        ends = end + 1, end + 1 + head, self._at, self._at + columns, self._at + columns + more
+        self._parts = ends[1:3], ends[2:4], ends[3:5]
+        self.question, *self.env = data[ends[0] : ends[1]].split(b"\0")
+
+    def evidence(self) -> Evidence:
+        data = self._data
+        (names, columns, more), (fresh, left, there) = self._parts, self._numbers
+        paths = data[slice(*names)].split(b"\0") if names[0] < names[1] else []
+        stamps = memoryview(data)[slice(*columns)].cast("q")
+        return Evidence(fresh, paths, there, stamps, data[slice(*more)], self.env[::2], data, self._at, left)
+
+
+def agrees(env: Sequence[bytes], environ: Mapping[str, str]) -> bool:
+    """Whether the caller's variables are what they were; ``env``: their names and what is kept of them, by turns."""
+    return all(_kept(environ.get(os.fsdecode(name))) == kept for name, kept in zip(env[::2], env[1::2], strict=True))
 
 
 def save_with(path: str, evidence: Evidence, stamps: Mapping[int, Row], more: bytes) -> None:
@@ -276,7 +292,7 @@ def _seal(*parts: bytes | bytearray | memoryview) -> bytes:
     return b"%08x\n" % found
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -286,4 +302,4 @@ def _kept(value: str | None) -> bytes:
         return _UNSET
     from wavebuild.later import blake2b
 
-    return blake2b(_encoded(value)).encode()
+    return blake2b(encoded(value)).encode()

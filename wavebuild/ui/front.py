@@ -119,7 +119,7 @@ def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
     if not asked.question and not asked.quiet:
         from wavebuild.ui.figures import nothing_to_do
 
-        _said(2, nothing_to_do(seen.evidence.fresh, time.monotonic() - began))
+        _said(2, nothing_to_do(seen.fresh, time.monotonic() - began))
     return 0
 
 

@@ -1,0 +1,261 @@
+"""Answers builds that ask what has moved since all was fresh: a process that holds the project's evidence in memory.
+
+It does not know how changes are told of (``ground`` does), and builds nothing. It answers only while it is sure; at any
+other time its socket is not there, so that nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from wavebuild import __version__
+from wavebuild.engine.glance import SOCKET
+from wavebuild.engine.watched import MOST, answered, whereabouts
+from wavebuild.store.layout import Layout
+from wavebuild.store.settled import encoded
+from wavebuild.watch import inotify
+from wavebuild.watch.ground import SLICE, Ground
+from wavebuild.watch.mounts import TELLING
+
+LIMIT = 1 << 12
+"""Rows that are looked at while somebody waits for an answer, and that an answer names, at most."""
+
+CHECK_EVERY = 240.0
+"""Seconds between two looks at everything, whatever was told."""
+
+_PAUSE = 0.05
+"""Seconds in which events are left to gather: of several that are the same the system keeps one."""
+
+_CHECK_PAUSE = 0.01
+_SETTLES = 0.02
+_LONGEST_QUESTION = 1 << 16
+_MOST_LINES = 32
+_LINE_LASTS = 5.0
+
+
+class Answers:
+    """``say``: told in a few words what it does now, whenever that changes."""
+
+    def __init__(self, layout: Layout, say: Callable[[str], None], check_every: float = CHECK_EVERY) -> None:
+        self._layout = layout
+        self._say = say
+        self._place = layout.settled.removesuffix(".settled") + SOCKET
+        self._check_every = check_every
+        self._state = inotify.Inotify()
+        self._state.add(os.fsencode(layout.folder), inotify.COMES_OR_GOES | inotify.SELF)
+        self.ground = Ground(layout.root, layout.settled)
+        self._listener: socket.socket | None = None
+        self._lines: dict[int, tuple[socket.socket, float]] = {}
+        self._said = ""
+        now = time.monotonic()
+        self._hear_at = 0.0
+        self._take_at: float | None = now
+        self._check_at = now + check_every
+        self._over = ""
+        self._closed = False
+        self._remove()  # what a killed one has left
+
+    def serve(self, stop: int) -> str:
+        """Answers until something comes from a handle, or there is nothing left to watch; the reason."""
+        try:
+            kind = self.ground.mounts.kind()
+            if kind not in TELLING:
+                return f"the project lies on a file system ({kind or 'unknown'}) that does not tell of all changes"
+            while not self._over:
+                self.turn(stop)
+            return self._over
+        finally:
+            self.close()
+
+    def turn(self, stop: int) -> None:
+        """Waits until there is something to do, and does it."""
+        ground, now = self.ground, time.monotonic()
+        poll = select.poll()
+        for handle in (stop, self._state.handle, *self._lines, *([self._listener.fileno()] if self._listener else [])):
+            poll.register(handle, select.POLLIN)
+        if now >= self._hear_at:
+            poll.register(ground.handle, select.POLLIN)
+        ready = {handle for handle, _ in poll.poll(1000 * self._patience(now))}
+        now = time.monotonic()
+        if stop in ready:
+            self._over = "it was asked to end"
+            return
+        if self._state.handle in ready:
+            self._hear_of_state(now)
+        if ground.handle in ready:
+            ground.hear()
+            self._hear_at = now + _PAUSE
+            if ground.root_moved():
+                self._over = self._over or self._gone()
+        if self._listener is not None and self._listener.fileno() in ready:
+            self._accept(now)
+        for handle in ready & self._lines.keys():
+            self._answer(self._lines.pop(handle)[0])
+        for handle in [handle for handle, (_, began) in self._lines.items() if now > began + _LINE_LASTS]:
+            self._lines.pop(handle)[0].close()
+        self._go_on(now)
+
+    def _patience(self, now: float) -> float:
+        """Seconds until there is something to do though nothing happens."""
+        if self.is_behind():
+            return 0
+        until = [self._check_at]
+        if self._take_at is not None:
+            until.append(self._take_at)
+        if now < self._hear_at:
+            until.append(self._hear_at)
+        until += [began + _LINE_LASTS for _, began in self._lines.values()]
+        return max(0.0, min(until) - now)
+
+    def is_behind(self) -> bool:
+        """Whether more must be looked at than can be while somebody waits."""
+        ground = self.ground
+        return bool(ground.identity) and not ground.distrusted and len(ground.journal.unsure) > SLICE // 2
+
+    def _go_on(self, now: float) -> None:
+        """What is done between questions."""
+        ground = self.ground
+        if self._take_at is not None and now >= self._take_at:
+            self._take_at = None
+            ground.take()
+        if self.is_behind():
+            ground.look_on()
+        if now >= self._check_at:
+            self._check(now)
+        self._show()
+
+    def _check(self, now: float) -> None:
+        ground = self.ground
+        self._over = self._over or self._gone()
+        round_ended = True
+        if ground.identity and not ground.distrusted and not self.is_behind():
+            round_ended = ground.check()
+        self._check_at = now + (self._check_every if round_ended else _CHECK_PAUSE)
+
+    def _show(self) -> None:
+        """Opens or closes the socket, and says how things are."""
+        ground = self.ground
+        if ground.distrusted:
+            said = f"answers nobody any more: {ground.distrusted}"
+        elif not ground.identity:
+            said = "waits for a build that ends well"
+        elif self.is_behind():
+            said = "looks at the files"
+        else:
+            blind = len(ground.journal.blind)
+            said = f"answers builds; {_counted(ground.watches, 'folder')} watched"
+            said += f", {_counted(blind, 'path')} looked at each time" if blind else ""
+            said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
+        can = said.startswith("answers builds")
+        if can and self._listener is None:
+            self._open()
+        elif not can and self._listener is not None:
+            self._close_listener()
+        if said != self._said:
+            self._said = said
+            self._say(said)
+
+    def _hear_of_state(self, now: float) -> None:
+        """The evidence comes and goes with builds; without the folder that it lies in there is nothing to do."""
+        name = os.fsencode(os.path.basename(self._layout.settled))
+        for _, mask, what in self._state.read():
+            if mask & (inotify.SELF | inotify.IGNORED):
+                self._over = self._over or self._gone() or "the folder of its state was moved"
+            elif mask & inotify.OVERFLOW or what == name:
+                self._take_at = now + _SETTLES
+                if not os.path.exists(self._layout.settled):
+                    self.ground.identity = b""
+
+    def _gone(self) -> str:
+        """Why there is nothing left to watch; "" if there is."""
+        try:
+            same = os.path.samestat(os.stat(self._layout.root), os.stat(self.ground.root))
+        except OSError:
+            same = False
+        if not same:
+            return "the project is not where it was"
+        return "" if os.path.isdir(self._layout.folder) else "the folder of its state is gone"
+
+    def _accept(self, now: float) -> None:
+        assert self._listener is not None
+        with contextlib.suppress(OSError):
+            line, _ = self._listener.accept()
+            if len(self._lines) >= _MOST_LINES:
+                line.close()
+                return
+            line.setblocking(False)
+            self._lines[line.fileno()] = line, now
+
+    def _answer(self, line: socket.socket) -> None:
+        with line, contextlib.suppress(OSError):
+            who = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            if int.from_bytes(who[4:8], sys.byteorder) == os.geteuid():
+                line.send(self.answer(line.recv(_LONGEST_QUESTION)), socket.MSG_NOSIGNAL)
+
+    def answer(self, message: bytes) -> bytes:
+        """What is said to a question; it is not known where that is not certain."""
+        ground = self.ground
+        version, which, where, question = (*message.split(b"\0", 3), b"", b"", b"", b"")[:4]
+        if version != encoded(__version__) or not ground.identity or which != ground.identity or ground.distrusted:
+            return UNSURE
+        if question != ground.question or where != whereabouts(ground.root) or not ground.caught_up():
+            return UNSURE
+        moved = ground.moved(LIMIT)
+        if moved is None or ground.evidence is None:
+            return UNSURE
+        said = answered(ground.evidence.fresh, ground.evidence.open, moved, ground.env)
+        return said if len(said) <= MOST else UNSURE
+
+    def _open(self) -> None:
+        """The socket, for nobody but whoever runs this; it is there when somebody listens, no sooner."""
+        folder, name = os.path.split(self._place)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        try:
+            os.fchmod(listener.fileno(), 0o600)  # of a socket: what its file will have
+            handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{name}.new", dir_fd=handle)
+                listener.bind(f"/proc/self/fd/{handle}/{name}.new")  # the whole path may be too long for a socket
+                listener.listen(_MOST_LINES)
+                os.rename(f"{name}.new", name, src_dir_fd=handle, dst_dir_fd=handle)
+            finally:
+                os.close(handle)
+        except OSError:
+            listener.close()
+            return
+        self._listener = listener
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._remove()
+            self._listener.close()
+            self._listener = None
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._place)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._close_listener()
+        for line, _ in self._lines.values():
+            line.close()
+        self._lines.clear()
+        self._state.close()
+        self.ground.close()
+
+
+UNSURE = b"unsure"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
