@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -465,6 +467,30 @@ class TestFunctions:
         steps = [wavebuild.Step(f"s{at}", lambda: meet.wait() and None, always=True, version="1") for at in range(3)]
 
         assert wavebuild.build(steps, jobs=3).ok
+
+
+def test_a_process_of_somebodys_pool_builds_as_well(here: Path) -> None:
+    """Such a process is refused children by multiprocessing: our workers end by themselves."""
+    (here / "work_of_pool.py").write_text(
+        "import wavebuild\n"
+        "def make(outputs): open(outputs[0], 'w').write('made')\n"
+        "def build(name):\n"
+        "    a = wavebuild.Step('a', run='echo > {{ outputs }}', produces=name)\n"
+        "    steps = [a, wavebuild.Step('b', make, produces='m')]\n"
+        "    return {step.name: (step.outcome, step.executor) for step in wavebuild.build(steps)}\n"
+    )
+    (here / "program.py").write_text(
+        "import multiprocessing, sys\n"
+        f"sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "import work_of_pool\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.apply(work_of_pool.build, ('o',)))\n"
+    )
+
+    done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, timeout=120)
+
+    assert done.stdout.strip() == "{'a': ('succeeded', 'processes'), 'b': ('succeeded', 'processes')}", done.stderr
 
 
 def test_the_programs_of_the_page_run_as_they_stand(here: Path) -> None:

@@ -5,6 +5,7 @@ The ids in the names of the classes are those of the second seed's statements.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -190,8 +191,116 @@ class TestS2_06_Memory:
 
         assert result.memory["B.content"] == "10000000"
 
+    def test_what_a_step_does_not_depend_on_neither_stops_it_nor_makes_it_anew(self):
+        """Two chains side by side: one fails, and then its task changes; the other goes its way."""
+        studio = Studio({"bad": lambda task, context: 1 / 0})
+
+        def chains(agent: str, task: str) -> list[PipelineStep]:
+            return [
+                PipelineStep("A", "w", "a"),
+                PipelineStep("B", "w", "b", depends_on=["A"]),
+                PipelineStep("X", agent, task),
+                PipelineStep("Y", "w", "y", depends_on=["X"]),
+                PipelineStep("Z", "w", "z {X.content}", depends_on=["B"]),
+            ]
+
+        first = studio.parallel().run_waves(chains("bad", "x"))
+        second = studio.parallel().run_waves(chains("w", "x"))
+        third = studio.parallel().run_waves(chains("w", "another x"))
+
+        told = [" ".join(each[name].outcome for name in "ABXYZ") for each in (first, second, third)]
+        assert told == [
+            "succeeded succeeded failed blocked blocked",
+            "kept kept succeeded succeeded succeeded",
+            "kept kept succeeded succeeded succeeded",
+        ]
+        seen = {task: set(context) for _, task, context in studio.asked}
+        assert "X.content" not in seen["b"]
+        assert {"A.content", "B.content", "X.content"} <= seen["z w did another x"]
+
+    def test_the_review_in_memory_is_the_last_one(self):
+        """Also where a changed threshold had what stood judged anew; and who has read the former is not done again."""
+        scores = iter((0.7, 0.9))
+        studio = Studio(reviews={"c": lambda output, task, context: {**GOOD, "score": next(scores)}})
+        steps = [PipelineStep("A", "w", "a", advisor="c"), PipelineStep("B", "w", "b", depends_on=["A"])]
+        studio.parallel(score_thresholds={"default": 0.6}).run_waves(steps)
+
+        higher = studio.parallel(score_thresholds={"default": 0.8})
+        result = higher.run_waves(steps)
+
+        assert result["A"].score == result.memory["A.review"]["score"] == higher.memory.get("A.review")["score"] == 0.9
+        assert result.counts == {"kept": 2}
+
 
 class TestS2_08_Factories:
+    def test_agents_and_advisors_may_be_coroutines(self):
+        async def agent(task: str, context: dict[str, Any]) -> str:
+            await asyncio.sleep(0)
+            return f"did {task}"
+
+        class Advisor:
+            async def review(self, output: str, task: str, context: dict[str, Any]) -> dict[str, Any]:
+                return {**GOOD, "approved": output == "did a"}
+
+        result = Orchestrator(lambda name: agent, lambda name: Advisor()).run(
+            [PipelineStep("A", "w", "a", advisor="c")]
+        )
+
+        assert result.ok, result.summary()
+        assert result.memory["A.content"] == "did a"
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"max_retries": -1},
+            {"max_retries": "2"},
+            {"max_retries": 1.5},
+            {"max_retries": True},
+            {"category": 3},
+            {"advisor": 3},
+            {"depends_on": [3]},
+            {"name": ""},
+            {"task": None},
+        ],
+    )
+    def test_a_step_of_odd_parts_is_refused(self, wrong: dict[str, Any]):
+        studio = Studio()
+
+        with pytest.raises(WavebuildError):
+            studio.parallel().run_waves([{"name": "A", "agent": "w", "task": "t", **wrong}])
+
+        assert studio.asked == []
+
+    def test_one_name_will_do_for_what_a_step_depends_on(self):
+        result = Studio().parallel().run_waves([*DIAMOND, {"name": "E", "agent": "w", "task": "t", "depends_on": "A"}])
+
+        assert result["E"].wave == 2
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"agent_factory": None},
+            {"advisor_factory": "critic"},
+            {"max_workers": "4"},
+            {"max_workers": 0},
+            {"score_thresholds": [0.5]},
+            {"memory": ["idea"]},
+            {"root": "/no/such/folder"},
+            {"name": "../elsewhere"},
+            {"executor": "gpu"},
+            {"version": 3},
+            {"on_event": 7},
+        ],
+    )
+    def test_odd_arguments_are_refused_when_they_are_given(self, wrong: dict[str, Any]):
+        with pytest.raises(WavebuildError):
+            OrchestratorParallel(**{"agent_factory": lambda name: None, **wrong})
+
+    @pytest.mark.parametrize("wrong", [DIAMOND[0], "pipeline.yaml", {"A": DIAMOND[0]}, 7])
+    def test_what_is_no_list_of_steps_is_refused(self, wrong: Any):
+        with pytest.raises(WavebuildError, match="no list of steps"):
+            Studio().parallel().run_waves(wrong)
+
     def test_objects_with_methods_do_as_well_as_functions(self):
         class Agent:
             def process(self, task: str, context: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ It does not know where they are called, nor when.
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,6 +40,11 @@ class Output(str):
         return getattr(self, key) if key in _LEFT else default
 
 
+def holes(task: str) -> list[str]:
+    """The keys that a task names."""
+    return _HOLE.findall(task)
+
+
 def filled(task: str, context: Mapping[str, Any]) -> str:
     """The task with ``{key}`` filled from the memory; an unknown one stays as it is written."""
 
@@ -65,7 +71,7 @@ def done(
         context[f"{name}.last_output"] = _output_in(name, draft)
     worker = factory(agent)
     process = getattr(worker, "process", worker)
-    output = _as_output(process(text, context), agent)
+    output = _as_output(_awaited(process(text, context)), agent)
     return {f"{name}.{part}": getattr(output, part) for part in _LEFT}
 
 
@@ -77,13 +83,22 @@ def judged(
     output = _output_in(name, {f"{name}.{part}": context.pop(f"{name}.{part}", None) for part in _LEFT})
     text = filled(task, context)
     judge = factory(advisor)
-    found = getattr(judge, "review", judge)(output, text, context)
+    found = _awaited(getattr(judge, "review", judge)(output, text, context))
     if isinstance(found, Mapping):
         return {key: found[key] for key in _REVIEW if key in found}
     review = {key: getattr(found, key) for key in _REVIEW if hasattr(found, key)}
     if not review:
         raise TypeError(f"the advisor {advisor!r} returned a {type(found).__name__}, and no review")
     return review
+
+
+def _awaited(given: Any) -> Any:
+    """What a coroutine comes to, in a loop of its own."""
+    if not inspect.iscoroutine(given):
+        return given
+    import asyncio
+
+    return asyncio.run(given)
 
 
 def _output_in(name: str, memory: Mapping[str, Any]) -> Output:

@@ -172,17 +172,15 @@ class Build:
         self._built: BuildResult | None = None
         self._memory: dict[str, Any] = {}
         self._error: BaseException | None = None
-        _refuse_odd(on_event, jobs, schedule, wait, executor)
+        refuse_odd(on_event, jobs, schedule, wait, executor)
         if declared is None and not (what is None or isinstance(what, str | os.PathLike)):
             if set is not None or profile is not None:
                 message = "set and profile are of a Wavefile"
                 raise mistake(
                     "bad-argument", message, remedy="steps that are Python objects take values from the program"
                 )
-            top = os.path.abspath(os.fspath(root) if root is not None else os.getcwd())
-            if not os.path.isdir(top):
-                raise mistake("no-folder", f"there is no folder {top}", remedy="root is where the paths of steps begin")
-            self._declared = declare(_steps_in(what), os.path.realpath(top), _state_name(name), executor, mem)
+            top = existing(root)
+            self._declared = declare(_steps_in(what), top, state_name(name), executor, mem)
             request, mem = _request(top), None
         elif declared is not None:
             request, mem = _request(declared.wavefile.root), None
@@ -346,7 +344,9 @@ def _request(folder: str) -> Request:
     return Request(directory=folder, environ=tuple({**os.environ, **own}.items()), clock=time.time)
 
 
-def _refuse_odd(on_event: object, jobs: object, schedule: object, wait: object, executor: object) -> None:
+def refuse_odd(
+    on_event: object = None, jobs: object = None, schedule: object = None, wait: object = 0, executor: object = None
+) -> None:
     """What has another type or value than it is declared to have would do something else in silence."""
     if on_event is not None and not callable(on_event):
         raise mistake("bad-argument", f"on_event is {on_event!r}", remedy="a function that takes an event")
@@ -370,7 +370,15 @@ def _steps_in(what: Any) -> Iterable[Step | Function]:
     return what
 
 
-def _state_name(name: object) -> str:
+def existing(root: Path | None) -> str:
+    """The folder in which paths begin, as the system knows it."""
+    top = os.path.abspath(os.fspath(root) if root is not None else os.getcwd())
+    if not os.path.isdir(top):
+        raise mistake("no-folder", f"there is no folder {top}", remedy="root is where the paths of steps begin")
+    return os.path.realpath(top)
+
+
+def state_name(name: object) -> str:
     """A name under which no state of a Wavefile lies."""
     if isinstance(name, str) and re.fullmatch(r"\w[\w.-]{0,99}", name) and not name.startswith("Wavefile"):
         return name

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wavebuild.declare.agents import ENOUGH
 from wavebuild.declare.categories import DEFAULT
@@ -18,8 +19,8 @@ from wavebuild.declare.model import Argument, Artifact, Call, Kind, Review, Sche
 from wavebuild.declare.model import Step as DeclaredStep
 from wavebuild.errors import Place, WavebuildError, mistake
 from wavebuild.orchestrator import calling
-from wavebuild.orchestrator.agents import done, judged
-from wavebuild.orchestrator.building import Build
+from wavebuild.orchestrator.agents import done, holes, judged
+from wavebuild.orchestrator.building import Build, existing, refuse_odd, state_name
 from wavebuild.orchestrator.identity import identity, importable
 from wavebuild.orchestrator.memory import SharedMemory
 from wavebuild.orchestrator.results import Executor, Result
@@ -35,11 +36,12 @@ _LEFT = ("content", "artifacts", "metadata")
 class Orchestrator:
     """Has agents do their tasks one after another, and advisors judge what comes of them.
 
-    ``agent_factory(name)`` gives an object with ``process(task, context)``, or a function of the same arguments; what
-    it returns is a text, or a mapping of ``content``, ``artifacts`` and ``metadata``. ``advisor_factory(name)`` gives
-    one with ``review(output, task, context)``, or a function; it returns a mapping of ``score`` (0..1), ``approved``,
-    ``critical_issues``, ``suggestions``, ``summary`` and ``severity``. ``score_thresholds``: by category, and
-    ``default``; 0.85 where nothing is said. ``memory``: what the first tasks may use.
+    ``agent_factory(name)`` gives an object with ``process(task, context)``, or a function of the same arguments,
+    which may be ``async``; what it returns is a text, or a mapping of ``content``, ``artifacts`` and ``metadata``.
+    ``advisor_factory(name)`` gives one with ``review(output, task, context)``, or a function; it returns a mapping of
+    ``score`` (0..1), ``approved``, ``critical_issues``, ``suggestions``, ``summary`` and ``severity``.
+    ``score_thresholds``: by category, and ``default``; 0.85 where nothing is said. ``memory``: what the first tasks
+    may use.
 
     Every success is saved in ``root`` (the current folder) under ``name``: who runs the same again goes on where it
     was cut off, and does again only what has changed. ``version``: a text that says what the agents are, where their
@@ -61,12 +63,21 @@ class Orchestrator:
         executor: Executor | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        for what, factory in (("agent_factory", agent_factory), ("advisor_factory", advisor_factory)):
+            if not callable(factory) and (factory is not None or what == "agent_factory"):
+                message = f"{what} is {factory!r:.80}"
+                raise mistake("bad-argument", message, remedy="give a function that takes a name")
+        if version is not None and not isinstance(version, str):
+            raise mistake("bad-argument", f"version is {version!r:.80}", remedy="a text")
+        if not isinstance(memory, SharedMemory | Mapping | None):
+            raise mistake("bad-argument", f"memory is {memory!r:.80}", remedy="a SharedMemory, or a mapping")
+        refuse_odd(on_event=on_event, executor=executor)
         self.memory = memory if isinstance(memory, SharedMemory) else SharedMemory(memory)
         self._agents = agent_factory
         self._advisors = advisor_factory
         self._thresholds = _checked(score_thresholds or {})
-        self._root = os.path.realpath(os.fspath(root) if root is not None else os.getcwd())
-        self._name = name
+        self._root = existing(root)
+        self._name = state_name(name)
         self._version = version
         self._executor = executor
         self._on_event = on_event
@@ -80,11 +91,14 @@ class Orchestrator:
         return self._run(steps, "flow", force)
 
     def _run(self, steps: Iterable[Any], schedule: Schedule, force: bool) -> Result:
+        if not isinstance(steps, Iterable) or isinstance(steps, str | bytes | Mapping):
+            raise mistake("bad-argument", f"{steps!r:.80} is no list of steps", remedy="give a list")
         declared = self._declared([_as_stage(each) for each in steps])
         build = Build(
             on_event=self._on_event, jobs=self._jobs, schedule=schedule, force=force, keep_going=True, declared=declared
         )
         result = build.run()
+        result = replace(result, memory=result.memory | _said_last(result))
         self.memory.update(result.memory)
         return result
 
@@ -103,8 +117,12 @@ class Orchestrator:
         place = Place(self._name)
         steps = []
         for stage in stages:
-            earlier = [other for other in stages if waves[other.name] < waves[stage.name]]
-            keys = [*sorted(initial), *(key for other in earlier for key in _keys_of(other))]
+            named = set(holes(stage.task))
+            seen = _upstream(stage, stages)
+            for other in stages:
+                if waves[other.name] < waves[stage.name] and not named.isdisjoint(_keys_of(other)):
+                    seen.add(other.name)
+            keys = [*sorted(initial), *(key for other in stages if other.name in seen for key in _keys_of(other))]
             steps.append(
                 DeclaredStep(
                     name=stage.name,
@@ -141,16 +159,48 @@ class OrchestratorParallel(Orchestrator):
         advisor_factory: Factory | None = None,
         max_workers: int | None = None,
         score_thresholds: Mapping[str, float] | None = None,
-        **more: Any,
+        *,
+        memory: SharedMemory | Mapping[str, Any] | None = None,
+        root: str | os.PathLike[str] | None = None,
+        name: str = "orchestrator",
+        version: str | None = None,
+        executor: Executor | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        super().__init__(agent_factory, advisor_factory, score_thresholds, **more)
-        if max_workers is not None and max_workers < 1:
-            raise mistake("jobs", f"max_workers is {max_workers}", remedy="1 or more, or None for the cores")
+        super().__init__(
+            agent_factory, advisor_factory, score_thresholds,
+            memory=memory, root=root, name=name, version=version, executor=executor, on_event=on_event,
+        )  # fmt: skip
+        if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+            raise mistake("jobs", f"max_workers is {max_workers!r}", remedy="1 or more, or None for the cores")
         self._jobs = max_workers
 
     def run_waves(self, steps: Iterable[Any], *, force: bool = False) -> Result:
         """As ``run``, but a wave begins when the whole wave before it has ended."""
         return self._run(steps, "barrier", force)
+
+
+def _upstream(stage: Stage, stages: Sequence[Stage]) -> set[str]:
+    """The names of all that a step depends on, directly or through others."""
+    after = {each.name: [name for name, _ in each.after] for each in stages}
+    found: set[str] = set()
+    left = [*after[stage.name]]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += after[name]
+    return found
+
+
+def _said_last(result: Result) -> dict[str, Any]:
+    """What advisors have said since, of what stood, when only the threshold changed. Readers keep what they read."""
+    keys = {f"{each.name}.review": each.review for each in result if each.ok and each.review is not None}
+    return {
+        key: {part: said for part, said in review.items() if part in result.memory[key]}
+        for key, review in keys.items()
+        if key in result.memory
+    }
 
 
 def _keys_of(stage: Stage) -> tuple[str, ...]:
@@ -226,6 +276,10 @@ class _Crew(Struct):
 
 
 def _checked(thresholds: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(thresholds, Mapping):
+        raise mistake(
+            "bad-argument", f"score_thresholds is {thresholds!r:.80}", remedy="a mapping of categories to scores"
+        )
     for category, score in thresholds.items():
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
             message = f"the threshold of {category!r} is {score!r}"
@@ -241,9 +295,17 @@ def _as_stage(step: Any) -> Stage:
 
     for name in ("name", "agent", "task"):
         if not isinstance(of(name), str) or not of(name):
-            raise mistake("missing-key", f"a step needs {name!r}, a text; this one is {step!r}")
+            raise mistake("missing-key", f"a step needs {name!r}, a text; this one is {step!r:.200}")
+    for name in ("category", "advisor"):
+        if not isinstance(of(name), str | None):
+            raise mistake("wrong-type", f"step {of('name')!r}: {name} is {of(name)!r:.80}", remedy="a text, or None")
+    retries = of("max_retries")
+    if retries is not None and (not isinstance(retries, int) or isinstance(retries, bool) or retries < 0):
+        raise mistake("out-of-range", f"step {of('name')!r}: max_retries is {retries!r:.80}", remedy="0 or more")
+    before = of("depends_on") or ()
+    before = (before,) if isinstance(before, str) else tuple(before)
+    if not all(isinstance(each, str) for each in before):
+        raise mistake("wrong-type", f"step {of('name')!r}: depends_on is {before!r:.80}", remedy="a list of names")
     place = Place(str(of("name")))
-    after = tuple((name, place) for name in of("depends_on") or ())
-    return Stage(
-        of("name"), of("agent"), of("task"), place, of("category"), of("advisor"), of("max_retries") or 0, after
-    )
+    after = tuple((name, place) for name in before)
+    return Stage(of("name"), of("agent"), of("task"), place, of("category"), of("advisor"), retries or 0, after)

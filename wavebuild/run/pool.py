@@ -290,7 +290,7 @@ class Pool:
         process = multiprocessing.get_context("spawn").Process(
             target=worker.main, args=(*facts, self._handed), name=_NAME, daemon=True
         )
-        with _without_main(), _without_the_current_folder(), _quiet_without_parent(), _known_by(shown):
+        with _without_main(), _without_the_current_folder(), _quiet_without_parent(), _known_by(shown), _as_a_parent():
             process.start()
         return process
 
@@ -567,6 +567,19 @@ def _known_by(shown: Mapping[str, str]) -> Iterator[None]:
         for name in shown:
             del os.environ[name]
         os.environ.update(former)
+
+
+@contextlib.contextmanager
+def _as_a_parent() -> Iterator[None]:
+    """In a process of somebody's pool, too: such are refused children, which nobody would end. Ours end with us."""
+    from multiprocessing import process
+
+    config = process.current_process()._config  # type: ignore[attr-defined]
+    former = {name: config.pop(name) for name in ("daemon",) if name in config}
+    try:
+        yield
+    finally:
+        config.update(former)
 
 
 def _is_plain(job: Job) -> bool:

@@ -127,6 +127,8 @@ class Threads:
     def close(self) -> None:
         """What still runs is heard no more."""
         with self._lock:
+            for running in self._running.values():
+                self._ask(running, "interrupted")
             self._running.clear()
             for handle in (self._wake, self._other_end):
                 os.close(handle)
