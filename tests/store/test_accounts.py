@@ -15,7 +15,7 @@ import pytest
 from tests.support.workshop import Workshop
 from wavebuild.judge.reasons import InputChanged, NeverRan
 from wavebuild.run.account import LONGEST, MOST, Account, account_of
-from wavebuild.run.events import Opinion, Outcome, Settled, StepReviewed
+from wavebuild.run.events import Clue, Opinion, Outcome, Settled, StepReviewed
 from wavebuild.store.accounts import unwritten, written
 from wavebuild.store.opening import read_state
 
@@ -51,6 +51,7 @@ def a_failure() -> Settled:
         tail=("one", "two"),
         notes=("a note",),
         review=Opinion("critic", 0.5, False, 0.9, ("too short",), ("write more",), "weak"),
+        clues=(Clue("no file", "in.csv", "sort: in.csv: No such file or directory"),),
     )
 
 

@@ -27,6 +27,7 @@ from wavebuild.engine import (
     Undertaking,
 )
 from wavebuild.engine.project import Project, refuse_shadowed
+from wavebuild.engine.story import Chapter, Former, FormerRun, Piece, Pieces, Story
 from wavebuild.engine.values import PastResult, RunOnRecord, Shown
 from wavebuild.errors import Place, Problem
 from wavebuild.graph import Graph, link
@@ -206,6 +207,77 @@ def a_portrait() -> Portrait:
     )
 
 
+def a_story() -> Story:
+    """A failed run of the diamond, after a good one: a kept, b ran, c failed, d blocked."""
+    graph = diamond()
+    b = Settled(
+        *("b", Outcome.SUCCEEDED, 2),
+        started=NOON + 0.1,
+        seconds=2.0,
+        attempts=1,
+        command="sort a.txt > b.txt",
+        reasons=(InputChanged("a.txt", "sha256:" + 64 * "1", "sha256:" + 64 * "2", "a"),),
+    )
+    c = Settled(
+        *("c", Outcome.FAILED, 2),
+        started=NOON + 0.2,
+        seconds=1.0,
+        attempts=2,
+        command="sh ./make c.txt",
+        failure="exit",
+        exit_code=127,
+        log=".wavebuild/logs/r/c.log",
+        tail=("sh: 1: ./make: not found",),
+    )
+    d = Settled("d", Outcome.BLOCKED, 3, blocked_by=("c",))
+    made = Pieces((Piece("b.txt", "sha256:" + 64 * "3"),))
+    retried = (StepRetried(RUN, NOON + 0.6, "c", 1, "exit 127", 0.5),)
+    return Story(
+        run=RUN,
+        project="diamond",
+        wavefile="Wavefile",
+        command="wavebuild -j2",
+        began=NOON,
+        seconds=2.5,
+        exit_code=1,
+        is_running=False,
+        jobs=2,
+        schedule="flow",
+        counts=(("kept", 1), ("succeeded", 1), ("failed", 1), ("blocked", 1)),
+        chapters=(
+            Chapter(
+                "a", 1, Outcome.KEPT, title="First", command="echo > a.txt", is_declared=True, downstream=("b", "c")
+            ),
+            Chapter(
+                *("b", 2, Outcome.SUCCEEDED, b),
+                lane=0,
+                end=NOON + 2.1,
+                is_critical=True,
+                command=b.command,
+                upstream=("a",),
+                makes=made,
+                former=Former("former", 1.0),
+            ),
+            Chapter(
+                *("c", 2, Outcome.FAILED, c),
+                lane=1,
+                end=NOON + 1.7,
+                command=c.command,
+                tail=c.tail,
+                retried=retried,
+            ),
+            Chapter("d", 3, Outcome.BLOCKED, d, upstream=("b", "c")),
+        ),
+        lanes=2,
+        times=Times(*(Range(each, each) for each in (3.0, 2.0, 2.0, 2.0, 2.0, 0.33))),
+        critical_path=("b",),
+        former=FormerRun("former", NOON - 60, 3.0, 0, (("succeeded", 4),), (("a", 0.5),)),
+        notices=("step c was cut off: its former outputs are back",),
+        graph=graph,
+        wanted=frozenset(range(4)),
+    )
+
+
 def settled_of(events: Sequence[Event]) -> tuple[Settled, ...]:
     return tuple(event.settled for event in events if isinstance(event, StepSettled))
 
@@ -352,6 +424,10 @@ class FakeEngine:
     def show(self, request: Request, step: str) -> Portrait:
         self._note(f"show {step}", request)
         return a_portrait()
+
+    def told(self, request: Request, run: str | None, result: BuildResult | None = None) -> Story:
+        self._note(f"told {run}", request)
+        return a_story()
 
     def convert(self, request: Request, file: str, output: str | None = None) -> Conversion:
         self._note(f"convert {file} {output}", request)

@@ -1,4 +1,4 @@
-"""Jinja2 expressions, sandboxed: split out of a text, understood, evaluated; the only place that knows jinja2.
+"""Jinja2 expressions, sandboxed: split out of a text, understood, evaluated; nothing else of the language knows jinja2.
 
 It does not know which names mean what. It is imported when a text first holds ``{{``, never before.
 """

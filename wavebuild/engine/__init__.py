@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wavebuild.engine.project import Project
+    from wavebuild.engine.story import Story
     from wavebuild.engine.values import (
         Addition,
         BuildResult,
@@ -76,6 +77,7 @@ __all__ = [
     "race_ahead",
     "show",
     "status",
+    "told",
     "touch",
     "twice",
     "unfreeze",
@@ -220,6 +222,13 @@ def history(request: Request, step: str | None, most: int) -> History:
     from wavebuild.engine import past
 
     return past.history(request, step, most)
+
+
+def told(request: Request, run: str | None, result: BuildResult | None = None) -> Story:
+    """The story of a run; ``result``: of the build that has just ended, which may not be on record."""
+    from wavebuild.engine import reporting
+
+    return reporting.story(request, run, result)
 
 
 def show(request: Request, step: str) -> Portrait:

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from wavebuild.judge.reasons import Reason
 from wavebuild.run.account import Account
-from wavebuild.run.events import Opinion, Outcome, Settled, StepRetried, StepReviewed
+from wavebuild.run.events import Clue, Opinion, Outcome, Settled, StepRetried, StepReviewed
 from wavebuild.run.masking import holds, masked_text
 from wavebuild.store.causes import KEPT, Fact
 from wavebuild.store.text import packed, unpacked
@@ -48,6 +48,7 @@ class _Step(msgspec.Struct, frozen=True, array_like=True):
     displaced: tuple[str, ...]
     notes: tuple[str, ...]
     review: Opinion | None
+    clues: tuple[Clue, ...] = ()
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -119,6 +120,9 @@ def _hidden(kept: _Kept, secrets: list[str]) -> _Kept:
         issues, ideas = texts(said.critical_issues), texts(said.suggestions)
         return replace(said, summary=text(said.summary), critical_issues=issues, suggestions=ideas)
 
+    def clue(one: Clue) -> Clue:
+        return replace(one, what=text(one.what), line=text(one.line), instead=text(one.instead))
+
     def step(one: _Step) -> _Step:
         return replace(
             one,
@@ -128,6 +132,7 @@ def _hidden(kept: _Kept, secrets: list[str]) -> _Kept:
             notes=texts(one.notes),
             reasons=tuple((kind, {name: fact(value) for name, value in facts.items()}) for kind, facts in one.reasons),
             review=opinion(one.review) if one.review else None,
+            clues=tuple(clue(each) for each in one.clues),
         )
 
     return replace(

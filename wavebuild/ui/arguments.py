@@ -19,7 +19,8 @@ ANYWHERE = frozenset({"-C", "-f", "--file", "--pipeline", "-v", "--verbose", "--
 VALUED = frozenset(
     {
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
-        *("--schedule", "--events", "--timeline", "--wait", "--color", "--format", "--upstream", "--downstream"),
+        *("--schedule", "--events", "--timeline", "--report", "--wait", "--color", "--format", "--upstream"),
+        "--downstream",
         *(
             "--attempt",
             "--run",
@@ -38,7 +39,7 @@ TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 """Flags that take a value with every command but this one, or with this one alone."""
 LATER_VALUED = frozenset(
     {
-        *("--report", "--cache"),
+        "--cache",
         *("--executor", "--on-change", "--exec"),
     }
 )

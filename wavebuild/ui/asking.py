@@ -77,6 +77,7 @@ class Show(Struct, frozen=True):
     json: bool = False
     events: str | None = None
     timeline: str | None = None
+    report: str | None = None
     color: When = "auto"
 
 
@@ -131,6 +132,10 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     if show.timeline is not None and (show.question or show.dry_run or show.touch):
         raise mistake("flags", "--timeline draws what runs: it goes with none of -n, -q and -t")
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
+    if show.report == "-":
+        _at_most_one("stdout holds one thing: the report, --json or --events", True, show.json, show.events == "-")
+    if show.report is not None and (show.dry_run or show.question or show.touch):
+        raise mistake("flags", "--report tells of a build: it goes with none of -n, -q and -t")
     if show.touch and (how.changed or how.unchanged):
         raise mistake("flags", "-t takes what stands as it is: it goes with neither -W nor -o")
     if show.quiet and show.output:

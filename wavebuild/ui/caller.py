@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Undertaking,
     )
     from wavebuild.engine.project import Project
+    from wavebuild.engine.story import Story
     from wavebuild.errors import Problem
     from wavebuild.plan.model import Plan
     from wavebuild.run.events import Event
@@ -87,6 +88,8 @@ class Deeds(Protocol):
     def history(self, request: Request, step: str | None, most: int) -> History: ...
 
     def show(self, request: Request, step: str) -> Portrait: ...
+
+    def told(self, request: Request, run: str | None, result: BuildResult | None = None) -> Story: ...
 
     def convert(self, request: Request, file: str, output: str | None = None) -> Conversion: ...
 

@@ -127,6 +127,9 @@ def build(
     timeline: Annotated[
         str | None, typer.Option("--timeline", metavar="FILE", help="What ran when, for Perfetto or Chrome.")
     ] = None,
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="An HTML page about this build; - is stdout.")
+    ] = None,
     as_json: AsJson = False,
     ask: Ask = False,
     directories: Directories = None,
@@ -173,6 +176,7 @@ def build(
             json=as_json,
             events=events,
             timeline=timeline,
+            report=report,
             color=color,
         ),
     )
@@ -358,6 +362,29 @@ def history(
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
     return commands.history(ctx.obj, step or [], where, last, show, _bare(ctx))
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    run_id: Annotated[list[str] | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
+    output: Annotated[
+        str, typer.Option("-o", metavar="FILE", help="The file to write; - is stdout.")
+    ] = "wavebuild-report.html",
+    yes: Annotated[bool, typer.Option("--yes", help="Write over a file that is no report.")] = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    outside: Outside = False,
+    memory: Memory = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """An HTML page about the last run, or about an earlier one."""
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
+    show = Show(verbose=verbose, yes=yes, color=color)
+    return commands.report(ctx.obj, run_id or [], where, output, show, _bare(ctx))
 
 
 @app.command()

@@ -57,6 +57,8 @@ def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Sh
 
 
 def _run_build(caller: Caller, request: Request, show: Show) -> int:
+    if show.report is not None:
+        _refuse_report(caller, request, "--report", show.report, show.yes)
     from wavebuild.ui.event_lines import event_lines
     from wavebuild.ui.screens import manner_of, screen_of
 
@@ -86,6 +88,14 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
         from wavebuild.ui.records import build_record
 
         _answer_record(caller, build_record(result))
+    if show.report is not None:
+        from wavebuild.ui.escapes import escaped
+
+        try:
+            _write_report(caller, request, show.report, None, result)
+        except (OSError, WavebuildError) as error:  # the build is none the worse for it
+            said = error.strerror if isinstance(error, OSError) else error.problems[0].message
+            caller.say([f"--report {escaped(show.report)}: the report cannot be written: {escaped(said or '')}"])
     return result.exit_code
 
 
@@ -133,6 +143,34 @@ def _before_each(caller: Caller, request: Request) -> dict[str, list[str]]:
         return {}
     steps = whole.wavefile.steps
     return {step.name: [steps[at].name for at in whole.upstream[number]] for number, step in enumerate(steps)}
+
+
+def _refuse_report(caller: Caller, request: Request, flag: str, name: str, replaces: bool) -> None:
+    """Refuses a file in which a report has no place, before anything is done for it."""
+    from wavebuild.ui.report import writing
+
+    if name == writing.STDOUT:
+        return
+    where = writing.place(flag, name, request.directory, replaces)
+    try:
+        wavefile = caller.engine().load(request)
+    except WavebuildError:
+        if flag == "--report":
+            raise
+        return  # a past run can be told of without it
+    writing.refuse_inside(flag, where, wavefile.graph, wavefile.wavefile.files)
+
+
+def _write_report(caller: Caller, request: Request, name: str, run: str | None, result: BuildResult | None) -> None:
+    """Raises OSError."""
+    from wavebuild.ui.report import writing
+    from wavebuild.ui.report.page import page
+
+    text = page(caller.engine().told(request, run, result))
+    if name == writing.STDOUT:
+        caller.put(text)
+        return
+    writing.write(writing.place("", name, request.directory, replaces=True), text)
 
 
 def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[str]:
@@ -352,6 +390,22 @@ def history(caller: Caller, words: Sequence[str], where: Where, last: int, show:
     else:
         style = _stdout_style(caller, show)
         _answer_text(caller, history_lines(found, style), style)
+    return 0
+
+
+def report(caller: Caller, words: Sequence[str], where: Where, name: str, show: Show, bare: str | None) -> int:
+    from wavebuild.ui.escapes import escaped
+
+    request = request_of(caller, where, ())
+    _refuse_ambiguous(caller, request, bare)
+    run = _the_one(words, "report takes one RUN, or none") if words else None
+    _refuse_report(caller, request, "-o", name, show.yes)
+    try:
+        _write_report(caller, request, name, run, None)
+    except OSError as error:
+        raise mistake("report", f"the report cannot be written to {name}: {error.strerror}", exit_code=1) from None
+    if name != "-":
+        caller.answer([escaped(name)])
     return 0
 
 

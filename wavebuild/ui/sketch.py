@@ -54,24 +54,32 @@ class Sketch(Struct, frozen=True):
 
 
 def sketch(
-    graph: Graph, upstream: Sequence[int] = (), downstream: Sequence[int] = (), instances: bool = False
+    graph: Graph,
+    upstream: Sequence[int] = (),
+    downstream: Sequence[int] = (),
+    instances: bool = False,
+    only: Container[int] | None = None,
+    together: Mapping[int, str] | None = None,
 ) -> Sketch:
     """The whole graph, or what lies upstream of some steps, downstream of others, or both.
 
-    A repeated step is one box, in the wave of its first instance, unless its ``instances`` are wanted.
+    A repeated step is one box, in the wave of its first instance, unless its ``instances`` are wanted. ``only``: these
+    steps and no other. ``together``: in which boxes steps are shown, where that is said; those of one wave in one box.
     """
     steps = graph.wavefile.steps
     # A group stands for its members: the arrows already go to and from them.
-    shown = [at for at in _around(graph, upstream, downstream) if not steps[at].is_group]
+    around = _around(graph, upstream, downstream)
+    shown = [at for at in around if not steps[at].is_group and (only is None or at in only)]
     count = Counter(steps[at].base for at in shown)
-    label = {at: _label(steps[at], not instances and count[steps[at].base] > 1) for at in shown}
+    label = together or {at: _label(steps[at], not instances and count[steps[at].base] > 1) for at in shown}
     boxes: dict[str, Box] = {}
     for at in shown:
         one = boxes.get(label[at])
         if one is not None:
             boxes[label[at]] = replace(one, wave=min(one.wave, graph.wave[at]), instances=one.instances + 1)
         else:
-            title = steps[graph.number.get(label[at], at)].title
+            named = graph.number.get(label[at], None if together else at)
+            title = None if named is None else steps[named].title
             boxes[label[at]] = Box(label[at], title, graph.wave[at])
     return Sketch(tuple(boxes.values()), tuple(_joined(graph, shown, label)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, sqrt
 
@@ -24,6 +24,11 @@ TALLEST = 36  # boxes above each other; a larger wave is laid out in several col
 _NAME, _TITLE = 7.9, 6.4  # pixels a column of text may take at most
 _LINE, _PAD, _GAP, _LANE, _BETWEEN, _HEAD, _MARGIN = 17.0, 9.0, 14.0, 6.0, 76.0, 30.0, 14.0
 _FORBIDDEN = re.compile("[\ufffe\uffff]")  # what escaped() leaves and XML does not allow
+MARKER = (
+    '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
+    'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
+)
+"""The head of an arrow; whoever shows a drawing has it once on the page."""
 _STYLE = (
     ".wave{fill:#f4f6f8}.step{fill:#fff;stroke:#46566b;stroke-width:1.2}"
     "text{fill:#1c2733;text-anchor:middle;unicode-bidi:plaintext}"
@@ -37,9 +42,30 @@ _STYLE = (
     "marker path{fill:#7b8a9c;stroke:none}"
 )
 
+Pair = tuple[str, str]
+"""The boxes at which an arrow starts and ends."""
 _Lane = tuple[str, bool, int]  # an arrow's start, whether it only needs, the column that it passes through
 _Item = str | _Lane
 _STRIPE = ""  # in the place of a start, which no step is called: the stripe of a wave
+
+
+class Dress(Struct, frozen=True):
+    """How a box or an arrow is told from others: classes of a style, a line of its own, where a click leads."""
+
+    kind: str = ""
+    href: str = ""
+    note: str = ""
+
+
+class Drawing(Struct, frozen=True):
+    """The picture without its style; sizes in pixels."""
+
+    width: float
+    height: float
+    lines: list[str]
+
+
+PLAIN = Dress()
 
 
 class _Placed(Struct):
@@ -59,6 +85,7 @@ class _Layout(Struct):
     """Where everything stands; ``columns`` from left to right, each from top to bottom."""
 
     packed: bool  # too many boxes to lead every arrow around them
+    dressed: Mapping[str, Dress] = {}  # by the name of the box
     columns: list[list[_Item]] = field(default_factory=list)
     wave: list[int] = field(default_factory=list)  # per column the number of its wave
     placed: dict[_Item, _Placed] = field(default_factory=dict)
@@ -67,43 +94,48 @@ class _Layout(Struct):
 
 def svg_lines(picture: Sketch) -> list[str]:
     """The whole picture, pure ASCII, so that any stream can carry it."""
-    layout = _laid_out(picture)
-    width = max((each.x + each.width for each in layout.placed.values()), default=160.0) + 2 * _MARGIN
-    height = max((each.y + each.height for each in layout.placed.values()), default=_HEAD + 20) + 2 * _MARGIN
+    drawing = drawn(picture, "no steps")
+    width, height = drawing.width, drawing.height
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     label = _xml("the steps of the pipeline by wave")
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}">',
         f"<style>{_STYLE}</style>",
     ]
-    out.append(
-        '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-        'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
-    )
+    out.append(MARKER)
     out.append(f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>')
+    return [*out, *drawing.lines, "</svg>"]
+
+
+def drawn(picture: Sketch, empty: str, dressed: Mapping[str, Dress] = {}, marked: Collection[Pair] = ()) -> Drawing:
+    """Stripes, arrows and boxes. ``empty``: what stands there if there is no box; ``marked``: arrows to be seen."""
+    layout = _laid_out(picture, dressed)
+    width = max((each.x + each.width for each in layout.placed.values()), default=160.0) + 2 * _MARGIN
+    height = max((each.y + each.height for each in layout.placed.values()), default=_HEAD + 20) + 2 * _MARGIN
+    out = []
     if not picture.boxes:
-        out.append(f'<text class="name" x="{width / 2:.0f}" y="{height / 2:.0f}">no steps</text>')
+        out.append(f'<text class="name" x="{width / 2:.0f}" y="{height / 2:.0f}">{_xml(empty)}</text>')
     out += _bands(layout, height)
     out.append('<g class="packed">' if layout.packed else "<g>")
-    out += [_curve(arrow, route, layout.placed) for arrow, route in layout.routes]
+    out += [_curve(arrow, route, layout, (arrow.start, arrow.end) in marked) for arrow, route in layout.routes]
     out.append("</g>")
-    out += [line for box in picture.boxes for line in _drawn(box, layout.placed[box.name])]
-    return [*out, "</svg>"]
+    out += [line for box in picture.boxes for line in _drawn(box, layout)]
+    return Drawing(width, height, out)
 
 
 # Layout
 
 
-def _laid_out(picture: Sketch) -> _Layout:
+def _laid_out(picture: Sketch, dressed: Mapping[str, Dress]) -> _Layout:
     waves = picture.by_wave()
     packed = any(len(members) > TALLEST for _, members in waves)
-    layout = _Layout(packed)
+    layout = _Layout(packed, dressed)
     for number, members in waves:
         for part in _parts([box.name for box in members], packed):
             layout.columns.append(list(part))
             layout.wave.append(number)
     for box in picture.boxes:
-        layout.placed[box.name] = _Placed(*_size(box))
+        layout.placed[box.name] = _Placed(*_size(box, dressed.get(box.name, PLAIN)))
     at = {item: column for column, items in enumerate(layout.columns) for item in items}
     arrows, bundles = _bundled(picture) if packed else (picture.arrows, [])
     for arrow in arrows:
@@ -230,14 +262,15 @@ def _stack(layout: _Layout, items: Sequence[_Item], wanted: Sequence[float]) -> 
         layout.placed[item].y += shift / len(items)
 
 
-def _lines(box: Box) -> list[tuple[str, str]]:
+def _lines(box: Box, dress: Dress) -> list[tuple[str, str]]:
     """The lines of a box, each with its class."""
     lines = [("name", line) for line in wrapped(escaped(box.name), NAME_WIDTH)]
-    return lines + [("title", line) for text in box.lines for line in wrapped(escaped(text), TITLE_WIDTH)]
+    lines += [("title", line) for text in box.lines for line in wrapped(escaped(text), TITLE_WIDTH)]
+    return lines + ([("note", line) for line in wrapped(escaped(dress.note), TITLE_WIDTH)] if dress.note else [])
 
 
-def _size(box: Box) -> tuple[float, float]:
-    lines = _lines(box)
+def _size(box: Box, dress: Dress) -> tuple[float, float]:
+    lines = _lines(box, dress)
     width = max(columns(line) * (_NAME if kind == "name" else _TITLE) for kind, line in lines)
     return max(48.0, width + 2 * _PAD), len(lines) * _LINE + 2 * _PAD - 4
 
@@ -264,7 +297,8 @@ def _band(layout: _Layout, number: int) -> _Placed:
     return _Placed(right - left, bottom - top, left, top)
 
 
-def _curve(arrow: Arrow, route: Sequence[_Item], placed: Mapping[_Item, _Placed]) -> str:
+def _curve(arrow: Arrow, route: Sequence[_Item], layout: _Layout, marked: bool) -> str:
+    placed = layout.placed
     first = placed[route[0]]
     way = f"M{first.x + first.width:.1f} {first.middle:.1f}"
     for before, after in pairwise(route):
@@ -278,21 +312,30 @@ def _curve(arrow: Arrow, route: Sequence[_Item], placed: Mapping[_Item, _Placed]
     kind = "arrow" if arrow.artifacts else "arrow needs"
     if _is_stripe(route[0]) or _is_stripe(route[-1]):
         kind += " bundle"
-    return f'<path class="{kind}" d="{way}" marker-end="url(#end)"><title>{said}</title></path>'
+    kind += " marked" if marked else ""
+    ends = [layout.dressed.get(name, PLAIN).href for name in (arrow.start, arrow.end)]
+    linked = f' data-from="{_xml(ends[0])}" data-to="{_xml(ends[1])}"' if any(ends) else ""
+    return f'<path class="{kind}"{linked} d="{way}" marker-end="url(#end)"><title>{said}</title></path>'
 
 
 def _is_stripe(item: _Item) -> bool:
     return not isinstance(item, str) and item[0] == _STRIPE
 
 
-def _drawn(box: Box, placed: _Placed) -> Iterator[str]:
+def _drawn(box: Box, layout: _Layout) -> Iterator[str]:
+    placed, dress = layout.placed[box.name], layout.dressed.get(box.name, PLAIN)
     corner = f'x="{placed.x:.1f}" y="{placed.y:.1f}" width="{placed.width:.1f}" height="{placed.height:.1f}"'
-    yield f'<g class="box"><title>{_xml(box.name)}</title><rect class="step" {corner} rx="5"/>'
+    kind = f"box {dress.kind}".strip()
+    opened, closed = (f'a href="{_xml(dress.href)}"', "a") if dress.href else ("g", "g")
+    yield f'<{opened} class="{kind}"><title>{_xml(box.name)}</title><rect class="step" {corner} rx="5"/>'
+    if dress.href:
+        side = f'x="{placed.x:.1f}" y="{placed.y:.1f}" width="5" height="{placed.height:.1f}"'
+        yield f'<rect class="edge" {side} rx="2"/>'
     middle, line = placed.x + placed.width / 2, placed.y + _PAD + 11
-    for kind, text in _lines(box):
-        yield f'<text class="{kind}" x="{middle:.1f}" y="{line:.1f}">{_xml(text)}</text>'
+    for role, text in _lines(box, dress):
+        yield f'<text class="{role}" x="{middle:.1f}" y="{line:.1f}">{_xml(text)}</text>'
         line += _LINE
-    yield "</g>"
+    yield f"</{closed}>"
 
 
 def _xml(text: str) -> str:

@@ -20,12 +20,13 @@ COMMANDS = (
     "forget",
     "show",
     "history",
+    "report",
     "import",
     "init",
     "mem",
     "doctor",
 )
 LATER_COMMANDS = (
-    *("watch", "report"),
+    "watch",
     "cache",
 )

@@ -1,0 +1,336 @@
+"""What is told of a run when it is over: of the last one, and of an earlier one that is on record.
+
+It does not know how a report looks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Site
+from tests.support.workshop import Workshop
+from wavebuild import engine
+from wavebuild.engine.story import Chapter, Story
+from wavebuild.errors import WavebuildError
+from wavebuild.run.events import Event, Outcome, StepStarted
+from wavebuild.run.interrupts import Interrupts
+
+CHAIN = """\
+steps:
+  a: {inputs: in, outputs: a, run: 'note a; echo well; cp in a'}
+  b: {inputs: a, outputs: b, run: 'note b; %s; cp a b'}
+  c: {inputs: b, outputs: c, run: 'note c; cp b c'}
+  other: {outputs: d, run: 'note d; echo > d'}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return Workshop(tmp_path, monkeypatch)
+
+
+def told(shop: Workshop, run: str | None = None, **facts: object) -> Story:
+    return engine.told(shop.request(**facts), run)
+
+
+def by_name(story: Story) -> dict[str, Chapter]:
+    return {each.name: each for each in story.chapters}
+
+
+def outcomes(story: Story) -> dict[str, str | None]:
+    return {each.name: each.outcome.value if each.outcome else None for each in story.chapters}
+
+
+def chain(shop: Workshop, of_b: str = "true") -> None:
+    shop.wavefile(CHAIN % of_b)
+    if not (shop.root / "in").exists():
+        shop.put("in", "1\n")
+
+
+def test_a_good_run_is_told_with_all_that_it_did(shop: Workshop):
+    """Commands, reasons, digests of what was read and made, last lines, times, who was before and behind."""
+    chain(shop)
+    built = shop.build()
+
+    story = told(shop)
+
+    assert (story.run, story.exit_code, story.counts) == (built.result.run, 0, (("succeeded", 4),))
+    assert set(outcomes(story).values()) == {"succeeded"}
+    a = by_name(story)["a"]
+    assert a.settled == built.steps["a"]
+    assert a.tail == ("well",)
+    assert [each.member for each in a.reads.shown] == ["in"]
+    assert [each.member for each in a.makes.shown] == ["a"]
+    assert a.reads.shown[0].digest == a.makes.shown[0].digest
+    assert "cp in a" in a.command
+    assert a.downstream == ("b",)
+    assert story.times is not None
+    assert story.times.serial.low == pytest.approx(sum(each.seconds for each in built.result.steps))
+    assert story.critical_path in (("a", "b", "c"), ("other",))
+    assert story.unknown == ()
+
+
+def test_a_failed_run_is_told_with_what_it_blocked_and_what_was_kept(shop: Workshop):
+    """The next run after a good one: a is kept, b fails, c is blocked; the run before is told beside it."""
+    chain(shop)
+    first = shop.build()
+    chain(shop, "echo broken; exit 3")
+
+    second = shop.build(keep_going=True)
+    story = told(shop)
+
+    assert outcomes(story) == {"a": "kept", "b": "failed", "c": "blocked", "other": "kept"}
+    chapters = by_name(story)
+    assert (chapters["b"].tail, chapters["b"].settled) == (("broken",), second.steps["b"])
+    assert chapters["a"].is_declared
+    assert [each.member for each in chapters["a"].makes.shown] == ["a"]
+    assert not chapters["b"].reads.is_known
+    assert story.former is not None
+    assert story.former.run == first.result.run
+    assert {name for name, _ in story.former.only_then} == {"a", "c", "other"}
+    earlier = told(shop, first.result.run)
+    assert set(outcomes(earlier).values()) == {"succeeded"}
+    assert by_name(earlier)["b"].settled == first.steps["b"]
+
+
+def test_a_step_is_told_beside_its_last_success(shop: Workshop):
+    """Its time of then, and the run that it was in."""
+    chain(shop)
+    first = shop.build()
+    shop.put("in", "2\n")
+    shop.build()
+
+    former = by_name(told(shop))["a"].former
+
+    assert former is not None
+    assert former.run == first.result.run
+    assert former.seconds == pytest.approx(first.steps["a"].seconds)
+
+
+def test_one_after_another_has_one_row_and_two_at_once_have_two(shop: Workshop):
+    """The rows of the timeline are as few as there were steps at once."""
+    wait = "note {0}; for i in $(seq 500); do [ -e ../{1} ] && break; sleep 0.02; done; touch ../{0}; echo > {0}"
+    shop.wavefile(
+        "steps:\n"
+        f"  x: {{outputs: x, run: 'touch ../one; {wait.format('x', 'two')}'}}\n"
+        f"  y: {{outputs: y, run: 'touch ../two; {wait.format('y', 'one')}'}}\n"
+    )
+
+    shop.build(jobs=2)
+    assert told(shop).lanes == 2
+    shop.build(jobs=1, force=True)
+
+    assert told(shop).lanes == 1
+    assert shop.build(jobs=2, schedule="barrier", force=True).code == 0
+    assert told(shop).schedule == "barrier"
+
+
+def test_an_interrupted_run_is_told(shop: Workshop):
+    """What ran when it was stopped, and what was not started any more."""
+    shop.wavefile("steps:\n  a: {outputs: a, run: 'sleep 60'}\n  b: {inputs: a, outputs: b, run: 'cp a b'}\n")
+    interrupts = Interrupts(taken=False)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            interrupts.stop()
+
+    built = shop.build(meanwhile=stop, interrupts=interrupts)
+    story = told(shop)
+
+    assert (built.code, story.exit_code) == (130, 130)
+    assert outcomes(story)["a"] == "interrupted"
+    assert outcomes(story)["b"] in ("not_started", "blocked", "interrupted")
+
+
+def test_tries_and_reviews_are_told(shop: Workshop):
+    """What failed in every try, and what an advisor said of every draft."""
+    shop.wavefile(
+        "advisors: {critic: {run: 'cat verdict'}}\n"
+        "steps:\n"
+        "  flaky: {outputs: f, retries: 1, run: '[ -e ../again ] || { touch ../again; exit 4; }; echo > f'}\n"
+        "  draft: {outputs: o, run: 'echo draft > o', review: {advisor: critic, threshold: 0.9}}\n"
+    )
+    shop.put("verdict", '{"score": 0.2, "approved": false, "summary": "too thin"}')
+
+    shop.build(keep_going=True)
+    chapters = by_name(told(shop))
+
+    assert [(each.attempt, each.failure) for each in chapters["flaky"].retried] == [(1, "exit 4")]
+    settled = chapters["draft"].settled
+    assert settled is not None
+    assert (settled.failure, settled.review.summary if settled.review else "") == ("rejected", "too thin")
+    assert chapters["draft"].reviewed
+    assert "cat verdict" in chapters["draft"].gate
+    assert "echo draft" in chapters["draft"].command
+
+
+def test_steps_that_were_found_in_the_build_are_told(shop: Workshop):
+    """The instances of a list that a step made."""
+    shop.wavefile(
+        "steps:\n"
+        "  names: {outputs: names.csv, run: 'printf \"n\\nx\\ny\\n\" > names.csv'}\n"
+        "  each: {foreach: {n: {path: names.csv, column: n}}, outputs: 'o/{{ n }}', run: 'echo > {{ outputs }}'}\n"
+    )
+
+    shop.build()
+    story = told(shop)
+
+    assert outcomes(story) == {"names": "succeeded", "each@x": "succeeded", "each@y": "succeeded"}
+    assert by_name(story)["each@x"].base == "each"
+
+
+def test_what_was_asked_for_is_what_is_told(shop: Workshop):
+    """Only the target and what it needs; a step that is built on demand is there when it was asked for."""
+    shop.wavefile(
+        "steps:\n  a: {outputs: a, run: 'echo > a'}\n  b: {inputs: a, outputs: b, run: 'cp a b'}\n"
+        "  rare: {on_demand: true, outputs: r, run: 'echo > r'}\n"
+    )
+    shop.build("a")
+    assert outcomes(told(shop)) == {"a": "succeeded"}
+    shop.build("rare")
+    assert outcomes(told(shop)) == {"rare": "succeeded"}
+
+    shop.build("b", only=True)
+
+    assert outcomes(told(shop)) == {"b": "succeeded"}
+
+
+def test_a_run_with_nothing_to_do_is_told_from_its_result(shop: Workshop):
+    """Nothing of it is on record: without the result, the last run that is."""
+    chain(shop)
+    first = shop.settle()
+    idle = shop.build().result
+    assert idle.nothing_to_do
+
+    story = engine.told(shop.request(), None, idle)
+
+    assert (story.run, story.lanes) == (idle.run, 0)
+    assert set(outcomes(story).values()) == {"kept"}
+    assert story.counts == (("kept", 4),)
+    assert story.former is not None
+    assert story.former.run == first.result.run
+
+
+def test_of_a_run_of_an_earlier_version_is_told_what_is_known(shop: Workshop):
+    """Times and outcomes, and a sentence about what is missing."""
+    chain(shop)
+    shop.build()
+    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+        handle.execute("delete from accounts")
+    handle.close()
+
+    story = told(shop)
+
+    assert outcomes(story) == dict.fromkeys(("a", "b", "c", "other"), "succeeded")
+    assert "earlier version" in story.unknown[0]
+    assert by_name(story)["a"].is_declared
+
+
+def test_a_run_that_was_cut_off_is_told_as_far_as_it_came(shop: Workshop):
+    """What had been recorded; of the others it is said that nothing is known."""
+    chain(shop)
+    shop.build()
+    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+        handle.execute("delete from accounts")
+        handle.execute("delete from tallies")
+        handle.execute("update runs set seconds = null, exit_code = null")
+        handle.execute("delete from results where step in ('c', 'other')")
+    handle.close()
+
+    story = told(shop)
+
+    assert (story.seconds, story.exit_code, story.is_running) == (None, None, False)
+    assert outcomes(story) == {"a": "succeeded", "b": "succeeded", "c": None, "other": None}
+    assert any("not known" in each for each in story.unknown)
+
+
+def test_a_past_run_is_told_though_the_wavefile_has_changed(shop: Workshop):
+    """Steps that are no more are told of; that the Wavefile is broken is said, and there is no graph."""
+    chain(shop)
+    shop.build()
+    shop.wavefile("steps:\n  a: {inputs: in, outputs: a, run: 'cp in a'}\n  new: {outputs: n, run: 'echo > n'}\n")
+
+    story = told(shop)
+
+    chapters = by_name(story)
+    assert (chapters["b"].is_gone, chapters["b"].outcome) == (True, Outcome.SUCCEEDED)
+    assert chapters["new"].outcome is None
+    assert story.unknown
+    shop.wavefile("steps: [broken\n")
+    broken = told(shop)
+    assert broken.graph is None
+    assert "cannot be loaded" in broken.unknown[0]
+    assert by_name(broken)["b"].settled is not None
+
+
+def test_which_run_is_meant_is_asked_where_it_is_not_clear(shop: Workshop):
+    """The beginning of a name is enough if it is the only one; nothing on record is said."""
+    chain(shop)
+    with pytest.raises(WavebuildError, match="no run is on record"):
+        told(shop)
+    first = shop.build().result.run
+    shop.put("in", "2\n")
+    second = shop.build().result.run
+
+    assert told(shop, first[:-1] if not second.startswith(first[:-1]) else first).run == first
+    with pytest.raises(WavebuildError, match="begins the names of 2 runs"):
+        told(shop, "2")
+    with pytest.raises(WavebuildError, match="no run 'x' is on record"):
+        told(shop, "x")
+
+
+class TestTheCommands:
+    def test_a_build_writes_the_same_page_as_is_written_later(self, tmp_path: Path):
+        """One story, told twice; a failed build leaves one, too, and its exit code stays."""
+        site = Site(tmp_path)
+        site.write(
+            "Wavefile", "steps:\n  a: {outputs: a, run: 'echo > a'}\n  b: {inputs: a, outputs: b, run: 'exit 3'}\n"
+        )
+
+        built = site.wavebuild("--report", "now.html")
+        later = site.wavebuild("report", "-o", "later.html")
+
+        assert (built.code, later.code, later.out) == (1, 0, "later.html\n")
+        assert site.read("now.html") == site.read("later.html")
+        again = site.wavebuild("--report", "-")
+        assert again.out.startswith("<!DOCTYPE html>")
+        assert "failed: b" in again.err
+
+    def test_a_report_is_never_a_file_of_the_project(self, tmp_path: Path):
+        """An output, an input, the Wavefile, the state: refused before anything runs, also with --yes."""
+        site = Site(tmp_path)
+        site.write("Wavefile", "steps:\n  a: {inputs: 'pages/*.html', outputs: made/, run: 'touch ran made/x'}\n")
+        site.write("pages/a.html", "a")
+        (site.root / "made").mkdir()
+        (site.root / ".wavebuild").mkdir()
+
+        for place in ("pages/new.html", "made/r.html", "Wavefile", ".wavebuild/r.html"):
+            done = site.wavebuild("--report", place, "--yes")
+            assert (done.code, place in done.err) == (2, True), place
+        assert not (site.root / "ran").exists()
+
+    def test_after_a_report_there_is_nothing_to_do(self, tmp_path: Path):
+        """It is no part of the project, and an idle build can be told of as well."""
+        site = Site(tmp_path)
+        site.write("Wavefile", "steps:\n  a: {outputs: a, run: 'echo > a'}\n")
+        site.wavebuild("--report", "r.html")
+
+        idle = site.wavebuild("--report", "r.html")
+
+        assert "nothing to do" in idle.err
+        assert "Nothing to do" in site.read("r.html")
+        assert "nothing to do" in site.wavebuild().err
+
+    def test_no_secret_is_in_a_report(self, tmp_path: Path):
+        """Not what was printed, not what stands in a command."""
+        site = Site(tmp_path)
+        text = "secrets: [TOKEN]\nsteps:\n  a: {outputs: a, run: 'echo $TOKEN; echo literal-s3cret; exit 1'}\n"
+        site.write("Wavefile", text)
+
+        site.wavebuild("--report", "r.html", TOKEN="literal-s3cret")
+
+        assert "literal-s3cret" not in site.read("r.html")
+        assert "***" in site.read("r.html")

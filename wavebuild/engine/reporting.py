@@ -1,0 +1,394 @@
+"""The story of a run, put together from what is on record of it and from the Wavefile as it is now.
+
+It does not know how the story is shown. Nothing is locked, and nothing written.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from wavebuild import disk
+from wavebuild.declare.model import Artifact, Call, Hole, Manual, Range, Step, Text
+from wavebuild.engine.project import Project, layout_of_request, load, select_steps
+from wavebuild.engine.story import Chapter, Former, FormerRun, Piece, Pieces, Story
+from wavebuild.engine.values import BuildResult, Request
+from wavebuild.errors import WavebuildError, did_you_mean, mistake
+from wavebuild.graph import reads
+from wavebuild.judge.trace import Trace, key
+from wavebuild.plan.order import waves
+from wavebuild.plan.times import Timing, measure
+from wavebuild.run.account import Account
+from wavebuild.run.events import Outcome, Settled
+from wavebuild.run.records import PastRun, Result
+from wavebuild.store.held import is_held
+from wavebuild.store.layout import Layout
+from wavebuild.store.opening import read_state
+from wavebuild.store.state import State
+
+PIECES = 30
+"""Members that are told of on one side of a step."""
+TAIL = 4096
+"""Bytes of a log that are read for its last lines."""
+LINES = 12
+"""Last lines of a log of a step that went well."""
+_OF_A_GATE = ("", "check", "review", "rejected")
+"""How a step fails, if it does, when what ran last is a check or an advisor."""
+MANY = 800
+"""Steps from which on the logs of those that went well are not told, but for the critical path."""
+
+
+def story(request: Request, run: str | None, result: BuildResult | None = None) -> Story:
+    """What is told of a run: of the last one, of one by its name or the beginning of it.
+
+    ``result``: of the build that has just ended, for which nothing is on record where it had nothing to do.
+    """
+    project, why = _project(request)
+    layout = layout_of_request(request)
+    held = is_held(layout.lock)
+    state = read_state(layout.state, held)
+    try:
+        found = _found(state, run if result is None else result.run)
+        if found is None and result is not None:
+            found = PastRun(
+                result.run,
+                result.started,
+                result.seconds,
+                result.exit_code,
+                result.jobs,
+                result.schedule,
+                request.command_line,
+                ((Outcome.KEPT.value, result.fresh),),
+            )
+            account: Account | None = _asked(request, layout)
+        elif found is None:
+            raise _unknown_run(state, run)
+        else:
+            account = state.account(found.run) if state else None
+        is_running = found.seconds is None and held and state is not None and state.runs(1)[0].run == found.run
+        return _Teller(request, project, layout, state, found, account).told(is_running, why)
+    finally:
+        if state is not None:
+            state.close()
+
+
+def _project(request: Request) -> tuple[Project | None, str]:
+    """The Wavefile as it is now, or why there is none: a past run can be told of all the same."""
+    try:
+        return load(replace(request, targets=()), present=True), ""
+    except WavebuildError as error:
+        return None, error.problems[0].message
+
+
+def _asked(request: Request, layout: Layout) -> Account:
+    folder = os.path.relpath(request.directory, layout.root)
+    return Account(request.targets, request.only, "" if folder == "." else folder)
+
+
+def _found(state: State | None, run: str | None) -> PastRun | None:
+    """The run of this name, or the only one whose name begins so; without a name the last one."""
+    if state is None:
+        return None
+    if run is None:
+        return next(iter(state.runs(1)), None)
+    runs = state.runs(1 << 30)
+    exact = [each for each in runs if each.run == run]
+    begun = exact or [each for each in runs if each.run.startswith(run)]
+    if len(begun) > 1:
+        some = ", ".join(each.run for each in begun[:6])
+        raise mistake("one-run", f"{run!r} begins the names of {len(begun)} runs", remedy=f"name one: {some}")
+    return begun[0] if begun else None
+
+
+def _unknown_run(state: State | None, run: str | None) -> WavebuildError:
+    if run is None or state is None:
+        return mistake("no-run", "no run is on record yet", remedy="build first: wavebuild")
+    known = [each.run for each in state.runs(20)]
+    near = did_you_mean(run, known) or "past runs are listed by: wavebuild history"
+    return mistake("unknown-run", f"no run {run!r} is on record", remedy=near)
+
+
+class _Teller(Struct):
+    """Puts the story together."""
+
+    request: Request
+    project: Project | None
+    layout: Layout
+    state: State | None
+    run: PastRun
+    account: Account | None
+
+    def told(self, is_running: bool, why: str) -> Story:
+        unknown = [f"The Wavefile cannot be loaded now ({why}): there is no graph."] if self.project is None else []
+        results = {each.step: each for each in self.state.results_in(self.run.run)} if self.state else {}
+        settled = self._settled(results)
+        wanted = self._wanted(unknown)
+        outcome = self._of_the_rest(wanted, settled, unknown, is_running)
+        timing = self._timing(wanted, settled)
+        critical = self._critical(timing, settled)
+        lanes, ends = _lanes(settled.values(), self.account)
+        chapters = self._chapters(wanted, settled, outcome, critical, lanes, ends)
+        return Story(
+            run=self.run.run,
+            project=os.path.basename(self.layout.root),
+            wavefile=self.layout.file,
+            began=self.run.began,
+            seconds=self.run.seconds,
+            exit_code=self.run.exit_code,
+            is_running=is_running,
+            jobs=self.run.jobs,
+            schedule=self.run.schedule,
+            command=self.run.command,
+            counts=self._counts(),
+            chapters=tuple(chapters),
+            lanes=1 + max(lanes.values(), default=-1),
+            times=timing.times if timing else None,
+            critical_path=critical,
+            former=self._former(results),
+            notices=self.account.notices if self.account else (),
+            unknown=tuple(unknown),
+            graph=self.project.graph if self.project else None,
+            wanted=frozenset(wanted),
+        )
+
+    def _counts(self) -> tuple[tuple[str, int], ...]:
+        known = dict(self.run.counts)
+        return tuple((each.value, known[each.value]) for each in Outcome if known.get(each.value))
+
+    def _settled(self, results: Mapping[str, Result]) -> dict[str, Settled]:
+        """How steps ended, in the order in which that is known: all of it, or what the results say."""
+        told = {each.step: each for each in self.account.steps} if self.account else {}
+        for name, result in results.items():
+            if name not in told:
+                told[name] = self._of_result(result)
+        return told
+
+    def _of_result(self, result: Result) -> Settled:
+        number = self.project.graph.number.get(result.step) if self.project else None
+        wave = self.project.graph.wave[number] if self.project and number is not None else 0
+        last = self.state.last_reasons(result.step) if self.state else None
+        return Settled(
+            result.step,
+            Outcome(result.outcome),
+            wave,
+            started=result.began,
+            seconds=result.seconds,
+            attempts=result.attempts,
+            reasons=last[1] if last is not None and last[0] == result.run else (),
+            failure=result.failure,
+            exit_code=result.exit_code,
+            log=result.log,
+        )
+
+    def _wanted(self, unknown: list[str]) -> list[int]:
+        """The steps that the run looked at, by waves, as far as that can be said now."""
+        if self.project is None:
+            return []
+        account = self.account
+        if account is None:
+            unknown.append(
+                "This run was recorded by an earlier version, or was cut off: of its steps no commands and no tries"
+                " are known, and only the newest reasons."
+            )
+        asked = account or Account()
+        folder = os.path.join(self.layout.root, asked.folder)
+        targeted = replace(self.request, targets=asked.targets, only=asked.only, directory=folder)
+        try:
+            wanted = select_steps(targeted, self.project).wanted
+        except WavebuildError:
+            unknown.append("Its targets are no more in the Wavefile: all steps are shown.")
+            wanted = select_steps(replace(targeted, targets=(), only=False), self.project).wanted
+        return [number for layer in waves(self.project.graph, wanted, closed=not asked.only) for number in layer]
+
+    def _of_the_rest(
+        self, wanted: Sequence[int], settled: Mapping[str, Settled], unknown: list[str], is_running: bool
+    ) -> Outcome | None:
+        """What became of the steps of which nothing is told: they were kept, if there are as many as were."""
+        if self.project is None:
+            return None
+        steps = self.project.graph.number
+        names = list(steps)
+        rest = sum(1 for number in wanted if names[number] not in settled)
+        told = sum(1 for each in settled.values() if each.outcome is Outcome.KEPT)
+        kept = dict(self.run.counts).get(Outcome.KEPT.value, 0)
+        if rest == kept - told:
+            return Outcome.KEPT
+        if rest and not is_running:
+            unknown.append(
+                f"{kept} steps were kept in this run, and of {rest} steps nothing is on record: the Wavefile has"
+                " changed since, or the run did not come to its end. What became of them is not known."
+            )
+        return None
+
+    def _timing(self, wanted: Sequence[int], settled: Mapping[str, Settled]) -> Timing | None:
+        """Serial, barrier and flow times of what ran, measured."""
+        if self.project is None:
+            return None
+        number = self.project.graph.number
+        ran = {
+            number[name]: Range(each.seconds, each.seconds)
+            for name, each in settled.items()
+            if name in number and each.started is not None and each.seconds > 0
+        }
+        return measure(self.project.graph, {*wanted, *ran}, ran, max(self.run.jobs, 1)) if ran else None
+
+    def _critical(self, timing: Timing | None, settled: Mapping[str, Settled]) -> tuple[str, ...]:
+        if timing is None or self.project is None:
+            return ()
+        names = list(self.project.graph.number)
+        path = [names[number] for number in timing.critical_path]
+        return tuple(name for name in path if name in settled and settled[name].seconds > 0)
+
+    def _chapters(
+        self,
+        wanted: Sequence[int],
+        settled: Mapping[str, Settled],
+        outcome: Outcome | None,
+        critical: Collection[str],
+        lanes: Mapping[str, int],
+        ends: Mapping[str, float],
+    ) -> list[Chapter]:
+        formers = self.state.successes_before(self.run.run, self.run.began) if self.state else {}
+        chapters = []
+        for chapter in self._plain_chapters(wanted, settled, outcome):
+            name, former = chapter.name, formers.get(chapter.name)
+            full = chapter.settled is not None and (
+                name in critical or chapter.outcome is Outcome.FAILED or len(settled) <= MANY
+            )
+            chapters.append(
+                replace(
+                    chapter,
+                    tail=self._tail(chapter.settled) if full and chapter.settled else (),
+                    retried=tuple(each for each in self._events("retried") if each.step == name),
+                    reviewed=tuple(each for each in self._events("reviewed") if each.step == name),
+                    former=Former(former.run, former.seconds) if former else None,
+                    lane=lanes.get(name),
+                    end=ends.get(name, 0.0),
+                    is_critical=name in critical,
+                )
+            )
+        return chapters
+
+    def _events(self, which: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = getattr(self.account, which) if self.account else ()
+        return found
+
+    def _plain_chapters(
+        self, wanted: Sequence[int], settled: Mapping[str, Settled], outcome: Outcome | None
+    ) -> Iterable[Chapter]:
+        graph = self.project.graph if self.project else None
+        if graph is not None:
+            there = [*wanted, *(graph.number[name] for name in settled if name in graph.number)]
+            for number in dict.fromkeys(there):
+                step = graph.wavefile.steps[number]
+                one = settled.get(step.name)
+                yield self._chapter(number, step, one, one.outcome if one else outcome)
+        for name, one in settled.items():
+            if graph is None or name not in graph.number:
+                yield Chapter(name, one.wave, one.outcome, one, command=one.command, is_gone=graph is not None)
+
+    def _chapter(self, number: int, step: Step, settled: Settled | None, outcome: Outcome | None) -> Chapter:
+        assert self.project is not None
+        graph = self.project.graph
+        names = graph.wavefile.steps
+        trace = self._trace(step, settled)
+        last = settled.command if settled else ""
+        is_gate = settled is not None and bool(step.judges) and settled.failure in _OF_A_GATE
+        ran = "" if is_gate else last
+        return Chapter(
+            name=step.name,
+            wave=graph.wave[number],
+            outcome=outcome,
+            settled=settled,
+            title=step.title,
+            base=step.base,
+            place=f"{step.place.file}:{step.place.line}" if step.place.line else step.place.file,
+            agent=step.agent,
+            command=ran or _declared(step),
+            is_declared=not ran,
+            gate=last if is_gate else "",
+            reads=_pieces({**trace.inputs, **trace.discovered}) if trace else _declared_pieces(reads(step)),
+            makes=_pieces(trace.outputs) if trace else _declared_pieces((*step.outputs, *step.updates)),
+            upstream=tuple(names[each].name for each in graph.upstream[number]),
+            downstream=tuple(names[each].name for each in graph.downstream[number]),
+        )
+
+    def _trace(self, step: Step, settled: Settled | None) -> Trace | None:
+        """What the step read and made in this run; of one that was kept, what stood then as far as that is known."""
+        if self.state is None:
+            return None
+        traces = self.state.traces(key(step))
+        if settled is not None and settled.started is not None:
+            return next((each for each in traces if each.run == self.run.run), None)
+        is_kept = settled is None or settled.outcome is Outcome.KEPT
+        before = (each for each in traces if each.began <= self.run.began and not each.forgotten)
+        return next(before, None) if is_kept else None
+
+    def _tail(self, settled: Settled) -> tuple[str, ...]:
+        """The last lines of its output, from the account or from its log."""
+        if settled.tail or settled.log is None:
+            return settled.tail
+        data = disk.tail(os.path.join(self.layout.root, settled.log), TAIL)
+        lines = data.decode("utf-8", "replace").splitlines()
+        return tuple(lines[1:] if len(data) >= TAIL and len(lines) > 1 else lines)[-LINES:]
+
+    def _former(self, results: Mapping[str, Result]) -> FormerRun | None:
+        before = self.state.run_before(self.run.began) if self.state else None
+        if before is None or self.state is None:
+            return None
+        then = self.state.results_in(before.run)
+        only = tuple((each.step, each.seconds) for each in then if each.step not in results)
+        return FormerRun(before.run, before.began, before.seconds, before.exit_code, before.counts, only)
+
+
+def _lanes(settled: Iterable[Settled], account: Account | None) -> tuple[dict[str, int], dict[str, float]]:
+    """The rows of the timeline, as few as there were steps at once, and when each step ended."""
+    waited: dict[str, float] = {}
+    for event in account.retried if account else ():
+        waited[event.step] = waited.get(event.step, 0.0) + event.delay
+    ran = [each for each in settled if each.started is not None]
+    rows: dict[str, int] = {}
+    ends: dict[str, float] = {}
+    busy: list[tuple[float, int]] = []
+    free: list[int] = []
+    for each in sorted(ran, key=lambda one: (one.started or 0.0, one.step)):
+        start = each.started or 0.0
+        while busy and busy[0][0] <= start + 0.002:  # two clocks tell of one moment
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        row = heapq.heappop(free) if free else len(busy)
+        end = start + each.seconds + waited.get(each.step, 0.0)
+        rows[each.step], ends[each.step] = row, end
+        heapq.heappush(busy, (end, row))
+    return rows, ends
+
+
+def _pieces(members: Mapping[str, str]) -> Pieces:
+    shown = tuple(Piece(member, members[member]) for member in sorted(members)[:PIECES])
+    return Pieces(shown, len(members) - len(shown))
+
+
+def _declared_pieces(artifacts: Sequence[Artifact]) -> Pieces:
+    shown = tuple(Piece(each.text) for each in artifacts[:PIECES])
+    return Pieces(shown, len(artifacts) - len(shown), is_known=False)
+
+
+def _declared(step: Step) -> str:
+    """The action as the Wavefile has it; what is filled in when it runs stands as it is written."""
+    match step.action:
+        case None:
+            return ""
+        case Manual():
+            return step.action.text
+        case Call():
+            return f"{step.action.module}:{step.action.function}"
+        case run:
+            return "\n".join(_as_written(script) for script in run.scripts)
+
+
+def _as_written(text: Text) -> str:
+    return "".join("{{ " + part.source + " }}" if isinstance(part, Hole) else part for part in text.parts)
