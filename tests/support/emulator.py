@@ -6,6 +6,7 @@ It does not know the program. pyte does what a terminal does with escape sequenc
 from __future__ import annotations
 
 from pyte import ByteStream, Screen
+from pyte import modes as mo
 
 
 class Emulator:
@@ -33,8 +34,10 @@ class Emulator:
         return rows
 
     @property
-    def is_cursor_hidden(self) -> bool:
-        return bool(self.screen.cursor.hidden)
+    def is_as_it_was(self) -> bool:
+        """Whether the cursor is there, long lines wrap, and what is written next has no colour."""
+        cursor = self.screen.cursor
+        return not cursor.hidden and mo.DECAWM in self.screen.mode and cursor.attrs.fg == "default"
 
     def colours(self, row: int) -> set[str]:
         """The colours of the characters of a row that are no blanks."""

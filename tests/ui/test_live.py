@@ -74,7 +74,7 @@ def test_lines_stand_above_the_panel_and_the_cursor_below_it() -> None:
 
     assert glass.rows == ["one", "two", "three", "panel c"]
     assert (glass.emulator.screen.cursor.y, glass.emulator.screen.cursor.x) == (4, 0)
-    assert not glass.emulator.is_cursor_hidden
+    assert glass.emulator.is_as_it_was
 
 
 def test_each_look_is_one_write_and_nothing_is_written_when_nothing_has_changed() -> None:

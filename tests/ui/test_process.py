@@ -322,6 +322,33 @@ def test_the_environment_sways_colour_and_never_the_terminal(
     assert (style.colours, style.terminal) == (colours, terminal)
 
 
+@pytest.mark.parametrize(
+    ("environ", "unicode"),
+    [
+        ({}, True),
+        ({"LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({"LANG": "C"}, False),
+        ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"}, False),
+        ({"LC_CTYPE": "C", "LANG": "de_DE.UTF-8"}, False),
+        ({"LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),  # Python puts it there
+        ({"LC_CTYPE": "C.UTF-8"}, True),
+        ({"LC_CTYPE": "de_DE.UTF-8", "LANG": "C"}, True),
+    ],
+)
+def test_a_terminal_said_to_know_ascii_alone_gets_no_more(environ: dict[str, str], unicode: bool) -> None:
+    """Of streams that are no terminals their encoding says enough."""
+
+    class Tty(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+    assert style_of(Tty(), environ).unicode is unicode
+    assert style_of(io.StringIO(), environ).unicode
+
+
 def test_the_width_is_said_by_columns_and_else_80() -> None:
     assert style_of(io.StringIO(), {"COLUMNS": "132"}).width == 132
     assert style_of(io.StringIO(), {"COLUMNS": "nonsense"}).width == 80

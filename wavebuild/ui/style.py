@@ -15,6 +15,8 @@ When = Literal["auto", "always", "never"]
 Colour = Literal["green", "red", "yellow", "cyan", "dim", "bold"]
 
 _CODES: dict[Colour, str] = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+_ASCII = ("C", "POSIX")
+_BY_PYTHON = ("C.UTF-8", "C.utf8", "UTF-8")  # what it puts in the place of the former
 _PLAINER = str.maketrans(
     {
         "─": "-",
@@ -52,10 +54,18 @@ def style_of(stream: TextIO, environ: Mapping[str, str], when: When = "auto") ->
     encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
     return Style(
         colours=_colours(terminal, environ, when),
-        unicode=encoding.startswith("utf"),
+        unicode=encoding.startswith("utf") and not (terminal and _is_plain(environ)),
         width=_width(stream, environ) if terminal else _named_width(environ) or 80,
         terminal=terminal,
     )
+
+
+def _is_plain(environ: Mapping[str, str]) -> bool:
+    """Whether the person's terminal is said to know ASCII alone, and not by Python, which says more than is known."""
+    kind, language = environ.get("LC_CTYPE"), environ.get("LANG")
+    if kind in _BY_PYTHON and language in _ASCII:
+        kind = None
+    return (environ.get("LC_ALL") or kind or language) in _ASCII
 
 
 def _is_terminal(stream: TextIO) -> bool:
