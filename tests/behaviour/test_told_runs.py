@@ -112,11 +112,11 @@ def test_a_step_is_told_beside_its_last_success(shop: Workshop):
 
 def test_one_after_another_has_one_row_and_two_at_once_have_two(shop: Workshop):
     """The rows of the timeline are as few as there were steps at once."""
-    wait = "note {0}; for i in $(seq 500); do [ -e ../{1} ] && break; sleep 0.02; done; touch ../{0}; echo > {0}"
+    meet = "touch ../{0}; for i in $(seq 500); do [ -e ../{1} ] && break; sleep 0.02; done; sleep 0.2; echo > {0}"
     shop.wavefile(
         "steps:\n"
-        f"  x: {{outputs: x, run: 'touch ../one; {wait.format('x', 'two')}'}}\n"
-        f"  y: {{outputs: y, run: 'touch ../two; {wait.format('y', 'one')}'}}\n"
+        f"  x: {{outputs: x, run: '{meet.format('x', 'y')}'}}\n"
+        f"  y: {{outputs: y, run: '{meet.format('y', 'x')}'}}\n"
     )
 
     shop.build(jobs=2)
