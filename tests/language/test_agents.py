@@ -451,6 +451,22 @@ class TestHands:
 
         assert (built.steps["draft"].failure, crew.read("out/draft")) == ("edited", "mine\n")
 
+    def test_what_a_person_made_of_a_draft_has_no_review(self, crew: Workshop):
+        """The advisor's was of other bytes; a changed threshold has the advisor judge what stands now."""
+        judged = crew.settle().steps["draft"].review
+        crew.put("out/draft", "mine\n" * 9)
+        engine.accept(crew.request(), ["out/draft"])
+        accepted = crew.settle()
+        change(crew, "default: 0.3", "default: 0.8")
+        again = crew.build()
+
+        assert judged is not None
+        assert (accepted.outcomes["draft"], accepted.steps["draft"].review) == ("kept", None)
+        assert accepted.ran == ["use"]
+        review = again.steps["draft"].review
+        assert review is not None
+        assert (again.ran, review.score) == (["judge"], 0.9)
+
     def test_a_reviewed_step_is_touched_only_by_force(self, crew: Workshop):
         """A touch would pass what nobody has judged."""
         crew.put("out/draft", "mine\n")

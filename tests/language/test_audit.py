@@ -79,6 +79,30 @@ class TestUndeclared:
         shop.write(a="again")
         assert shop.stale()
 
+    def test_what_an_advisor_reads_is_no_input_of_the_step(self, shop: Workshop):
+        """Declared where it belongs, it is judged again when it changes, and no agent runs."""
+        shop.write(guide="strict", brief="b", review='{"score": 1, "approved": true}')
+        text = """
+            agents: {writer: {run: "note write; cat brief > o"}}
+            advisors: {critic: {run: "note judge; cat guide > /dev/null; cat review"}}
+            steps: {s: {agent: writer, prompt: {text: go}, outputs: o, review: {advisor: critic}}}
+        """
+        shop.wavefile(text)
+        first = shop.build(audit=True)
+        found = audit_of(first, "s")
+        (addition,) = first.result.additions
+
+        assert (paths(found.judging), paths(found.reads)) == (["guide", "review"], ["brief"])
+        assert yaml.safe_load("\n".join(addition.lines)) == {"inputs": ["brief"]}
+
+        declared = text.replace("critic: {", "critic: {inputs: [guide, review], ")
+        shop.wavefile(declared.replace("prompt:", "inputs: brief, prompt:"))
+        second = shop.build(audit=True)
+        shop.write(guide="lax")
+
+        assert audit_of(second, "s") == Audit()
+        assert shop.build().ran == ["judge"]
+
     def test_what_another_step_makes_is_named_with_that_step(self, shop: Workshop):
         """Whether it was there, as the order was lucky, or was not."""
         shop.wavefile("""

@@ -66,6 +66,14 @@ def test_long_lists_are_cut_unless_all_is_wanted_and_what_was_only_sought_is_for
     assert "    sought     none, not there" in long
 
 
+def test_what_an_advisor_reads_is_not_for_the_step_to_declare():
+    """The way out is named: among the inputs of the advisor it makes no agent run again."""
+    found = lines(Audit(judging=(Touch("guide.md"),)))
+
+    assert found[0] == "audit: 1 of 1 step touches what is not declared"
+    assert "    advisor    guide.md, which its advisor reads: name it among the `inputs` of that" in found
+
+
 def test_an_audit_that_saw_only_python_says_so():
     """Its silence means less."""
     assert lines(Audit(complete=False))[-1].endswith("only what Python does itself was seen")
@@ -83,6 +91,7 @@ def test_the_json_of_an_audit():
         "lists": ["d"],
         "unread": ["c"],
         "complete": True,
+        "advisor_reads": [],
     }
     assert addition_record(Addition("s", Place("Wavefile", 4, 3), ("inputs:",), ())) == {
         "step": "s",

@@ -98,10 +98,14 @@ def stands(facts: Facts, step: Step) -> dict[str, str]:
 
 
 def with_accepted(facts: Facts, trace: Trace, step: Step, chosen: Mapping[str, str]) -> Trace:
-    """The last trace with these members' digests in the place of those it had, and nothing else."""
+    """The last trace with these members' digests in the place of those it had, and nothing else.
+
+    What an advisor has said was of other bytes: nobody has judged these.
+    """
     by_hand = tuple(sorted({*trace.by_hand, *chosen}))
     raw = trace.raw | facts.raw_digests(step, chosen)
-    return msgspec.structs.replace(trace, outputs={**trace.outputs, **chosen}, by_hand=by_hand, raw=raw)
+    said = "" if chosen else trace.review
+    return msgspec.structs.replace(trace, outputs={**trace.outputs, **chosen}, by_hand=by_hand, raw=raw, review=said)
 
 
 def with_present_edits(facts: Facts, trace: Trace, step: Step, now: Now) -> Trace:

@@ -39,6 +39,7 @@ class Audit(Struct, frozen=True):
     refused: tuple[Touch, ...] = ()  # not declared, there, and kept from it by its sandbox
     unread: tuple[str, ...] = ()  # inputs of which it opened nothing
     complete: bool = True
+    judging: tuple[Touch, ...] = ()  # not declared, and read by its advisor alone
 
     @property
     def findings(self) -> bool:
@@ -48,7 +49,8 @@ class Audit(Struct, frozen=True):
     @property
     def undeclared(self) -> bool:
         """Whether the step reads or changes what it does not declare."""
-        return bool(self.reads or self.writes or self.removes or self.refused or self.sought_of_others)
+        touched = self.reads or self.writes or self.removes or self.refused or self.judging
+        return bool(touched or self.sought_of_others)
 
     @property
     def sought_of_others(self) -> tuple[Touch, ...]:
@@ -57,14 +59,21 @@ class Audit(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What the jobs of one step touched: its action, and its checks."""
+    """What the jobs of one step touched: its action, its checks, its advisor."""
 
     action: tuple[Touches, ...] = ()
     gate: tuple[Touches, ...] = ()
+    review: tuple[Touches, ...] = ()
 
-    def with_more(self, touches: Touches | None, checking: bool) -> Seen:
+    @property
+    def all(self) -> tuple[Touches, ...]:
+        return (*self.action, *self.gate, *self.review)
+
+    def with_more(self, touches: Touches | None, checking: bool, reviewing: bool) -> Seen:
         if touches is None:
             return self
+        if reviewing:
+            return replace(self, review=(*self.review, touches))
         if checking:
             return replace(self, gate=(*self.gate, touches))
         return replace(self, action=(*self.action, touches))
@@ -85,16 +94,17 @@ def audited(
     ``scratch_folders``: absolute folders out of the root that are anyone's to write to.
     """
     graph, step = facts.graph, facts.graph.wavefile.steps[number]
-    if not (seen.action or seen.gate):
+    everything = seen.all
+    if not everything:
         return Audit()
     view = _View(facts, step, roots, read, discovered)
-    everything = (*seen.action, *seen.gate)
     complete = all(touches.complete for touches in everything)
 
     def named(paths: Iterable[str]) -> tuple[Touch, ...]:
         return tuple(Touch(path, _owner(graph, number, path)) for path in dict.fromkeys(paths))
 
     reads = [*view.reads(seen.action, gate=False), *view.reads(seen.gate, gate=True)]
+    judging = [path for path in view.reads(seen.review, gate=True) if path not in reads]
     refused = list(view.refused(everything))
     written = [path for touches in everything for path in view.writes(touches.written, scratch_folders)]
     removed = [path for touches in everything for path in view.writes(touches.removed, scratch_folders)]
@@ -107,6 +117,7 @@ def audited(
         refused=named(refused),
         unread=tuple(view.unread(seen)) if ended_well and complete and seen.action else (),
         complete=complete,
+        judging=named(judging),
     )
 
 
@@ -207,7 +218,7 @@ class _View:
 
     def unread(self, seen: Seen) -> Iterator[str]:
         """The inputs of which nothing was opened."""
-        every = [path for touches in (*seen.action, *seen.gate) for path in (*touches.read, *touches.listed)]
+        every = [path for touches in seen.all for path in (*touches.read, *touches.listed)]
         opened = {*self._relative(every), *self._relative(map(os.path.realpath, every))}
         for artifact in self._step.inputs:
             if artifact.kind not in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB, Kind.STEP) or artifact.optional:
@@ -300,4 +311,5 @@ def masked(audit: Audit, secrets: Iterable[str]) -> Audit:
         lists=tuple(map(hidden, audit.lists)),
         sought=all_hidden(audit.sought),
         refused=all_hidden(audit.refused),
+        judging=all_hidden(audit.judging),
     )

@@ -495,7 +495,7 @@ class Rebuilder:
         life.seconds += ended.seconds
         life.of_this_try += ended.seconds
         if not life.asks:
-            life.seen = life.seen.with_more(ended.touches, life.checking)
+            life.seen = life.seen.with_more(ended.touches, life.checking, life.reviewing)
         if ended.leftovers:
             life.notes.append(f"it left {ended.leftovers} process(es) running: they were ended")
         try:

@@ -61,6 +61,7 @@ def _told(audit: Audit, verbose: bool) -> Iterator[str]:
         ("sought", audit.sought if verbose else audit.sought_of_others, "not there"),
         ("writes", audit.writes, ""),
         ("removes", audit.removes, ""),
+        ("advisor", audit.judging, "which its advisor reads: name it among the `inputs` of that"),
     )
     for word, touches, more in groups:
         shown = touches if verbose else touches[:MOST]
@@ -106,6 +107,7 @@ def audit_record(audit: Audit | None) -> Json:
         "refused": [_touch_record(touch) for touch in audit.refused],
         "unread": list(audit.unread),
         "complete": audit.complete,
+        "advisor_reads": [_touch_record(touch) for touch in audit.judging],
     }
 
 

@@ -36,7 +36,7 @@ def _or_null(shape: Shape) -> Shape:
 
 
 _TOUCHES: Shape = {"type": "array", "items": _object({"path": _TEXT, "owner": _or_null(_TEXT)})}
-_TOUCHED = ("reads", "writes", "removes", "sought", "refused")
+_TOUCHED = ("reads", "writes", "removes", "sought", "refused", "advisor_reads")
 _REVIEW = _object(
     {
         "advisor": _TEXT,
