@@ -313,14 +313,45 @@ def test_a_terminal_that_wraps_again_shows_one_panel_after_it_became_narrower(si
         done = subprocess.run([*tmux, "capture-pane", "-p", *gone_by], capture_output=True, text=True, check=False)
         return done.stdout.splitlines()
 
-    assert eventually(lambda: any("row 7" in row for row in rows()))
+    def is_drawn_once(columns: int) -> bool:
+        """With a bar as long as it is in a window of that width."""
+        found = rows()
+        bars = [row for row in found if "─" in row]
+        once = all(sum(text in row for row in found) == 1 for text in ("slow  row", "succeeded 1 ·"))
+        return once and len(bars) == 1 and len(bars[0]) == min(70, columns - 1)
+
+    assert eventually(lambda: is_drawn_once(100))
     for columns in (60, 35, 90, 25):
         subprocess.run([*tmux, "resize-window", "-x", str(columns), "-y", "20"], check=True)
-        time.sleep(0.6)
-        assert eventually(lambda: sum("slow" in row and "row" in row for row in rows()) == 1)
-        found = rows()
-        assert max(map(len, found)) <= columns
-        assert sum("succeeded 1 ·" in row for row in found) == 1, "\n".join(found)
+        assert eventually(lambda: is_drawn_once(columns)), "\n".join(rows())  # noqa: B023
         assert sum("succeeded    first" in row for row in rows("-S", "-")) == 1, "\n".join(rows("-S", "-"))
     site.write("go", "")
     assert eventually(lambda: (site.root / "last").exists())
+
+
+def test_what_the_build_waits_for_is_named(site: Site) -> None:
+    """A resource that another step has, checks, a person who has pressed Ctrl-C."""
+    wait = "until test -e {0}; do sleep 0.05; done"
+    site.write(
+        "Wavefile",
+        f"""
+resources: {{gpu: 1}}
+steps:
+  a: {{outputs: a, resources: {{gpu: 1}}, run: '{wait.format("go-a")}; touch a'}}
+  b: {{outputs: b, resources: {{gpu: 1}}, run: touch b}}
+  c: {{outputs: c, run: touch c, checks: ['{wait.format("go-c")}']}}
+  d: {{run: 'trap "" INT; {wait.format("go-d")}'}}
+""",
+    )
+    with on_terminal(site, "-j4") as screen:
+        screen.wait_for_row("running 3 · for gpu 1")
+        screen.wait_for_row("c · its checks")
+        site.write("go-a", "")
+        site.write("go-c", "")
+        screen.wait_for_row("succeeded 3 · running 1")
+        screen.type("\x03")
+        screen.wait_for_row("stopping: Ctrl-C again ends all at once")
+        site.write("go-d", "")
+        assert screen.finish() == 130, screen.shown
+
+    assert is_clean(screen)

@@ -23,6 +23,7 @@ from tests.ui.samples import (
     started,
 )
 from wavebuild.run.events import Event, Outcome
+from wavebuild.run.gauge import Gauge
 from wavebuild.ui import live
 from wavebuild.ui.live import LiveScreen, Page, wraps_again
 from wavebuild.ui.plain import Manner
@@ -257,7 +258,8 @@ class Watched:
     def __init__(self, manner: Manner = MANNER, first: float = 0.0, lines: int = 24) -> None:
         self.glass = Glass(lines=lines)
         self.now = NOON
-        self.screen = LiveScreen(self.glass, manner, {}, lambda: self.now, first)
+        self.gauge = Gauge()
+        self.screen = LiveScreen(self.glass, manner, {}, self.gauge, lambda: self.now, first)
 
     def tell(self, *events: Event) -> Watched:
         for event in events:
@@ -318,6 +320,23 @@ def test_one_at_a_time_output_is_streamed_above_the_panel(watched: Watched, tmp_
     assert "sec" not in watched.glass.rows
 
 
+def test_rows_that_are_not_needed_stay_for_a_while_and_not_for_ever(watched: Watched) -> None:
+    """So the rows below do not jump about while steps come and go."""
+    steps = ["a", "b", "c", "d"]
+    watched.tell(build_started([steps], jobs=4), *(started(step, 1) for step in steps))
+    watched.wait_for_row("running 4")
+    full = len(watched.glass.rows)
+    watched.now += 1
+    watched.tell(*(settled(step, 1, Outcome.KEPT) for step in steps[:3]))
+    watched.wait_for_row("running 1")
+    soon = len(watched.glass.rows)
+    watched.now += 60
+    watched.wait_for_row("1 min 1 s")
+
+    assert soon == full + 3  # the lines that say how they ended
+    assert len(watched.glass.rows) == full
+
+
 def test_at_the_end_nothing_is_left_of_the_panel() -> None:
     watched = Watched()
     watched.tell(*a_build_with_a_failure()[:5])
@@ -376,7 +395,7 @@ def test_a_mistake_in_the_panel_is_told_and_the_lines_go_on(watched: Watched, mo
 def test_who_has_much_to_say_waits_for_the_terminal() -> None:
     """What is not written yet is not kept without bound, though the panel is not there yet."""
     stream = Terminal()
-    screen = LiveScreen(stream, Manner(Style(terminal=True), panel=True), {}, first=3600.0)
+    screen = LiveScreen(stream, Manner(Style(terminal=True), panel=True), {}, Gauge(), first=3600.0)
     screen.tell(build_started([["a" * 1000]]))
     for _ in range(3000):
         screen.tell(settled("a" * 1000, 1, Outcome.FAILED))
@@ -404,7 +423,7 @@ def test_where_there_is_a_panel(environ: dict[str, str], argv: tuple[str, ...], 
 
     called(*argv, engine=engine, environ=environ, typed="", folder=str(tmp_path))
 
-    assert engine.request.outlook is panel
+    assert (engine.request.gauge is not None) is panel
 
 
 def test_a_pipe_has_no_panel_though_colours_are_forced() -> None:
@@ -412,7 +431,7 @@ def test_a_pipe_has_no_panel_though_colours_are_forced() -> None:
 
     called(engine=engine, environ={"TERM": "xterm", "FORCE_COLOR": "1"})
 
-    assert not engine.request.outlook
+    assert engine.request.gauge is None
 
 
 def test_a_screen_in_a_thread_takes_no_signals() -> None:

@@ -77,6 +77,23 @@ def test_in_a_narrow_window_less_is_said_of_each_and_nothing_is_wider() -> None:
     ]
 
 
+def test_what_the_build_waits_for_is_named() -> None:
+    """Resources with how many wait for each, checks and reviews, the end that somebody asked for."""
+    scene = scene_of(
+        two_waves("a", "b", "c"),
+        started("a", 1),
+        lacking={"gpu": 2},
+        phases={"a": "its review"},
+        stopping=True,
+        estimate=Estimate(30.0),
+    )
+
+    text = shown(scene)
+    assert text[1] == "  0 s  a · its review"
+    assert text[-2].endswith("0 of 4 · stopping: Ctrl-C again ends all at once")
+    assert text[-1] == "  running 1 · for gpu 2 · to come 1"
+
+
 def test_who_waits_for_the_next_try_says_why_and_how_long() -> None:
     scene = scene_of(
         two_waves("a"), started("a", 1), StepRetried(RUN, NOON + 3, "a", 1, "exit 75", 8.0), now=5, last={"a": "old"}
@@ -141,7 +158,7 @@ def test_steps_of_which_no_end_is_told_count_as_kept_and_not_as_work() -> None:
         (Estimate(42.0, unknown=3), ["at least 40 s: 3 steps never ran", "at least 40 s", "40 s or more", ""]),
         (Estimate(0.0, unknown=3), [""]),
         (Estimate(130.0, overdue=True), ["at least 2 min", "2 min or more", ""]),
-        (Estimate(9.0, ending=True), ["a step has failed: what runs is let end", "no other is started", ""]),
+        (Estimate(9.0, ending=True), ["a step has failed: finishing what runs", "finishing", ""]),
     ],
 )
 def test_what_is_left_is_said_as_far_as_it_is_known(estimate: Estimate, said: list[str]) -> None:
@@ -213,6 +230,7 @@ def test_no_row_is_wider_than_the_window_and_there_are_never_too_many(
     found = rows(scene, columns, lines, Style(unicode=not plain), least=7)
 
     assert len(found) <= max(0, lines - 1)
+    assert not found or len(found) >= min(7, room_of(lines))
     for row in found:
         text = text_of(row)
         assert width(text) <= columns

@@ -141,9 +141,11 @@ def _build(
         all_go = few is None or request.full or schedule == "barrier"
         wanted = selection.wanted if few is None or all_go else few.reached
         count = sum(map(len, layers))
-        lengths = _lengths(project, state, wanted) if request.outlook or (jobs > 1 and not request.order) else {}
+        lengths = (
+            _lengths(project, state, wanted) if request.gauge is not None or (jobs > 1 and not request.order) else {}
+        )
         behind = remaining(graph, wanted, lengths) if lengths else {}
-        outlook = _outlook(request, project, wanted, lengths, behind) if request.outlook else None
+        outlook = _outlook(request, project, wanted, lengths, behind) if request.gauge is not None else None
         tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers), outlook))
         rare: list[Rare] = []
 
@@ -205,6 +207,7 @@ def _build(
         scheduler = Scheduler(
             graph, course, judge, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
         )
+        scheduler.gauge = rebuilder.gauge = request.gauge
         try:
             ended = scheduler.run()
         finally:
@@ -424,7 +427,7 @@ class Growing:
             if step.expands and not now.expands
         )
         count = sum(map(len, layers))
-        outlook = _outlook(request, project, wanted, lengths, behind) if request.outlook else None
+        outlook = _outlook(request, project, wanted, lengths, behind) if request.gauge is not None else None
         self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers), outlook))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wavebuild.judge.reasons import Reason
     from wavebuild.plan.model import PlanWord
     from wavebuild.run.events import Outcome, Settled
+    from wavebuild.run.gauge import Gauge
     from wavebuild.run.interrupts import Interrupts
     from wavebuild.run.patience import Workers
 
@@ -49,7 +50,6 @@ class Request(Struct, frozen=True):
     order: tuple[str, ...] = ()  # the names of steps, those first that are to run first; (): as always
     audit: bool = False  # --audit: what steps touch is followed
     full: bool = False  # every step's end is wanted, also of steps that are fresh
-    outlook: bool = False  # it is to be told how long steps are expected to take
     terminal: str = ""  # the path of the caller's terminal, if a step may own it
     alone: bool = False  # nobody else in this process starts processes: strange children are of steps
     commands: tuple[str, ...] = ()  # words that are commands, offered as spellings of an unknown target
@@ -60,6 +60,7 @@ class Request(Struct, frozen=True):
     glance: Glance | None = None  # what the first look has found: that not all is as it was
     declared: Wavefile | None = None  # what a program declares, in the place of a file
     around: Callable[[Workers], Workers] | None = None  # an executor around the pool, which takes some jobs itself
+    gauge: Gauge | None = None  # somebody looks: there it is shown what the build waits for, and its outlook is told
     interrupts: Interrupts | None = None  # who counts that somebody asks to stop; None: the signals do
 
 

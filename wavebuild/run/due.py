@@ -29,6 +29,9 @@ class Lines(Generic[T]):
     def add(self, place: Place, kind: Hashable, one: T) -> None:
         heapq.heappush(self._lines.setdefault(kind, []), (place, one))
 
+    def length(self, kind: Hashable) -> int:
+        return len(self._lines[kind])
+
     def take(self, kind: Hashable) -> None:
         """The first of this kind leaves."""
         line = self._lines[kind]

@@ -63,6 +63,7 @@ MOST_TOLD = 64
 """Steps that edit one file, up to which it is looked whose edits were undone."""
 
 if TYPE_CHECKING:
+    from wavebuild.run.gauge import Gauge
     from wavebuild.run.reviewing import Reviews
 
 TAIL_LINES = 20
@@ -91,6 +92,7 @@ class Rebuilder:
         self._secrets = secrets_of(graph, invocation)
         self._succeeded_lately: list[Attempt] = []  # their former outputs are let go when they are on record
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
+        self.gauge: Gauge | None = None  # somebody looks at what steps do that have made what they make
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
         self._bases = merges.Bases()  # what sandboxed steps begin with, of files that others edit, too
@@ -547,6 +549,8 @@ class Rebuilder:
 
     def _next_job(self, life: Life) -> Job:
         """The next job of the same try."""
+        if self.gauge is not None:
+            self.gauge.phases[life.attempt.step] = "its checks" if not life.reviewing else "its review"
         job = self._job(life)
         life.command = self._shown(life, job)
         return job
@@ -819,6 +823,8 @@ class Rebuilder:
 
     def _once_more(self, step: Step, life: Life, ended: Ended, delay: float) -> Again:
         """A further try from its begin, after a delay in seconds."""
+        if self.gauge is not None:
+            self.gauge.phases.pop(step.name, None)
         self._clear_for_another_try(step, life)
         again = self._again(step, life, ended, delay)
         life.seen = Seen()

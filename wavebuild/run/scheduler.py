@@ -10,7 +10,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -24,6 +24,9 @@ from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
 from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
+
+if TYPE_CHECKING:
+    from wavebuild.run.gauge import Gauge
 
 _THE_TERMINAL = "the terminal"
 """A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
@@ -198,6 +201,7 @@ class Scheduler:
         self._to_be_said: list[Event] = []
         self._first_of_group = 0.0
         self.settled: dict[int, Settled] = {}
+        self.gauge: Gauge | None = None  # somebody looks at what is waited for
 
     def run(self) -> dict[int, Settled]:
         """Every wanted step settled, by number."""
@@ -566,6 +570,8 @@ class Scheduler:
 
     def _collect(self) -> None:
         """Waits for a job to end, a further try to be due or a signal, and takes what came."""
+        if self.gauge is not None:
+            self.gauge.lacking = self._lacking()
         timeout = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
         if self._untold or self._intended:
             left = max(0.0, self._first_of_group + GROUP - time.monotonic())
@@ -579,6 +585,23 @@ class Scheduler:
         while self._later and self._later[0][0] <= now and self._interrupts() <= self._heard:
             _, number = heapq.heappop(self._later)
             self._stand_in_line(Again(number, 0.0))
+
+    def _lacking(self) -> dict[str, int]:
+        """How many steps wait for each resource, though there are slots."""
+        free = self._slots_free()
+        if free <= 0 or not self._due:
+            return {}
+        found: dict[str, int] = {}
+        reserved: set[str] = set()
+        for kind, due in self._due.heads():
+            wanted = self._resources(self._graph.wavefile.steps[due.number])
+            short = [name for name in wanted if not self._are_there({name: wanted[name]}, reserved)]
+            if not short and wanted["cpus"] > free:
+                short = ["cpus"]
+            for name in short[:1]:
+                found[name] = found.get(name, 0) + self._due.length(kind)
+            reserved |= set(wanted) if short else set()
+        return found
 
     def _end(self, ended: Ended) -> None:
         if self._interrupts() and self._may_have_met_the_signal(ended):
@@ -741,6 +764,8 @@ class Scheduler:
         if count > self._heard:
             self._heard = count
             self._stopped = True
+            if self.gauge is not None:
+                self.gauge.stopping = True
             self._leave_what_is_new()
             self._executor.interrupt(at_once=count > 1)
             further = [number for _, number in self._later] + [due.number for due in self._due]

@@ -63,8 +63,8 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
     from wavebuild.ui.screens import manner_of, screen_of
 
     manner = manner_of(caller, show)
-    request = replace(request, outlook=manner.panel)
-    screen = screen_of(caller, manner)
+    screen, gauge = screen_of(caller, manner)
+    request = replace(request, gauge=gauge)
     ending: list[str] = []
     with (
         event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line,

@@ -22,6 +22,7 @@ from wavebuild.ui.escapes import RESET, escaped, sanitized
 from wavebuild.ui.plain import Manner, PlainScreen, is_streamed
 
 if TYPE_CHECKING:
+    from wavebuild.run.gauge import Gauge
     from wavebuild.ui.logs import Tail
     from wavebuild.ui.outlook import Progress
     from wavebuild.ui.view import Picture
@@ -66,10 +67,12 @@ class LiveScreen:
         stream: TextIO,
         manner: Manner,
         environ: Mapping[str, str],
+        gauge: Gauge,
         clock: Callable[[], float] = time.time,
         first: float = FIRST,
     ) -> None:
         self._manner = manner
+        self._gauge = gauge
         self._clock = clock
         self._first = first
         self._page = Page(stream, wraps_again(environ))
@@ -153,7 +156,7 @@ class LiveScreen:
     def _open_eyes(self) -> None:
         """All that is imported is imported here, also what the first look would."""
         with _FORKS:
-            eyes = _Eyes(self._manner)
+            eyes = _Eyes(self._manner, self._gauge)
             eyes.rows(self._plain.picture, "", self._clock(), *self._page.size())
         self._eyes = eyes
 
@@ -185,7 +188,7 @@ class LiveScreen:
 class _Eyes:
     """What is looked at while there is a panel: how far it is, the ends of logs. It is there only from then on."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: Manner, gauge: Gauge) -> None:
         from wavebuild.ui import panel
         from wavebuild.ui.cells import width
         from wavebuild.ui.logs import Tail
@@ -194,6 +197,7 @@ class _Eyes:
         width("\u65e5")  # has the table of widths read
         self._panel = panel
         self._manner = manner
+        self._gauge = gauge
         self._tail = Tail
         self.progress: Progress = Progress()
         self._tails: dict[tuple[str, str], Tail] = {}
@@ -216,10 +220,14 @@ class _Eyes:
             last={step: tail.look() for (step, _), tail in self._tails.items()},
             expected={step: length for step, length in expected.items() if length is not None},
             half=sanitized(half, colours=False).expandtabs(),
+            phases={each.step: self._gauge.phases[each.step] for each in running if each.step in self._gauge.phases},
+            lacking=self._gauge.lacking,
+            stopping=self._gauge.stopping,
         )
         found = self._panel.rows(scene, columns - 1, lines, self._manner.style, self._steady(now))
-        if len(found) >= self._height or now > self._steady_until:
-            self._height, self._steady_until = len(found), now + STEADY
+        height = sum(map(bool, found))
+        if height >= self._height or now > self._steady_until:
+            self._height, self._steady_until = height, now + STEADY
         return [self._panel.painted(row, self._manner.style) for row in found]
 
     def _steady(self, now: float) -> int:

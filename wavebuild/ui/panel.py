@@ -23,6 +23,8 @@ NARROW = 60  # columns below which only what matters most is said
 
 ROOMY = 16  # lines from which on an empty row keeps the panel apart
 
+STOPPING = ["stopping: Ctrl-C again ends all at once", "stopping", ""]
+
 Piece = tuple[str, Colour | None]
 Row = tuple[Piece, ...]
 
@@ -42,6 +44,8 @@ class Scene(Struct, frozen=True):
     """A build at one moment. ``last``: the last line of each running step; ``expected``: how long each should take.
 
     ``half``: the beginning of a line of output whose end has not come yet. ``fresh``: steps of which no end is told.
+    ``phases``: what steps do when their action is over. ``lacking``: how many steps wait for each resource.
+    ``stopping``: somebody asked the build to stop.
     """
 
     picture: Picture
@@ -52,12 +56,15 @@ class Scene(Struct, frozen=True):
     last: Mapping[str, str] = {}
     expected: Mapping[str, float] = {}
     half: str = ""
+    phases: Mapping[str, str] = {}
+    lacking: Mapping[str, int] = {}
+    stopping: bool = False
 
 
 def rows(scene: Scene, columns: int, lines: int, style: Style, least: int = 0) -> list[Row]:
     """At most as many rows as leave room for other lines, none wider than ``columns``.
 
-    ``least``: so many rows if there is room for them, the first of them empty.
+    ``least``: so many rows, if there is room for them, besides the one that keeps the panel apart; the first are empty.
     """
     room = room_of(lines)
     if room < 1 or columns < 2:
@@ -68,9 +75,9 @@ def rows(scene: Scene, columns: int, lines: int, style: Style, least: int = 0) -
     foot = [few[2], *few[:2]] if len(few) == 3 else few
     above = [((scene.half, None),)] if scene.half and room > len(foot) else []
     head = _running(scene, columns, room - len(foot) - len(above), style)
-    rest = room - len(above) - len(head) - len(foot)
+    height = len(above) + len(head) + len(foot)
     apart = 1 if lines >= ROOMY else 0
-    empty: list[Row] = [()] * min(rest, max(apart, least - room + rest))
+    empty: list[Row] = [()] * min(room - height, max(0, least - height) + apart)
     return [clipped(row, columns, style) for row in (*above, *empty, *head, *foot)]
 
 
@@ -114,7 +121,7 @@ def _running(scene: Scene, columns: int, room: int, style: Style) -> list[Row]:
     else:
         more = []
     times = [_time(each, scene, columns) for each in running]
-    names = [_name(each, style) for each in running]
+    names = [_name(each, scene, style) for each in running]
     of_times = max(map(width, times), default=0)
     of_names = min(max(map(width, names), default=0), max(8, (columns - of_times) // 2))
     out: list[Row] = []
@@ -125,9 +132,12 @@ def _running(scene: Scene, columns: int, room: int, style: Style) -> list[Row]:
     return [*out, *more]
 
 
-def _name(running: Running, style: Style) -> str:
-    tried = style.fit(f" · try {running.attempt}") if running.attempt > 1 and not running.failure else ""
-    return escaped(running.step) + tried
+def _name(running: Running, scene: Scene, style: Style) -> str:
+    said = [escaped(running.step)]
+    if not running.failure:
+        said += [f"try {running.attempt}"] if running.attempt > 1 else []
+        said += [scene.phases[running.step]] if running.step in scene.phases else []
+    return style.fit(" · ".join(said))
 
 
 def _time(running: Running, scene: Scene, columns: int) -> str:
@@ -221,7 +231,7 @@ def _bar(scene: Scene, columns: int, style: Style) -> Row:
     total = max(picture.steps - scene.fresh, picture.done)
     failed = any(outcome is Outcome.FAILED for outcome, _ in picture.counts)
     count = f"{picture.done} of {total}"
-    for left in left_words(scene.estimate, bool(picture.running)):
+    for left in STOPPING if scene.stopping else left_words(scene.estimate, bool(picture.running)):
         said = style.fit(f"{count} · {left}" if left else count)
         length = min(LONGEST_BAR, columns - width(said) - 4)
         if length >= SHORTEST_BAR:
@@ -240,7 +250,7 @@ def left_words(estimate: Estimate, runs: bool) -> list[str]:
     """What is left, said ever shorter; the last is nothing."""
     time = rounded(estimate.seconds)
     if estimate.ending:
-        return ["a step has failed: what runs is let end", "no other is started", ""]
+        return ["a step has failed: finishing what runs", "finishing", ""]
     if not time or not runs:
         return [""]
     if estimate.unknown:
@@ -271,11 +281,13 @@ def _counts(scene: Scene, style: Style) -> Row:
     known[Outcome.KEPT] = known.get(Outcome.KEPT, 0) + scene.fresh
     waiting = sum(1 for each in picture.running if each.failure)
     running = len(picture.running) - waiting
-    to_come = max(0, picture.steps - scene.fresh - picture.done - running - waiting)
+    queued = sum(scene.lacking.values())
+    to_come = max(0, picture.steps - scene.fresh - picture.done - running - waiting - queued)
     numbers: list[tuple[str, int, Colour | None]] = [
         *((words.outcome_word(outcome), known.get(outcome, 0), _COLOURS[outcome]) for outcome in Outcome),
         ("running", running, "cyan"),
         ("to retry", waiting, "yellow"),
+        *((f"for {escaped(name)}", number, None) for name, number in scene.lacking.items()),
         ("to come", to_come, "dim"),
     ]
     pieces: list[Piece] = [(f"{word} {number}", colour) for word, number, colour in numbers if number]

@@ -12,6 +12,7 @@ from wavebuild.ui.plain import Manner, PlainScreen
 from wavebuild.ui.style import style_of
 
 if TYPE_CHECKING:
+    from wavebuild.run.gauge import Gauge
     from wavebuild.ui.asking import Show
     from wavebuild.ui.caller import Caller
     from wavebuild.ui.github import Frame
@@ -33,12 +34,15 @@ def manner_of(caller: Caller, show: Show) -> Manner:
     return Manner(style, show.verbose, show.quiet, show.explain, show.output, panel, frame)
 
 
-def screen_of(caller: Caller, manner: Manner) -> Screen:
-    if manner.panel:
-        from wavebuild.ui.live import LiveScreen
+def screen_of(caller: Caller, manner: Manner) -> tuple[Screen, Gauge | None]:
+    """The screen; and where the build is to show what it waits for, if somebody looks."""
+    if not manner.panel:
+        return PlainScreen(caller.stderr, manner), None
+    from wavebuild.run.gauge import Gauge
+    from wavebuild.ui.live import LiveScreen
 
-        return LiveScreen(caller.stderr, manner, caller.environ)
-    return PlainScreen(caller.stderr, manner)
+    gauge = Gauge()
+    return LiveScreen(caller.stderr, manner, caller.environ, gauge), gauge
 
 
 def _frame(caller: Caller) -> Frame | None:
