@@ -17,7 +17,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.ui.samples import NOON, a_story, called, graph_of, step
-from wavebuild.engine.story import Chapter, Former, Story
+from tests.ui.stories import HOSTILE, full_of, many, of
+from wavebuild.engine.story import Chapter, Former
 from wavebuild.run.events import Opinion, Outcome, Settled, StepReviewed
 from wavebuild.ui.report import facts
 from wavebuild.ui.report.mark import HEAD, is_report
@@ -25,18 +26,6 @@ from wavebuild.ui.report.page import OPEN, PAGE, page
 from wavebuild.ui.report.picture import EACH, MOST
 from wavebuild.ui.report.timeline import ticks, timeline
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(1)>",
-    "</style><!--",
-    "\"quoted\" & 'single' &amp; {{ 7 * 7 }} {% raw %}",
-    "line\u2028separator\u2029end",
-    "bell\x07 escape\x1b[31m null\x00",
-    "right\u202eto\u2066left",
-    "surrogate\udcff",
-    "]]>",
-    "javascript:alert(1)",
-)
 FORGING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 VOID = {"meta", "input"}
 
@@ -78,29 +67,6 @@ class Reader(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.elements if name == tag]
-
-
-def of(*chapters: Chapter, **more: object) -> Story:
-    """A story of these steps alone, without a graph."""
-    facts_of: dict[str, object] = {
-        "chapters": chapters,
-        "graph": None,
-        "critical_path": (),
-        "former": None,
-        "times": None,
-    }
-    return replace(a_story(), **(facts_of | more))
-
-
-def many(number: int, outcome: Outcome = Outcome.KEPT, waves: int = 10) -> Story:
-    """A chain of waves of steps, one of which failed."""
-    steps = [step(f"s{at}", makes=[f"o{at}"], reads=[f"o{at - waves}"] if at >= waves else ()) for at in range(number)]
-    graph = graph_of(*steps)
-    failed = Chapter("s7", 1, Outcome.FAILED, Settled("s7", Outcome.FAILED, 1, failure="exit", exit_code=1))
-    chapters = tuple(
-        failed if at == 7 else Chapter(f"s{at}", at // waves + 1, outcome, is_critical=at == 3) for at in range(number)
-    )
-    return of(*chapters, graph=graph, wanted=frozenset(range(number)))
 
 
 class TestThePage:
@@ -168,44 +134,10 @@ class TestThePage:
         assert is_report(text[:HEAD])
         assert not is_report(b"<!DOCTYPE html><html><head><title>mine</title>")
 
-    def full_of(self, text: str) -> Story:
-        """A story in which this text stands everywhere."""
-        review = Opinion(text, 0.5, False, 0.9, (text,), (text,), text)
-        settled = Settled(
-            *(text, Outcome.FAILED, 1),
-            started=NOON,
-            seconds=1.0,
-            attempts=1,
-            failure="exit",
-            exit_code=1,
-            command=text,
-            detail=text,
-            tail=(text,),
-            log=text,
-            notes=(text,),
-            moved=(text,),
-            review=review,
-        )
-        chapter = Chapter(
-            *(text, 1, Outcome.FAILED, settled),
-            title=text,
-            place=text,
-            agent=text,
-            command=text,
-            tail=(text,),
-            upstream=(text,),
-            reviewed=(StepReviewed("r", NOON, text, 1, review),),
-            downstream=(text,),
-            lane=0,
-            end=NOON + 1,
-            is_critical=True,
-        )
-        return of(chapter, command=text, project=text, notices=(text,), unknown=(text,), critical_path=(text,))
-
     @pytest.mark.parametrize("text", HOSTILE)
     def test_whatever_a_text_holds_it_shows_as_text(self, text: str):
         """Names, titles, commands, logs, reviews, notices: none becomes an element, an attribute or a script."""
-        read, other = (Reader(page(self.full_of(each))) for each in (text, "x"))
+        read, other = (Reader(page(full_of(each))) for each in (text, "x"))
 
         assert [name for name, _ in read.elements] == [name for name, _ in other.elements]
         assert all(not re.match("on|src|style", name) for _, attrs in read.elements for name in attrs)
