@@ -254,11 +254,11 @@ def test_a_program_that_asks_keeps_its_current_folder(shop: Workshop) -> None:
 def test_a_shell_that_asks_for_completions_has_nothing_built(shop: Workshop) -> None:
     """It asks by a variable, and gives no words."""
     shop.wavefile("steps: {s: {outputs: [b], run: touch b}}")
-    asks = {"_WAVEBUILD_COMPLETE": "complete_bash", "COMP_WORDS": "wavebuild pl", "COMP_CWORD": "1"}
+    asks = {"_WAVEBUILD_COMPLETE": "bash", "_WAVEBUILD_LINE": "wavebuild pl"}
     program = [sys.executable, "-m", "wavebuild"]
     given = os.environ | asks | {"PYTHONPATH": str(ROOT)}
 
     done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=shop.root, env=given)
 
-    assert done.stdout == "plan\n"
+    assert done.stdout == "plan \n"
     assert not (shop.root / "b").exists()

@@ -113,6 +113,15 @@ def load(path: str, question: str) -> Kept | None:
     return Kept(file.origin, columns, _identity([file.columns]))
 
 
+def last(path: str) -> Columns | None:
+    """The columns that were kept last, for whatever question: what they say may be of another time."""
+    file = _read(path)
+    try:
+        return None if file is None else _COLUMNS.decode(file.columns)
+    except (msgspec.DecodeError, ValueError):
+        return None
+
+
 def _read(path: str) -> _File | None:
     try:
         with open(path, "rb", 0) as stream:

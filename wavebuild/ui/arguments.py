@@ -21,6 +21,7 @@ VALUED = frozenset(
         *("-C", "-f", "--file", "--pipeline", "--set", "--profile", "-W", "-o", "-j", "--jobs", "--max-workers"),
         *("--schedule", "--events", "--timeline", "--report", "--wait", "--color", "--format", "--upstream"),
         "--downstream",
+        "--show-completion",
         *(
             "--attempt",
             "--run",
@@ -74,6 +75,8 @@ def arranged(argv: Sequence[str]) -> Arranged:
     ends = [at for at, piece in enumerate(pieces) if piece.kind == "end"]
     if any(piece.text == "--version" for piece in _flags(pieces)):
         return Arranged(("--version",))
+    if shells := [piece.value for piece in _flags(pieces) if piece.text == "--show-completion"]:
+        return Arranged(("--show-completion", shells[-1] or ""))
     at = _command_at(pieces)
     if at is None and _only_help(pieces):
         return Arranged(("--help",))

@@ -46,8 +46,6 @@ class Front(TyperGroup):
     """The commands, with ``build`` as the one that need not be named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if ctx.resilient_parsing:  # a shell asks for completions: half a line is no mistake
-            return super().parse_args(ctx, args)
         arranged = arguments.arranged(args)
         ctx.meta[BARE] = arranged.bare
         return super().parse_args(ctx, list(arranged.line))
@@ -61,6 +59,7 @@ class Front(TyperGroup):
 app = typer.Typer(
     cls=Front,
     rich_markup_mode=None,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -70,8 +69,14 @@ app = typer.Typer(
 def front(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show_completion: Annotated[
+        str | None,
+        typer.Option("--show-completion", metavar="SHELL", help="What completes command lines in bash, zsh or fish."),
+    ] = None,
 ) -> None:
     """Bring files up to date: wavebuild [TARGETS] [FLAGS], or one of the commands."""
+    if show_completion is not None:
+        commands.show_completion(ctx.obj, show_completion)
     if version:
         caller: Caller = ctx.obj
         caller.answer([f"wavebuild {__version__}"])

@@ -243,6 +243,14 @@ def _touch(caller: Caller, request: Request, show: Show) -> int:
     return 0
 
 
+def show_completion(caller: Caller, shell: str) -> None:
+    from wavebuild.ui.shells import SCRIPTS, SHELLS
+
+    if shell not in SHELLS:
+        raise mistake("bad-shell", f"--show-completion is for {', '.join(SHELLS)}, not {shell!r}")
+    caller.put(SCRIPTS[shell])
+
+
 # questions
 
 

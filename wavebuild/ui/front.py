@@ -160,12 +160,21 @@ def main() -> None:
         argv = sys.argv[1:]
         if argv == ["--version"] and _said(1, f"wavebuild {__version__}"):
             _end(0)
-        asked = plain_build(argv) if COMPLETION not in os.environ else None
+        if COMPLETION in os.environ:
+            _end(_completed(argv))
+        asked = plain_build(argv)
         if asked is not None and (code := finished(asked, os.environ)) is not None:
             _end(code)
         _end(_built(argv, asked))
     except KeyboardInterrupt:  # while we begin: whoever builds counts it, and answers for itself
         sys.exit(130)
+
+
+def _completed(argv: Sequence[str]) -> int:
+    import wavebuild.structs  # noqa: F401  before msgspec
+    from wavebuild.ui import completing
+
+    return completing.main(os.environ[COMPLETION], argv)
 
 
 def _built(argv: Sequence[str], asked: PlainBuild | None) -> int:
