@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -230,6 +231,35 @@ class TestInterruption:
         assert one.run().ok
         with pytest.raises(wavebuild.WavebuildError, match="was started before"):
             one.start()
+
+
+class TestSideBySide:
+    def test_builds_of_several_projects_at_once_do_not_meet(self, here: Path):
+        """They begin processes in one program: each has its own variables, and nobody else's main module."""
+        built: dict[str, wavebuild.Result] = {}
+        before = dict(os.environ)
+
+        def build(name: str) -> None:
+            built[name] = wavebuild.build(here / name)
+
+        for name in "abc":
+            (here / name).mkdir()
+            (here / name / "m.py").write_text("def f(outputs): open(outputs[0], 'w').write('x')")
+            (here / name / "Wavefile").write_text(
+                "steps: {r: {outputs: o, run: 'printf %s $WAVEBUILD_ROOT > o'}, c: {outputs: p, call: 'm:f'}}"
+            )
+        threads = [threading.Thread(target=build, args=(name,)) for name in "abc"]
+        former = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(former)
+
+        assert {name: result.counts for name, result in built.items()} == {name: {"succeeded": 2} for name in "abc"}
+        assert [(here / name / "o").read_text() for name in "abc"] == [str(here / name) for name in "abc"]
+        assert dict(os.environ) == before
 
 
 class TestEvents:

@@ -24,6 +24,7 @@ from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import mistake
 from wavebuild.orchestrator.results import Executor, Result, result_of
 from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, declare
+from wavebuild.run import pool
 from wavebuild.run.events import Event
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.patience import Workers
@@ -32,6 +33,9 @@ from wavebuild.run.threads import Threads, of_this_step
 Path = str | os.PathLike[str]
 Targets = Path | Step | Iterable[Path | Step]
 What = Path | Step | Function | Iterable[Step | Function] | None
+
+
+os.register_at_fork(after_in_child=pool.in_a_copy)
 
 
 class How(TypedDict, total=False):
@@ -341,7 +345,9 @@ def _asked(path: Path | None, set: Mapping[str, Any] | None, profile: str | None
 
 def _request(folder: str) -> Request:
     own = {name: value for name, value in of_this_step().items() if name.startswith("WAVEBUILD_")}
-    return Request(directory=folder, environ=tuple({**os.environ, **own}.items()), clock=time.time)
+    with pool.beginning:
+        environ = {**os.environ, **own}
+    return Request(directory=folder, environ=tuple(environ.items()), clock=time.time)
 
 
 def refuse_odd(

@@ -7,6 +7,7 @@ is not used: it waits for ever when a worker is killed (cpython#96062).
 from __future__ import annotations
 
 import _socket
+import _thread
 import contextlib
 import os
 import select
@@ -41,6 +42,17 @@ OVERDUE = 10.0
 
 LOOK = 2.0
 """Seconds after which the clock is looked at, while a worker's time is counted."""
+
+beginning = _thread.allocate_lock()
+"""Held while a process is begun that takes the environment, the main module and the modules of multiprocessing as it
+finds them: builds in other threads, and whoever reads the environment for one, wait until all is as it was."""
+
+
+def in_a_copy() -> None:
+    """In a fork of somebody else's nobody holds what another thread held."""
+    global beginning
+    beginning = _thread.allocate_lock()
+
 
 _SHOWN = ("WAVEBUILD_ROOT", "WAVEBUILD_STEP", "WAVEBUILD_RUN")
 _NAME = "wavebuild-worker"
@@ -234,10 +246,14 @@ class Pool:
             signal.SIG_BLOCK, signal.valid_signals() if forked else (signal.SIGINT, signal.SIGHUP)
         )
         try:
-            if warmth is not None:
-                hired = self._begin_caller(warmth, shown, ours, theirs)
-            else:
+            if forked:  # no other thread is there, and a copy of us must not find it held
                 hired = self._begin_worker(job, shown, ours, theirs, forked)
+            else:
+                with beginning:
+                    if warmth is not None:
+                        hired = self._begin_caller(warmth, shown, ours, theirs)
+                    else:
+                        hired = self._begin_worker(job, shown, ours, theirs, forked)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
