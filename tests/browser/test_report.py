@@ -102,6 +102,7 @@ def test_a_search_finds_steps_everywhere(opened: Open):
     expect(page.locator("#found")).to_have_text("1 of 4 found")
     expect(page.locator("table.steps tbody tr:visible")).to_have_count(1)
     expect(page.locator(".drawing a.hit")).to_have_count(1)
+    expect(page.locator("#hits a")).to_have_text(["a= Kept"])
     page.keyboard.press("Enter")
     expect(watched.panel.get_by_role("heading", level=2)).to_have_text("a")
     page.keyboard.press("Escape")
@@ -112,6 +113,25 @@ def test_a_search_finds_steps_everywhere(opened: Open):
     expect(page.locator("#found")).to_have_text("")
     page.fill("#search", "nothing like this")
     expect(page.locator("#found")).to_have_text("0 of 4 found")
+    expect(page.locator("#hits")).to_be_hidden()
+
+
+def test_what_is_found_is_chosen_by_keys(opened: Open):
+    """Arrows go through the first steps found, and back to the search; Enter opens one."""
+    watched = opened(many(30))
+    page = watched.page
+    page.fill("#search", "s1")
+
+    expect(page.locator("#hits a")).to_have_count(8)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert watched.focused == "#s10"
+    page.keyboard.press("Escape")
+    assert watched.focused == "search"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(watched.panel.get_by_role("heading", level=2)).to_have_text("s1")
+    expect(page.locator("#hits")).to_be_hidden()
 
 
 def test_all_of_it_works_without_a_mouse(opened: Open):
@@ -241,6 +261,7 @@ def test_thousands_of_steps_are_at_hand(opened: Open):
     expect(page.locator("table.steps tbody tr:visible")).to_have_count(1)
     page.fill("#search", "s1234")
     expect(page.locator("#found")).to_have_text("1 of 2000 found")
+    expect(page.locator(".drawing a.hit")).to_have_text(re.compile("all else of wave 7"))
     expect(page.locator("table.steps tbody tr:visible")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(watched.panel).to_contain_text("cat o1034 > o1234")

@@ -45,7 +45,8 @@ T = TypeVar("T")
 
 def page(story: Story) -> str:
     """The whole page, pure ASCII, so that any stream can carry it."""
-    ids = {each.name: f"s{at}" for at, each in enumerate(story.chapters)}
+    numbers = {each.name: at for at, each in enumerate(story.chapters)}
+    ids = {name: f"s{at}" for name, at in numbers.items()}
     style, script = _asset("report.css"), _asset("report.js")
     allowed = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     drawn = picture(story, ids)
@@ -72,6 +73,7 @@ def page(story: Story) -> str:
         word=word,
         title=title,
         tally=tally,
+        ranges=lambda members: _ranges(sorted(numbers[each.name] for each in members)),
         links=lambda names: (names[:LINKS], max(len(names) - LINKS, 0)),
         cards=CARDS,
         is_long=len(story.chapters) > LONG,
@@ -100,6 +102,17 @@ def _hash(text: str) -> str:
 def _shown(value: object) -> object:
     """What stands on the page for a value: a text has its control and direction characters spelled out."""
     return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Numbers in order, as a script reads them: ``0-6 8``."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return " ".join(f"{first}-{last}" if last > first else str(first) for first, last in found)
 
 
 def _groups(chapters: Sequence[Chapter]) -> Iterator[tuple[Outcome | None, list[list[Chapter]], int, bool]]:

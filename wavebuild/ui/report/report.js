@@ -173,26 +173,48 @@
   }
 
   // Search: rows, groups and boxes that have all the words.
-  const rows = all("table.steps tbody tr").map((row) => ({ row, text: row.textContent.toLowerCase(), href: row.querySelector("a").getAttribute("href") }));
+  const rows = all("table.steps tbody tr").map((row) => {
+    const link = row.querySelector("a"), sign = row.closest("details.group").querySelector(".badge").textContent;
+    return { row, text: row.textContent.toLowerCase(), href: link.getAttribute("href"), name: link.textContent, sign };
+  });
   const parts = all("details.part"), groups = all("details.group");
   const opened = new Map([...parts, ...groups].map((each) => [each, each.open]));
-  const texts = new Map(rows.map((each) => [each.href, each.text]));
-  const clusters = new Map();
-  for (const box of boxes) {
-    const href = box.getAttribute("href");
-    if (!texts.has(href)) clusters.set(href, box.textContent.toLowerCase());
+  const LISTED = 8;
+  const list = $("hits");
+  const members = new Map();  // of a box that stands for many steps: where each of them is told of
+  for (const place of all("[data-members]")) {
+    const found = [];
+    for (const range of place.dataset.members.split(" ")) {
+      const [from, to] = range.split("-").map(Number);
+      for (let at = from; at <= (to ?? from); at++) found.push("#s" + at);
+    }
+    members.set("#" + place.id, found);
   }
+  const offer = (found) => {
+    list.replaceChildren(...found.map((each) => {
+      const line = document.createElement("li"), link = document.createElement("a"), note = document.createElement("span");
+      link.href = each.href;
+      note.textContent = each.sign;
+      link.append(each.name, note);
+      line.append(link);
+      return line;
+    }));
+    list.hidden = found.length === 0;
+  };
   let first = null;
   const find = () => {
     const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (text) => asked.every((word) => text.includes(word));
-    const hits = new Set();
-    first = null;
+    const hits = new Set(), offered = [];
     for (const each of rows) {
       const hit = fits(each.text);
       if (each.row.hidden === hit) each.row.hidden = !hit;
-      if (hit) { hits.add(each.href); first ||= each.href; }
+      if (!hit) continue;
+      hits.add(each.href);
+      if (offered.length < LISTED) offered.push(each);
     }
+    first = offered.length ? offered[0].href : null;
+    offer(asked.length ? offered : []);
     for (const each of [...parts, ...groups]) {
       const inside = asked.length ? all("tbody tr:not([hidden])", each).length : 0;
       each.hidden = asked.length > 0 && inside === 0;
@@ -202,14 +224,27 @@
     }
     for (const box of boxes) {
       const href = box.getAttribute("href");
-      box.classList.toggle("hit", asked.length > 0 && (hits.has(href) || fits(clusters.get(href) || "\0")));
+      const is = hits.has(href) || (members.get(href) || []).some((each) => hits.has(each));
+      box.classList.toggle("hit", asked.length > 0 && is);
     }
     if (drawing) drawing.classList.toggle("searching", asked.length > 0);
     $("found").textContent = asked.length ? `${hits.size} of ${rows.length} found` : "";
   };
   search.addEventListener("input", find);
+  search.addEventListener("focus", () => { list.hidden = !list.firstChild; });
+  list.addEventListener("click", () => { list.hidden = true; });
+  list.addEventListener("keydown", (event) => {
+    const links = all("a", list), step = { ArrowDown: 1, ArrowUp: -1, Escape: -links.length }[event.key];
+    if (!step) return;
+    event.stopPropagation();
+    event.preventDefault();
+    (links[links.indexOf(event.target) + step] || search).focus();
+  });
+  document.addEventListener("focusin", (event) => { if (!event.target.closest(".search")) list.hidden = true; });
+  document.addEventListener("pointerdown", (event) => { if (!event.target.closest(".search")) list.hidden = true; });
   search.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && first) { opener = search; location.hash = first; }
+    if (event.key === "Enter" && first) { opener = search; list.hidden = true; location.hash = first; }
+    if (event.key === "ArrowDown" && list.firstChild && !list.hidden) { event.preventDefault(); list.querySelector("a").focus(); }
     if (event.key === "Escape" && search.value) { search.value = ""; find(); event.stopPropagation(); }
   });
 
