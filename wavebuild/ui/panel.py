@@ -82,16 +82,19 @@ def rows(scene: Scene, columns: int, lines: int, style: Style, least: int = 0) -
 
 
 def clipped(row: Row, columns: int, style: Style) -> Row:
-    """The row, no wider than this."""
+    """The row, no wider than this; a mark ends what is cut."""
+    if sum(width(text) for text, _ in row) <= columns:
+        return row
+    mark = style.fit("…")
     out: list[Piece] = []
-    left = columns
+    left = columns - width(mark)
     for text, colour in row:
-        fits = cut(text, left, style.fit("…"))
+        fits = cut(text, left, "")
         out.append((fits, colour))
         left -= width(fits)
         if fits != text:
             break
-    return tuple(out)
+    return (*out, (mark, None)) if left >= 0 else ()
 
 
 def text_of(row: Row) -> str:
