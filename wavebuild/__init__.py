@@ -27,7 +27,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from wavebuild.errors import WavebuildError
-    from wavebuild.orchestrator.building import Build, Events, Pipeline, build, events, load
+    from wavebuild.orchestrator.building import Build, Events, Pipeline, accept, build, events, forget, load
     from wavebuild.orchestrator.results import BuildFailed, Result, StepResult
     from wavebuild.orchestrator.steps import Step, step
 
@@ -41,8 +41,10 @@ __all__ = [
     "StepResult",
     "WavebuildError",
     "__version__",
+    "accept",
     "build",
     "events",
+    "forget",
     "load",
     "step",
 ]
@@ -56,8 +58,10 @@ _HOMES = {
     "Step": "orchestrator.steps",
     "StepResult": "orchestrator.results",
     "WavebuildError": "errors",
+    "accept": "orchestrator.building",
     "build": "orchestrator.building",
     "events": "orchestrator.building",
+    "forget": "orchestrator.building",
     "load": "orchestrator.building",
     "step": "orchestrator.steps",
 }

@@ -416,6 +416,31 @@ class TestFunctions:
             with pytest.raises(wavebuild.WavebuildError, match=message):
                 wavebuild.build(steps)
 
+    def test_the_ways_out_can_be_gone_from_python(self, here: Path):
+        """A file that was there before is in the way: what the message says to call is what there is."""
+        (here / "o").write_text("mine")
+        steps = [wavebuild.Step("a", run="echo made > o", produces="o")]
+
+        told = wavebuild.build(steps)["a"]
+        ways = [line.partition(":")[2].partition("  (")[0].strip() for line in told.detail.splitlines()[1:]]
+        assert (told.failure, len(ways)) == ("unclaimed", 2)
+
+        exec(ways[0], {"wavebuild": wavebuild, "steps": steps})
+        assert (outcomes(wavebuild.build(steps)), (here / "o").read_text()) == ({"a": "kept"}, "mine")
+        exec(ways[1], {"wavebuild": wavebuild, "steps": steps})
+        assert (outcomes(wavebuild.build(steps)), (here / "o").read_text()) == ({"a": "kept"}, "made\n")
+        assert wavebuild.forget(steps, "a") == ("a",)
+        assert outcomes(wavebuild.build(steps)) == {"a": "succeeded"}
+
+    def test_hands_are_there_for_wavefiles_too(self, project: Path):
+        (project / "o").write_text("mine")
+
+        assert wavebuild.build(project)["a"].failure == "unclaimed"
+        wavebuild.accept(project, "a")
+        assert outcomes(wavebuild.build(project))["a"] == "kept"
+        with pytest.raises(wavebuild.WavebuildError):
+            wavebuild.accept(project, "nothing")
+
     def test_what_a_program_says_otherwise_is_told(self):
         """Nothing that is written is left out in silence."""
         for key in ("inputs", "outputs", "with", "foreach", "exclude", "when"):

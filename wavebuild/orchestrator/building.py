@@ -22,7 +22,7 @@ from wavebuild.declare.model import Schedule
 from wavebuild.declare.values import json_text
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import mistake
-from wavebuild.orchestrator.results import Executor, Result, result_of
+from wavebuild.orchestrator.results import Executor, Result, in_python, result_of
 from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, declare
 from wavebuild.run import pool
 from wavebuild.run.events import Event
@@ -146,6 +146,37 @@ def events(what: What = None, targets: Targets = (), **how: Unpack[HowSteps]) ->
     return Events(what, targets, **how)
 
 
+def accept(
+    what: What,
+    subjects: Targets,
+    *,
+    set: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+    root: Path | None = None,
+    name: str = "python",
+) -> tuple[str, ...]:
+    """Takes what stands at paths, or at all outputs of steps, as what the steps have made; a line for each.
+
+    For files that were there before their step ever ran, or that a person has edited. ``what``, ``set``, ``profile``,
+    ``root`` and ``name``: as they are built. Raises WavebuildError if there is nothing to accept.
+    """
+    build = Build(what, subjects, set=set, profile=profile, root=root, name=name)
+    return engine.accept(build.request, build.request.targets)
+
+
+def forget(
+    what: What,
+    steps: Targets,
+    *,
+    set: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+    root: Path | None = None,
+    name: str = "python",
+) -> tuple[str, ...]:
+    """Drops what is remembered of steps, and touches no file: they run in the next build. The steps forgotten."""
+    return engine.forget(Build(what, steps, set=set, profile=profile, root=root, name=name).request)
+
+
 class Build:
     """One build in a thread of its own, from ``start`` to ``result``; it takes what ``wavebuild.build`` does."""
 
@@ -168,10 +199,12 @@ class Build:
         name: str = "python",
         executor: Executor | None = None,
         declared: Declared | None = None,
+        said: Callable[[str], str] = in_python,
     ) -> None:
         self._on_event = on_event or (lambda event: None)
         self._interrupts = Interrupts(taken=False)
         self._declared = declared
+        self._said = said
         self._threads: Threads | None = None
         self._built: BuildResult | None = None
         self._memory: dict[str, Any] = {}
@@ -193,7 +226,7 @@ class Build:
                 message = "root and executor are of steps that are Python objects"
                 raise mistake("bad-argument", message, remedy="a Wavefile says itself where it lies and what runs")
             request = _asked(what, set=set, profile=profile)  # type: ignore[arg-type]
-        self._request = replace(
+        self.request = replace(
             request,
             targets=_words(targets),
             jobs=jobs or None,
@@ -269,7 +302,9 @@ class Build:
         if self._error is not None:
             raise self._error
         assert self._built is not None
-        return result_of(self._built, self._memory, self._declared.executors if self._declared else {})
+        if self._declared is None:
+            return result_of(self._built, self._memory, {}, str)
+        return result_of(self._built, self._memory, self._declared.executors, self._said)
 
     def _around(self, workers: Workers) -> Workers:
         assert self._declared is not None
@@ -278,9 +313,9 @@ class Build:
 
     def _run(self) -> None:
         try:
-            self._built = engine.build(self._request, self._on_event)
+            self._built = engine.build(self.request, self._on_event)
             self._memory = {
-                each.key: json.loads(each.value) for each in engine.memory(self._request) if each.value is not None
+                each.key: json.loads(each.value) for each in engine.memory(self.request) if each.value is not None
             }
         except BaseException as error:
             self._error = error

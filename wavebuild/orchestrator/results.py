@@ -6,7 +6,9 @@ It does not know how anything was built.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -121,8 +123,26 @@ class Result(Struct, frozen=True):
         return "\n".join(lines)
 
 
-def result_of(built: BuildResult, memory: Mapping[str, Any], executors: Mapping[str, Executor]) -> Result:
-    """``executors``: of the steps that do not run in processes."""
+def in_python(detail: str) -> str:
+    """The ways out of it as calls, where there is no Wavefile that a command could be given."""
+    detail = re.sub(
+        r"wavebuild accept (\S+)", lambda found: f"wavebuild.accept(steps, {_unquoted(found[1])!r})", detail
+    )
+    anew = r"wavebuild -B --only (\S+)"
+    return re.sub(anew, lambda found: f"wavebuild.build(steps, {_unquoted(found[1])!r}, force=True, only=True)", detail)
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return "".join(shlex.split(word))
+    except ValueError:
+        return word
+
+
+def result_of(
+    built: BuildResult, memory: Mapping[str, Any], executors: Mapping[str, Executor], said: Callable[[str], str]
+) -> Result:
+    """``executors``: of the steps that do not run in processes; ``said``: the ways out as whoever builds knows them."""
     return Result(
         run=built.run,
         ok=built.ok,
@@ -132,13 +152,13 @@ def result_of(built: BuildResult, memory: Mapping[str, Any], executors: Mapping[
         jobs=built.jobs,
         schedule=built.schedule,
         counts=dict(words.counts(built)),
-        steps={each.step: _step(each, executors.get(each.step, "processes")) for each in built.steps},
+        steps={each.step: _step(each, executors.get(each.step, "processes"), said) for each in built.steps},
         memory=dict(memory),
         of=built,
     )
 
 
-def _step(settled: Settled, executor: Executor) -> StepResult:
+def _step(settled: Settled, executor: Executor, said: Callable[[str], str]) -> StepResult:
     review = settled.review
     return StepResult(
         name=settled.step,
@@ -151,7 +171,7 @@ def _step(settled: Settled, executor: Executor) -> StepResult:
         review=dict(review_record(review)) if review else None,
         reasons=tuple(words.reason_text(reason) for reason in settled.reasons),
         failure=settled.failure,
-        detail=settled.detail,
+        detail=said(settled.detail),
         tail=settled.tail,
         blocked_by=settled.blocked_by,
         log=settled.log,

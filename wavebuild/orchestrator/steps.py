@@ -157,7 +157,7 @@ def step(
     """
 
     def made(function: Function) -> Step:
-        return Step(name or function.__name__.replace("_", "-"), function, reads, produces, **keys)
+        return Step(name or _name_of(function), function, reads, produces, **keys)
 
     return made if function is None else made(function)
 
