@@ -41,7 +41,7 @@ def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Sh
     mode = mode_of(show, how, words)
     if mode == "build":
         mode = mode_under_make(caller.environ)
-    full = show.json or show.events is not None or show.verbose or show.explain
+    full = show.json or show.events is not None or show.timeline is not None or show.verbose or show.explain
     request = replace(request_of(caller, where, words, how), full=full, glance=seen)
     match mode:
         case "question":
