@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -252,6 +254,16 @@ def test_a_terminal_that_is_gone_is_no_failure() -> None:
     page.end()
 
 
+class Counting(Terminal):
+    """A terminal that only counts what it shows."""
+
+    size = 0
+
+    def write(self, text: str, /) -> int:
+        self.size += len(text)
+        return len(text)
+
+
 class Watched:
     """A live screen on an emulated terminal, and its clock, which a test sets."""
 
@@ -392,16 +404,37 @@ def test_a_mistake_in_the_panel_is_told_and_the_lines_go_on(watched: Watched, mo
     watched.wait_for_row("succeeded    a")
 
 
-def test_who_has_much_to_say_waits_for_the_terminal() -> None:
-    """What is not written yet is not kept without bound, though the panel is not there yet."""
-    stream = Terminal()
-    screen = LiveScreen(stream, Manner(Style(terminal=True), panel=True), {}, Gauge(), first=3600.0)
-    screen.tell(build_started([["a" * 1000]]))
-    for _ in range(3000):
-        screen.tell(settled("a" * 1000, 1, Outcome.FAILED))
+@pytest.mark.parametrize("end", ["\n", ""], ids=["lines", "one line"])
+@pytest.mark.parametrize("first", [0.0, 3600.0])
+def test_however_much_a_step_prints_little_of_it_is_held(tmp_path: Path, end: str, first: float) -> None:
+    """Whoever has much to say waits for the terminal, with a panel and before there is one."""
+    log = tmp_path / "a.log"
+    log.write_text(("x" * 99 + end) * 80_000)
+    stream = Counting()
+    manner = Manner(Style(terminal=True), output="group", panel=True)
+    screen = LiveScreen(stream, manner, {}, Gauge(), first=first)
+    screen.tell(build_started([["a"]], jobs=2, root=str(tmp_path)))
+    tracemalloc.start()
+    try:
+        screen.tell(started("a", 1, log=log.name))
+        screen.tell(settled("a", 1, Outcome.SUCCEEDED))
+        screen.close([])
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
-    assert stream.getvalue()
-    screen.close([])
+    assert stream.size >= log.stat().st_size
+    assert most < 7_000_000
+
+
+def test_a_log_that_a_step_has_made_a_pipe_is_not_read(watched: Watched, tmp_path: Path) -> None:
+    """Nobody writes to it: who opened it would wait for ever."""
+    os.mkfifo(tmp_path / "a.log")
+    watched.tell(build_started([["a", "b"]], root=str(tmp_path)), started("a", 1, log="a.log"))
+    watched.wait_for_row("running 1")
+    watched.tell(started("b", 1))
+
+    watched.wait_for_row("running 2")
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,6 @@ class LiveScreen:
         self._page = Page(stream, wraps_again(environ))
         self._plain = PlainScreen(self._page, manner, clock, pulse=False)
         self._news: deque[Event] = deque()  # not yet counted
-        self._pen = threading.Lock()  # whoever holds it writes
         self._over = threading.Event()
         self._woken = threading.Event()
         self._pulse: threading.Thread | None = None
@@ -100,9 +99,6 @@ class LiveScreen:
                     self._owner = ""
             case _:
                 pass
-        if self._page.unwritten > MOST_UNWRITTEN and not self._owner:
-            with self._pen:
-                self._page.write_lines()
         if not self._woken.is_set():
             self._woken.set()
 
@@ -112,10 +108,10 @@ class LiveScreen:
         self._woken.set()
         if self._pulse is not None:
             self._pulse.join()
-        self._signals.let_go()
         self._plain.close(ending)
-        with self._pen:
+        with self._page.pen:
             self._page.end()
+        self._signals.let_go()
 
     def _begin(self) -> None:
         if not _hooks:
@@ -128,7 +124,7 @@ class LiveScreen:
     def _give_way(self, step: str) -> None:
         """All is written that was said so far, and the panel is gone, before the step has the terminal."""
         self._owner = step
-        with self._pen:
+        with self._page.pen:
             self._page.end()
             self._page.lend()
 
@@ -137,9 +133,9 @@ class LiveScreen:
             return
         self._safely(self._open_eyes)
         while not self._over.is_set():
-            self._woken.wait(LOOK)
+            self._woken.wait(0.0 if self._plain.follows else LOOK)
             self._woken.clear()
-            self._plain.glance()
+            self._safely(self._plain.glance)
             if self._signals.wants_to_stop:
                 self._stop()
             self._safely(self._look)
@@ -162,16 +158,18 @@ class LiveScreen:
 
     def _stop(self) -> None:
         """As Ctrl-Z wants; it returns when we go on."""
-        with self._pen:
+        with self._page.pen:
             self._page.end()
         self._signals.stop()
 
     def _look(self) -> None:
         """Writes what is new, and the panel as it is now."""
         eyes = self._eyes
-        while eyes and self._news:
-            eyes.progress.see(self._news.popleft())
-        with self._pen:
+        while self._news:
+            event = self._news.popleft()
+            if eyes is not None:
+                eyes.progress.see(event)
+        with self._page.pen:
             if self._owner or self._over.is_set():
                 return
             if self._signals.has_gone_on():
@@ -243,6 +241,7 @@ class Page:
     def __init__(self, stream: TextIO, wraps_again: bool) -> None:
         self._stream = stream
         self._wraps_again = wraps_again
+        self.pen = threading.Lock()  # whoever holds it writes to the terminal, and says nothing
         self._said: deque[str] = deque()
         self.unwritten = 0  # characters, about
         self._lines = ""  # taken, to be written next
@@ -256,6 +255,9 @@ class Page:
     def write(self, text: str, /) -> int:
         self._said.append(text)
         self.unwritten += len(text)
+        if self.unwritten > MOST_UNWRITTEN:
+            with self.pen:
+                self.write_lines()
         return len(text)
 
     def flush(self) -> None:

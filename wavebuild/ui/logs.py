@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import stat
 
 from wavebuild import disk
 from wavebuild.ui.escapes import RESET, Sanitizer, sanitized
@@ -105,7 +106,7 @@ class Tail:
         try:
             status = os.stat(self._path)
             seen = (status.st_size, status.st_mtime_ns)
-            if seen != self._seen:
+            if seen != self._seen and stat.S_ISREG(status.st_mode):  # of anything else a read may never end
                 self._seen = seen
                 self._line = last_line(disk.tail(self._path, TAIL))
         except OSError:

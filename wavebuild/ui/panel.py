@@ -178,7 +178,7 @@ def _waves(scene: Scene, columns: int, style: Style) -> Row:
     waves, at = scene.waves, scene.picture.wave
     if not waves:
         return ()
-    title = f"wave {at} of {len(waves)}" if at else "looking for what is to be done"
+    title = f"wave {at} of {max(at, len(waves))}" if at else "looking for what is to be done"
     row: list[Piece] = [(f"  {title}", "bold")]
     if len(waves) == 1 or not at:
         return tuple(row)

@@ -290,6 +290,11 @@ class PlainScreen:
     def picture(self) -> Picture:
         return self._picture
 
+    @property
+    def follows(self) -> bool:
+        """Whether the output of a step is shown as it comes."""
+        return bool(self._followed)
+
     def tell(self, event: Event) -> None:
         """Takes in one event and shows it."""
         with self._lock:
