@@ -127,10 +127,74 @@ def test_a_touched_wavefile_makes_no_step_look(four: Workshop) -> None:
     assert knows_all(four)
 
 
-def test_an_edited_wavefile_is_read_and_all_steps_look(four: Workshop) -> None:
-    """What a step is may be another."""
-    four.wavefile(FOUR.replace("note d;", "note d; true;"))
+@pytest.mark.parametrize(
+    ("was", "now", "ran"),
+    [
+        ("note d;", "note d; true;", ["d"]),
+        ("note b; cat", "note b; true; cat", ["b"]),  # which makes the same
+        ("outputs: out/d, run", "outputs: out/d, title: D, run", []),
+        ("outputs: out/d, run", "outputs: out/d, timeout: 9s, env: {X: y}, run", ["d"]),
+        ("steps:", "# one more line\n\nsteps:", []),
+    ],
+    ids=str,
+)
+def test_of_an_edited_wavefile_the_edited_steps_look(four: Workshop, was: str, now: str, ran: list[str]) -> None:
+    """As long as nothing but these is other, wherever it is written now; and all is known again afterwards."""
+    four.wavefile(FOUR.replace(was, now))
+    time.sleep(0.03)
 
+    built = four.build()
+
+    assert built.ran == ran
+    assert is_small(built)
+    assert knows_all(four)
+    four.write(d__txt="four\n")
+    assert (four.build().ran, four.read("out/d")) == (["d"], "four\n")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "ran"),
+    [
+        ("[out/a, b.txt]", "[out/a, b.txt, d.txt]", ["b"]),
+        ("c: {inputs: out/b", "c: {inputs: out/a", ["c"]),
+        ("outputs: out/a,", "outputs: out/a, on_demand: true,", []),
+        ("steps:", "settings: {log_keep: 2}\nsteps:", []),
+        ("steps:", "steps:\n  e: {outputs: out/e, run: 'note e; touch out/e'}", ["e"]),
+        ("  d: {", "  x: {", []),
+        (
+            "d: {inputs: d.txt, outputs: out/d,",
+            "d: {inputs: d.txt, outputs: [out/d, d2], run: 'note d; tee out/d < d.txt > d2'} #",
+            ["d"],
+        ),
+    ],
+    ids=str,
+)
+def test_where_more_is_other_all_steps_look(four: Workshop, was: str, now: str, ran: list[str]) -> None:
+    """Which steps there are, what they read and make, and what holds for all."""
+    four.wavefile(FOUR.replace(was, now))
+
+    assert four.build().ran == ran
+
+
+def test_an_edit_that_is_built_once_is_no_edit_any_more(four: Workshop) -> None:
+    """Back to what it was, the step runs as its former result is not what stands."""
+    four.wavefile(FOUR.replace("cp d.txt", "tr a-z A-Z < d.txt >"))
+    four.put("d.txt", "abc\n")
+    assert (four.build().ran, four.read("out/d")) == (["d"], "ABC\n")
+    four.wavefile(FOUR)
+    assert (four.build().ran, four.read("out/d")) == (["d"], "abc\n")
+    assert four.build().ran == []
+
+
+def test_a_file_that_changed_with_the_wavefile_is_seen(four: Workshop) -> None:
+    """By its readers, which were not edited; and an edited step that fails is tried again."""
+    four.wavefile(FOUR.replace("note d;", "note d; test ! -e stop;"))
+    four.write(a__txt="7\n", stop="")
+
+    first = four.build(keep_going=True)
+
+    assert (sorted(first.ran), first.outcomes["d"]) == (["a", "b", "c", "d"], "failed")
+    (four.root / "stop").unlink()
     assert four.build().ran == ["d"]
     assert four.build().ran == []
 

@@ -24,6 +24,10 @@ from wavebuild.ui.style import Style
 SOURCES = tuple(f"src/{letter}.txt" for letter in "abcdef")
 TEXTS = ("1\n", "2\n", "1 and more\n", "fail\n")
 COMMANDS = ("cut -c1 {inputs} | sort -u", "cat {inputs} | wc -l", "cat {inputs}", "sort {inputs} | head -n 1")
+DEEDS = (
+    *("write", "write", "write", "touch", "lost", "by hand", "tree", "maybe", "wavefile", "nothing"),
+    *("rewritten", "rewritten", "rewritten"),
+)
 TIMES = re.compile(r"\d+(\.\d+)? (h|min|s|ms)|\d{8}T[\d-]+")
 
 
@@ -48,10 +52,41 @@ def random_wavefile(dice: Random) -> str:
     return "\n".join(lines) + "\n"
 
 
+def rewritten(text: str, dice: Random) -> str:
+    """The Wavefile after one edit: of what concerns one step alone, or of what may concern others."""
+    head, *steps = text.split("\nsteps:\n")[0], *text.split("\nsteps:\n")[1].splitlines()
+    at, mark = dice.randrange(len(steps)), dice.randrange(1000)
+    match dice.choice(("command", "command", "comment", "title", "env", "check", "input", "more", "less", "settings")):
+        case "command":
+            steps[at] = steps[at].replace("run: '", f"run: 'true {mark} && ", 1)
+        case "comment":
+            steps.insert(at, f"  # {mark}")
+        case "title":
+            steps[at] = steps[at].replace("{inputs", f"{{title: t{mark}, inputs", 1)
+        case "env":
+            steps[at] = steps[at].replace("{inputs", f"{{env: {{E{mark}: x}}, inputs", 1)
+        case "check":
+            steps[at] = steps[at].replace("checks: test -s", "checks: test -f")
+        case "input":
+            steps[at] = steps[at].replace(dice.choice(SOURCES), dice.choice(SOURCES))
+        case "more":
+            steps.insert(at, f"  m{mark}: {{inputs: [out/0], outputs: out/m{mark}, run: 'cp out/0 out/m{mark}'}}")
+        case "less":
+            steps = [line for line in steps if not line.startswith("  m")]
+        case "settings":
+            head = f"settings: {{shell: sh, log_keep: {mark + 1}}}"
+    if text.count("title:") + text.count("env:") > 3:  # once each: a key is said once
+        steps = [re.sub(r"(title: t\d+|env: \{E\d+: x\}), ", "", line) for line in steps]
+    steps = [re.sub(r"(title: t\d+, )(.*)(title: t\d+, )", r"\1\2", line) for line in steps]
+    steps = [re.sub(r"(env: \{E\d+: x\}, )(.*)(env: \{E\d+: x\}, )", r"\1\2", line) for line in steps]
+    return "\n".join([head, "steps:", *steps]) + "\n"
+
+
 def random_edit(shops: list[Workshop], dice: Random) -> str:
     """The same is done to both."""
-    deed = dice.choice(("write", "write", "write", "touch", "lost", "by hand", "tree", "maybe", "wavefile", "nothing"))
+    deed = dice.choice(DEEDS)
     path, text = dice.choice(SOURCES), dice.choice(TEXTS[:3] if dice.random() < 0.8 else TEXTS)
+    wavefile = rewritten((shops[0].root / "Wavefile").read_text(), dice) if deed == "rewritten" else ""
     out = f"out/{dice.randrange(5)}"
     for shop in shops:
         match deed:
@@ -71,6 +106,8 @@ def random_edit(shops: list[Workshop], dice: Random) -> str:
                 shop.put("src/maybe.txt", "1\n")
             case "wavefile":
                 (shop.root / "Wavefile").touch()
+            case "rewritten":
+                shop.wavefile(wavefile)
     return deed
 
 

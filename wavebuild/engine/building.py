@@ -17,7 +17,7 @@ from wavebuild.declare.model import Artifact, Call, Run
 from wavebuild.engine.evidence import keep_evidence, renewed
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
-from wavebuild.engine.keeping import keep_project
+from wavebuild.engine.keeping import edited_since, keep_project
 from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
@@ -126,7 +126,10 @@ def _build(
         contents = Contents(
             layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
         )
-        few = few_of(request, project, layout, selection.wanted)
+        edited = edited_since(request, project, layout) if project.reused is None else None
+        if edited is not None:
+            project = replace(project, columns=edited.columns)
+        few = few_of(request, project, layout, selection.wanted, edited=edited)
         facts, orphans = facts_of(
             project,
             state,

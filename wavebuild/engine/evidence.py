@@ -98,7 +98,7 @@ def renewed(
     where none is ``left`` to be looked at again, nor was before.
     """
     steps, known = project.wavefile.steps, few.lookers
-    if left or known.open:
+    if left or known.open or project.reused is None:
         return False
     if not known.broad.isdisjoint(judge.looked) or any(steps[number].depfile for number in judge.looked):
         return False

@@ -15,6 +15,7 @@ from operator import methodcaller
 from msgspec import Struct
 
 from wavebuild.declare.model import Kind
+from wavebuild.engine.keeping import Edited
 from wavebuild.engine.lists import Project
 from wavebuild.engine.values import Request
 from wavebuild.judge.facts import Facts
@@ -44,26 +45,38 @@ class Few(Struct, frozen=True):
 
 
 def few_of(
-    request: Request, project: Project, layout: Layout, wanted: Collection[int], known_of: Collection[int] | None = None
+    request: Request,
+    project: Project,
+    layout: Layout,
+    wanted: Collection[int],
+    known_of: Collection[int] | None = None,
+    edited: Edited | None = None,
 ) -> Few | None:
     """What a build must look at, from the first look that was taken; None if that is everything.
 
     It is asked when the project is held and repaired: the evidence must still be the one that was looked at.
-    ``known_of``: the steps that the evidence is of, where they are more than are wanted.
+    ``known_of``: the steps that the evidence is of, where they are more than are wanted. ``edited``: what is other
+    than it was, of a Wavefile that was loaded anew.
     """
     look = request.glance
     moved = look.moved if look is not None else []  # in any case: a second process may still tell some of it
-    if look is None or project.reused is None or not _may_be_few(request, project):
+    if look is None or not _may_be_few(request, project):
+        return None
+    if project.reused is not None:
+        identity, other = project.reused.identity, frozenset[int]()
+    elif edited is not None and edited.other is not None:
+        identity, other = edited.identity, edited.other
+    else:
         return None
     known = lookers.unpacked(look.evidence.more, look.evidence.names)
     known_of = wanted if known_of is None else known_of
-    if known is None or known.identity != project.reused.identity:
+    if known is None or known.identity != identity:
         return None
     if look.evidence.fresh + look.evidence.open != len(known_of) or look.evidence.open != len(known.open):
         return None
     if not settled.stands(layout.settled, look.evidence):
         return None
-    seen = {*known.open, *(known.broad if moved else ())}
+    seen = {*known.open, *other, *(known.broad if moved or other else ())}
     for row in moved:
         those = known.of(row)
         if row in known.of_all or not (those or known.broad or row in known.loads):

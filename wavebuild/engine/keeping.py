@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from wavebuild import __version__, disk
@@ -19,7 +20,8 @@ from wavebuild.engine.idle import layout_of
 from wavebuild.engine.lists import Project, Reused
 from wavebuild.engine.values import Request
 from wavebuild.errors import WavebuildError
-from wavebuild.graph.columns import packed, unpacked
+from wavebuild.graph.alike import other_steps
+from wavebuild.graph.columns import Columns, packed, unpacked
 from wavebuild.judge.members import Folders, members
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
 from wavebuild.later import blake2b
@@ -28,6 +30,18 @@ from wavebuild.store.freezes import frozen_names
 from wavebuild.store.kept import Origin
 from wavebuild.store.layout import Layout
 from wavebuild.store.settled import Row
+
+
+class Edited(Struct, frozen=True):
+    """A project that was loaded anew, beside what was kept of it.
+
+    ``identity``: of what was kept; ``other``: the steps that are others now, None if more is other than these;
+    ``columns``: of the graph as it is now.
+    """
+
+    identity: str
+    other: frozenset[int] | None
+    columns: Columns
 
 
 def kept_project(request: Request, path: str) -> Project | None:
@@ -62,6 +76,20 @@ def kept_project(request: Request, path: str) -> Project | None:
     rows = {path: row for path, (row, _) in files.items()}
     reused = Reused(found.identity, rows, later if later != origin else None)
     return Project(graph.wavefile, graph, folders=folders, reused=reused)
+
+
+def edited_since(request: Request, project: Project, layout: Layout) -> Edited | None:
+    """What of a project that was loaded is other than it was kept; None if nothing was kept, or nothing can be."""
+    if request.declared is not None or request.glance is None or project.graph.traits.growing:
+        return None
+    was = kept.load(layout.kept, _question(request, os.path.join(project.wavefile.root, project.wavefile.file)))
+    if was is None:
+        return None
+    try:
+        now = project.columns or packed(project.graph)
+    except (ValueError, OverflowError):
+        return None
+    return Edited(was.identity, other_steps(was.columns, now), now)
 
 
 def keep_project(request: Request, project: Project, layout: Layout) -> str:

@@ -103,6 +103,12 @@ def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str
     )
 
 
+def step_of(columns: Columns, number: int) -> Step:
+    """One step, made of these columns alone."""
+    ends = _numbers(columns.step_ends)
+    return _with_arguments(_DECODER.decode(columns.steps[ends[number] : ends[number + 1]]), _whole)
+
+
 class Ragged(Sequence[tuple[int, ...]]):
     """Rows of numbers of unequal length; ``ends``: where each ends among all, and a zero before the first."""
 
