@@ -48,6 +48,7 @@ def test_a_project_in_order_has_nothing_to_mend(built: Workshop) -> None:
 
     assert {topic for topic, _ in found} == {"environment", "project", "files", "limits", "state"}
     assert found["state", "lock"].value == "free"
+    assert found["state", "watcher"].value.startswith("none")
     assert found["state", "known"].value == "1 steps, 1 members"
     assert to_mend(built) == {}
 

@@ -64,6 +64,8 @@ TMP = "/tmp"
         ("--load 4", "build", {"load": 4.0}),
         ("--load-average=0", "build", {"load": 0.0}),
         ("--paranoid", "build", {"paranoid": True}),
+        ("--no-watcher", "build", {"watcher": False}),
+        ("-q --no-watcher", "question", {"watcher": False}),
         ("-q --paranoid", "question", {"paranoid": True}),
         ("--confirm-over 99d", "build", {"paranoid": False, "load": None}),
         ("--output prefix -j4", "build", {"jobs": 4}),

@@ -195,6 +195,8 @@ def _limits() -> Iterator[Finding]:
 def _state(layout: Layout, wavefile: Wavefile | None) -> Iterator[Finding]:
     held = holder(layout.lock)
     yield Finding("state", "lock", f"held by {held}" if held else "free")
+    watcher = holder(layout.watcher).replace("\n", "; ")
+    yield Finding("state", "watcher", watcher or "none: each build looks at every file itself")
     try:
         status = disk.look(layout.state)
     except OSError as error:

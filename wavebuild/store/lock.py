@@ -25,15 +25,22 @@ HELD = 3
 class Lock:
     """The lock while it is held; ``release`` or the end of the process gives it back."""
 
-    def __init__(self, handle: int, path: str) -> None:
+    def __init__(self, handle: int, path: str, said: bytes = b"") -> None:
         self._handle = handle
         self._path = path
+        self._said = said
 
     def is_ours(self) -> bool:
         """Whether the file that is held is still the one that others would look at."""
         with contextlib.suppress(OSError):
             return os.path.samestat(os.fstat(self._handle), os.lstat(self._path))
         return False
+
+    def note(self, text: str) -> None:
+        """A line on what the holder does, for people who ask who it is."""
+        with contextlib.suppress(OSError):
+            data = self._said + os.fsencode(text) + b"\n"
+            os.ftruncate(self._handle, os.pwrite(self._handle, data, 0))
 
     def release(self) -> None:
         if self._handle >= 0:
@@ -84,7 +91,7 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
     with contextlib.suppress(OSError):  # the text only informs: on a full disk the lock holds without it
         os.ftruncate(handle, 0)
         os.pwrite(handle, said, 0)
-    return Lock(handle, path)
+    return Lock(handle, path, said)
 
 
 def holder(path: str) -> str:

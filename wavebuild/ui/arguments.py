@@ -45,7 +45,7 @@ LATER_VALUED = frozenset(
     }
 )
 LATER = LATER_VALUED | {
-    *("--no-cache", "--no-watcher", "--daemon"),
+    *("--no-cache", "--daemon"),
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = expression(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -57,6 +57,7 @@ class How(Struct, frozen=True):
     load: str | None = None  # -l
     paranoid: bool = False
     audit: bool = False
+    watcher: bool = True
 
 
 class Show(Struct, frozen=True):
@@ -115,6 +116,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         wait=duration("--wait", how.wait),
         load=_load(caller, how),
         paranoid=how.paranoid,
+        watcher=how.watcher,
         ask=where.ask,
         allow_outside=where.outside,
         terminal=caller.terminal,

@@ -125,6 +125,7 @@ def build(
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Follow what steps touch; say what is not declared.")] = False,
     paranoid: Annotated[bool, typer.Option("--paranoid", help="Read every file again; trust no stamp.")] = False,
+    no_watcher: Annotated[bool, typer.Option("--no-watcher", help="Look at every file; ask no watcher.")] = False,
     quiet: Annotated[bool, typer.Option("-s", "--quiet", help="Only failures.")] = False,
     events: Annotated[
         str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
@@ -166,6 +167,7 @@ def build(
             load,
             paranoid,
             audit,
+            not no_watcher,
         ),
         Show(
             dry_run=dry_run,

@@ -26,6 +26,9 @@ from wavebuild.watch.mounts import TELLING
 LIMIT = 1 << 12
 """Rows that are looked at while somebody waits for an answer, and that an answer names, at most."""
 
+UNSURE = b"unsure"
+BUSY = "looks at the files"
+
 CHECK_EVERY = 240.0
 """Seconds between two looks at everything, whatever was told."""
 
@@ -61,29 +64,34 @@ class Answers:
         self._closed = False
         self._remove()  # what a killed one has left
 
-    def serve(self, stop: int) -> str:
+    def serve(self, *stops: int) -> str:
         """Answers until something comes from a handle, or there is nothing left to watch; the reason."""
         try:
             kind = self.ground.mounts.kind()
             if kind not in TELLING:
                 return f"the project lies on a file system ({kind or 'unknown'}) that does not tell of all changes"
             while not self._over:
-                self.turn(stop)
+                self.turn(*stops)
             return self._over
         finally:
             self.close()
 
-    def turn(self, stop: int) -> None:
+    def turn(self, *stops: int) -> None:
         """Waits until there is something to do, and does it."""
         ground, now = self.ground, time.monotonic()
         poll = select.poll()
-        for handle in (stop, self._state.handle, *self._lines, *([self._listener.fileno()] if self._listener else [])):
+        for handle in (
+            *stops,
+            self._state.handle,
+            *self._lines,
+            *([self._listener.fileno()] if self._listener else []),
+        ):
             poll.register(handle, select.POLLIN)
         if now >= self._hear_at:
             poll.register(ground.handle, select.POLLIN)
         ready = {handle for handle, _ in poll.poll(1000 * self._patience(now))}
         now = time.monotonic()
-        if stop in ready:
+        if ready.intersection(stops):
             self._over = "it was asked to end"
             return
         if self._state.handle in ready:
@@ -146,7 +154,7 @@ class Answers:
         elif not ground.identity:
             said = "waits for a build that ends well"
         elif self.is_behind():
-            said = "looks at the files"
+            said = BUSY
         else:
             blind = len(ground.journal.blind)
             said = f"answers builds; {_counted(ground.watches, 'folder')} watched"
@@ -163,10 +171,13 @@ class Answers:
 
     def _hear_of_state(self, now: float) -> None:
         """The evidence comes and goes with builds; without the folder that it lies in there is nothing to do."""
-        name = os.fsencode(os.path.basename(self._layout.settled))
+        name, lock = (os.fsencode(os.path.basename(path)) for path in (self._layout.settled, self._layout.watcher))
         for _, mask, what in self._state.read():
             if mask & (inotify.SELF | inotify.IGNORED):
                 self._over = self._over or self._gone() or "the folder of its state was moved"
+            elif what == lock and not os.path.exists(self._layout.watcher):
+                # A folder whose files are held open does not say that it is gone.
+                self._over = self._over or self._gone() or "its lock was removed"
             elif mask & inotify.OVERFLOW or what == name:
                 self._take_at = now + _SETTLES
                 if not os.path.exists(self._layout.settled):
@@ -252,9 +263,6 @@ class Answers:
         self._lines.clear()
         self._state.close()
         self.ground.close()
-
-
-UNSURE = b"unsure"
 
 
 def _counted(number: int, noun: str) -> str:

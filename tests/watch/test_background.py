@@ -1,0 +1,181 @@
+"""A watcher in the background: one a project, which keeps nothing of its caller and ends with the project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from wavebuild.engine import watched
+from wavebuild.engine.glance import SOCKET
+from wavebuild.engine.watched import told
+from wavebuild.errors import WavebuildError
+from wavebuild.store.layout import Layout
+from wavebuild.store.lock import HELD
+from wavebuild.store.settled import Settled, in_order, packed, row, save
+from wavebuild.watch import background
+from wavebuild.watch.background import Begun, begin, beside, stop, there
+
+PATIENCE = 60.0
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    """A project of one file, of which evidence speaks."""
+    monkeypatch.setattr(watched, "LEAST", 0)
+    monkeypatch.setattr(watched, "_PATIENCE", PATIENCE)
+    monkeypatch.setattr(watched, "_PATIENCE_AT_MOST", PATIENCE)
+    monkeypatch.setattr(background, "PATIENCE", PATIENCE)
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "a").write_text("one")
+    layout = Layout(str(root), "Wavefile")
+    layout.prepare()
+    stamps = {"a": packed(row(os.lstat(root / "a")))}
+    save(layout.settled, Settled("asked", 7, {}), stamps, in_order(stamps))
+    yield layout
+    stop(layout)
+
+
+def asked(layout: Layout) -> list[int] | None:
+    said = told(layout.settled.removesuffix(".settled"), "asked", {}, layout.root)
+    return None if said is None else said.moved
+
+
+def test_it_answers_once_it_has_begun_and_does_no_more_when_it_was_ended(layout: Layout) -> None:
+    """Who it is stands in its lock; its end takes the socket with it."""
+    begun = begin(layout, "wavebuild watch --daemon")
+
+    assert begun.said.startswith("answers builds")
+    assert asked(layout) == []
+    (Path(layout.root) / "a").write_text("two")
+    assert asked(layout) == [0]
+    found = there(layout)
+    assert found is not None
+    assert found.pid == begun.pid
+
+    ended = stop(layout)
+    assert ended is not None
+    assert ended.pid == begun.pid
+    assert there(layout) is None
+    assert stop(layout) is None
+    assert not os.path.exists(layout.settled.removesuffix(".settled") + SOCKET)
+
+
+def test_a_second_one_is_refused_and_told_who_the_first_is(layout: Layout) -> None:
+    """Exit 3, as with two builds at once."""
+    first = begin(layout, "wavebuild watch --daemon")
+
+    with pytest.raises(WavebuildError) as caught:
+        begin(layout, "wavebuild watch --daemon")
+
+    assert caught.value.exit_code == HELD
+    assert f"pid {first.pid}" in str(caught.value)
+    found = there(layout)
+    assert found is not None
+    assert found.pid == first.pid
+
+
+def test_one_that_was_killed_is_no_hindrance(layout: Layout) -> None:
+    """Its socket stays, and nobody listens there; the next one takes its place."""
+    first = begin(layout, "wavebuild watch --daemon")
+    os.kill(first.pid, signal.SIGKILL)
+    wait_for(lambda: there(layout) is None)
+    assert asked(layout) is None
+
+    second = begin(layout, "wavebuild watch --daemon")
+
+    assert second.pid != first.pid
+    assert asked(layout) == []
+
+
+@pytest.mark.parametrize("which", ["the project", "its state"])
+def test_it_ends_when_what_it_watches_is_gone(layout: Layout, which: str) -> None:
+    """Nobody is left who could ask."""
+    begun = begin(layout, "wavebuild watch --daemon")
+
+    shutil.rmtree(layout.root if which == "the project" else layout.home)
+
+    wait_for(lambda: not _lives(begun))
+
+
+def test_it_ends_when_the_project_is_moved_and_another_takes_its_place(layout: Layout, tmp_path: Path) -> None:
+    """It holds what was there."""
+    begun = begin(layout, "wavebuild watch --daemon")
+    os.rename(layout.root, tmp_path / "former")
+    shutil.copytree(tmp_path / "former", layout.root, ignore=shutil.ignore_patterns("*.watch"))
+
+    wait_for(lambda: not _lives(begun))
+    assert asked(layout) is None
+
+
+def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> None:
+    """No terminal, no folder, no open file: a shell over ssh may end, a disk be let go of."""
+    (tmp_path / "held").write_text("")
+    with open(tmp_path / "held") as held:
+        os.set_inheritable(held.fileno(), True)
+        begun = begin(layout, "wavebuild watch --daemon")
+    process = f"/proc/{begun.pid}"
+
+    assert os.readlink(f"{process}/cwd") == "/"
+    open_files = {os.readlink(f"{process}/fd/{handle}") for handle in os.listdir(f"{process}/fd")}
+    assert not any(path.endswith("/held") for path in open_files)
+    assert [os.readlink(f"{process}/fd/{handle}") for handle in (0, 1, 2)] == ["/dev/null"] * 3
+    assert os.getsid(begun.pid) != os.getsid(0)
+
+
+def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:
+    """Also if the watch is killed."""
+    companion = beside(layout, "wavebuild watch")
+    assert companion is not None
+    wait_for(lambda: asked(layout) == [])
+    companion.close()
+    assert there(layout) is None
+
+    program = (
+        "import sys, time\n"
+        "from wavebuild.store.layout import Layout\n"
+        "from wavebuild.watch.background import beside\n"
+        "kept = beside(Layout(sys.argv[1], 'Wavefile'), 'wavebuild watch')\n"
+        "print(flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, layout.root], stdout=subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        watch.stdout.readline()
+        wait_for(lambda: asked(layout) == [])
+        watch.kill()
+    wait_for(lambda: there(layout) is None)
+
+
+def test_one_beside_a_watch_leaves_the_place_to_one_that_is_there(layout: Layout) -> None:
+    """Nothing is said of it: builds are answered."""
+    first = begin(layout, "wavebuild watch --daemon")
+    companion = beside(layout, "wavebuild watch")
+    assert companion is not None
+    companion.close()
+
+    found = there(layout)
+    assert found is not None
+    assert found.pid == first.pid
+
+
+def _lives(begun: Begun) -> bool:
+    try:
+        return Path(f"/proc/{begun.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
