@@ -33,6 +33,7 @@ LABELS = {
     "keep_going": (STEP, f"settings: {{keep_going: true}}\n{STEP}"),
     "executor": (STEP, f"settings: {{executor: processes}}\n{STEP}"),
     "log_keep": (STEP, f"settings: {{log_keep: 2}}\n{STEP}"),
+    "quiet": (STEP, f"settings: {{quiet: 0.2s}}\n{STEP}"),
     "ignore": (STEP, f"settings: {{ignore: ['*.tmp']}}\n{STEP}"),
     "title": (STEP, step(f"title: A step, {RUN}")),
     "phase": (STEP, step(f"phase: first, {RUN}")),

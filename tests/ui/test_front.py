@@ -93,7 +93,7 @@ LINES = """
     -C /nope a|-C / a|-C empty|-C|-C -q|-f -q|-f|-f Wavefile.bad|-f Wavefile.blank|-f Wavefile.tab|-f nope|
     -f one|-f in|-f .|-f ''|-f sub/../Wavefile a|-f one/Wavefile|-C one -f Wavefile|
     -f Wavefile -f one/Wavefile|''|' '|a ''|+a|a+|a@x|a@x=1|../shop/a|/etc/passwd|in|sub|sub/|é|a\\tb|-|--|
-    -- a|a -- -k|watch|report|cache|-kq|-sq|a=1|x=|=x|a.b|A|..|...|~|step:|tag:|[a]|a,b|-q -s|
+    -- a|a -- -k|report|cache|-kq|-sq|a=1|x=|=x|a.b|A|..|...|~|step:|tag:|[a]|a,b|-q -s|
     -s -q -k -j 1 a|-q -f Wavefile.bad|-C ln a|-C ln/.. a|-C sub ../a|-C sub a|-f Wavefile.none|
     -f Wavefile.none x|-v a|--version|plan a|status|list|-n|-B -q|-W in -q|--color never a|--set x=1|
     --profile nope|a plan|a a|a ./a|sub/../a|b -q|-q b a

@@ -319,6 +319,7 @@ class Settings(Struct, frozen=True):
     timezone: str | None = None  # None: the system's
     state: str | None = None  # absolute folder of the state's database; None: in .wavebuild
     jobserver: Literal["pipe", "fifo", "off"] = "pipe"  # how makes below share the jobs
+    quiet: float = 0.075  # seconds without a change after which a watch builds
 
 
 class Probe(Struct, frozen=True):

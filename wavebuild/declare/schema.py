@@ -167,6 +167,7 @@ KEEP_GOING = Key("keep_going", Flag(), "after a failure go on with what does not
 DEFAULT_SHELL = Key("shell", Shell(), "the shell of every step that does not say its own")
 IGNORE = Key("ignore", Many(Prose()), "globs of files that are never members of an artifact")
 LOG_KEEP = Key("log_keep", Whole(1), "logs kept of each step: 5 if not given")
+QUIET = Key("quiet", Duration(may_be_zero=True), "how long nothing must have changed before a watch builds: 0.075s")
 TIMEZONE = Key("timezone", TimeZone(), "where days and weeks begin, for max_age and min_age; the system's if not given")
 ORPHANS = Key("orphans", Choice(_ORPHANS), "what becomes of outputs of steps that are no more: named, or moved away")
 EXECUTOR = Key("executor", Choice({"processes": "processes"}), "where steps run: processes of this machine")
@@ -194,11 +195,9 @@ SETTINGS_KEYS = Section(
         STATE,
         CLEAN_ENV,
         JOBSERVER,
+        QUIET,
     ),
-    later=(
-        "cache",
-        "quiet",
-    ),
+    later=("cache",),
 )
 
 CONFIGURATION = Section("the user's configuration", (OUTSIDE,))

@@ -30,6 +30,7 @@ _FROM_CALLER: tuple[Key[object], ...] = (
     schema.LOCK,
     schema.LOG_KEEP,
     schema.ORPHANS,
+    schema.QUIET,
     schema.STATE,
     schema.TIMEZONE,
 )
@@ -54,6 +55,7 @@ def read_settings(
     given = _from_caller(env, reading, given)
     usual, lock = Settings(), _lock(given)
     asked = _outside(given)
+    quiet = given.get(schema.QUIET)
     settings = Settings(
         jobs=given.get(schema.JOBS),
         schedule=given.get(schema.SCHEDULE) or usual.schedule,
@@ -67,6 +69,7 @@ def read_settings(
         outside=permission.allowed(asked, allow_outside, env, files, reading.problems),
         timezone=given.get(schema.TIMEZONE),
         state=_state(given),
+        quiet=usual.quiet if quiet is None else quiet,
     )
     given.get(schema.EXECUTOR)  # there is one: what is written is checked, and that is all
     return Chosen(settings, given.get(schema.DEFAULT_SHELL), asked)

@@ -9,12 +9,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact, Call, Run
-from wavebuild.engine.evidence import keep_evidence, renewed
+from wavebuild.engine.evidence import goes_by_more, keep_evidence, renewed, seen_stamps
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import edited_since, keep_project
@@ -41,7 +42,7 @@ from wavebuild.engine.project import (
     wavefile_of,
 )
 from wavebuild.engine.sharing import Share, joined, shared
-from wavebuild.engine.values import Addition, BuildResult, Request
+from wavebuild.engine.values import Addition, BuildResult, Request, Sight
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.trace import key
@@ -230,6 +231,7 @@ def _build(
         idle = code == 0 and not began
         if code == 0:
             _write_lock(request, project, rebuilder, bool(began), hear)
+        former = disk.look(layout.settled)
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, hear)
         elif not orphans and request.declared is None and not _is_left_to_repair(layout, state):
@@ -243,6 +245,11 @@ def _build(
                     few and isinstance(judge, Vouched) and renewed(project, layout, facts, few, judge, left, proven)
                 ):
                     keep_evidence(request, project, layout, facts, state, looked, left, asked, identity, few, proven)
+        if request.sight is not None:
+            kept = _is_another(former, disk.look(layout.settled))
+            stamps = partial(seen_stamps, growing.project, facts, few)
+            is_open = not all(map(_is_well, judged)) or any(goes_by_more(project.wavefile.steps[n]) for n in ended)
+            request.sight(Sight(layout.root, layout.settled, kept, is_open, settings.quiet, stamps))
         state.learn(facts.digests.take_learned())
         state.hear(facts.answers.take_learned())
         seconds = time.monotonic() - clock
@@ -261,6 +268,13 @@ def _build(
         )
     finally:
         state.close()
+
+
+def _is_another(before: os.stat_result | None, now: os.stat_result | None) -> bool:
+    """Whether a file was written anew."""
+    if before is None or now is None:
+        return now is not None
+    return (before.st_ino, before.st_mtime_ns) != (now.st_ino, now.st_mtime_ns)
 
 
 def _audited(

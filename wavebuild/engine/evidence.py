@@ -22,7 +22,7 @@ from wavebuild.engine.values import Request
 from wavebuild.graph import reads
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
-from wavebuild.judge.stamp import TICK, stamp_of, trusted
+from wavebuild.judge.stamp import TICK, stamp, stamp_of, trusted
 from wavebuild.judge.standing import Frozen, Keeps, Standing, stand
 from wavebuild.judge.trace import key
 from wavebuild.store import lookers, settled
@@ -52,7 +52,7 @@ def keep_evidence(
     steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
     if request.changed or request.unchanged:
         return
-    left = {*left, *(number for number in looked if _goes_by_more(steps[number]))}
+    left = {*left, *(number for number in looked if goes_by_more(steps[number]))}
     well = [number for number in looked if number not in left]
     if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, well):
         return
@@ -81,6 +81,39 @@ def keep_evidence(
     more = lookers.packed(identity, loads, seen.broad, left, of_all, map(seen.of, names), known)
     with contextlib.suppress(OSError):
         settled.save(layout.settled, settled.Settled(asked, total - len(left), env, more, len(left)), rows, names)
+
+
+def seen_stamps(project: Project, facts: Facts, few: Few | None) -> dict[str, tuple[int, ...]]:
+    """Path → stamp of all that was looked at, evidence of it or not: where links are on the way, or clocks are odd.
+
+    With ``few``: also of what is known to be looked at by the steps that were not judged.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    if few is not None:
+        names = os.fsdecode(b"\0".join(few.evidence.names)).split("\0") if few.evidence.names else []
+        found = {name: few.evidence.stamp(row) if row < few.evidence.there else () for row, name in enumerate(names)}
+    for path, held in _read(project).items():
+        status = disk.look(path)
+        as_it_was_read = _says_the_same(path, status, held, project)
+        found[settled.name_of(path, project.wavefile.root)] = _full_stamp(path) if as_it_was_read else _OF_NOTHING
+    listed = dict(facts.folders.visited) | (project.folders.visited if project.folders else {})
+    for folder, status in listed.items():
+        name = settled.name_of(facts.digests.absolute(folder), project.wavefile.root)
+        found[name] = stamp_of(status) if status is not None else ()
+    for probed in facts.folders.probed:
+        found.setdefault(facts.digests.named(probed), _full_stamp(facts.digests.absolute(probed)))
+    return found | dict(facts.digests.evidence())
+
+
+_OF_NOTHING = (-1,)
+"""A stamp that nothing has."""
+
+
+def _full_stamp(path: str) -> tuple[int, ...]:
+    try:
+        return stamp(path)
+    except OSError:
+        return ()
 
 
 def renewed(
@@ -143,7 +176,7 @@ def _stamp_seen(facts: Facts, few: Few, judge: Vouched, row: int) -> settled.Row
     return mark[0], mark[1], mark[2], mark[3], mark[4]
 
 
-def _goes_by_more(step: Step) -> bool:
+def goes_by_more(step: Step) -> bool:
     """Whether more than files says if a step is fresh: the time, or an external thing."""
     if step.always or step.max_age is not None or step.min_age is not None:
         return True

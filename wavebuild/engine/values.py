@@ -62,6 +62,23 @@ class Request(Struct, frozen=True):
     around: Callable[[Workers], Workers] | None = None  # an executor around the pool, which takes some jobs itself
     gauge: Gauge | None = None  # somebody looks: there it is shown what the build waits for, and its outlook is told
     interrupts: Interrupts | None = None  # who counts that somebody asks to stop; None: the signals do
+    sight: Callable[[Sight], None] | None = None  # is told, before a build ends, what it looked at
+
+
+class Sight(Struct, frozen=True):
+    """What a build looked at, for whoever waits until some of it changes.
+
+    ``evidence``: the path where evidence lies, if it was ``kept``; while steps are ``open`` it has not all.
+    ``stamps``: path, absolute or from the root, → the stamp under which it was seen, () for nothing; called while the
+    build still holds the project.
+    """
+
+    root: str
+    evidence: str
+    kept: bool
+    open: bool
+    quiet: float
+    stamps: Callable[[], dict[str, tuple[int, ...]]]
 
 
 class Addition(Struct, frozen=True):

@@ -30,6 +30,8 @@ VALUED = frozenset(
             "--output",
             "--confirm-over",
             "--twice",
+            "--on-change",
+            "--exec",
             "-l",
             "--load",
             "--load-average",
@@ -41,7 +43,7 @@ TURNED = {"history": frozenset({"-n"}), "schema": frozenset({"--events"})}
 LATER_VALUED = frozenset(
     {
         "--cache",
-        *("--executor", "--on-change", "--exec"),
+        "--executor",
     }
 )
 LATER = LATER_VALUED | {

@@ -75,6 +75,7 @@ class Show(Struct, frozen=True):
     explain: bool = False
     output: Output | None = None
     confirm_over: str | None = None
+    watched: bool = False  # one of many builds of a watch: of one with nothing to do nothing is said
     json: bool = False
     events: str | None = None
     timeline: str | None = None

@@ -605,6 +605,61 @@ def import_file(
     return commands.import_file(ctx.obj, file, output, Where(directories or ()), Show(verbose=verbose, color=color))
 
 
+@app.command()
+def watch(
+    ctx: typer.Context,
+    targets: Targets = None,
+    on_change: Annotated[
+        Literal["queue", "restart"],
+        typer.Option("--on-change", help="While it builds: build once more after it, or end what has become stale."),
+    ] = "queue",
+    hook: Annotated[
+        str | None, typer.Option("--exec", metavar="CMD", help="A command of the shell, run after each build.")
+    ] = None,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look at the files from time to time; for file systems that tell nothing.")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", "--max-workers", metavar="[N]")] = None,
+    parallel: Annotated[bool, typer.Option("--parallel", help="As many steps at once as there are cores.")] = False,
+    sequential: Annotated[bool, typer.Option("--sequential", help="One step after another, as -j1.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("-k", "--keep-going", help="After a failure run all that does not depend on it.")
+    ] = False,
+    only: Annotated[bool, typer.Option("--only", help="The targets alone, without what they need.")] = False,
+    schedule: Annotated[
+        Literal["flow", "barrier"] | None, typer.Option("--schedule", help="How waves follow each other.")
+    ] = None,
+    barrier: Annotated[bool, typer.Option("--barrier", help="Start a wave when the one before has ended.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each step runs before it runs.")] = False,
+    output: Annotated[
+        Literal["group", "stream", "prefix"] | None,
+        typer.Option("--output", help="Steps' output: whole at their end, as it comes, or with their names."),
+    ] = None,
+    load: Annotated[str | None, typer.Option("-l", "--load", "--load-average", metavar="N")] = None,
+    quiet: Annotated[bool, typer.Option("-s", "--quiet", help="Only failures.")] = False,
+    events: Annotated[
+        str | None, typer.Option("--events", metavar="FILE", help="Every event as a line of JSON; - is stdout.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
+    directories: Directories = None,
+    file: File = None,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    outside: Outside = False,
+    memory: Memory = None,
+    verbose: Verbose = False,
+    color: Color = "auto",
+) -> int:
+    """Build, and build again on every change that matters."""
+    from wavebuild.ui import watching
+
+    where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
+    how = How(jobs, parallel, sequential, schedule, barrier, keep_going, only=only, load=load)
+    show = Show(verbose=verbose, quiet=quiet, explain=explain, output=output, json=as_json, events=events, color=color)
+    watched = watching.Watched(on_change, hook, poll)
+    return watching.watch(ctx.obj, targets or [], where, how, show, watched, _bare(ctx))
+
+
 def _bare(ctx: typer.Context) -> str | None:
     bare: str | None = ctx.meta.get(BARE)
     return bare

@@ -51,12 +51,12 @@ def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Sh
         case "touch":
             return _touch(caller, request, show)
         case "build":
-            return _run_build(caller, request, show) if _confirmed(caller, request, show) else 1
+            return run_build(caller, request, show) if _confirmed(caller, request, show) else 1
         case _:
             assert_never(mode)
 
 
-def _run_build(caller: Caller, request: Request, show: Show) -> int:
+def run_build(caller: Caller, request: Request, show: Show) -> int:
     if show.report is not None:
         _refuse_report(caller, request, "--report", show.report, show.yes)
     from wavebuild.ui.event_lines import event_lines
@@ -67,7 +67,7 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
     request = replace(request, gauge=gauge)
     ending: list[str] = []
     with (
-        event_lines(show.events, request.directory, caller.stdout, caller.say) as write_line,
+        event_lines(show.events, request.directory, caller.stdout, caller.say, show.watched) as write_line,
         _drawn(caller, request, show) as draw,
     ):
 
@@ -79,7 +79,8 @@ def _run_build(caller: Caller, request: Request, show: Show) -> int:
 
         try:
             result = caller.engine().build(request, tell)
-            ending = [*_audit_lines(result, request, manner), *ending_lines(result, manner)]
+            if not (show.watched and result.nothing_to_do):
+                ending = [*_audit_lines(result, request, manner), *ending_lines(result, manner)]
         finally:
             screen.close(ending)
     if manner.frame is not None:
@@ -279,7 +280,7 @@ def status(
     from wavebuild.plan.model import PlanWord
 
     request = request_of(caller, where, words, how)
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     request = caller.engine().glanced(request)
     orphans = caller.engine().orphans(request)
     lines = caller.engine().status(request)
@@ -388,7 +389,7 @@ def history(caller: Caller, words: Sequence[str], where: Where, last: int, show:
     from wavebuild.ui.past import history_lines, history_record
 
     request = request_of(caller, where, words)
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     if last < 1:
         raise mistake("bad-number", f"-n needs a number from 1, not {last}")
     step = _the_one(request.targets, "history takes one STEP, or none") if request.targets else None
@@ -405,7 +406,7 @@ def report(caller: Caller, words: Sequence[str], where: Where, name: str, show: 
     from wavebuild.ui.escapes import escaped
 
     request = request_of(caller, where, ())
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     run = _the_one(words, "report takes one RUN, or none") if words else None
     _refuse_report(caller, request, "-o", name, show.yes)
     try:
@@ -419,7 +420,7 @@ def report(caller: Caller, words: Sequence[str], where: Where, name: str, show: 
 
 def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     key = _the_one(words, "mem takes one KEY, or none") if words else None
     found = caller.engine().memory(request, key)
     if show.json:
@@ -442,7 +443,7 @@ def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: st
 
 def doctor(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     findings = caller.engine().doctor(request)
     if show.json:
         from wavebuild.ui.doctor import doctor_record
@@ -457,7 +458,7 @@ def doctor(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
 
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
     request = request_of(caller, where, ())
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     problems, code = _problems(caller, replace(request, commands=(*COMMANDS, *LATER_COMMANDS)))
     if show.json:
         from wavebuild.ui.records import check_record
@@ -482,7 +483,7 @@ def trial(caller: Caller, where: Where, how: How, show: Show, step: str | None, 
     if race and step is not None:
         raise mistake("flags", "--race and --twice are two trials: one at a time")
     request = request_of(caller, where, (), how)
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
 
     def say(line: str) -> None:
         from wavebuild.ui.escapes import escaped
@@ -530,7 +531,7 @@ def _problems(caller: Caller, request: Request) -> tuple[tuple[Problem, ...], in
 
 def schema(caller: Caller, where: Where, events: bool, bare: str | None) -> int:
     """It needs no project; only where there is one, the bare word may be one of its steps."""
-    _refuse_ambiguous(caller, request_of(caller, where, ()), bare)
+    refuse_ambiguous(caller, request_of(caller, where, ()), bare)
     if events:
         from wavebuild.ui.event_shapes import events_schema
 
@@ -548,7 +549,7 @@ def init(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: s
     request = request_of(caller, where, words)
     if request.targets:
         raise mistake("no-words", "init takes no words", remedy="-f FILE names the file, -C DIR the folder")
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     written = caller.engine().init(request)
     if show.json:
         _answer_record(caller, {"written": written})
@@ -666,7 +667,7 @@ def clean(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: 
     from wavebuild.ui.records import clean_record
 
     request = request_of(caller, where, words)
-    _refuse_ambiguous(caller, request, bare)
+    refuse_ambiguous(caller, request, bare)
     deed = _cleaning(caller, request, show)
     foreseen = deed(request, True)
     asks = bool(foreseen.removed) and not show.dry_run and not show.yes
@@ -721,7 +722,7 @@ def _the_one(targets: Sequence[str], message: str) -> str:
     return targets[0]
 
 
-def _refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> None:
+def refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> None:
     """A bare word that is a command and a step too is never guessed."""
     if bare is None:
         return

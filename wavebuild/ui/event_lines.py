@@ -19,16 +19,17 @@ from wavebuild.ui.escapes import escaped
 
 @contextmanager
 def event_lines(
-    file: str | None, folder: str, stdout: TextIO, say: Callable[[Sequence[str]], None]
+    file: str | None, folder: str, stdout: TextIO, say: Callable[[Sequence[str]], None], more: bool = False
 ) -> Iterator[Callable[[Event], None]]:
     """What to call with each event; the file is relative to the folder, ``-`` is stdout.
 
+    ``more``: what is in the file stays.
     ``say`` is told at the end when the lines could not all be written: the build is none the worse for it.
     """
     if file is None:
         yield lambda event: None
         return
-    lines = _Lines(stdout if file == "-" else _opened(os.path.join(folder, file), file))
+    lines = _Lines(stdout if file == "-" else _opened(os.path.join(folder, file), file, more))
     try:
         yield lines.tell
     finally:
@@ -38,9 +39,9 @@ def event_lines(
             say([f"--events {escaped(file)}: events are missing: {lines.broken.strerror}"])
 
 
-def _opened(path: str, shown: str) -> TextIO:
+def _opened(path: str, shown: str, more: bool) -> TextIO:
     try:
-        return open(path, "w", encoding="ascii")
+        return open(path, "a" if more else "w", encoding="ascii")
     except OSError as error:
         raise mistake("events", f"--events {shown}: {error.strerror}") from error
 

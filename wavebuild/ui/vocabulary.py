@@ -25,8 +25,6 @@ COMMANDS = (
     "init",
     "mem",
     "doctor",
-)
-LATER_COMMANDS = (
     "watch",
-    "cache",
 )
+LATER_COMMANDS = ("cache",)

@@ -1,0 +1,407 @@
+"""``wavebuild watch`` with real files, real processes and a real terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Site
+from tests.support.processes import eventually
+from tests.support.terminal import terminal
+from tests.support.watches import watching
+
+GLOB = 'steps: {all: {inputs: "src/**/*.txt", outputs: all, run: "cat $(find src -name \'*.txt\' | sort) > all"}}\n'
+SLOW = 'steps: {slow: {inputs: in, outputs: out, run: "cat in > out; touch ../begun; sleep 60"}}\n'
+
+
+def is_made(site: Site, path: str, text: str) -> bool:
+    """While a step runs its former output is not there."""
+    with contextlib.suppress(FileNotFoundError):
+        return site.read(path) == text
+    return False
+
+
+def lines(*numbers: object) -> str:
+    return "".join(f"{number}\n" for number in numbers)
+
+
+@pytest.mark.scenario(id="V5")
+def test_every_way_in_which_files_change_is_built_once(site: Site) -> None:
+    """As editors save, as folders come and go, as a checkout writes; and what is no change is not built."""
+    site.write("Wavefile", GLOB)
+    a = site.write("src/a.txt", "1\n")
+    with watching(site) as watch:
+        watch.makes("all", lines(1))
+        watch.says("watching")
+        a.write_text("2\n")  # truncated and written
+        watch.makes("all", lines(2))
+        site.write("src/.a.swp", "3\n").rename(a)  # written beside it and renamed over it
+        watch.makes("all", lines(3))
+        a.rename(site.root / "a~")  # the former kept aside, a new one written
+        a.write_text("4\n")
+        watch.makes("all", lines(4))
+        site.write("src/deep/er/b.txt", "b\n")  # folders that come with what is in them
+        watch.makes("all", lines(4, "b"))
+        (site.root / "src" / "deep" / "er").rename(site.root / "src" / "er")
+        watch.makes("all", lines(4, "b"))
+        shutil.rmtree(site.root / "src" / "er")
+        watch.makes("all", lines(4))
+        shutil.copytree(site.root / "src", site.root / "other")
+        shutil.rmtree(site.root / "src")  # as a checkout of another branch
+        (site.root / "other" / "c.txt").write_text("c\n")
+        (site.root / "other").rename(site.root / "src")
+        watch.makes("all", lines(4, "c"))
+        watch.until(lambda: len(watch.events("build_started")) == len(watch.events("build_settled")))
+
+        before = watch.builds
+        os.utime(a)  # the same bytes
+        site.write("noise.log", "nobody reads this\n")
+        site.write("src/deep/notes.md", "nor this\n")
+        for number in range(300):
+            site.write(f"src/many/{number:03}.txt", f"{number}\n")
+        watch.makes("all", lines(4, "c", *range(300)))
+        watch.until(lambda: len(watch.events("build_started")) == len(watch.events("build_settled")))
+        assert watch.builds in (before + 1, before + 2)  # a slow machine may be more than a second at writing them
+        assert watch.end() == 128 + signal.SIGTERM
+    assert site.wavebuild("-q").code == 0
+    assert watch.builds <= before + 2
+
+
+@pytest.mark.scenario(id="V4")
+def test_an_edit_while_it_builds_is_built_just_once_after_it(site: Site) -> None:
+    """What comes during a build is not lost, and not built twice."""
+    site.write(
+        "Wavefile",
+        'steps: {copy: {inputs: in, outputs: out, run: "cat in > out; touch ../begun; while [ ! -e ../go ]; do '
+        'sleep 0.01; done; rm ../go"}}\n',
+    )
+    source = site.write("in", "1\n")
+    begun, go = site.home / "begun", site.home / "go"
+    with watching(site) as watch:
+        watch.until(begun.exists)
+        for number in (2, 3, 4):
+            source.write_text(f"{number}\n")
+        begun.unlink()
+        go.touch()
+        watch.until(begun.exists)  # the one more
+        go.touch()
+        watch.makes("out", lines(4))
+        watch.until(lambda: watch.builds == 2)
+        begun.unlink()
+        source.write_text("5\n")
+        watch.until(begun.exists)
+        go.touch()
+        watch.makes("out", lines(5))
+        watch.until(lambda: watch.builds == 3)
+        assert watch.ran() == ["copy"] * 3
+
+
+@pytest.mark.scenario(id="V7")
+def test_a_broken_wavefile_is_told_and_what_was_good_is_watched_on(site: Site) -> None:
+    """Until it is mended; an include that is broken is as much of it."""
+    site.write("Wavefile", "include: [more.yaml]\n" + GLOB)
+    more = site.write("more.yaml", "steps: {one: {inputs: x, outputs: y, run: cp x y}}\n")
+    site.write("x", "1\n")
+    site.write("src/a.txt", "1\n")
+    with watching(site) as watch:
+        watch.makes("y", lines(1))
+        watch.makes("all", lines(1))
+        watch.says("watching")
+        good = more.read_text()
+        more.write_text("steps: {one: [\n")
+        watch.says("more.yaml:")
+        watch.says("waiting for the Wavefile to be mended")
+        site.write("x", "2\n")
+        more.write_text(good.replace("cp x y", "cat x x > y"))
+        watch.makes("y", lines(2, 2))
+        site.write("src/a.txt", "2\n")
+        watch.makes("all", lines(2))
+        assert watch.said.count("more.yaml:") == 1
+
+
+def test_a_project_that_is_broken_from_the_start_is_waited_for(site: Site) -> None:
+    """Who begins to watch may begin to write then."""
+    site.write("Wavefile", "steps: [\n")
+    with watching(site) as watch:
+        watch.says("waiting for the Wavefile to be mended")
+        site.write("Wavefile", "steps: {one: {inputs: x, outputs: y, run: cp x y}}\n")
+        watch.says("x")  # a source that is missing
+        site.write("x", "1\n")
+        watch.makes("y", lines(1))
+        assert watch.end(signal.SIGHUP) == 128 + signal.SIGHUP
+
+
+def test_what_is_wrong_with_the_call_ends_it(site: Site) -> None:
+    """No edit of a file can mend that."""
+    site.write("Wavefile", "steps: {one: {outputs: y, run: echo > y}}\n")
+    assert site.wavebuild("watch", "nosuch").code == 2
+    assert site.wavebuild("watch", "--json").code == 2
+    site.write("Wavefile", "steps: {watch: {outputs: y, run: echo > y}}\n")
+    refused = site.wavebuild("watch")
+    assert refused.code == 2
+    assert "is a command and a step" in refused.err
+    (site.root / "Wavefile").unlink()
+    assert site.wavebuild("watch").code == 2
+
+
+@pytest.mark.scenario(id="V3")
+def test_builds_that_cause_one_another_are_stopped_and_the_file_is_named(site: Site) -> None:
+    """A step that writes into what it reads; the next change of a person is built again."""
+    site.write(
+        "Wavefile",
+        'steps: {gen: {inputs: "src/*.txt", outputs: out, run: "date +%N > src/made.txt; cat src/a.txt > out"}}\n',
+    )
+    site.write("src/a.txt", "1\n")
+    site.write("src/made.txt", "0\n")
+    with watching(site) as watch:
+        watch.says("stopped: src/made.txt changed each time gen ran")
+        rounds = watch.builds
+        assert 5 <= rounds <= 12
+        site.write("src/a.txt", "2\n")
+        watch.makes("out", lines(2))
+        watch.until(lambda: watch.said.count("stopped:") == 2)
+
+
+def test_own_outputs_in_a_folder_that_is_read_start_nothing(site: Site) -> None:
+    """One build for one edit, where outputs lie beside sources and steps read the whole folder."""
+    site.write(
+        "Wavefile",
+        "steps:\n  one: {inputs: 'd/*.in', outputs: d/one.out, run: cat d/*.in > d/one.out}\n"
+        "  two: {inputs: 'd/*.out', outputs: e/two, run: cat d/one.out > e/two}\n"
+        "  late: {inputs: e/two, outputs: late, always: true, run: 'cp e/two late'}\n",
+    )
+    source = site.write("d/a.in", "1\n")
+    with watching(site) as watch:
+        watch.makes("late", lines(1))
+        watch.says("watching")
+        for number in (2, 3):
+            source.write_text(f"{number}\n")
+            watch.makes("late", lines(number))
+        watch.until(lambda: len(watch.events("build_settled")) >= 3)
+        assert watch.end() == 143
+        assert len(watch.events("build_started")) == 3
+
+
+@pytest.mark.scenario(id="V8")
+def test_ctrl_c_ends_the_build_and_the_watch_and_leaves_the_terminal_as_it_was(site: Site) -> None:
+    """The former output is back, nothing is left running, and typed text is shown again."""
+    site.write("Wavefile", SLOW)
+    site.write("in", "1\n")
+    site.write("out", "former\n")
+    assert site.wavebuild("-t", "slow").code == 0
+    site.write("in", "2\n")
+    with terminal(site.argv("watch"), site.root, site.environ) as screen:
+        assert eventually((site.home / "begun").exists, 60)
+        assert not screen.echoes
+        screen.type("\x03")
+        assert screen.finish() == 130, screen.shown
+        assert screen.echoes
+    assert site.read("out") == "former\n"
+    assert site.nothing_alive()
+
+
+@pytest.mark.scenario(id="V8")
+def test_keys_build_explain_pause_and_quit(site: Site) -> None:
+    """What a person can ask for while nothing runs."""
+    site.write("Wavefile", "steps: {one: {inputs: x, outputs: y, run: 'cat x > y; echo said so'}}\n")
+    source = site.write("x", "1\n")
+    with terminal(site.argv("watch", "-j2"), site.root, site.environ) as screen:
+        screen.wait_for("q quit")
+        screen.type("?")
+        screen.wait_for("note changes and build them later")
+        screen.type("e")
+        screen.wait_for("never ran") if "never ran" in screen.shown else screen.wait_for("one:")
+        screen.type("l")
+        screen.wait_for("said so")
+        screen.type("p")
+        screen.wait_for("paused")
+        source.write_text("2\n")
+        screen.wait_for("something has changed")
+        assert site.read("y") == "1\n"
+        screen.type("p")
+        assert eventually(lambda: is_made(site, "y", "2\n"), 60)
+        screen.type("\n")
+        screen.wait_for("nothing to do")
+        screen.type("q")
+        assert screen.finish() == 0, screen.shown
+        assert screen.echoes
+    assert site.nothing_alive()
+
+
+@pytest.mark.long
+@pytest.mark.scenario(id="V8")
+def test_a_suspended_watch_gives_the_terminal_back_and_takes_it_again(site: Site) -> None:
+    """Ctrl-Z, and fg."""
+    site.write("Wavefile", "steps: {one: {inputs: x, outputs: y, run: cp x y}}\n")
+    source = site.write("x", "1\n")
+    with terminal(site.argv("watch"), site.root, site.environ) as screen:
+        screen.wait_for("q quit")
+        os.kill(screen.process, signal.SIGTSTP)
+        assert eventually(lambda: screen.echoes, 30)
+        source.write_text("2\n")
+        os.kill(screen.process, signal.SIGCONT)
+        assert eventually(lambda: not screen.echoes, 30)
+        assert eventually(lambda: is_made(site, "y", "2\n"), 60)
+        os.kill(screen.process, signal.SIGTERM)
+        assert screen.finish() == 143
+        assert screen.echoes
+
+
+@pytest.mark.long
+def test_a_step_that_asks_has_the_terminal_while_it_runs(site: Site) -> None:
+    """Its answer is not taken for keys, and what is typed is shown."""
+    site.write(
+        "Wavefile",
+        "steps: {ask: {inputs: x, outputs: out, console: true, run: 'echo your name?; read n; echo $n > out'}}\n",
+    )
+    source = site.write("x", "1\n")
+    with terminal(site.argv("watch"), site.root, site.environ) as screen:
+        for name in ("quentin", "pepe"):
+            screen.wait_for("your name?")
+            assert eventually(lambda: screen.echoes, 30)
+            screen.type(f"{name}\n")
+            assert eventually(lambda: is_made(site, "out", f"{name}\n"), 60)  # noqa: B023
+            screen.shown = ""
+            screen.wait_for("q quit")
+            screen.shown = ""
+            source.write_text(name)
+        screen.wait_for("your name?")
+        screen.type("\x03")
+        assert screen.finish() == 130
+
+
+@pytest.mark.long
+def test_restart_ends_what_a_change_makes_stale_and_nothing_else(site: Site) -> None:
+    """The build goes on where the change reaches nothing that runs."""
+    site.write(
+        "Wavefile",
+        'steps:\n  slow: {inputs: in, outputs: out, run: "cp in out; touch ../begun; grep -q 2 in || sleep 60"}\n'
+        '  other: {inputs: x, outputs: y, run: "cat x > y"}\n',
+    )
+    site.write("in", "1\n")
+    site.write("x", "1\n")
+    with watching(site, "-j2", "--on-change", "restart") as watch:
+        watch.makes("y", "1\n")
+        watch.until((site.home / "begun").exists)
+        site.write("in", "2\n")  # during the first build nobody knows yet what is read
+        os.kill(watch.process.pid, signal.SIGTERM)
+        assert watch.process.wait(60) == 143
+    with watching(site, "-j2", "--on-change", "restart") as watch:
+        watch.makes("out", "2\n")
+        watch.says("watching")
+        (site.home / "begun").unlink()
+        site.write("in", "3\n")
+        watch.until((site.home / "begun").exists)
+        before = len(watch.events("build_started"))
+        site.write("x", "2\n")  # reaches nothing that runs
+        time.sleep(1)
+        assert len(watch.events("build_started")) == before
+        site.write("in", "2\n")
+        watch.makes("y", "2\n")
+        watch.makes("out", "2\n")
+        watch.says("begun anew")
+
+
+@pytest.mark.long
+def test_another_build_beside_the_watch_is_taken_for_what_it_made(site: Site) -> None:
+    """And while somebody else holds the project, the watch waits."""
+    site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "cat in > out; echo s >> \\"$JOURNAL\\""}}\n')
+    source = site.write("in", "1\n")
+    with watching(site) as watch:
+        watch.makes("out", "1\n")
+        watch.says("watching")
+        for number in range(2, 6):
+            source.write_text(f"{number}\n")
+            site.build("--wait", "60s")
+            watch.makes("out", f"{number}\n")
+        source.write_text("6\n")
+        watch.makes("out", "6\n")
+    assert site.ran() == ["s"] * 6
+
+
+@pytest.mark.long
+def test_a_command_is_run_after_each_build_and_may_fail(site: Site) -> None:
+    """It hears how the build ended."""
+    site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "cp in out; grep -q good in"}}\n')
+    source = site.write("in", "good\n")
+    hook = 'echo "$WAVEBUILD_OK $WAVEBUILD_SUCCEEDED $WAVEBUILD_FAILED" >> ../hook; [ "$WAVEBUILD_OK" = 1 ]'
+    told = site.home / "hook"
+    with watching(site, "--exec", hook) as watch:
+        watch.until(told.exists)
+        watch.until(lambda: told.read_text() == "1 1 0\n")
+        source.write_text("bad\n")
+        watch.until(lambda: told.read_text() == "1 1 0\n0 0 1\n")
+        watch.says("--exec: the command failed (exit 1)")
+        source.write_text("good again\n")
+        watch.until(lambda: told.read_text() == "1 1 0\n0 0 1\n1 1 0\n")
+
+
+@pytest.mark.long
+@pytest.mark.scenario(id="V10")
+def test_without_any_event_the_end_is_the_same(site: Site) -> None:
+    """Where the observer is dead, and where nobody was asked: stamps are looked at."""
+    site.write("Wavefile", GLOB)
+    site.write("src/a.txt", "1\n")
+    with watching(site, "--poll") as watch:
+        watch.makes("all", lines(1))
+        watch.says("looking at")
+        site.write("src/b.txt", "2\n")
+        watch.makes("all", lines(1, 2))
+        site.write("Wavefile", GLOB.replace("cat $", "cat /dev/null $"))
+        watch.until(lambda: watch.builds == 3)
+        site.write("Wavefile", "steps: [\n")
+        watch.says("waiting for the Wavefile")
+        site.write("Wavefile", GLOB)
+        site.write("src/b.txt", "3\n")
+        watch.makes("all", lines(1, 3))
+    with watching(site) as watch:
+        watch.says("watching")
+        observer = _observer_of(watch.process.pid)
+        os.kill(observer, signal.SIGKILL)
+        watch.says("has ended")
+        site.write("src/b.txt", "4\n")
+        watch.makes("all", lines(1, 4))
+
+
+@pytest.mark.long
+@pytest.mark.scenario(id="V9")
+def test_a_thousand_edits_leave_memory_descriptors_and_processes_as_they_were(site: Site) -> None:
+    """A watch that goes on for days."""
+    site.write("Wavefile", GLOB)
+    source = site.write("src/a.txt", "0\n")
+    with watching(site) as watch:
+        watch.makes("all", lines(0))
+        grown = []
+        for number in range(1, 1001):
+            source.write_text(f"{number}\n")
+            watch.makes("all", lines(number))
+            watch.until(lambda: len(watch.events("build_settled")) > number)  # noqa: B023
+            if number in (100, 1000):
+                watch.until(lambda: len(watch.events("build_started")) == len(watch.events("build_settled")))
+                grown.append(_facts_of(watch.process.pid))
+    (memory, handles, below), (later, handles_later, below_later) = grown
+    assert later < memory + 8_000_000
+    assert (handles_later, below_later) == (handles, below)
+
+
+def _facts_of(pid: int) -> tuple[int, int, int]:
+    """Resident bytes, descriptors and children, when no build runs."""
+    folder = Path(f"/proc/{pid}")
+    assert eventually(lambda: len(_children(pid)) == 1, 30)
+    memory = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return memory, len(list((folder / "fd").iterdir())), len(_children(pid))
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _observer_of(pid: int) -> int:
+    assert eventually(lambda: len(_children(pid)) == 1, 30)
+    return int(_children(pid)[0])
