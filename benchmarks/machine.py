@@ -41,6 +41,17 @@ def may_drop() -> bool:
     return os.access(_DROP, os.W_OK) and os.geteuid() == 0
 
 
+def recall_files(folder: Path) -> None:
+    """Reads all these files once, so that the system has them at hand."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            if os.path.isfile(path):
+                with open(path, "rb", 0) as file:
+                    while file.read(1 << 20):
+                        pass
+
+
 def forget_files(folder: Path) -> None:
     """The system's caches of files and of their names are dropped, or, where we may not, the bytes of these files."""
     os.sync()

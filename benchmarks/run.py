@@ -9,6 +9,7 @@ a JSON file; what is measured again takes the place of what was there. ``--page`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import signal
@@ -23,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import floor, page, proof, start
-from benchmarks.machine import describe, forget_files
+from benchmarks.machine import describe, forget_files, recall_files
 from benchmarks.phases import NAMES, Phase, phases
 from benchmarks.tools import KINDS, Tool, find, interpreter
 from benchmarks.trees import Cost, Failed, Tree, Wrong, differing
@@ -114,12 +115,24 @@ def measure(work: Work, trees: Sequence[Tree], plan: Plan, say: Callable[[str], 
                         _turn(phase, tree, repetition * turns + turn, plan, figures, say)
                     elif turn:
                         left.append((tree, phase, repetition * turns + turn))
+            if phase.cold and wanted:
+                _warm_up(trees)
         _catch_up(left)
         for tool, output in differing(work, [tree for tree in trees if tree.given_up is None]).items():
             tree = next(tree for tree in trees if tree.tool.name == tool)
             for of_tools in figures.values():
                 _give_up(tree, of_tools, plan, f"{output} is not what the others have made", say)
     return figures
+
+
+def _warm_up(trees: Sequence[Tree]) -> None:
+    """After a phase with cold files: the next is measured with warm ones, those of the tool among them."""
+    for tree in trees:
+        if tree.given_up is None:
+            recall_files(tree.folder)
+            if not tree.tool.slow:
+                with contextlib.suppress(Failed):  # whoever fails is refused in the next phase
+                    tree.run(tree.tool.again)
 
 
 def _catch_up(left: Sequence[tuple[Tree, Phase, int]]) -> None:

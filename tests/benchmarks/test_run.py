@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import proof
 from benchmarks import run as runner
-from benchmarks.phases import CHANGED, DELETED, FILE_EDITED, FULL, NO_OP, TOUCHED, phases
+from benchmarks.phases import CHANGED, COLD_NO_OP, DELETED, FILE_EDITED, FULL, NO_OP, TOUCHED, phases
 from benchmarks.run import Plan, measure, merge
 from benchmarks.tools import Tool
 from benchmarks.trees import Tree, Wrong
@@ -144,6 +144,18 @@ def test_counts_that_only_a_skip_can_give_are_refused(counts: dict[str, object],
 
     with pytest.raises(Wrong, match=complaint):
         proof.check(WIDE, {**fine, **counts})
+
+
+def test_after_a_phase_with_cold_files_they_are_warm_again(tmp_path: Path) -> None:
+    """Each quick tool is run once more, untimed: the next phase shall not pay for the disk."""
+    script = f"{ALL}; echo run >> ../$(basename $PWD).runs"
+    trees = [begun(tool("make", script), tmp_path), begun(tool("pytask", script, slow=True), tmp_path)]
+
+    figures = measure(WIDE, trees, Plan(1, 1, (COLD_NO_OP,), "now"), lambda text: None)
+
+    runs = {name: len((tmp_path / f"{name}.runs").read_text().split()) for name in ("make", "pytask")}
+    assert runs == {"make": 3, "pytask": 2}  # a full build, the phase, and once to have the files at hand
+    assert [len(figures[COLD_NO_OP][name]["wall"]) for name in ("make", "pytask")] == [1, 1]
 
 
 def test_a_slow_tool_has_one_repetition(tmp_path: Path) -> None:

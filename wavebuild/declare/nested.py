@@ -40,9 +40,9 @@ def roots_of(folders: Iterable[str], root: str) -> dict[str, str]:
     return {folder: inner for folder in folders if (inner := _root_of(folder, root, roots))}
 
 
-def folders_of(steps: Iterable[Step]) -> list[str]:
-    """The folders in which somebody could claim what these steps make or edit; sorted."""
-    return sorted({_folder(artifact) for step in steps for artifact in (*step.outputs, *step.updates)})
+def folders_of(files: Iterable[str], others: Iterable[Artifact]) -> list[str]:
+    """The folders in which somebody could claim what is made or edited at these paths, or by these patterns; sorted."""
+    return sorted({*(path.rpartition("/")[0] for path in files), *map(_folder, others)})
 
 
 def _folder(artifact: Artifact) -> str:

@@ -143,7 +143,9 @@ def _origin(request: Request, project: Project, layout: Layout) -> Origin | None
         for path, folder in listed.items()
     ):
         return None
-    claimed = folders_of(wavefile.steps)
+    made, edited = project.graph.owners.outline, project.graph.shared.updates
+    others = [*(one.artifact for one in made.wide), *(one.artifact for one in edited)]
+    claimed = folders_of(made.file_owner, others)
     return Origin(
         _question(request, os.path.join(wavefile.root, wavefile.file)),
         {name: _digest(value) for name, value in wavefile.env_read},
