@@ -13,10 +13,12 @@ import pytest
 from tests.support.command import Site
 from tests.support.workshop import Workshop
 from wavebuild import engine
+from wavebuild.engine import reporting
 from wavebuild.engine.story import Chapter, Story
 from wavebuild.errors import WavebuildError
 from wavebuild.run.events import Event, Outcome, StepStarted
 from wavebuild.run.interrupts import Interrupts
+from wavebuild.ui.report.page import page
 
 CHAIN = """\
 steps:
@@ -264,6 +266,37 @@ def test_a_past_run_is_told_though_the_wavefile_has_changed(shop: Workshop):
     assert broken.graph is None
     assert "cannot be loaded" in broken.unknown[0]
     assert by_name(broken)["b"].settled is not None
+
+
+def test_of_too_many_steps_those_that_matter_are_told(shop: Workshop, monkeypatch: pytest.MonkeyPatch):
+    """What went wrong, then the critical path, then what took longest; the others count, and no more."""
+    monkeypatch.setattr(reporting, "MOST", 3)
+    shop.wavefile(
+        "steps:\n  bad: {outputs: x, run: 'exit 3'}\n  slow: {outputs: s, run: 'sleep 0.3; echo > s'}\n"
+        "  after: {inputs: s, outputs: t, run: 'cp s t'}\n  one: {outputs: u, run: 'echo > u'}\n"
+    )
+
+    shop.build(keep_going=True)
+    chapters = by_name(told(shop))
+
+    assert {name for name, each in chapters.items() if not each.is_brief} == {"bad", "slow", "after"}
+    assert chapters["one"].outcome is Outcome.SUCCEEDED
+    text = page(told(shop))
+    assert "not each is told of" in text
+    assert 'data-name="one"' not in text
+    assert 'data-name="after"' in text
+
+
+def test_a_secret_that_a_kept_step_spells_out_is_masked(shop: Workshop):
+    """Its command is taken from the Wavefile, not from what is on record."""
+    shop.setenv(TOKEN="s3cret-t0ken")
+    shop.wavefile("secrets: [TOKEN]\nsteps:\n  a: {outputs: a, run: 'echo s3cret-t0ken $TOKEN > a'}\n")
+    shop.settle()
+
+    story = engine.told(shop.request(), None, shop.build().result)
+
+    assert outcomes(story) == {"a": "kept"}
+    assert by_name(story)["a"].command == "echo *** $TOKEN > a"
 
 
 def test_which_run_is_meant_is_asked_where_it_is_not_clear(shop: Workshop):

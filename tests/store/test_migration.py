@@ -71,6 +71,17 @@ class TestOlder:
         assert len(past) == 5
         assert dict(past[-1].counts) | dict(past[0].counts)
 
+    def test_its_last_run_can_be_told(self, shop: Workshop, version: str):
+        """As far as it is on record: which steps ran; that there is no more is said. Nothing is written."""
+        laid_out(shop, version)
+        before = database(shop).read_bytes()
+
+        story = engine.told(shop.request(), None)
+
+        assert {each.name: each.lane for each in story.chapters} == {"copy": 0, "split": 0, "note": None}
+        assert any("earlier version" in each for each in story.unknown)
+        assert database(shop).read_bytes() == before
+
     def test_an_earlier_content_is_still_known(self, shop: Workshop, version: str):
         """Traces of all three builds were kept: what they made is ours, and displaced by nobody."""
         laid_out(shop, version)

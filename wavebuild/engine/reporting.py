@@ -8,14 +8,14 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Hole, Manual, Range, Step, Text
-from wavebuild.engine.project import Project, layout_of_request, load, select_steps
+from wavebuild.engine.project import Project, layout_of_request, load, secrets_of, select_steps
 from wavebuild.engine.story import Chapter, Former, FormerRun, Piece, Pieces, Story
 from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, did_you_mean, mistake
@@ -24,13 +24,17 @@ from wavebuild.judge.trace import Trace, key
 from wavebuild.plan.order import waves
 from wavebuild.plan.times import Timing, measure
 from wavebuild.run.account import Account
-from wavebuild.run.events import Outcome, Settled
+from wavebuild.run.events import Outcome, Settled, StepRetried, StepReviewed
+from wavebuild.run.masking import masked_text
 from wavebuild.run.records import PastRun, Result
 from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout
 from wavebuild.store.opening import read_state
 from wavebuild.store.state import State
 
+E = TypeVar("E", StepRetried, StepReviewed)
+
+_WELL = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
 PIECES = 30
 """Members that are told of on one side of a step."""
 TAIL = 4096
@@ -39,6 +43,8 @@ LINES = 12
 """Last lines of a log of a step that went well."""
 _OF_A_GATE = ("", "check", "review", "rejected")
 """How a step fails, if it does, when what ran last is a check or an advisor."""
+MOST = 3000
+"""Steps that are told of; of more those that went wrong, then the critical path, then what took longest."""
 MANY = 800
 """Steps from which on the logs of those that went well are not told, but for the critical path."""
 
@@ -71,7 +77,8 @@ def story(request: Request, run: str | None, result: BuildResult | None = None) 
         else:
             account = state.account(found.run) if state else None
         is_running = found.seconds is None and held and state is not None and state.runs(1)[0].run == found.run
-        return _Teller(request, project, layout, state, found, account).told(is_running, why)
+        secrets = [value for value in secrets_of(request, project).values() if value] if project else []
+        return _Teller(request, project, layout, state, found, account, secrets).told(is_running, why)
     finally:
         if state is not None:
             state.close()
@@ -122,6 +129,7 @@ class _Teller(Struct):
     state: State | None
     run: PastRun
     account: Account | None
+    secrets: list[str]  # what a person may have written into a command, or a program into a value
 
     def told(self, is_running: bool, why: str) -> Story:
         unknown = [f"The Wavefile cannot be loaded now ({why}): there is no graph."] if self.project is None else []
@@ -135,7 +143,7 @@ class _Teller(Struct):
         chapters = self._chapters(wanted, settled, outcome, critical, lanes, ends)
         return Story(
             run=self.run.run,
-            project=os.path.basename(self.layout.root),
+            project=(self.project and self.project.wavefile.name) or os.path.basename(self.layout.root),
             wavefile=self.layout.file,
             began=self.run.began,
             seconds=self.run.seconds,
@@ -254,18 +262,21 @@ class _Teller(Struct):
         ends: Mapping[str, float],
     ) -> list[Chapter]:
         formers = self.state.successes_before(self.run.run, self.run.began) if self.state else {}
+        retried = _by_step(self.account.retried) if self.account else {}
+        reviewed = _by_step(self.account.reviewed) if self.account else {}
         chapters = []
-        for chapter in self._plain_chapters(wanted, settled, outcome):
+        for chapter in self._plain_chapters(wanted, settled, outcome, critical):
             name, former = chapter.name, formers.get(chapter.name)
-            full = chapter.settled is not None and (
-                name in critical or chapter.outcome is Outcome.FAILED or len(settled) <= MANY
-            )
+            if chapter.is_brief:
+                chapters.append(replace(chapter, is_critical=name in critical))
+                continue
+            full = name in critical or chapter.outcome is Outcome.FAILED or len(settled) <= MANY
             chapters.append(
                 replace(
                     chapter,
                     tail=self._tail(chapter.settled) if full and chapter.settled else (),
-                    retried=tuple(each for each in self._events("retried") if each.step == name),
-                    reviewed=tuple(each for each in self._events("reviewed") if each.step == name),
+                    retried=tuple(retried.get(name, ())),
+                    reviewed=tuple(reviewed.get(name, ())),
                     former=Former(former.run, former.seconds) if former else None,
                     lane=lanes.get(name),
                     end=ends.get(name, 0.0),
@@ -274,20 +285,38 @@ class _Teller(Struct):
             )
         return chapters
 
-    def _events(self, which: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = getattr(self.account, which) if self.account else ()
-        return found
+    def _worth_telling(
+        self, names: Sequence[str], settled: Mapping[str, Settled], critical: Collection[str]
+    ) -> Collection[str]:
+        if len(names) <= MOST:
+            return names
+
+        def rank(name: str) -> tuple[bool, bool, float]:
+            one = settled.get(name)
+            is_well = one is None or one.outcome in _WELL
+            return is_well, name not in critical, -one.seconds if one else 0.0
+
+        return set(sorted(names, key=rank)[:MOST])
 
     def _plain_chapters(
-        self, wanted: Sequence[int], settled: Mapping[str, Settled], outcome: Outcome | None
+        self,
+        wanted: Sequence[int],
+        settled: Mapping[str, Settled],
+        outcome: Outcome | None,
+        critical: Collection[str],
     ) -> Iterable[Chapter]:
         graph = self.project.graph if self.project else None
         if graph is not None:
-            there = [*wanted, *(graph.number[name] for name in settled if name in graph.number)]
-            for number in dict.fromkeys(there):
-                step = graph.wavefile.steps[number]
-                one = settled.get(step.name)
-                yield self._chapter(number, step, one, one.outcome if one else outcome)
+            names = list(graph.number)
+            there = dict.fromkeys([*wanted, *(graph.number[name] for name in settled if name in graph.number)])
+            worth = self._worth_telling([names[number] for number in there], settled, critical)
+            for number in there:
+                one = settled.get(names[number])
+                became = one.outcome if one else outcome
+                if names[number] in worth:
+                    yield self._chapter(number, graph.wavefile.steps[number], one, became)
+                else:
+                    yield Chapter(names[number], graph.wave[number], became, one, is_brief=True)
         for name, one in settled.items():
             if graph is None or name not in graph.number:
                 yield Chapter(name, one.wave, one.outcome, one, command=one.command, is_gone=graph is not None)
@@ -309,14 +338,21 @@ class _Teller(Struct):
             base=step.base,
             place=f"{step.place.file}:{step.place.line}" if step.place.line else step.place.file,
             agent=step.agent,
-            command=ran or _declared(step),
+            command=ran or self._hidden(_declared(step)),
             is_declared=not ran,
             gate=last if is_gate else "",
-            reads=_pieces({**trace.inputs, **trace.discovered}) if trace else _declared_pieces(reads(step)),
-            makes=_pieces(trace.outputs) if trace else _declared_pieces((*step.outputs, *step.updates)),
+            reads=self._pieces({**trace.inputs, **trace.discovered}) if trace else _declared_pieces(reads(step)),
+            makes=self._pieces(trace.outputs) if trace else _declared_pieces((*step.outputs, *step.updates)),
             upstream=tuple(names[each].name for each in graph.upstream[number]),
             downstream=tuple(names[each].name for each in graph.downstream[number]),
         )
+
+    def _hidden(self, text: str) -> str:
+        return masked_text(text, self.secrets) if self.secrets else text
+
+    def _pieces(self, members: Mapping[str, str]) -> Pieces:
+        shown = tuple(Piece(member, self._hidden(members[member])) for member in sorted(members)[:PIECES])
+        return Pieces(shown, len(members) - len(shown))
 
     def _trace(self, step: Step, settled: Settled | None) -> Trace | None:
         """What the step read and made in this run; of one that was kept, what stood then as far as that is known."""
@@ -346,6 +382,13 @@ class _Teller(Struct):
         return FormerRun(before.run, before.began, before.seconds, before.exit_code, before.counts, only)
 
 
+def _by_step(events: Iterable[E]) -> dict[str, list[E]]:
+    found: dict[str, list[E]] = {}
+    for event in events:
+        found.setdefault(event.step, []).append(event)
+    return found
+
+
 def _lanes(settled: Iterable[Settled], account: Account | None) -> tuple[dict[str, int], dict[str, float]]:
     """The rows of the timeline, as few as there were steps at once, and when each step ended."""
     waited: dict[str, float] = {}
@@ -365,11 +408,6 @@ def _lanes(settled: Iterable[Settled], account: Account | None) -> tuple[dict[st
         rows[each.step], ends[each.step] = row, end
         heapq.heappush(busy, (end, row))
     return rows, ends
-
-
-def _pieces(members: Mapping[str, str]) -> Pieces:
-    shown = tuple(Piece(member, members[member]) for member in sorted(members)[:PIECES])
-    return Pieces(shown, len(members) - len(shown))
 
 
 def _declared_pieces(artifacts: Sequence[Artifact]) -> Pieces:

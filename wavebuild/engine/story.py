@@ -60,6 +60,7 @@ class Chapter(Struct, frozen=True):
     end: float = 0.0  # epoch seconds: of one with a lane
     is_critical: bool = False
     is_gone: bool = False  # the Wavefile has no such step now
+    is_brief: bool = False  # of too many to tell of each: it only counts
 
 
 class FormerRun(Struct, frozen=True):

@@ -45,7 +45,8 @@ T = TypeVar("T")
 
 def page(story: Story) -> str:
     """The whole page, pure ASCII, so that any stream can carry it."""
-    numbers = {each.name: at for at, each in enumerate(story.chapters)}
+    told = [each for each in story.chapters if not each.is_brief]
+    numbers = {each.name: at for at, each in enumerate(told)}
     ids = {name: f"s{at}" for name, at in numbers.items()}
     style, script = _asset("report.css"), _asset("report.js")
     allowed = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
@@ -63,8 +64,10 @@ def page(story: Story) -> str:
         drawing=Markup("\n".join(drawn.drawing.lines)) if drawn else "",
         gantt=Markup(timeline(story, ids)),
         chapters={each.name: each for each in story.chapters},
-        groups=list(_groups(story.chapters)),
-        troubles=[each for each in story.chapters if each.outcome in (Outcome.FAILED, Outcome.WAITING)],
+        listed=told,
+        brief=tally(each for each in story.chapters if each.is_brief),
+        groups=list(_groups(told)),
+        troubles=[each for each in told if each.outcome in (Outcome.FAILED, Outcome.WAITING)],
         facts=facts,
         words=words,
         instant=instant,
@@ -73,10 +76,10 @@ def page(story: Story) -> str:
         word=word,
         title=title,
         tally=tally,
-        ranges=lambda members: _ranges(sorted(numbers[each.name] for each in members)),
+        ranges=lambda members: _ranges(sorted(numbers[each.name] for each in members if each.name in numbers)),
         links=lambda names: (names[:LINKS], max(len(names) - LINKS, 0)),
         cards=CARDS,
-        is_long=len(story.chapters) > LONG,
+        is_long=len(told) > LONG,
     )
     return text.encode("ascii", "xmlcharrefreplace").decode()
 

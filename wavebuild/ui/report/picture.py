@@ -82,7 +82,8 @@ def _labels(story: Story, graph: Graph, shown: Sequence[int], chapters: Mapping[
     }
     if len(set(label.values())) <= MOST:
         return label
-    alone = {number for number in shown if chapters[number].is_critical or chapters[number].outcome in _TROUBLE}
+    told = [number for number in shown if not chapters[number].is_brief]
+    alone = {number for number in told if chapters[number].is_critical or chapters[number].outcome in _TROUBLE}
     alone = set(sorted(alone, key=lambda number: (not chapters[number].is_critical, number))[:ALONE])
     return {number: steps[number].name if number in alone else f"{_WAVE}{graph.wave[number]}" for number in shown}
 
@@ -93,7 +94,7 @@ def _of_one(chapter: Chapter, ids: Mapping[str, str]) -> Dress:
         took = f" {words.duration(chapter.settled.seconds)}"
     note = f"{SIGNS[chapter.outcome]} {words.outcome_word(chapter.outcome) if chapter.outcome else 'not known'}{took}"
     critical = " critical" if chapter.is_critical else ""
-    return Dress(kind(chapter.outcome) + critical, f"#{ids[chapter.name]}", note)
+    return Dress(kind(chapter.outcome) + critical, f"#{ids[chapter.name]}" if chapter.name in ids else "", note)
 
 
 def _of_many(cluster: Cluster) -> Dress:
