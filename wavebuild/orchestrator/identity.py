@@ -291,15 +291,22 @@ def _is_edited(file: str) -> bool:
 
 
 def code_text(code: types.CodeType) -> str:
-    """Its syntax tree: layout and comments do not count. Its bytes, if its file does not say what is in memory."""
+    """Its syntax tree: layout and comments do not count. Its bytes, if its file does not say what is in memory.
+
+    Then what the file says counts too: another process would do that.
+    """
+    text = ""
     try:
-        lines = _lines(code.co_filename)
-        nodes = _nodes("".join(lines), code.co_flags & _FUTURE).get(_spot(code), ()) if lines else ()
+        text = "".join(_lines(code.co_filename))
+        nodes = _nodes(text, code.co_flags & _FUTURE).get(_spot(code), ()) if text else ()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         nodes = ()
     own = _bytes_of(code)
     trees = {tree for compiled, tree in nodes if compiled == own}
-    return trees.pop() if len(trees) == 1 else f"{sys.implementation.cache_tag} {own}"
+    if len(trees) == 1:
+        return trees.pop()
+    said = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{sys.implementation.cache_tag} {own} {said}"
 
 
 def _lines(file: str) -> list[str]:

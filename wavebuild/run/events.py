@@ -118,6 +118,8 @@ class Outlook(Struct, frozen=True):
 
 
 class BuildStarted(Struct, frozen=True):
+    """What a build looks at is known; nothing was run yet."""
+
     run: str
     at: float
     root: str
@@ -137,6 +139,8 @@ class WaveStarted(Struct, frozen=True):
 
 
 class StepStarted(Struct, frozen=True):
+    """An attempt of a step has begun."""
+
     run: str
     at: float
     step: str
@@ -160,6 +164,8 @@ class StepsFound(Struct, frozen=True):
 
 
 class StepRetried(Struct, frozen=True):
+    """An attempt has failed, and there will be another."""
+
     run: str
     at: float
     step: str
@@ -187,6 +193,8 @@ class StepSettled(Struct, frozen=True):
 
 
 class BuildSettled(Struct, frozen=True):
+    """The last event of a build: how it ended."""
+
     run: str
     at: float
     ok: bool
