@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from tests.behaviour.test_small_changes import EVIDENCE, FOUR, knows_all, settled, without_traces
 from tests.support.workshop import Workshop
 from wavebuild import engine
+from wavebuild.declare import syntax
+from wavebuild.declare.source import Problems
+from wavebuild.errors import WavebuildError
 from wavebuild.run.events import StepStarted
 
 Edit = Callable[[Workshop], object]
@@ -166,3 +169,24 @@ def test_a_state_that_is_gone_vouches_for_nothing(four: Workshop) -> None:
     shutil.rmtree(four.root / ".wavebuild/claims", ignore_errors=True)
 
     assert set(four.plan().values()) != {"FRESH"}
+
+
+def test_of_a_wavefile_that_is_not_kept_several_questions_read_it_once(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `status` asks them: orphans and verdicts, and whether the command is a step as well."""
+    shop.wavefile("steps:\n  a: {outputs: a, run: touch a}\n  status: {outputs: b, run: touch b}\n")
+    read, parse = list[str](), syntax.parse
+
+    def noted(text: str, problems: Problems) -> syntax.Value | None:
+        read.append(text)
+        return parse(text, problems)
+
+    monkeypatch.setattr(syntax, "parse", noted)
+    request = engine.glanced(shop.request())
+
+    assert engine.orphans(request) == ()
+    assert [line.step for line in engine.status(request)] == ["a", "status"]
+    assert len(read) == 1
+    with pytest.raises(WavebuildError, match="'status' is a command and a step"):
+        engine.glanced(shop.request(bare="status"))

@@ -135,12 +135,15 @@ def build(request: Request, tell: Callable[[Event], None]) -> BuildResult:
 
 
 def glanced(request: Request) -> Request:
-    """The request with what a first look has found, for several questions that are asked in a row."""
+    """The request with what a first look has found and the project as it is, for several questions asked in a row."""
     from msgspec.structs import replace
 
+    from wavebuild.engine import project
     from wavebuild.engine.idle import first_look
 
-    return replace(request, glance=first_look(request))
+    look, loaded = first_look(request), project.load(request, present=True)
+    project.refuse_shadowed(request.bare, loaded.graph)
+    return replace(request, glance=look, loaded=loaded)
 
 
 def plan(request: Request) -> Plan:

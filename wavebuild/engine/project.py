@@ -62,6 +62,8 @@ def load(request: Request, present: bool = False) -> Project:
     """
     if request.declared is not None:
         return linked(request, request.declared)
+    if request.loaded is not None and (present or not request.loaded.graph.traits.growing):
+        return request.loaded
     path = wavefile_of(request)
     return kept_project(request, path) or loaded(request, path, present)
 

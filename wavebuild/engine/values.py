@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule, Wavefile
     from wavebuild.declare.said import Said
     from wavebuild.engine.glance import Glance
+    from wavebuild.engine.lists import Project
     from wavebuild.errors import Place, Problem
     from wavebuild.judge.difference import Change
     from wavebuild.judge.reasons import Reason
@@ -58,6 +59,7 @@ class Request(Struct, frozen=True):
     bare: str | None = None  # the command, where it stands alone: no step may be called so
     watcher: bool = True  # what a watcher of the project says is believed
     glance: Glance | None = None  # what the first look has found: that not all is as it was
+    loaded: Project | None = None  # the project as it was loaded for the first of several questions
     declared: Wavefile | None = None  # what a program declares, in the place of a file
     around: Callable[[Workers], Workers] | None = None  # an executor around the pool, which takes some jobs itself
     gauge: Gauge | None = None  # somebody looks: there it is shown what the build waits for, and its outlook is told

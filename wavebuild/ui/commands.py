@@ -279,9 +279,7 @@ def status(
 ) -> int:
     from wavebuild.plan.model import PlanWord
 
-    request = request_of(caller, where, words, how)
-    refuse_ambiguous(caller, request, bare)
-    request = caller.engine().glanced(request)
+    request = caller.engine().glanced(replace(request_of(caller, where, words, how), bare=bare))
     orphans = caller.engine().orphans(request)
     lines = caller.engine().status(request)
     if show.json:
