@@ -85,6 +85,7 @@ def test_a_step_that_never_ran_is_counted_as_unknown(site: Site) -> None:
         assert screen.finish() == 0, screen.shown
 
 
+@pytest.mark.scenario(id="P10")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (None, 130)]
 )
@@ -187,6 +188,7 @@ def test_a_window_that_changes_its_size_shows_one_panel(site: Site) -> None:
     assert is_clean(screen)
 
 
+@pytest.mark.scenario(id="P10")
 def test_a_step_that_owns_the_terminal_has_all_of_it(site: Site) -> None:
     """The panel goes before it is asked anything, and comes back when it has ended, though its line has no end."""
     site.write(
@@ -219,6 +221,7 @@ steps:
     assert site.read("out") == "Ada\n"
 
 
+@pytest.mark.scenario(id="X20")
 def test_what_steps_print_cannot_move_or_colour_the_screen(site: Site) -> None:
     """Escape codes, carriage returns, half lines, bytes that are no text, a line that never ends."""
     site.write(

@@ -370,7 +370,13 @@ def test_a_short_build_has_no_panel_and_writes_plain_lines() -> None:
 
     assert "\x1b" not in "".join(watched.glass.writes)
     assert watched.glass.rows[-1] == "the end"
-    assert len(watched.glass.writes) == 1
+
+
+def test_before_there_is_a_panel_the_lines_do_not_wait_for_it() -> None:
+    watched = Watched(first=3600.0)
+    watched.tell(build_started([["a"]]), settled("a", 1, Outcome.FAILED))
+    watched.wait_for_row("failed       a")
+    watched.screen.close([])
 
 
 def test_while_a_step_owns_the_terminal_there_is_no_panel(watched: Watched) -> None:
@@ -404,6 +410,7 @@ def test_a_mistake_in_the_panel_is_told_and_the_lines_go_on(watched: Watched, mo
     watched.wait_for_row("succeeded    a")
 
 
+@pytest.mark.scenario(id="P8")
 @pytest.mark.parametrize("end", ["\n", ""], ids=["lines", "one line"])
 @pytest.mark.parametrize("first", [0.0, 3600.0])
 def test_however_much_a_step_prints_little_of_it_is_held(tmp_path: Path, end: str, first: float) -> None:

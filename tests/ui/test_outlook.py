@@ -103,7 +103,7 @@ def test_steps_known_to_be_fresh_are_done_from_the_start_and_no_work() -> None:
     progress = Progress()
     progress.see(known([["a", "b"], ["c"]], {"c": 5.0}, {"c": 5.0}, fresh=["a", "b"]))
 
-    assert progress.waves == (Wave(2, 2), Wave(0, 1))
+    assert progress.waves == [Wave(2, 2), Wave(0, 1)]
     assert progress.fresh == 2
     assert progress.estimate((), NOON) == Estimate(5.0)
 
@@ -115,7 +115,7 @@ def test_when_a_list_grows_what_has_settled_stays_settled() -> None:
     more = known([["list"], ["work@1", "work@2"]], {"list": 1.0, "work@1": 4.0}, {"list": 5.0, "work@1": 4.0})
     progress.see(StepsFound(RUN, NOON, ("work",), 3, more.waves, more.outlook))
 
-    assert progress.waves == (Wave(1, 1), Wave(0, 2))
+    assert progress.waves == [Wave(1, 1), Wave(0, 2)]
     assert progress.estimate((), NOON) == Estimate(4.0, unknown=1)
     assert progress.expected("work@1") == 4
     assert progress.expected("work@2") is None
@@ -126,7 +126,7 @@ def test_an_end_that_is_told_twice_or_of_an_unknown_step_counts_once_or_not_at_a
     for event in (CHAIN, settled("a", 1, Outcome.KEPT), settled("a", 1, Outcome.KEPT), settled("?", 9, Outcome.KEPT)):
         progress.see(event)
 
-    assert progress.waves == (Wave(1, 2), Wave(0, 1))
+    assert progress.waves == [Wave(1, 2), Wave(0, 1)]
 
 
 @pytest.mark.parametrize("schedule", ["flow", "barrier"])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wavebuild.ui.outlook import Progress
     from wavebuild.ui.view import Picture
 
-FIRST = 0.15
+FIRST = 0.3
 """Seconds that a build has run when the panel appears: a shorter one imports nothing for it."""
 
 PERIOD = 0.1
@@ -82,8 +82,9 @@ class LiveScreen:
         self._woken = threading.Event()
         self._pulse: threading.Thread | None = None
         self._owner = ""  # the step that owns the terminal
-        self._eyes: _Eyes | None = None
-        self._signals = _Signals(self._woken.set)
+        self._eyes: _Eyes | None = None  # not yet, or not any more
+        self._is_broken = False
+        self._signals = _Signals()
 
     def tell(self, event: Event) -> None:
         """Takes in one event; it is shown soon."""
@@ -108,10 +109,12 @@ class LiveScreen:
         self._woken.set()
         if self._pulse is not None:
             self._pulse.join()
-        self._plain.close(ending)
-        with self._page.pen:
-            self._page.end()
-        self._signals.let_go()
+        try:
+            self._plain.close(ending)
+            with self._page.pen:
+                self._page.end()
+        finally:
+            self._signals.let_go()
 
     def _begin(self) -> None:
         if not _hooks:
@@ -129,17 +132,18 @@ class LiveScreen:
             self._page.lend()
 
     def _run(self) -> None:
-        if self._over.wait(self._first):
-            return
-        self._safely(self._open_eyes)
+        begins = time.monotonic() + self._first
         while not self._over.is_set():
-            self._woken.wait(0.0 if self._plain.follows else LOOK)
-            self._woken.clear()
+            if self._eyes is None and not self._is_broken and time.monotonic() >= begins:
+                self._safely(self._open_eyes)
             self._safely(self._plain.glance)
             if self._signals.wants_to_stop:
                 self._stop()
             self._safely(self._look)
             self._over.wait(PERIOD)
+            if self._eyes is not None and not self._plain.follows:
+                self._woken.wait(LOOK)
+            self._woken.clear()
 
     def _safely(self, deed: Callable[[], None]) -> None:
         """A build is not lost for a mistake in how it is shown: it goes on without a panel."""
@@ -147,7 +151,10 @@ class LiveScreen:
             deed()
         except Exception as error:
             self._eyes = None
-            self._page.write(f"the panel cannot be shown any more: {type(error).__name__}: {escaped(str(error))}\n")
+            if not self._is_broken:
+                self._is_broken = True
+                what = f"{type(error).__name__}: {escaped(str(error))}"
+                self._page.write(f"the panel cannot be shown any more: {what}\n")
 
     def _open_eyes(self) -> None:
         """All that is imported is imported here, also what the first look would."""
@@ -165,10 +172,10 @@ class LiveScreen:
     def _look(self) -> None:
         """Writes what is new, and the panel as it is now."""
         eyes = self._eyes
-        while self._news:
-            event = self._news.popleft()
-            if eyes is not None:
-                eyes.progress.see(event)
+        while eyes is not None and self._news:
+            eyes.progress.see(self._news.popleft())
+        if self._is_broken:
+            self._news.clear()
         with self._page.pen:
             if self._owner or self._over.is_set():
                 return
@@ -218,7 +225,7 @@ class _Eyes:
             last={step: tail.look() for (step, _), tail in self._tails.items()},
             expected={step: length for step, length in expected.items() if length is not None},
             half=sanitized(half, colours=False).expandtabs(),
-            phases={each.step: self._gauge.phases[each.step] for each in running if each.step in self._gauge.phases},
+            phases={each.step: phase for each in running if (phase := self._gauge.phases.get(each.step))},
             lacking=self._gauge.lacking,
             stopping=self._gauge.stopping,
         )
@@ -375,11 +382,11 @@ def wraps_again(environ: Mapping[str, str]) -> bool:
 class _Signals:
     """Ctrl-Z takes the panel away before it stops us, and it comes back when we go on.
 
-    The handlers only note what came; whoever draws does the rest.
+    The handlers only note what came; whoever draws does the rest. They wake nobody: where a lock is needed for that, it
+    may be whoever they interrupt that holds it.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def __init__(self) -> None:
         self._taken = False
         self._went_on = False
         self.wants_to_stop = False
@@ -413,10 +420,8 @@ class _Signals:
     def _note_stop(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)  # the next one is the one that stops us, ours or a second Ctrl-Z
         self.wants_to_stop = True
-        self._wake()
 
     def _note_going_on(self, number: int, frame: FrameType | None) -> None:
         if self._taken:
             signal.signal(signal.SIGTSTP, self._note_stop)
         self._went_on = True
-        self._wake()

@@ -68,8 +68,7 @@ class Progress:
     """What the events so far say of waves and times."""
 
     def __init__(self) -> None:
-        self._done: list[int] = []
-        self._sizes: list[int] = []
+        self._waves: list[Wave] = []
         self._wave_of: dict[str, int] = {}
         self._ended: set[str] = set()
         self._settled: set[int] = set()
@@ -97,8 +96,9 @@ class Progress:
                 pass
 
     @property
-    def waves(self) -> tuple[Wave, ...]:
-        return tuple(map(Wave, self._done, self._sizes))
+    def waves(self) -> Sequence[Wave]:
+        """As of now; they change with the next event."""
+        return self._waves
 
     def expected(self, step: str) -> float | None:
         """How long a step is expected to take."""
@@ -123,8 +123,7 @@ class Progress:
     def _begin(self, waves: Sequence[Sequence[str]], known: Outlook | None) -> None:
         """All that is counted is counted anew: there may be more steps than there were."""
         self._known = known
-        self._sizes = list(map(len, waves))
-        self._done = [0] * len(waves)
+        self._waves = [Wave(0, len(wave)) for wave in waves]
         self._wave_of = {step: at for at, wave in enumerate(waves) for step in wave}
         self.fresh = 0
         if known is not None:
@@ -137,8 +136,8 @@ class Progress:
         number, judged = known.number, known.judged
         self._unknown = set(known.unknown)
         if len(judged) < len(self._wave_of):
-            self._done = [sum(number[step] not in judged for step in wave) for wave in waves]
-            self.fresh = sum(self._done)
+            self._waves = [Wave(sum(number[step] not in judged for step in wave), len(wave)) for wave in waves]
+            self.fresh = sum(wave.done for wave in self._waves)
         if self._barrier:
             self._groups = [Group([number[step] for step in wave], known.seconds, known.seconds) for wave in waves]
             of_wave = zip(self._groups, waves, strict=True)
@@ -151,7 +150,8 @@ class Progress:
         if step in self._ended or step not in self._wave_of:
             return
         self._ended.add(step)
-        self._done[self._wave_of[step]] += 1
+        at = self._wave_of[step]
+        self._waves[at] = Wave(self._waves[at].done + 1, self._waves[at].size)
         if self._known is not None and (number := self._known.number.get(step)) is not None:
             self._settled.add(number)
             self._unknown.discard(number)

@@ -202,7 +202,7 @@ def _waves(scene: Scene, columns: int, style: Style) -> Row:
 
 def _around(waves: Sequence[Wave], middle: int, room: int, style: Style) -> tuple[range, bool]:
     """The waves next to one for which there is room, more of those to come than of those gone by."""
-    if sum(map(_breadth, waves)) <= room:
+    if len(waves) <= room and sum(map(_breadth, waves)) <= room:
         return range(len(waves)), True
     room -= 2 * (3 + width(style.fit("…")))
     first, last = middle, middle + 1
