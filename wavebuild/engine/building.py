@@ -231,7 +231,7 @@ def _build(
         idle = code == 0 and not began
         if code == 0:
             _write_lock(request, project, rebuilder, bool(began), hear)
-        former = disk.look(layout.settled)
+        former = disk.look(layout.settled) if request.sight is not None else None
         if code == 0 and orphans and settings.orphans == "remove":
             orphans = _without_orphans(project, layout, state, run, orphans, hear)
         elif not orphans and request.declared is None and not _is_left_to_repair(layout, state):
