@@ -14,9 +14,11 @@ from tests.support.command import Site
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.engine import reporting
+from wavebuild.engine.reporting import spans_of
 from wavebuild.engine.story import Chapter, Story
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import Event, Outcome, StepStarted
+from wavebuild.run.account import Account
+from wavebuild.run.events import Event, Outcome, Settled, StepRetried, StepStarted
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.ui.report.page import page
 
@@ -128,6 +130,25 @@ def test_one_after_another_has_one_row_and_two_at_once_have_two(shop: Workshop):
     assert told(shop).lanes == 1
     assert shop.build(jobs=2, schedule="barrier", force=True).code == 0
     assert told(shop).schedule == "barrier"
+
+
+def ran(name: str, started: float, seconds: float) -> Settled:
+    return Settled(name, Outcome.SUCCEEDED, 1, started=started, seconds=seconds)
+
+
+def test_no_more_rows_than_jobs():
+    """Who lay ready for a worker stands behind the one that it had before; who really ran meanwhile has its own row."""
+    steps = [ran("a", 0.0, 1.0), ran("b", 0.0, 2.0), ran("c", 0.9, 1.0), ran("d", 1.95, 1.0), ran("e", 2.2, 9.0)]
+
+    spans = spans_of(steps, None, 2)
+
+    places = {name: (span.lane, span.start, round(span.end, 6)) for name, span in spans.items()}
+    assert places["c"] == (places["a"][0], 1.0, 2.0)
+    assert places["d"][1:] == (2.0, 3.0)
+    assert places["e"][0] != places["d"][0]
+    retried = StepRetried("r", 0.5, "a", 1, "exit 1", 5.0)
+    spans = spans_of([ran("a", 0.0, 1.0), ran("b", 1.0, 1.0)], Account(retried=(retried,)), 1)
+    assert (spans["a"].end, spans["b"].start, spans["b"].lane) == (6.0, 1.0, 1)
 
 
 def test_an_interrupted_run_is_told(shop: Workshop):

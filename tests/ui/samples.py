@@ -251,6 +251,7 @@ def a_story() -> Story:
             Chapter(
                 *("b", 2, Outcome.SUCCEEDED, b),
                 lane=0,
+                start=NOON + 0.1,
                 end=NOON + 2.1,
                 is_critical=True,
                 command=b.command,
@@ -261,6 +262,7 @@ def a_story() -> Story:
             Chapter(
                 *("c", 2, Outcome.FAILED, c),
                 lane=1,
+                start=NOON + 0.2,
                 end=NOON + 1.7,
                 command=c.command,
                 tail=c.tail,

@@ -78,6 +78,7 @@ def full_of(text: str) -> Story:
         reviewed=(StepReviewed("r", NOON, text, 1, review),),
         downstream=(text,),
         lane=0,
+        start=NOON,
         end=NOON + 1,
         is_critical=True,
     )
@@ -100,5 +101,6 @@ def busy(number: int) -> Story:
         )
         pieces = Pieces(tuple(Piece(f"o{at - part}", f"sha256:{at:064x}") for part in (200, 201, 202)))
         more = replace(each, settled=settled, command=settled.command, reads=pieces, makes=pieces, lane=at % 2)
-        chapters.append(replace(more, end=NOON + at * 0.01 + 0.02, upstream=(f"s{at - 200}",) if at >= 200 else ()))
+        start, before = NOON + at * 0.01, (f"s{at - 200}",) if at >= 200 else ()
+        chapters.append(replace(more, start=start, end=start + 0.02, upstream=before))
     return replace(story, chapters=tuple(chapters), lanes=2, critical_path=("s3",))

@@ -177,7 +177,7 @@ class TestManySteps:
         boxes = [attrs for attrs in read.all("a") if (attrs.get("class") or "").startswith("box")]
         assert len(boxes) == (MOST + 40) // 20 + 2
         assert sum(1 for attrs in boxes if "many" in (attrs["class"] or "")) == (MOST + 40) // 20
-        assert "all else of wave 1" in read.said
+        assert "all else of wave 1 18 steps" in read.said
 
     def test_a_long_table_is_cut_and_what_was_kept_is_closed_at_first(self):
         """A browser lays out what is open alone."""

@@ -37,6 +37,8 @@ E = TypeVar("E", StepRetried, StepReviewed)
 _WELL = (Outcome.KEPT, Outcome.RESTORED, Outcome.SUCCEEDED)
 PIECES = 30
 """Members that are told of on one side of a step."""
+SLIP = 0.25
+"""Seconds that a step may lie ready for a worker before it surely runs."""
 TAIL = 4096
 """Bytes of a log that are read for its last lines."""
 LINES = 12
@@ -139,8 +141,8 @@ class _Teller(Struct):
         outcome = self._of_the_rest(wanted, settled, unknown, is_running)
         timing = self._timing(wanted, settled)
         critical = self._critical(timing, settled)
-        lanes, ends = _lanes(settled.values(), self.account)
-        chapters = self._chapters(wanted, settled, outcome, critical, lanes, ends)
+        spans = spans_of(settled.values(), self.account, self.run.jobs)
+        chapters = self._chapters(wanted, settled, outcome, critical, spans)
         return Story(
             run=self.run.run,
             project=(self.project and self.project.wavefile.name) or os.path.basename(self.layout.root),
@@ -154,7 +156,7 @@ class _Teller(Struct):
             command=self.run.command,
             counts=self._counts(),
             chapters=tuple(chapters),
-            lanes=1 + max(lanes.values(), default=-1),
+            lanes=1 + max((span.lane for span in spans.values()), default=-1),
             times=timing.times if timing else None,
             critical_path=critical,
             former=self._former(results),
@@ -258,8 +260,7 @@ class _Teller(Struct):
         settled: Mapping[str, Settled],
         outcome: Outcome | None,
         critical: Collection[str],
-        lanes: Mapping[str, int],
-        ends: Mapping[str, float],
+        spans: Mapping[str, _Span],
     ) -> list[Chapter]:
         formers = self.state.successes_before(self.run.run, self.run.began) if self.state else {}
         retried = _by_step(self.account.retried) if self.account else {}
@@ -270,6 +271,7 @@ class _Teller(Struct):
             if chapter.is_brief:
                 chapters.append(replace(chapter, is_critical=name in critical))
                 continue
+            span = spans.get(name)
             full = name in critical or chapter.outcome is Outcome.FAILED or len(settled) <= MANY
             chapters.append(
                 replace(
@@ -278,8 +280,9 @@ class _Teller(Struct):
                     retried=tuple(retried.get(name, ())),
                     reviewed=tuple(reviewed.get(name, ())),
                     former=Former(former.run, former.seconds) if former else None,
-                    lane=lanes.get(name),
-                    end=ends.get(name, 0.0),
+                    lane=span.lane if span else None,
+                    start=span.start if span else 0.0,
+                    end=span.end if span else 0.0,
                     is_critical=name in critical,
                 )
             )
@@ -389,25 +392,41 @@ def _by_step(events: Iterable[E]) -> dict[str, list[E]]:
     return found
 
 
-def _lanes(settled: Iterable[Settled], account: Account | None) -> tuple[dict[str, int], dict[str, float]]:
-    """The rows of the timeline, as few as there were steps at once, and when each step ended."""
+class _Span(Struct, frozen=True):
+    """Where a step stands in the timeline."""
+
+    lane: int
+    start: float
+    end: float
+
+
+def spans_of(settled: Iterable[Settled], account: Account | None, jobs: int) -> dict[str, _Span]:
+    """The places of all that ran, in as few rows as there were steps at once.
+
+    A step counts as begun when it is handed to a worker, which may be about to end another: where more would have run
+    than there are jobs, it stands behind the one that ended first. Who waits for the next try has no slot, but a row.
+    """
     waited: dict[str, float] = {}
     for event in account.retried if account else ():
         waited[event.step] = waited.get(event.step, 0.0) + event.delay
     ran = [each for each in settled if each.started is not None]
-    rows: dict[str, int] = {}
-    ends: dict[str, float] = {}
+    spans: dict[str, _Span] = {}
     busy: list[tuple[float, int]] = []
     free: list[int] = []
     for each in sorted(ran, key=lambda one: (one.started or 0.0, one.step)):
         start = each.started or 0.0
         while busy and busy[0][0] <= start + 0.002:  # two clocks tell of one moment
             heapq.heappush(free, heapq.heappop(busy)[1])
-        row = heapq.heappop(free) if free else len(busy)
+        if free:
+            row = heapq.heappop(free)
+        elif len(busy) < jobs or not jobs or busy[0][0] > start + SLIP:
+            row = len(busy)
+        else:
+            start, row = heapq.heappop(busy)
         end = start + each.seconds + waited.get(each.step, 0.0)
-        rows[each.step], ends[each.step] = row, end
+        spans[each.step] = _Span(row, start, end)
         heapq.heappush(busy, (end, row))
-    return rows, ends
+    return spans
 
 
 def _declared_pieces(artifacts: Sequence[Artifact]) -> Pieces:

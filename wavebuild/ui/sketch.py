@@ -21,12 +21,14 @@ class Box(Struct, frozen=True):
     title: str | None
     wave: int
     instances: int = 1  # how many of a repeated step it stands for
+    of_one: bool = True  # False: it stands for different steps
 
     @property
     def lines(self) -> list[str]:
         """What is written in the box below its name."""
         titles = [self.title] if self.title else []
-        return titles + ([f"{self.instances} instances"] if self.instances > 1 else [])
+        many = "instances" if self.of_one else "steps"
+        return titles + ([f"{self.instances} {many}"] if self.instances > 1 else [])
 
 
 class Arrow(Struct, frozen=True):
@@ -80,7 +82,9 @@ def sketch(
         else:
             named = graph.number.get(label[at], None if together else at)
             title = None if named is None else steps[named].title
-            boxes[label[at]] = Box(label[at], title, graph.wave[at])
+            boxes[label[at]] = Box(
+                label[at], title, graph.wave[at], of_one=label[at] in (steps[at].base, steps[at].name)
+            )
     return Sketch(tuple(boxes.values()), tuple(_joined(graph, shown, label)))
 
 

@@ -25,10 +25,10 @@ LABELLED = 2.5
 
 def timeline(story: Story, ids: Mapping[str, str]) -> str:
     """The whole drawing as SVG; "" where nothing ran."""
-    ran = [each for each in story.chapters if each.lane is not None]
+    ran = sorted((each for each in story.chapters if each.lane is not None), key=lambda each: each.start)
     if not ran:
         return ""
-    begin = min(story.began, *(_start(each) for each in ran))
+    begin = min(story.began, *(each.start for each in ran))
     end = max(each.end for each in ran)
     if story.seconds is not None:
         end = max(end, story.began + story.seconds)
@@ -36,13 +36,10 @@ def timeline(story: Story, ids: Mapping[str, str]) -> str:
     height = HEAD + story.lanes * ROW + 2
     lines = [f'<svg class="gantt" width="100%" height="{height}" role="group" aria-label="timeline of the steps">']
     lines += _scale(span, height)
-    lines += [line for each in sorted(ran, key=_start) for line in _bar(each, begin, span, ids[each.name])]
+    lines += [
+        line for each in sorted(ran, key=lambda each: each.start) for line in _bar(each, begin, span, ids[each.name])
+    ]
     return "\n".join([*lines, "</svg>"])
-
-
-def _start(chapter: Chapter) -> float:
-    started = chapter.settled.started if chapter.settled else None
-    return started if started is not None else 0.0
 
 
 def _scale(span: float, height: int) -> Iterator[str]:
@@ -74,8 +71,8 @@ def _moment(seconds: float) -> str:
 def _bar(chapter: Chapter, begin: float, span: float, where: str) -> Iterator[str]:
     settled, lane = chapter.settled, chapter.lane or 0
     assert settled is not None
-    left = 100 * (_start(chapter) - begin) / span
-    width = max(100 * (chapter.end - _start(chapter)) / span, NARROWEST)
+    left = 100 * (chapter.start - begin) / span
+    width = max(100 * (chapter.end - chapter.start) / span, NARROWEST)
     left = min(left, 100 - width)
     name = escape(escaped(chapter.name))
     critical = " critical" if chapter.is_critical else ""
@@ -95,7 +92,7 @@ def _bar(chapter: Chapter, begin: float, span: float, where: str) -> Iterator[st
     if chapter.is_critical:
         yield f'<rect class="mark" y="{BAR}" width="100%" height="4"/>'
     for each in chapter.retried:
-        share = 100 * (each.at - _start(chapter)) / max(chapter.end - _start(chapter), 0.001)
+        share = 100 * (each.at - chapter.start) / max(chapter.end - chapter.start, 0.001)
         yield f'<line class="try" x1="{share:.2f}%" x2="{share:.2f}%" y1="0" y2="{BAR}"/>'
     if width >= LABELLED:
         yield f'<text x="6" y="14">{SIGNS[chapter.outcome]} {name}</text>'
