@@ -288,6 +288,25 @@ class TestEvents:
         assert events.result.seconds < 30
         assert wavebuild.build().ok
 
+    def test_a_loop_that_is_left_without_a_word_stops_the_build_too(self, here: Path):
+        """Nobody can hear it any more, and it would hold the project."""
+        for event in wavebuild.events([wavebuild.Step("a", run="sleep 600; echo > o", produces="o")]):
+            if isinstance(event, StepStarted):
+                break
+
+        again = [wavebuild.Step("a", run="echo > o", produces="o")]
+        assert wavebuild.build(again, wait=60).counts == {"succeeded": 1}
+
+    def test_whoever_is_told_an_event_cannot_wait_for_the_build(self, project: Path):
+        """It would wait for itself; what it raises ends the build, and is raised."""
+        told: list[wavebuild.Build] = []
+        one = wavebuild.Build(project, on_event=lambda event: told[0].join())
+        told.append(one)
+
+        with pytest.raises(wavebuild.WavebuildError, match="wait for itself"):
+            one.run()
+        assert wavebuild.build(project).ok
+
     def test_a_mistake_is_raised_where_they_are_asked_for(self, here: Path):
         with pytest.raises(wavebuild.WavebuildError, match="no Wavefile"):
             list(wavebuild.events(here))

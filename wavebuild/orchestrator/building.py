@@ -21,7 +21,7 @@ from wavebuild import engine
 from wavebuild.declare.model import Schedule
 from wavebuild.declare.values import json_text
 from wavebuild.engine.values import BuildResult, Request
-from wavebuild.errors import mistake
+from wavebuild.errors import WavebuildError, mistake
 from wavebuild.orchestrator.results import Executor, Result, in_python, result_of
 from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, declare
 from wavebuild.run import pool
@@ -274,9 +274,9 @@ class Build:
                     self.stop()
                 self._wait()
                 break
+            except WavebuildError:
+                raise
             except BaseException as error:  # a Ctrl-C, or whatever a handler of the caller's raises
-                if not self._is_started:
-                    raise
                 caught.append(error)
         if caught:
             raise caught[0]
@@ -285,6 +285,10 @@ class Build:
         """Not by ``Thread.join``, which takes a thread for ended when it is interrupted (Python 3.11, bpo-45274)."""
         if not self._is_started:
             raise mistake("not-started", "this build has not been started", remedy="start() begins it, run() waits too")
+        if threading.current_thread() is self._thread:
+            raise mistake(
+                "waits-for-itself", "this build would wait for itself", remedy="call it when the build is over"
+            )
         self._over.wait()
 
     def stop(self) -> None:
@@ -326,15 +330,18 @@ class Build:
 
 
 class Events(Iterator[Event]):
-    """The events of a build as they happen, and then its ``result``."""
+    """The events of a build as they happen, and then its ``result``.
+
+    The build is stopped when it is left as a context, by ``close``, and when nobody has this any more.
+    """
 
     def __init__(self, what: What = None, targets: Targets = (), **how: Unpack[HowSteps]) -> None:
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._build = Build(what, targets, self._queue.put, **how)
-        self._watch = threading.Thread(target=self._until_over, daemon=True)
         self._done = False
         self._build.start()
-        self._watch.start()
+        # It knows the build alone: or this would be held for as long as that runs.
+        threading.Thread(target=_tell_the_end, args=(self._build, self._queue), daemon=True).start()
 
     def __next__(self) -> Event:
         event = None if self._done else self._queue.get()
@@ -364,9 +371,15 @@ class Events(Iterator[Event]):
     ) -> None:
         self.close()
 
-    def _until_over(self) -> None:
-        self._build.join()
-        self._queue.put(None)
+    def __del__(self) -> None:
+        build: Build | None = getattr(self, "_build", None)
+        if build is not None and not build.is_over:
+            build.stop()
+
+
+def _tell_the_end(build: Build, events: queue.SimpleQueue[Event | None]) -> None:
+    build.join()
+    events.put(None)
 
 
 def _asked(path: Path | None, set: Mapping[str, Any] | None, profile: str | None) -> Request:
