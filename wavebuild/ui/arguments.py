@@ -47,7 +47,7 @@ LATER_VALUED = frozenset(
     }
 )
 LATER = LATER_VALUED | {
-    *("--no-cache", "--daemon"),
+    "--no-cache",
 }
 JOBS = frozenset({"-j", "--jobs", "--max-workers"})
 _SETTING = expression(r"[A-Za-z_][A-Za-z0-9_]*=")

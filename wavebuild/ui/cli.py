@@ -616,6 +616,10 @@ def watch(
     hook: Annotated[
         str | None, typer.Option("--exec", metavar="CMD", help="A command of the shell, run after each build.")
     ] = None,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="In the background: build nothing, tell other builds what has changed.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the watcher of the project.")] = False,
     poll: Annotated[
         bool, typer.Option("--poll", help="Look at the files from time to time; for file systems that tell nothing.")
     ] = False,
@@ -656,7 +660,7 @@ def watch(
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     how = How(jobs, parallel, sequential, schedule, barrier, keep_going, only=only, load=load)
     show = Show(verbose=verbose, quiet=quiet, explain=explain, output=output, json=as_json, events=events, color=color)
-    watched = watching.Watched(on_change, hook, poll)
+    watched = watching.Watched(on_change, hook, poll, daemon, stop)
     return watching.watch(ctx.obj, targets or [], where, how, show, watched, _bare(ctx))
 
 

@@ -14,6 +14,12 @@ from wavebuild.ui.caller import Caller
 from wavebuild.ui.escapes import escaped
 
 
+def deed(caller: Caller, words: Sequence[str], where: Where, ends: bool, begins: bool, quiet: bool) -> int:
+    if ends and begins:
+        raise mistake("flags", "--daemon and --stop exclude each other")
+    return (stop if ends else begin)(caller, words, where, quiet)
+
+
 def begin(caller: Caller, words: Sequence[str], where: Where, quiet: bool) -> int:
     """Returns when builds are answered, or there is something to be built first."""
     from wavebuild.watch import background

@@ -26,6 +26,7 @@ from wavebuild.ui.caller import Caller, Deeds
 from wavebuild.ui.escapes import escaped
 from wavebuild.ui.keys import Keys
 from wavebuild.ui.style import style_of
+from wavebuild.watch import background
 from wavebuild.watch.loop import Asked, Cause, Loop, Ordered, State
 from wavebuild.watch.running import Built, Knows, Looked, Mouth, Owned, Ran, Refused, Runs
 from wavebuild.watch.sight import Sight
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from wavebuild.declare.model import Artifact
     from wavebuild.engine import BuildResult, Request
     from wavebuild.engine.values import Sight as Looks
+    from wavebuild.store.layout import Layout
 
 MOST_TOLD = 200
 """Steps of a build of which is told why they ran, and what became of them."""
@@ -63,6 +65,14 @@ def watch(
     caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, watched: Watched, bare: str | None
 ) -> int:
     """The exit code of the whole watch: 0 when a person has ended it."""
+    if watched.daemon or watched.stop:
+        from wavebuild.ui import watchers
+
+        if watched.exec or watched.poll or show.events is not None or show.json:
+            raise mistake(
+                "flags", "--daemon and --stop build nothing: --exec, --poll, --events and --json are for a watch"
+            )
+        return watchers.deed(caller, words, where, watched.stop, watched.daemon, show.quiet)
     if show.json:
         raise mistake("flags", "watch has no one result for --json", remedy="--events FILE tells all its builds")
     if show.verbose and show.quiet:
@@ -73,14 +83,17 @@ def watch(
     request = replace(request_of(caller, where, words, how), full=full, bare=bare)
     if show.events not in (None, "-"):
         _begin_events(os.path.join(request.directory, str(show.events)), str(show.events))
-    asked = _asked(request, watched)
+    asked, layout = _asked(request, watched)
     hook = Hook(watched.exec, asked.root, dict(caller.environ)) if watched.exec else None
     face = WatchScreen(caller, request, replace(show, watched=True), asked, hook)
+    answers = None if watched.poll else background.beside(layout, "wavebuild watch")
     try:
         face.begin()
         return Loop(asked, face).run()
     finally:
         face.end()
+        if answers is not None:
+            answers.close()
 
 
 def _begin_events(path: str, shown: str) -> None:
@@ -92,7 +105,7 @@ def _begin_events(path: str, shown: str) -> None:
         raise mistake("events", f"--events {shown}: {error.strerror}") from error
 
 
-def _asked(request: Request, watched: Watched) -> Asked:
+def _asked(request: Request, watched: Watched) -> tuple[Asked, Layout]:
     from wavebuild.declare.finding import find
     from wavebuild.engine.idle import layout_of, question_asked, refuse_inside_itself
     from wavebuild.engine.project import wavefile_of
@@ -106,7 +119,8 @@ def _asked(request: Request, watched: Watched) -> Asked:
     refuse_inside_itself(root, environ)
     layout = layout_of(path, environ)
     question = question_asked(request, root)
-    return Asked(root, layout.lock, layout.settled, question, environ, watched.on_change == "restart", watched.poll)
+    restart = watched.on_change == "restart"
+    return Asked(root, layout.lock, layout.settled, question, environ, restart, watched.poll), layout
 
 
 class Watched(Struct, frozen=True):
@@ -115,6 +129,8 @@ class Watched(Struct, frozen=True):
     on_change: str = "queue"
     exec: str | None = None
     poll: bool = False
+    daemon: bool = False
+    stop: bool = False
 
 
 class WatchScreen:

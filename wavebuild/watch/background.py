@@ -40,7 +40,8 @@ class Begun(Struct, frozen=True):
 class Beside:
     """One that ends with whoever has begun it, at the latest: when ``line`` is closed; ``told`` ends when it has."""
 
-    def __init__(self, line: int, told: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], line: int, told: int) -> None:
+        self._process = process
         self._line = line
         self._told = told
 
@@ -52,6 +53,7 @@ class Beside:
     def close(self) -> None:
         """Ends it, and waits for that."""
         os.close(self._line)
+        self._process.wait()
         until = time.monotonic() + PATIENCE
         while (left := until - time.monotonic()) > 0 and select.select([self._told], [], [], left)[0]:
             if not os.read(self._told, 4096):
@@ -68,7 +70,7 @@ def begin(layout: Layout, command: str) -> Begun:
     ours, its = os.pipe()
     with open(ours, "rb") as told:
         try:
-            _begin(layout, command, its, -1)
+            _begin(layout, command, its, -1).wait()
         finally:
             os.close(its)
         line = told.readline()
@@ -89,8 +91,7 @@ def beside(layout: Layout, command: str) -> Beside | None:
         return None
     told, tells = os.pipe()
     try:
-        _begin(layout, command, tells, its)
-        return Beside(line, told)
+        return Beside(_begin(layout, command, tells, its), line, told)
     except OSError:
         os.close(line)
         os.close(told)
@@ -129,8 +130,8 @@ def _refuse_where_there_can_be_none(layout: Layout) -> None:
     layout.prepare()
 
 
-def _begin(layout: Layout, command: str, told: int, stop: int) -> None:
-    """A new interpreter, with no terminal, no handles and no folder of ours; nobody's child.
+def _begin(layout: Layout, command: str, told: int, stop: int) -> subprocess.Popen[bytes]:
+    """A new interpreter, with no terminal, no handles and no folder of ours. It begins another, and ends.
 
     ``told``: where it says that it answers. ``stop``: where nothing comes from any more once it is to end.
     """
@@ -140,7 +141,7 @@ def _begin(layout: Layout, command: str, told: int, stop: int) -> None:
     program = f"{found}; del sys.path[0]; from wavebuild.watch.background import main; main()"
     order = {"layout": {name: os.fsencode(value).hex() for name, value in asdict(layout).items()}}
     handles = [handle for handle in (told, stop) if handle >= 0]
-    subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", program, json.dumps({**order, "command": command, "told": told, "stop": stop})],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -148,7 +149,6 @@ def _begin(layout: Layout, command: str, told: int, stop: int) -> None:
         pass_fds=handles,
         start_new_session=True,
         cwd="/",
-        check=False,
     )
 
 
