@@ -12,10 +12,10 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from tests.ui.samples import called, diamond, graph_of, step
+from tests.ui.samples import FakeEngine, called, diamond, graph_of, step
 from wavebuild.declare.model import Step
 from wavebuild.graph import Graph
-from wavebuild.ui.sketch import Arrow, Box, Sketch, sketch
+from wavebuild.ui.sketch import Arrow, Box, Sketch, gathered, sketch
 from wavebuild.ui.svg import svg_lines
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -191,3 +191,68 @@ def test_the_command_prints_it() -> None:
         "a",
         "b",
     ]
+
+
+def many(*names: str) -> Graph:
+    """Steps that read one source, and one that reads what they make."""
+    makers = [step(name, ["a"], [f"o/{name}"]) for name in names]
+    return graph_of(step("source", [], ["a"]), *makers, step("sink", [f"o/{name}" for name in names], ["z"]))
+
+
+def test_of_very_many_boxes_those_of_a_wave_whose_names_begin_alike_are_one() -> None:
+    """With the first and the last of them and their number; what flows between stays, a step alone stays as it is."""
+    names = [f"{kind}-{number}" for number in range(400) for kind in ("load", "clean")]
+
+    picture = gathered(sketch(many(*names, "odd")))
+
+    assert [(box.name, box.wave, box.lines) for box in picture.boxes] == [
+        ("source", 1, []),
+        ("load-0 … load-399", 2, ["400 steps"]),
+        ("clean-0 … clean-399", 2, ["400 steps"]),
+        ("odd", 2, []),
+        ("sink", 3, []),
+    ]
+    assert {(arrow.start, arrow.end) for arrow in picture.arrows} == {
+        pair
+        for name in ("load-0 … load-399", "clean-0 … clean-399", "odd")
+        for pair in (("source", name), (name, "sink"))
+    }
+    assert len(picture.arrows[-1].artifacts) >= 1
+
+
+def test_where_names_begin_in_too_many_ways_a_wave_is_one_box() -> None:
+    """Else it would be a wall all the same."""
+    picture = gathered(
+        sketch(many(*(f"{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]}{n:04}x" for n in range(600))))
+    )
+
+    assert [box.instances for box in picture.boxes] == [1, 600, 1]
+
+
+def test_a_picture_that_fits_is_left_alone() -> None:
+    """Each step has its box as long as they can be told apart."""
+    picture = sketch(diamond())
+
+    assert gathered(picture) is picture
+
+
+def test_the_command_says_that_boxes_stand_for_several_and_how_each_is_drawn() -> None:
+    """On stderr: the picture is on stdout."""
+    engine = FakeEngine(graph=many(*(f"s{number}" for number in range(600))))
+
+    some = called("graph", "--format", "svg", engine=engine)
+    each = called("graph", "--format", "svg", "--instances", engine=engine)
+
+    assert "602 boxes drawn as 3: --instances draws each" in some.err
+    assert (some.out.count('class="box"'), each.out.count('class="box"')) == (3, 602)
+    assert each.err == ""
+
+
+def test_a_very_long_chain_is_laid_out_in_time() -> None:
+    """What it takes grows as the chain does: the time that a test may take is the limit."""
+    chain = Sketch(
+        tuple(Box(f"s{number}", None, number + 1) for number in range(10_000)),
+        tuple(Arrow(f"s{number}", f"s{number + 1}", ("x",)) for number in range(9_999)),
+    )
+
+    assert sum(line.startswith('<path class="arrow"') for line in svg_lines(chain)) == 9_999

@@ -334,14 +334,20 @@ def graph(
     bare: str | None,
 ) -> int:
     from wavebuild.ui.drawing import drawn
-    from wavebuild.ui.sketch import sketch
+    from wavebuild.ui.sketch import gathered, sketch
 
     request = request_of(caller, where, ())
     whole = caller.engine().load(request).graph
     _refuse_shadowed(bare, whole)
     upstream, downstream = (_steps_of(whole, side, request) for side in part)
     style = _stdout_style(caller, show)
-    _answer_text(caller, drawn(sketch(whole, upstream, downstream, instances or form == "json"), form, style), style)
+    picture = sketch(whole, upstream, downstream, instances or form == "json")
+    if form == "svg" and not instances:
+        boxes, picture = len(picture.boxes), gathered(picture)
+        if len(picture.boxes) < boxes:
+            said = f"{boxes} boxes drawn as {len(picture.boxes)}"
+            caller.say([f"{said}: --instances draws each, --upstream and --downstream a part"])
+    _answer_text(caller, drawn(picture, form, style), style)
     return 0
 
 

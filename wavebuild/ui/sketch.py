@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from wavebuild.declare.model import Step
 from wavebuild.graph import Graph, reads
+from wavebuild.regular import expression
 from wavebuild.ui.escapes import escaped
+
+MOST_BOXES = 500
+"""Beyond this many a drawing of boxes is a wall, however large the page."""
+
+MOST_GROUPS = 24  # of a wave
+_DIGITS = expression(r"[-_.@:]?[0-9]")
+_PARTS = expression(r"[-_.@:]")
 
 
 class Box(Struct, frozen=True):
@@ -86,6 +94,49 @@ def sketch(
                 label[at], title, graph.wave[at], of_one=label[at] in (steps[at].base, steps[at].name)
             )
     return Sketch(tuple(boxes.values()), tuple(_joined(graph, shown, label)))
+
+
+def gathered(picture: Sketch) -> Sketch:
+    """A picture of very many boxes with fewer: in each wave, steps whose names begin alike are one."""
+    if len(picture.boxes) <= MOST_BOXES:
+        return picture
+    label: dict[str, str] = {}
+    boxes: list[Box] = []
+    for wave, members in picture.by_wave():
+        for group in _alike(members):
+            first, last = group[0], group[-1]
+            if len(group) == 1:
+                boxes.append(first)
+            else:
+                name = f"{first.name} … {last.name}"
+                boxes.append(Box(name, None, wave, sum(box.instances for box in group), of_one=False))
+            label.update((box.name, boxes[-1].name) for box in group)
+    carried: dict[tuple[str, str], dict[str, None]] = {}
+    for arrow in picture.arrows:
+        start, end = label[arrow.start], label[arrow.end]
+        if start != end:
+            carried.setdefault((start, end), {}).update(dict.fromkeys(arrow.artifacts))
+    arrows = (Arrow(start, end, tuple(artifacts)) for (start, end), artifacts in carried.items())
+    return Sketch(tuple(boxes), tuple(arrows))
+
+
+def _alike(members: Sequence[Box]) -> list[list[Box]]:
+    """The boxes of a wave in groups by the beginning of their names: the longest that leaves few groups."""
+    for stem in (_before_digits, _first_part, lambda name: ""):
+        groups: dict[str, list[Box]] = {}
+        for box in members:
+            groups.setdefault(stem(box.name), []).append(box)
+        if len(groups) <= MOST_GROUPS:
+            break
+    return list(groups.values())
+
+
+def _before_digits(name: str) -> str:
+    return _DIGITS.split(name, 1)[0]
+
+
+def _first_part(name: str) -> str:
+    return _PARTS.split(name, 1)[0]
 
 
 def _label(step: Step, together: bool) -> str:

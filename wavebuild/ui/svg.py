@@ -144,8 +144,7 @@ def _laid_out(picture: Sketch, dressed: Mapping[str, Dress]) -> _Layout:
     if not layout.packed:
         _order(layout, beside)
     _spread(layout, beside)
-    for number in dict.fromkeys(layout.wave):
-        layout.placed[_STRIPE, False, number] = _band(layout, number)
+    layout.placed.update(_stripes(layout))
     layout.routes += bundles
     return layout
 
@@ -242,12 +241,17 @@ def _spread(layout: _Layout, beside: _Neighbours) -> None:
         for turn in range(6):
             linked = beside.before if turn % 2 == 0 else beside.behind
             for items in layout.columns if turn % 2 == 0 else layout.columns[::-1]:
-                middles = {item: layout.placed[item].middle for item in layout.placed}
-                wanted = [_mean(middles, linked.get(i, ()), middles[i]) - layout.placed[i].height / 2 for i in items]
-                _stack(layout, items, wanted)
+                _stack(layout, items, [_wanted(layout.placed, item, linked.get(item, ())) for item in items])
     top = min((one.y for one in layout.placed.values()), default=0.0)
     for one in layout.placed.values():
         one.y += _HEAD + _MARGIN - top
+
+
+def _wanted(placed: Mapping[_Item, _Placed], item: _Item, linked: Iterable[_Item]) -> float:
+    """The height at which something would stand beside all that it hangs together with."""
+    one = placed[item]
+    middles = [placed[other].middle for other in linked]
+    return (sum(middles) / len(middles) if middles else one.middle) - one.height / 2
 
 
 def _stack(layout: _Layout, items: Sequence[_Item], wanted: Sequence[float]) -> None:
@@ -287,14 +291,18 @@ def _bands(layout: _Layout, height: float) -> Iterator[str]:
         yield f'<text class="head" x="{band.x + band.width / 2:.1f}" y="25">wave {number}</text>'
 
 
-def _band(layout: _Layout, number: int) -> _Placed:
-    """The stripe of a wave, as high as what stands anywhere."""
-    inside = [i for n, items in zip(layout.wave, layout.columns, strict=True) if n == number for i in items]
-    boxes = [layout.placed[item] for item in inside if isinstance(item, str)]
-    left, right = min(one.x for one in boxes) - 10, max(one.x + one.width for one in boxes) + 10
-    every = [one for item, one in layout.placed.items() if isinstance(item, str)]
-    top, bottom = min(one.y for one in every), max(one.y + one.height for one in every)
-    return _Placed(right - left, bottom - top, left, top)
+def _stripes(layout: _Layout) -> dict[_Item, _Placed]:
+    """The stripe of each wave, as high as what stands anywhere."""
+    boxes: dict[int, list[_Placed]] = {}
+    for number, items in zip(layout.wave, layout.columns, strict=True):
+        boxes.setdefault(number, []).extend(layout.placed[item] for item in items if isinstance(item, str))
+    top = min((one.y for inside in boxes.values() for one in inside), default=0.0)
+    bottom = max((one.y + one.height for inside in boxes.values() for one in inside), default=0.0)
+    found: dict[_Item, _Placed] = {}
+    for number, inside in boxes.items():
+        left, right = min(one.x for one in inside) - 10, max(one.x + one.width for one in inside) + 10
+        found[_STRIPE, False, number] = _Placed(right - left, bottom - top, left, top)
+    return found
 
 
 def _curve(arrow: Arrow, route: Sequence[_Item], layout: _Layout, marked: bool) -> str:
