@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from wavebuild.errors import Place
     from wavebuild.graph import Graph
     from wavebuild.run.events import Event
+    from wavebuild.run.gauge import Gauge
     from wavebuild.ui.drawing import Format
-    from wavebuild.ui.plain import Manner
+    from wavebuild.ui.plain import Manner, Screen
     from wavebuild.ui.records import Record
     from wavebuild.ui.style import Style
 
@@ -60,10 +61,8 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
     if show.report is not None:
         _refuse_report(caller, request, "--report", show.report, show.yes)
     from wavebuild.ui.event_lines import event_lines
-    from wavebuild.ui.screens import manner_of, screen_of
 
-    manner = manner_of(caller, show)
-    screen, gauge = screen_of(caller, manner)
+    manner, screen, gauge = screen_of(caller, show)
     request = replace(request, gauge=gauge)
     ending: list[str] = []
     with (
@@ -98,6 +97,25 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
             said = error.strerror if isinstance(error, OSError) else error.problems[0].message
             caller.say([f"--report {escaped(show.report)}: the report cannot be written: {escaped(said or '')}"])
     return result.exit_code
+
+
+def screen_of(caller: Caller, show: Show) -> tuple[Manner, Screen, Gauge | None]:
+    """What shows a build, in what manner; and where the build is to show what it waits for, if somebody looks."""
+    from wavebuild.ui.plain import Manner, PlainScreen
+    from wavebuild.ui.style import style_of
+
+    style = style_of(caller.stderr, caller.environ, show.color)
+    manner = Manner(style, show.verbose, show.quiet, show.explain, show.output)
+    if style.terminal:
+        from wavebuild.ui.screens import live_screen
+
+        if (live := live_screen(caller, show, manner)) is not None:
+            return live
+    if caller.environ.get("GITHUB_ACTIONS") == "true":
+        from wavebuild.ui.github import new_frame
+
+        manner = replace(manner, frame=new_frame())
+    return manner, PlainScreen(caller.stderr, manner), None
 
 
 def _say_to_the_job(caller: Caller, request: Request, result: BuildResult) -> None:

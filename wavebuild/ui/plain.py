@@ -252,6 +252,14 @@ class Sink(Protocol):
     def flush(self) -> None: ...
 
 
+class Screen(Protocol):
+    """What shows a build as it goes."""
+
+    def tell(self, event: Event) -> None: ...
+
+    def close(self, ending: list[str]) -> None: ...
+
+
 class PlainScreen:
     """Writes the lines to a stream, with the steps' output where it is asked for.
 
