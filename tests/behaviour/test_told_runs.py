@@ -366,6 +366,19 @@ class TestTheCommands:
             assert (done.code, place in done.err) == (2, True), place
         assert not (site.root / "ran").exists()
 
+    def test_what_came_to_stand_in_its_place_meanwhile_is_not_lost(self, tmp_path: Path):
+        """A step wrote a file there: that is said, and the exit code is the build's."""
+        site = Site(tmp_path)
+        site.write("Wavefile", "steps:\n  a: {outputs: a, run: 'echo mine > r.html; echo > a'}\n")
+
+        built = site.wavebuild("--report", "r.html")
+
+        assert (built.code, site.read("r.html")) == (0, "mine\n")
+        assert "the report cannot be written" in built.err
+        full = site.wavebuild("-B", "--report", "/dev/full")
+        assert (full.code, "No space left on device" in full.err) == (0, True)
+        assert site.wavebuild("report", "-o", "/dev/full").code == 1
+
     def test_after_a_report_there_is_nothing_to_do(self, tmp_path: Path):
         """It is no part of the project, and an idle build can be told of as well."""
         site = Site(tmp_path)

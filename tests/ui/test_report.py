@@ -315,7 +315,7 @@ class TestTheCommand:
         assert called("report", "-o", "empty.html", folder=str(tmp_path)).code == 0
         assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.html", "mine.html"]
 
-    @pytest.mark.parametrize("name", ["", "sub/", "no/such/folder/x.html", "."])
+    @pytest.mark.parametrize("name", ["", "sub/", "no/such/folder/x.html", ".", "x" * 300])
     def test_a_place_that_is_none_is_refused(self, tmp_path: Path, name: str):
         """With the flag and the name."""
         (tmp_path / "sub").mkdir()
@@ -330,3 +330,6 @@ class TestTheCommand:
             assert called("--report", "x.html", *words, folder=str(tmp_path)).code == 2
         assert called("--report", "-", "--json", folder=str(tmp_path)).code == 2
         assert called("--report", "-", "--events", "-", folder=str(tmp_path)).code == 2
+        assert called("--report", "x", "--events", "x", folder=str(tmp_path)).code == 2
+        assert called("--report", "x", "--timeline", "x", folder=str(tmp_path)).code == 2
+        assert not list(tmp_path.iterdir())

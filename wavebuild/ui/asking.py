@@ -136,7 +136,9 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
         raise mistake("flags", "--timeline draws what runs: it goes with none of -n, -q and -t")
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
     if show.report == "-":
-        _at_most_one("stdout holds one thing: the report, --json or --events", True, show.json, show.events == "-")
+        _at_most_one("stdout holds one thing: the report or --json", True, show.json)
+    if show.report is not None and show.report in (show.events, show.timeline):
+        raise mistake("flags", f"{show.report} can hold one thing: give --report a file of its own")
     if show.report is not None and (show.dry_run or show.question or show.touch):
         raise mistake("flags", "--report tells of a build: it goes with none of -n, -q and -t")
     if show.touch and (how.changed or how.unchanged):

@@ -92,10 +92,11 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
         from wavebuild.ui.escapes import escaped
 
         try:
-            _write_report(caller, request, show.report, None, result)
-        except (OSError, WavebuildError) as error:  # the build is none the worse for it
-            said = error.strerror if isinstance(error, OSError) else error.problems[0].message
-            caller.say([f"--report {escaped(show.report)}: the report cannot be written: {escaped(said or '')}"])
+            _write_report(caller, request, "--report", show.report, show.yes, None, result)
+        except OSError as error:  # the build is none the worse for it
+            caller.say([f"the report cannot be written: --report {escaped(show.report)}: {error.strerror}"])
+        except WavebuildError as error:
+            caller.say([f"the report cannot be written: {escaped(error.problems[0].message)}"])
     return result.exit_code
 
 
@@ -180,8 +181,16 @@ def _refuse_report(caller: Caller, request: Request, flag: str, name: str, repla
     writing.refuse_inside(flag, where, wavefile.graph, wavefile.wavefile.files)
 
 
-def _write_report(caller: Caller, request: Request, name: str, run: str | None, result: BuildResult | None) -> None:
-    """Raises OSError."""
+def _write_report(
+    caller: Caller,
+    request: Request,
+    flag: str,
+    name: str,
+    replaces: bool,
+    run: str | None,
+    result: BuildResult | None = None,
+) -> None:
+    """Raises OSError; WavebuildError where something else than a report has come to stand meanwhile."""
     from wavebuild.ui.report import writing
     from wavebuild.ui.report.page import page
 
@@ -189,7 +198,7 @@ def _write_report(caller: Caller, request: Request, name: str, run: str | None, 
     if name == writing.STDOUT:
         caller.put(text)
         return
-    writing.write(writing.place("", name, request.directory, replaces=True), text)
+    writing.write(writing.place(flag, name, request.directory, replaces), text)
 
 
 def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[str]:
@@ -432,7 +441,7 @@ def report(caller: Caller, words: Sequence[str], where: Where, name: str, show: 
     run = _the_one(words, "report takes one RUN, or none") if words else None
     _refuse_report(caller, request, "-o", name, show.yes)
     try:
-        _write_report(caller, request, name, run, None)
+        _write_report(caller, request, "-o", name, show.yes, run)
     except OSError as error:
         raise mistake("report", f"the report cannot be written to {name}: {error.strerror}", exit_code=1) from None
     if name != "-":

@@ -36,7 +36,10 @@ def place(flag: str, name: str, folder: str, replaces: bool) -> Place:
         raise mistake("report", f"{flag} needs the name of a file, not {name!r}")
     if not os.path.isdir(os.path.dirname(path)):
         raise mistake("report", f"{flag} {name}: there is no folder {os.path.dirname(path)}", remedy="make it first")
-    found = disk.look_through(path)
+    try:
+        found = disk.look_through(path)
+    except OSError as error:
+        raise mistake("report", f"{flag} {name}: {error.strerror}", remedy="name another file") from None
     if found is not None and not stat.S_ISREG(found.st_mode):
         return Place(name, path, is_file=False)  # a pipe, /dev/stdout
     if found is not None and not replaces and not _is_ours(path):
