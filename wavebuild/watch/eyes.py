@@ -28,7 +28,7 @@ MOST_PATHS = 4096
 MOST_DEEP = 20_000
 """Folders that are found and watched below those that are watched deep."""
 
-APART = 0.005
+APART = 0.02
 """Seconds between two messages: what comes in a burst is told together."""
 
 LOOKS = 2.0

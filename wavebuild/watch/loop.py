@@ -186,6 +186,7 @@ class Loop:
         self._quiet = Quiet(0.0)
         self._paths: set[str] | None = set()  # what may have changed; None: anything
         self._guard = Guard()
+        self._ahead: dict[str, Stamp] | None = None  # what had moved at a look that was taken ahead
         self._moved: dict[str, str] = {}  # what has changed while a step ran that reads it, and that step
         self._windows: dict[str, tuple[int, int]] = {}  # what the last build ran, from when to when (ns)
         self._circle: Circle | None = None
@@ -300,9 +301,27 @@ class Loop:
             self._note(None)
         elif relevant := self._relevant(batch.paths):
             self._note(relevant)
+        self._look_ahead()
         if self._looks_when_standing and observer.standing and self._running is None:
             self._looks_when_standing = False
             self._note(None)
+
+    def _look_ahead(self) -> None:
+        """While all comes to rest everything is looked at; what changes later is looked at once more."""
+        sight = self._sight
+        if sight is None or self._refused or self._running or self._paused or self._ahead is not None:
+            return
+        if self._paths is not None and not (self._paths and sight.news(sight.touched(self._paths) or [])):
+            return
+        self._paths = set()
+        self._ahead = self._look(sight)
+
+    def _look(self, sight: Sight) -> dict[str, Stamp]:
+        began = time.monotonic()
+        moved = sight.moved()
+        self._looked = time.monotonic()
+        self._cost = self._looked - began
+        return moved
 
     def _relevant(self, paths: Sequence[str]) -> Sequence[str] | None:
         """Those that may be news; None: it may be anything."""
@@ -414,6 +433,8 @@ class Loop:
             self._quiet.change(time.monotonic())
             self._looked = time.monotonic()
             return
+        if self._sight is not None and not self._refused:
+            self._renew_if_others_built()
         paths, self._paths = self._paths, set()
         self._quiet.forget()
         self._set_quiet()
@@ -421,12 +442,14 @@ class Loop:
             self._looked = time.monotonic()
             self._build(Cause(kind, self._shown_paths(paths or ())))
             return
-        self._renew_if_others_built()
-        news = self._news(self._sight, paths)
+        moved = self._moved_now(self._sight, paths)
+        news = self._sight.of_them_news(moved)
         news |= dict.fromkeys(self._moved, UNKNOWN)
         if news and self._may_go_on(self._sight, news):
             self._circle = None
-            self._build(Cause("changed", self._shown_paths(map(self._sight.path, news))))
+            self._build(
+                Cause("changed", self._shown_paths(map(self._sight.path, news))), None if self._moved else moved
+            )
 
     def _may_go_on(self, sight: Sight, news: dict[str, Stamp]) -> bool:
         """Whether builds do not just cause one another."""
@@ -444,15 +467,16 @@ class Loop:
             self._moved = {}
         return verdict == "go"
 
-    def _news(self, sight: Sight, paths: Collection[str] | None) -> dict[str, Stamp]:
-        began = time.monotonic()
-        if paths is None:
-            news = sight.news()
-            self._looked = time.monotonic()
-            self._cost = self._looked - began
-            return news
-        names = sight.touched(paths)
-        return sight.news(names)
+    def _moved_now(self, sight: Sight, paths: Collection[str] | None) -> dict[str, Stamp]:
+        """All that has moved, if something has among what these paths speak of."""
+        ahead, self._ahead = self._ahead, None
+        names = None if paths is None else sight.touched(paths)
+        if names is None:
+            return self._look(sight)
+        moved = sight.moved(names)
+        if ahead is None:
+            return self._look(sight) if sight.of_them_news(moved) else moved
+        return {name: stamp for name, stamp in ahead.items() if name not in names} | moved
 
     def _ran_meanwhile(self, news: dict[str, Stamp]) -> list[str]:
         """The steps of the last build while which all of this has changed; none of what was removed tells when."""
@@ -469,14 +493,18 @@ class Loop:
 
     # builds
 
-    def _build(self, cause: Cause) -> None:
+    def _build(self, cause: Cause, moved: dict[str, Stamp] | None = None) -> None:
+        """``moved``: all that is other than it was seen, if that is known."""
         self._quiet.forget()
         self._paths = set()
+        self._ahead = None
         self._cause, self._told, self._again = cause, [], False
         self._runs.clear()
         self._heard.clear()
         self._lent = False
-        moved = self._all_moved() if cause.kind != "start" else None
+        if moved is None and self._sight is not None:
+            moved = self._look(self._sight)
+        self._before = moved or {}
         self._shown = None
         self._face.building(cause)
         sight = self._sight
@@ -497,13 +525,6 @@ class Loop:
         if self._observer is not None:
             closing.append(self._observer.forget)
         return closing
-
-    def _all_moved(self) -> dict[str, Stamp] | None:
-        """All that is other than it was seen, as it is before a build begins."""
-        if self._sight is None:
-            return None
-        self._before = self._sight.moved()
-        return self._before
 
     def _after(self, running: Running) -> None:
         """A build has ended."""
@@ -545,6 +566,7 @@ class Loop:
             self._quiet_said = looked.quiet
         found = _identity(self._evidence())
         if looked is not None and looked.stamps is not None:
+            self._ahead = None
             evidence = self._evidence_now() if looked.kept else None
             self._sight, self._kept = Sight(looked.root, evidence, looked.stamps, self._before), found
         elif found is not None and (found != self._kept or self._sight is None):
@@ -561,7 +583,9 @@ class Loop:
     def _read_evidence(self, found: object) -> None:
         evidence = self._evidence_now()
         if evidence is not None:
-            self._sight = Sight(self._asked.root, evidence, None, self._before)
+            self._sight = Sight(self._asked.root, evidence, None, self._before, self._sight)
+            if self._ahead is not None:
+                self._ahead, self._paths = None, None
         self._kept = found
 
     def _evidence_now(self) -> Evidence | None:

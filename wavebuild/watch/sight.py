@@ -32,15 +32,42 @@ class Sight:
         evidence: Evidence | None,
         told: Mapping[str, Stamp] | None = None,
         before: Mapping[str, Stamp] | None = None,
+        former: Sight | None = None,
     ) -> None:
+        """``former``: one that may have been of the same paths."""
         self.root = root
         self.evidence = evidence
         self.before = dict(before or {})
+        self._row: dict[str, int]
+        self._told: dict[str, Stamp]
+        self._names: list[str]
+        self.folders: frozenset[str]
+        if former is not None and evidence is not None and not told and former._is_of(root, evidence):
+            self._row, self._told, self._names = former._row, former._told, former._names
+            self.folders = former.folders
+            return
         names = [os.fsdecode(name) for name in evidence.names] if evidence else []
         self._row = {name: row for row, name in enumerate(names)}
         self._told = {name: stamp for name, stamp in (told or {}).items() if name not in self._row}
         self._names = [*names, *self._told]
         self.folders = self._folders()
+
+    def _is_of(self, root: str, evidence: Evidence) -> bool:
+        """Whether it is of the same paths, and none of them has become a folder or ceased to be one."""
+        own = self.evidence
+        if own is None or self._told or root != self.root:
+            return False
+        return own.there == evidence.there and own.names == evidence.names and not self._turned(evidence)
+
+    def _turned(self, evidence: Evidence) -> bool:
+        """Whether what has another inode now is a folder, or was one."""
+        own = self.evidence
+        assert own is not None
+        if own.columns == evidence.columns:
+            return False
+        rows = zip(self._names, own.rows(0, own.there), evidence.rows(0, evidence.there), strict=False)
+        others = [self.path(name) for name, was, now in rows if was[1] != now[1]]
+        return any(path in self.folders or _is_folder(path) for path in others)
 
     def counted(self) -> tuple[int, int]:
         """How many files and folders of the project are looked at."""
@@ -71,14 +98,17 @@ class Sight:
 
         ``names``: only these are looked at; None: all of them.
         """
-        now = self.moved(names)
-        return {name: stamp for name, stamp in now.items() if self.before.get(name) != stamp}
+        return self.of_them_news(self.moved(names))
+
+    def of_them_news(self, moved: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        """Of what has moved, what has not been so before the last build began."""
+        return {name: stamp for name, stamp in moved.items() if self.before.get(name) != stamp}
 
     def moved(self, names: Sequence[str] | None = None) -> dict[str, Stamp]:
         """What is other than the build has seen it: name → stamp."""
         found = {}
         if names is None:
-            rows = settled.moved(self.evidence, self.root) if self.evidence else []
+            rows = _moved_from(self.root, self.evidence) if self.evidence else []
             found = {self._names[row]: stamp_now(self.path(self._names[row])) for row in rows}
             names = [*self._told]
         for name in names:
@@ -111,6 +141,22 @@ class Sight:
                 found.add(path)
             found.update(_above(path, self.root, found))
         return frozenset(found)
+
+
+def _moved_from(root: str, evidence: Evidence) -> list[int]:
+    """The rows that have moved; from the root as current folder paths are short, and each is found the sooner."""
+    try:
+        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return settled.moved(evidence, root)
+    try:
+        os.chdir(root)
+        return settled.moved(evidence)
+    except OSError:
+        return settled.moved(evidence, root)
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def _above(path: str, root: str, known: set[str]) -> Iterator[str]:
