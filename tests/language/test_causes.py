@@ -170,6 +170,8 @@ def test_what_did_not_fail_has_no_cause(outcome: Outcome):
         ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", "no memory", ""),
         ("cp: error writing 'x': No space left on device", "no room", ""),
         ("bash: line 1:  4242 Killed                  sleep 5", "killed", ""),
+        ("Killed", "killed", ""),
+        ("\x1b[1;31mcat: x: No such file or directory\x1b[0m", "no file", "x"),
     ],
 )
 def test_complaints_of_many_programs_are_understood(line: str, kind: str, what: str):
@@ -177,7 +179,9 @@ def test_complaints_of_many_programs_are_understood(line: str, kind: str, what: 
     assert [(clue.kind, clue.what, clue.last) for clue in complaints(["working", line, ""])] == [(kind, what, True)]
 
 
-@pytest.mark.parametrize("line", ["not found: nothing", "3 files: ok", "  File x", "KeyError", "a: b: c", "\x00" * 50])
+@pytest.mark.parametrize(
+    "line", ["not found: nothing", "3 files: ok", "  File x", "KeyError", "a: b: c", "\x00" * 50, "Killed 3 of them"]
+)
 def test_other_lines_are_no_complaints(line: str):
     """Nothing is guessed."""
     assert complaints([line]) == ()
@@ -210,6 +214,26 @@ def test_a_hostile_log_costs_little_and_stays_harmless():
     assert "\x1b" not in cause.text
     assert "\x07" not in cause.text
     assert cause.text.startswith("y was not found")
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "kind", "certain"),
+    [
+        (["cc: Cannot allocate memory, trying again", "ld: all is well", "stopped"], 1, "out of memory", False),
+        (["Cannot allocate memory, trying again", "cat: x: No such file or directory"], 1, "file not found", True),
+        (["FATAL ERROR: heap out of memory", "---- stack ----"], 134, "out of memory", False),
+        (["Killed"], 137, "signal", True),
+        (["Killed"], 1, "signal", False),
+        (["Killed", "make: *** [x] Error 137"], 2, "signal", False),
+    ],
+)
+def test_what_was_said_last_counts_more_than_what_was_said_before(
+    tail: list[str], code: int, kind: str | None, certain: bool
+):
+    """A complaint that was survived is not told as the cause."""
+    cause = cause_of(of(exit_code=code, clues=complaints(tail)))
+
+    assert (cause and cause.kind, bool(cause and cause.certain)) == (kind, certain)
 
 
 def test_the_kinds_are_a_closed_list_in_the_reference():

@@ -28,7 +28,8 @@ _NO_MEMORY = expression(
     r"\bMemoryError\b|Cannot allocate memory|std::bad_alloc|OutOfMemory(?:Error|Exception)|heap out of memory"
     r"|\b[Oo]ut of memory\b|memory exhausted"
 )
-_KILLED = expression(r"(?:.*: line \d+: +\d+ )?Killed(?: .*)?")
+_KILLED = expression(r"Killed|.*: line \d+: +\d+ Killed .*")
+_PAINT = expression(r"\x1b\[[0-9;:?]*[A-Za-z]")
 _NO_INTERPRETER = expression(
     r"(?:.*?: )?([^:]+): (?:([^:]+): bad interpreter: .*|cannot execute: required file not found)"
 )
@@ -88,7 +89,7 @@ def clues_of(
 
 def complaints(tail: Sequence[str]) -> tuple[Clue, ...]:
     """What the last lines of a log complain of, in their order; of several alike the last."""
-    lines = [line[:LONGEST].rstrip() for line in tail]
+    lines = [_PAINT.sub("", line[:LONGEST]).rstrip() for line in tail]
     while lines and not lines[-1]:
         lines.pop()
     found: dict[tuple[str, str], Clue] = {}

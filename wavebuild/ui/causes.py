@@ -44,7 +44,7 @@ _TOLD = (
 _OURS = ("start", "outputs", "review", "worker died")
 """Failures of which the log may say more than wavebuild can."""
 
-_CLEAREST = ("no room", "no memory", "no interpreter", "no command", "no permission", "no folder", "no file")
+_CLEAREST = ("no room", "no memory", "no interpreter", "no command", "no permission", "no folder", "no file", "killed")
 _BY_CODE = {127: ("no interpreter", "no command"), 126: ("no permission", "no interpreter", "no command")}
 
 
@@ -98,7 +98,8 @@ def _told(settled: Settled) -> Cause | None:
 
 
 def _of_memory(settled: Settled) -> Cause | None:
-    if clue := _last(settled.clues, "no memory"):
+    clue = _last(settled.clues, "no memory")
+    if clue and (clue.last or settled.signal or (settled.exit_code or 0) > 128):
         return Cause("out of memory", f"out of memory: {_said(clue)}", clue.last)
     killed = settled.signal == "SIGKILL" or settled.exit_code == 128 + signal.SIGKILL
     if killed and OF_THE_SYSTEM in settled.detail:
@@ -122,7 +123,7 @@ def _of_signal(settled: Settled) -> Cause | None:
     name = _signal_of(settled.exit_code or 0)
     if name and settled.failure in ("exit", "check", "review"):
         meaning = f"a command of it was killed by {name}: {SIGNALS[name]}"
-        return Cause("signal", meaning, certain=False)
+        return Cause("signal", meaning, certain=name == "SIGKILL" and _last(settled.clues, "killed") is not None)
     return None
 
 
@@ -175,7 +176,7 @@ def _worded(clue: Clue, certain: bool) -> Cause | None:
         case "exception":
             return Cause("exception", f"{_said(clue)}, raised at {_one_line(clue.at)}", certain)
         case "killed":
-            return Cause("signal", "something killed a command of it", certain)
+            return Cause("signal", "something killed a command of it", certain=False)
         case "made instead":
             return None
         case _:
