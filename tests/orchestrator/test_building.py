@@ -473,7 +473,16 @@ class TestFunctions:
                 wavebuild.Step(name)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
-        "keys", [{"env": {"A": "1"}}, {"secrets": ["A"]}, {"limits": {"memory": "1G"}}, {"console": True}]
+        "keys",
+        [
+            {"env": {"A": "1"}},
+            {"secrets": ["A"]},
+            {"limits": {"memory": "1G"}},
+            {"console": True},
+            {"cwd": "."},
+            {"scratch": True},
+            {"sandbox": True},
+        ],
     )
     def test_what_a_thread_cannot_have_is_refused_there(self, keys: dict[str, Any]):
         with pytest.raises(wavebuild.WavebuildError, match=f"'{next(iter(keys))}' has no effect"):

@@ -260,6 +260,7 @@ class TestS2_08_Factories:
             {"advisor": 3},
             {"depends_on": [3]},
             {"name": ""},
+            {"name": "../a b"},
             {"task": None},
         ],
     )

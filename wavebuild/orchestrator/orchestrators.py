@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wavebuild.declare import schema
 from wavebuild.declare.agents import ENOUGH
 from wavebuild.declare.categories import DEFAULT
 from wavebuild.declare.importers.stages import Stage, layers, wrong_order
@@ -303,6 +304,9 @@ def _as_stage(step: Any) -> Stage:
     for name in ("name", "agent", "task"):
         if not isinstance(of(name), str) or not of(name):
             raise mistake("missing-key", f"a step needs {name!r}, a text; this one is {step!r:.200}")
+    rule = schema.STEP_NAME
+    if rule.pattern is not None and not rule.pattern.fullmatch(of("name")):
+        raise mistake("bad-text", f"{of('name')!r:.120} is not the name of a step", remedy=rule.allowed)
     for name in ("category", "advisor"):
         if not isinstance(of(name), str | None):
             raise mistake("wrong-type", f"step {of('name')!r}: {name} is {of(name)!r:.80}", remedy="a text, or None")

@@ -49,7 +49,7 @@ _OF_WAVEFILES = {
 }
 """Keys of the language that a program says otherwise."""
 
-_OF_PROCESSES = ("env", "secrets", "limits", "console")
+_OF_PROCESSES = ("env", "secrets", "limits", "console", "cwd", "scratch", "sandbox")
 """Keys that mean nothing to a function that is called in a thread."""
 
 _COMMANDS = ("run", "checks")
@@ -337,9 +337,7 @@ class _Assembly:
     def _called_here(self, step: Step, function: Function, arguments: Any, place: Place, which: str) -> Call:
         odd = next((key for key in _OF_PROCESSES if not which and step.keys.get(key)), None)
         if odd is not None:
-            message = (
-                f"step {step.name!r}: its function is called in a thread of this process, where {odd!r} has no effect"
-            )
+            message = f"step {step.name!r}: its function is called in a thread of this process: {odd!r} has no effect"
             remedy = "define it at the top of a module, so that a process of its own calls it, or leave that out"
             raise mistake("executor", message, place, remedy)
         name = f"{which}{step.name} {self._code(step, function)}"
