@@ -219,6 +219,18 @@ def test_with_scripts_off_it_is_whole(opened: Open):
     expect(place).to_contain_text("sort a.txt > b.txt")
 
 
+def test_with_scripts_off_thousands_of_steps_can_be_read(opened: Open):
+    """They are closed at first; a click in the table goes to one of them."""
+    page = opened(busy(600), java_script_enabled=False).page
+    place = page.locator("#s7")
+    expect(place).to_be_hidden()
+
+    page.locator("#all-failed a").click()
+
+    expect(place).to_be_in_viewport()
+    expect(place).to_contain_text("cat o-193 > o7")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_in_light_and_in_the_dark(opened: Open, scheme: str):
     """Every text stands out from its ground by 4.5 to 1, on the page, in boxes and in bars."""

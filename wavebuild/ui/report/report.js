@@ -13,7 +13,7 @@
   const arrows = drawing ? all("path[data-from]", drawing) : [];
 
   const shown = () => {
-    const place = $(decodeURIComponent(location.hash.slice(1)));
+    const place = $(location.hash.slice(1));
     return place && place.dataset.name !== undefined ? place : null;
   };
   const show = () => {
