@@ -330,3 +330,16 @@ def test_a_socket_that_nobody_listens_at_is_passed_by(site: Site) -> None:
     assert told(stem, QUESTION, {}, str(site.root)) is None
     with served(site):
         wait_for(lambda: told(stem, QUESTION, {}, str(site.root)) is not None)
+
+
+def test_who_may_look_into_a_folder_counts_for_all_that_is_in_it(site: Site) -> None:
+    """Where a folder is closed, what is in it is not as it was: nobody can tell."""
+    site.rest()
+    assert site.asked() == set()
+    os.chmod(site.root / "src", 0o700)
+    site.answers.ground.hear()
+
+    unsure = {site.evidence().names[row] for row in site.answers.ground.journal.unsure}
+
+    assert {b"src", b"src/a", b"src/deep/er/b"} <= unsure
+    assert site.asked() == site.truth() == {"src"}

@@ -76,6 +76,20 @@ def test_it_answers_once_it_has_begun_and_does_no_more_when_it_was_ended(layout:
     assert not os.path.exists(layout.settled.removesuffix(".settled") + SOCKET)
 
 
+def test_the_state_may_lie_in_another_folder(layout: Layout, tmp_path: Path) -> None:
+    """The socket lies with the evidence; what is made for an answer, beside the Wavefile."""
+    other = Layout(layout.root, layout.file, str(tmp_path / "states"))
+    other.prepare()
+    shutil.copy(layout.settled, other.settled)
+    try:
+        begun = begin(other, "wavebuild watch --daemon")
+        assert begun.said.startswith("answers builds")
+        assert asked(other) == []
+        assert asked(layout) is None
+    finally:
+        stop(other)
+
+
 def test_a_second_one_is_refused_and_told_who_the_first_is(layout: Layout) -> None:
     """Exit 3, as with two builds at once."""
     first = begin(layout, "wavebuild watch --daemon")

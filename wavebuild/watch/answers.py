@@ -131,6 +131,7 @@ class Answers:
         ground = self.ground
         if self._take_at is not None and now >= self._take_at:
             self._take_at = None
+            self._close_listener()  # it takes a while: nobody is to wait meanwhile
             ground.take()
         if self.is_behind():
             ground.look_on()

@@ -95,6 +95,8 @@ class Folders:
             paths.add(path)
             if mask & (inotify.CREATE | inotify.MOVED_TO) and not mask & inotify.ISDIR:
                 come.add(path)
+            if mask & inotify.ATTRIB and path in self._wanted:
+                self._to_tell.add(path)  # what is in it may be out of reach, or within reach again
             if mask & (inotify.SELF | inotify.IGNORED) or (mask & inotify.COMES_OR_GOES and path in self._wanted):
                 anew.add(path)
         if lost:
