@@ -97,7 +97,7 @@ def on_github(site: Site, *arguments: str) -> Finished:
     )
 
 
-@pytest.mark.parametrize("flags", [["-j2"], ["-j1"], ["-j2", "-v"], ["-j1", "--output", "stream"]])
+@pytest.mark.parametrize("flags", [["-j2"], ["-j1"], ["-j2", "-v"]])
 def test_the_output_of_each_step_is_a_group_in_which_no_command_is_obeyed(flags: list[str], site: Site):
     """What steps print is all there; what they print as commands is print."""
     job = ran_by(on_github(site, *flags).err)
