@@ -358,3 +358,29 @@ steps:
         assert screen.finish() == 130, screen.shown
 
     assert is_clean(screen)
+
+
+def test_under_watch_ctrl_z_takes_the_panel_away_before_the_shell_writes(site: Site) -> None:
+    """The build is a process of its own there; whoever watches stops after it."""
+    two_steps(site)
+    shell = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    with terminal(shell, site.root, environ_of(site, PS1="$ ", HISTFILE="")) as screen:
+        screen.wait_for_row("$")
+        screen.type(shlex.join(site.argv("watch", "-j2")) + "\n")
+        screen.wait_for_row("row 7")
+        screen.type("\x1a")
+        screen.wait_for_row("Stopped")
+        screen.wait_for_row("$")
+        screen.read(0.5)
+        stopped = is_clean(screen) and not any("row 7" in row for row in screen.rows)
+        said = "\n".join(screen.rows)
+        screen.type("fg\n")
+        screen.wait_for_row("row 7")
+        site.write("go", "")
+        screen.wait_for_row("succeeded 3 (")
+        screen.type("\x03")
+        screen.wait_until(lambda: screen.rows[-1] == "$")
+        screen.type("exit\n")
+        screen.finish()
+
+    assert stopped, said

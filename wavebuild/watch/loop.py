@@ -30,6 +30,9 @@ from wavebuild.watch.quiet import Quiet
 from wavebuild.watch.running import Built, Knows, Looked, Message, Mouth, Owned, Refused, Running, Runs
 from wavebuild.watch.sight import UNKNOWN, Sight, Stamp
 
+STOPS_WITHIN = 2.0
+"""Seconds that a build has to put the screen in order after Ctrl-Z."""
+
 RESCAN = 120.0
 """Seconds after which all is looked at again though nothing was heard: what nobody tells of must not be lost."""
 
@@ -261,6 +264,8 @@ class Loop:
     def _take_signals(self) -> None:
         for number in self._signals.taken():
             if number == signal.SIGTSTP:
+                if self._running is not None:
+                    self._running.await_stop(STOPS_WITHIN)
                 self._face.stop()
                 os.kill(os.getpid(), signal.SIGSTOP)
             elif number == signal.SIGCONT:

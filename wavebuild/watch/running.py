@@ -172,6 +172,18 @@ class Running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def await_stop(self, seconds: float) -> None:
+        """Waits until Ctrl-Z, which has reached it as it has us, has stopped it: it first puts the screen in order,
+        and the shell writes as soon as we stop."""
+        end = time.monotonic() + seconds
+        while self.code is None and time.monotonic() < end:
+            found, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            if found and os.WIFSTOPPED(status):
+                return
+            if found:
+                self.code = os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+
     def has_ended(self) -> bool:
         if self.code is None:
             found, status = os.waitpid(self.pid, os.WNOHANG)
