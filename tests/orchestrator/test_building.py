@@ -508,6 +508,15 @@ class TestFunctions:
         assert (here / "b").read_text() == "1\n"
         assert wavebuild.build(first).ok
 
+    def test_what_another_set_of_steps_has_made_is_not_taken_for_missing(self, here: Path):
+        """A pattern matches nothing of a step that is no more, and says so; a name is a name."""
+        wavebuild.build(wavebuild.Step("clean", run="echo 1 > a.csv", produces="a.csv"))
+        by_pattern = wavebuild.Step("use", run="cat {{ inputs }} > u", reads="*.csv", produces="u")
+
+        with pytest.raises(wavebuild.WavebuildError, match=r"reads \*\.csv: a\.csv was made by a step that is no more"):
+            wavebuild.build(by_pattern)
+        assert wavebuild.build(wavebuild.Step("use", run="cp a.csv u", reads="a.csv", produces="u")).ok
+
     def test_arguments_come_as_they_are_given(self, here: Path):
         """Also those that would mean something else in a Wavefile: braces, nothing, an empty list."""
         given: dict[str, Any] = {

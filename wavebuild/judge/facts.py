@@ -108,6 +108,10 @@ class Facts:
         self.former: Collection[str] = ()  # what steps that are no more have made, whether it stands or not
         self._many: tuple[int, tuple[str, ...] | None] = (-1, None)  # of the step that was asked for last
 
+    def orphans_in(self, artifact: Artifact) -> list[str]:
+        """What would be its members, had steps that are no more not made it."""
+        return sorted(path for path in self._orphans if covers(artifact, path))
+
     def relink(self, graph: Graph, orphans: frozenset[str]) -> None:
         """The graph has grown: instances or inputs are known that were not before."""
         self.graph = graph
@@ -687,6 +691,9 @@ def missing_sources(graph: Graph, facts: Facts, wanted: Iterable[int]) -> tuple[
                 continue
             message = f"step {step.name!r} reads {artifact.text}, which is not there, and no step makes it"
             remedy = "make it, correct the path, or mark the input `optional: true`"
+            if left := facts.orphans_in(artifact):
+                message = f"step {step.name!r} reads {artifact.text}: {left[0]} was made by a step that is no more"
+                remedy = "have that step built along with this one, or name the file itself as an input"
             if artifact in step.updates:
                 message = f"step {step.name!r} updates {artifact.path}, which is not there"
                 remedy = "make it, be it empty: what several steps edit belongs to none of them"
