@@ -23,7 +23,7 @@ from wavebuild.run.events import Opinion, Outcome, Settled, StepReviewed
 from wavebuild.ui.report import facts
 from wavebuild.ui.report.mark import HEAD, is_report
 from wavebuild.ui.report.page import OPEN, PAGE, page
-from wavebuild.ui.report.picture import EACH, MOST
+from wavebuild.ui.report.picture import EACH, MOST, WAVES
 from wavebuild.ui.report.timeline import ticks, timeline
 
 FORGING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -178,6 +178,15 @@ class TestManySteps:
         assert len(boxes) == (MOST + 40) // 20 + 2
         assert sum(1 for attrs in boxes if "many" in (attrs["class"] or "")) == (MOST + 40) // 20
         assert "all else of wave 1 18 steps" in read.said
+
+    def test_very_many_waves_share_boxes(self):
+        """A chain of a thousand steps is no strip of a thousand boxes; what failed still stands by itself."""
+        read = Reader(page(many(MOST + 200, waves=1)))
+
+        boxes = [attrs for attrs in read.all("a") if (attrs.get("class") or "").startswith("box")]
+        assert WAVES / 2 < len(boxes) <= WAVES + 2
+        assert sum(1 for attrs in boxes if "failed" in (attrs["class"] or "")) == 1
+        assert "all else of waves 1 to 9 7 steps" in read.said
 
     def test_a_long_table_is_cut_and_what_was_kept_is_closed_at_first(self):
         """A browser lays out what is open alone."""

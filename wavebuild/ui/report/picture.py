@@ -26,6 +26,9 @@ MOST = 800
 ALONE = 150
 """Steps that stand by themselves where waves are boxes."""
 
+WAVES = 120
+"""Boxes of waves, at most."""
+
 _TROUBLE = (Outcome.FAILED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -64,10 +67,10 @@ def picture(story: Story, ids: Mapping[str, str]) -> Picture | None:
     dressed |= {one.name: _of_many(one) for one in clusters}
     marked = _marked(story.critical_path, {steps[number].name: label[number] for number in shown})
     drawing = drawn(sketch(graph, only=chapters, together=label), "no steps", dressed, marked)
-    return Picture(drawing, tuple(clusters), any(one.name.startswith(_WAVE) for one in clusters))
+    return Picture(drawing, tuple(clusters), any(one.name.startswith(_REST) for one in clusters))
 
 
-_WAVE = "all else of wave "
+_REST = "all else of "
 
 
 def _labels(story: Story, graph: Graph, shown: Sequence[int], chapters: Mapping[int, Chapter]) -> dict[int, str]:
@@ -82,10 +85,28 @@ def _labels(story: Story, graph: Graph, shown: Sequence[int], chapters: Mapping[
     }
     if len(set(label.values())) <= MOST:
         return label
+    alone = _alone(shown, chapters)
+    band = _bands(sorted({graph.wave[number] for number in shown}))
+    return {number: steps[number].name if number in alone else band[graph.wave[number]] for number in shown}
+
+
+def _alone(shown: Sequence[int], chapters: Mapping[int, Chapter]) -> set[int]:
+    """What stands by itself among boxes of many steps: what went wrong, and the critical path if it is no crowd."""
     told = [number for number in shown if not chapters[number].is_brief]
-    alone = {number for number in told if chapters[number].is_critical or chapters[number].outcome in _TROUBLE}
-    alone = set(sorted(alone, key=lambda number: (not chapters[number].is_critical, number))[:ALONE])
-    return {number: steps[number].name if number in alone else f"{_WAVE}{graph.wave[number]}" for number in shown}
+    wrong = [number for number in told if chapters[number].outcome in _TROUBLE][:ALONE]
+    critical = [number for number in told if chapters[number].is_critical]
+    return {*wrong, *(critical if len(critical) + len(wrong) <= ALONE else ())}
+
+
+def _bands(waves: Sequence[int]) -> dict[int, str]:
+    """The box of each wave; of very many waves, those that follow one another share one."""
+    size = -(-len(waves) // WAVES)
+    found = {}
+    for at in range(0, len(waves), size):
+        those = waves[at : at + size]
+        which = f"wave {those[0]}" if len(those) == 1 else f"waves {those[0]} to {those[-1]}"
+        found.update(dict.fromkeys(those, _REST + which))
+    return found
 
 
 def _of_one(chapter: Chapter, ids: Mapping[str, str]) -> Dress:
