@@ -206,6 +206,21 @@ my.Trouble: x"""
     assert [(clue.what, clue.at) for clue in complaints(log.splitlines()) if clue.last] == [("my.Trouble: x", "b.py:5")]
 
 
+def test_what_lies_out_of_the_project_is_not_looked_at(site_of_one: Site):
+    """A log may name anything: a device, a pipe that nobody writes to, a file system that hangs."""
+    os.mkfifo(site_of_one.home / "pipe")
+    site_of_one.write("Wavefile", "steps: {a: {outputs: a, run: 'echo \"sh: 1: ../pipe: not found\"; exit 127'}}")
+
+    done = site_of_one.wavebuild("--json")
+
+    assert done.steps["a"]["cause"]["text"] == "the command ../pipe was not found"
+
+
+@pytest.fixture
+def site_of_one(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
 def test_a_hostile_log_costs_little_and_stays_harmless():
     """Escape codes do not reach the terminal, and a line without end is cut."""
     cause = cause_of(of(clues=complaints(["cat: " + "a" * 100_000, "cat: \x1b]0;x\x07y: No such file or directory"])))

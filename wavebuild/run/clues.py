@@ -18,8 +18,9 @@ from wavebuild.graph import Graph, covers, reads
 from wavebuild.regular import expression
 from wavebuild.run.events import Clue
 
-LONGEST = 1000  # characters of a line that are looked at
-MOST_NEAR = 2000  # names of a folder that one is compared with
+LONGEST = 500  # characters of a line that are looked at
+MOST_NEAR = 500  # names of a folder that one is compared with
+MOST_LOOKED = 100  # failures of one build for which it is looked on the disk, too
 CLOCK = 0.02  # seconds by which the clock of a file system may be behind
 
 
@@ -55,13 +56,16 @@ _RAISED = expression(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: .*)?")
 
 
 def clues_of(
-    graph: Graph, number: int, room: str, tail: Sequence[str], missing: Sequence[str], since: float
+    graph: Graph, number: int, room: str, tail: Sequence[str], missing: Sequence[str], since: float, look: bool
 ) -> tuple[Clue, ...]:
-    """What there is to say of a step that has failed.
+    """What there is to say of a step that has failed. ``look``: what stands on the disk is asked, too.
 
     ``room``: the root as the step saw it, perhaps a private folder. ``missing``: the files that it did not make.
     ``since``: when it began, in seconds since the epoch.
     """
+    found = complaints(tail)
+    if not look or not (found or missing):
+        return found
     step = graph.wavefile.steps[number]
     read = [artifact for artifact in (*reads(step), *step.updates, *step.outputs) if artifact.covers_files]
     given = {
@@ -79,7 +83,6 @@ def clues_of(
         return any(covers(artifact, path) for artifact in read) or graph.owner(path) in given
 
     ground = Ground(graph.wavefile.root, room, step.cwd, maker, declared)
-    found = complaints(tail)
     try:
         made = [clue for path in missing if (clue := made_instead(path, since - CLOCK, ground))]
         return (*looked_up(found, ground), *made)
@@ -174,6 +177,12 @@ class Ground(Struct, frozen=True):
         """A path as seen from the root, if it lies there."""
         return path.removeprefix(f"{self.room}/").removeprefix(f"{self.root}/")
 
+    def place(self, path: str) -> str | None:
+        """Where a path that the step used lies in the project; None if elsewhere: nothing is looked at there."""
+        folder = "" if os.path.isabs(path) else self.folder
+        at = os.path.normpath(os.path.join(self.root, folder, self.shortened(path)))
+        return at if at.startswith(f"{self.root}/") and "\0" not in path else None
+
 
 def looked_up(found: Iterable[Clue], ground: Ground) -> tuple[Clue, ...]:
     """The clues, with what stands where they point."""
@@ -196,7 +205,9 @@ def _at_its_place(clue: Clue, ground: Ground) -> Clue:
 
 def _with_command(clue: Clue, ground: Ground) -> Clue:
     """A script that stands there and yet is not found lacks the interpreter that its first line names."""
-    at = os.path.join(ground.root, ground.folder, clue.what)
+    at = ground.place(clue.what)
+    if at is None:
+        return clue
     if "/" not in clue.what:
         return replace(clue, instead=f"./{clue.what}") if os.path.isfile(at) else clue
     if not os.path.isfile(at):
@@ -210,8 +221,11 @@ def _with_command(clue: Clue, ground: Ground) -> Clue:
 def _interpreter(path: str) -> str:
     """The interpreter that the first line of a script names; with the carriage return that may stand behind it."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(256)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            head = os.read(handle, 256)
+        finally:
+            os.close(handle)
     except OSError:
         return ""
     if not head.startswith(b"#!"):
@@ -221,12 +235,10 @@ def _interpreter(path: str) -> str:
 
 
 def _with_path(clue: Clue, ground: Ground) -> Clue:
-    if not clue.what or "\0" in clue.what:
+    at = ground.place(clue.what) if clue.what else None
+    if at is None:
         return clue
-    folder = ground.folder if not os.path.isabs(clue.what) else ""
-    at = os.path.normpath(os.path.join(ground.root, folder, ground.shortened(clue.what)))
     relative = os.path.relpath(at, ground.root)
-    inside = not relative.startswith("..")
     try:
         there = os.path.lexists(at)
         if not there and not os.path.isdir(os.path.dirname(at)) and clue.kind != "no command":
@@ -235,8 +247,6 @@ def _with_path(clue: Clue, ground: Ground) -> Clue:
             clue = replace(clue, instead=_elsewhere(clue.what, at, ground))
     except (OSError, ValueError):
         return clue
-    if not inside:
-        return replace(clue, is_there=there)
     return replace(clue, is_there=there, maker=ground.maker(relative), declared=ground.declared(relative))
 
 

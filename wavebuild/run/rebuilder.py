@@ -93,6 +93,7 @@ class Rebuilder:
         self._succeeded_lately: list[Attempt] = []  # their former outputs are let go when they are on record
         self._asked_for: dict[str, int] = {}  # member of a probe that is being asked → the step
         self.gauge: Gauge | None = None  # somebody looks at what steps do that have made what they make
+        self._failures = 0
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
         self._bases = merges.Bases()  # what sandboxed steps begin with, of files that others edit, too
@@ -930,13 +931,14 @@ class Rebuilder:
         )
 
     def _clues(self, life: Life, ended: Ended, tail: tuple[str, ...]) -> tuple[Clue, ...]:
-        from wavebuild.run.clues import clues_of
+        from wavebuild.run.clues import MOST_LOOKED, clues_of
 
+        self._failures += 1
         number = life.due.number
         room = life.private.root if life.private else self._root
         step = self._graph.wavefile.steps[number]
         missing = not_made(step, ended.detail) if ended.failure == "missing output" else ()
-        return clues_of(self._graph, number, room, tail, missing, life.began)
+        return clues_of(self._graph, number, room, tail, missing, life.began, self._failures <= MOST_LOOKED)
 
     def _tail(self, log: str | None) -> tuple[str, ...]:
         tail = disk.tail(os.path.join(self._root, log), TAIL_BYTES) if log else b""
