@@ -103,6 +103,17 @@ def test_only_rows_that_changed_are_written_again() -> None:
     assert glass.rows == ["a long row that stays", "1 s"]
 
 
+def test_what_a_person_types_goes_with_the_next_look() -> None:
+    glass = Glass()
+    page = page_on(glass)
+    shown(page, "panel", "0 s")
+    glass.emulator.feed("^Cabc")
+
+    shown(page, "panel", "1 s")
+
+    assert glass.rows == ["panel", "1 s"]
+
+
 def test_a_panel_that_shrinks_or_grows_leaves_nothing_behind() -> None:
     glass = Glass(lines=8)
     page = page_on(glass)

@@ -318,7 +318,7 @@ class Page:
         for at, row in enumerate(rows):
             same = at < len(self._rows) and self._rows[at] == row
             text.append("\n" if same else f"{row}\x1b[K\r\n")
-        text += [WRAP, SHOW]
+        text += [WRAP, "\x1b[J", SHOW]  # below the panel stands what a person has typed: ^C
         self._rows, self._shape = list(rows), (columns, lines)
         self._put("".join(text))
 
