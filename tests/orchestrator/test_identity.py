@@ -202,6 +202,22 @@ class TestModules:
         assert len({old, older, stale, identity(anew.clean)}) == 4
 
 
+def test_what_is_installed_is_known_by_its_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody edits it, wherever it lies: it is not walked through."""
+    monkeypatch.syspath_prepend(str(here))
+    found = {}
+    for folder in ("dist-packages", "site-packages", "src"):
+        (here / folder).mkdir()
+        monkeypatch.syspath_prepend(str(here / folder))
+        for value in (1, 2):
+            (here / folder / "kit_of_test.py").write_text(f"def clean(): return {value}{' ' * value}\n")
+            monkeypatch.delitem(sys.modules, "kit_of_test", raising=False)
+            found[folder, value] = made("import kit_of_test", "kit_of_test.clean()")
+
+    assert found["dist-packages", 1] == found["dist-packages", 2] == found["site-packages", 1]
+    assert found["src", 1] != found["src", 2]
+
+
 def test_it_is_the_same_in_every_process(here: Path) -> None:
     """No address, no order of a hash is in it; with a file that has the text, and without."""
     (here / "program.py").write_text(

@@ -287,7 +287,7 @@ def _is_of_the_project(module: str | None) -> bool:
 
 def _is_edited(file: str) -> bool:
     installed = tuple(f"{each}/lib" for each in (sys.prefix, sys.base_prefix))
-    return "site-packages" not in file and not file.startswith(installed)
+    return not any(name in file for name in ("site-packages", "dist-packages")) and not file.startswith(installed)
 
 
 def code_text(code: types.CodeType) -> str:
@@ -314,7 +314,7 @@ def _lines(file: str) -> list[str]:
     return linecache.getlines(file)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=1024)
 def _nodes(text: str, flags: int) -> dict[tuple[str, int], list[tuple[str, str]]]:
     """The bytes and the syntax trees of all functions of a file, by name and line."""
     with warnings.catch_warnings():
