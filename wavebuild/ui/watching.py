@@ -362,8 +362,17 @@ class WatchScreen:
         if not self._drawn:
             return
         self._erase()
-        self._print(lines)
+        self._print([part for line in lines for part in self._wrapped(line)])
         self.idle(self._state)
+
+    def _wrapped(self, line: str) -> list[str]:
+        """At words, as far as the terminal is wide; what follows stands below the text of the first line."""
+        import textwrap
+
+        width = shutil.get_terminal_size((self._style.width, 24)).columns
+        if "\x1b" in line or len(line) < width or width < 30:
+            return [line]
+        return textwrap.wrap(line, width - 1, subsequent_indent=" " * 9, break_on_hyphens=False)
 
     def _print(self, lines: Sequence[str]) -> None:
         self._put("".join(f"{self._style.fit(line)}\n" for line in lines))
@@ -384,20 +393,24 @@ class WatchScreen:
             return ["the last build had nothing to do: all was as it should be"]
         out = []
         for ran in self._last.ran:
-            why = "; ".join(ran.reasons) or "no reason is on record"
-            out.append(f"  {ran.outcome.ljust(12)} {escaped(ran.step)}: {why}")
+            out.append(f"  {escaped(ran.step)} ({ran.outcome.replace('_', ' ')})")
+            out += [f"    because {why}" for why in ran.reasons]
         return out
 
+    def _path_of_log(self, ran: Ran) -> str:
+        """Where it lies; "" if it printed nothing, or that is not kept."""
+        path = os.path.join(self._asked.root, ran.log) if ran.log else ""
+        return path if os.path.isfile(path) else ""
+
     def _log(self) -> list[str]:
-        ran = [each for each in (self._last.ran if self._last else ()) if each.log]
+        ran = [each for each in (self._last.ran if self._last else ()) if self._path_of_log(each)]
         failed = [each for each in ran if each.outcome == Outcome.FAILED.value]
         chosen = (failed or ran)[-1:]
         if not chosen:
             return ["the last build left no log: no step of it printed anything"]
         from wavebuild.ui.logs import LogReader
 
-        path = os.path.join(self._asked.root, str(chosen[0].log))
-        reader = LogReader(path, self._style.colours and self._style.terminal)
+        reader = LogReader(self._path_of_log(chosen[0]), self._style.colours and self._style.terminal)
         skipped, text = reader.skip_to_last(), ""
         while (piece := reader.read()) is not None:
             text += piece
