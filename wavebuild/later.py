@@ -1,4 +1,4 @@
-"""Parts of the standard library that take their time to come: they are brought in when they are first used, or spared.
+"""Modules that take their time to come: they are brought in when they are first used, or spared.
 
 It does not know what they are used for. It imports nothing itself.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _Later:
+class Later:
     """Stands in for a module; what it is asked for once it answers by itself from then on."""
 
     def __init__(self, name: str) -> None:
@@ -29,7 +29,7 @@ class _Later:
 
 
 if not TYPE_CHECKING:
-    json = _Later("json")
+    json = Later("json")
 
 LITTLE = 1 << 11
 """Bytes up to which the interpreter's own SHA-256 is quick enough: OpenSSL takes longer to come."""

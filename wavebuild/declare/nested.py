@@ -58,12 +58,13 @@ def _folder(artifact: Artifact) -> str:
 
 def _root_of(folder: str, top: str, roots: dict[str, str]) -> str:
     """The innermost root that a folder lies in, "" for the first; what was found is kept in ``roots``."""
-    from wavebuild.declare import paths
-
     if folder in roots:
         return roots[folder]
-    if paths.outside(folder):
-        return ""
+    if folder.startswith(("..", "/")):
+        from wavebuild.declare import paths
+
+        if paths.outside(folder):
+            return ""
     above = _root_of(folder.rpartition("/")[0], top, roots)
     absolute = f"{top}/{folder}"
     found = above

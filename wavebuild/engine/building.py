@@ -19,7 +19,6 @@ from wavebuild.engine.evidence import goes_by_more, keep_evidence, renewed, seen
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import edited_since, keep_project
-from wavebuild.engine.leftovers import displace, removable
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
 from wavebuild.engine.locking import locked_of, write_locked
 from wavebuild.engine.project import (
@@ -76,7 +75,6 @@ from wavebuild.store.layout import Layout
 from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
 from wavebuild.store.mounts import is_of_this_machine
-from wavebuild.store.pruning import Present, prune
 from wavebuild.store.state import State
 
 
@@ -260,7 +258,7 @@ def _build(
             prune_logs(state, layout.home, run, [step.step for step in judged if step.log], settings.log_keep)
         if began and state.has_grown():
             with contextlib.suppress(OSError, WavebuildError):
-                prune(state, _present(project, settings.log_keep, started))
+                _prune(state, project, settings.log_keep, started)
         found = _additions(project, steps) if request.audit else ()
         tell(BuildSettled(run, time.time(), code == 0, seconds, counts, code))
         return BuildResult(
@@ -321,9 +319,11 @@ def _kept(request: Request, project: Project, layout: Layout) -> str:
         return ""  # it spares work, as evidence does: nothing depends on it
 
 
-def _present(project: Project, log_keep: int, now: float) -> Present:
-    steps = project.wavefile.steps
-    return Present(project.wavefile.root, {step.name for step in steps}, {key(step) for step in steps}, now, log_keep)
+def _prune(state: State, project: Project, log_keep: int, now: float) -> None:
+    from wavebuild.store.pruning import Present, prune
+
+    steps, root = project.wavefile.steps, project.wavefile.root
+    prune(state, Present(root, {step.name for step in steps}, {key(step) for step in steps}, now, log_keep))
 
 
 def _write_lock(
@@ -356,6 +356,8 @@ def _without_orphans(
     tell: Callable[[Event], None],
 ) -> tuple[str, ...]:
     """Moves away what no step makes any more, as `settings.orphans: remove` says; what stays."""
+    from wavebuild.engine.leftovers import displace, removable
+
     going = removable(project, state, orphans)
     if going:
         settled.forget(layout.settled)

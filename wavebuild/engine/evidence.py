@@ -17,7 +17,6 @@ from wavebuild.declare.model import Kind, Step
 from wavebuild.engine.few import Few, Vouched
 from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
-from wavebuild.engine.seeing import laid_over, seeing
 from wavebuild.engine.values import Request
 from wavebuild.graph import reads
 from wavebuild.judge.facts import Facts
@@ -49,6 +48,8 @@ def keep_evidence(
     end well, judged or not: they are looked at again. ``identity``: of the project as it is kept. ``proven``: of
     judged steps with many inputs the traces by which they are fresh.
     """
+    from wavebuild.engine.seeing import laid_over, seeing
+
     steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
     if request.changed or request.unchanged:
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import repeat
 from operator import methodcaller
 
@@ -207,27 +207,34 @@ class Vouched:
 
         The evidence was written when the files had the digests of that trace, and the stamps that they still have.
         """
-        files: Sequence[str] | None = self._facts.many_files(number)
-        traces = self._traces(key(self._graph.wavefile.steps[number])) if files else ()
-        if not files or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
+        named = self._facts.many_files(number)
+        traces = self._traces(key(self._graph.wavefile.steps[number])) if named else ()
+        if not named or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
             return
         evidence, inputs = self._few.evidence, plain(traces[0].inputs)
         other = {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}
-        files = sorted(files)
-        found = zip(files, self._rows_of(files), strict=True)
-        rows = {path: row for path, row in found if row is not None and path not in other}
-        digests = [digest for digest in map(inputs.get, rows) if digest is not None]
-        if len(digests) == len(rows):
-            self._facts.digests.take_over([*rows], evidence.stamps([*rows.values()]), digests)
+        files, stamps = self._stamps_of(sorted(named))
+        for path in other:
+            at = bisect_left(files, path)
+            if at < len(files) and files[at] == path:
+                del files[at], stamps[at]
+        digests = [digest for digest in map(inputs.get, files) if digest is not None]
+        if len(digests) == len(files):
+            self._facts.digests.take_over(files, stamps, digests)
 
-    def _rows_of(self, files: Sequence[str]) -> Iterable[int | None]:
-        """The row of each of these files, which are sorted: where nothing else lies between them, row after row."""
-        names, rows = [*map(_ENCODED, files)], self._few.evidence.names
-        first = bisect_left(rows, names[0], hi=self._few.evidence.there)
+    def _stamps_of(self, files: list[str]) -> tuple[list[str], list[settled.Row]]:
+        """Of these files, which are sorted, those that are there, with their stamps.
+
+        Where nothing else lies between them in the evidence, they lie there row after row.
+        """
+        evidence, names = self._few.evidence, [*map(_ENCODED, files)]
+        first = bisect_left(evidence.names, names[0], hi=evidence.there)
         last = first + len(names)
-        if last <= self._few.evidence.there and rows[first:last] == names:
-            return range(first, last)
-        return map(self._rows().get, names)
+        if last <= evidence.there and evidence.names[first:last] == names:
+            return files, [*evidence.rows(first, last)]
+        found = zip(files, map(self._rows().get, names), strict=True)
+        rows = {path: row for path, row in found if row is not None}
+        return [*rows], evidence.stamps([*rows.values()])
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""

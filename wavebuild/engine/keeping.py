@@ -20,7 +20,6 @@ from wavebuild.engine.idle import layout_of
 from wavebuild.engine.lists import Project, Reused
 from wavebuild.engine.values import Request
 from wavebuild.errors import WavebuildError
-from wavebuild.graph.alike import other_steps
 from wavebuild.graph.columns import Columns, packed, unpacked
 from wavebuild.judge.members import Folders, members
 from wavebuild.judge.stamp import TICK, stamp_of, trusted
@@ -85,6 +84,8 @@ def edited_since(request: Request, project: Project, layout: Layout) -> Edited |
     was = kept.load(layout.kept, _question(request, os.path.join(project.wavefile.root, project.wavefile.file)))
     if was is None:
         return None
+    from wavebuild.graph.alike import other_steps
+
     try:
         now = project.columns or packed(project.graph)
     except (ValueError, OverflowError):

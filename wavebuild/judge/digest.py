@@ -217,13 +217,13 @@ class Digests:
     def take_over(self, paths: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) -> None:
         """These files had these stamps as the build began, and have had these digests with them."""
         memo, met = self._memo, {*self._memo, *self._past}.intersection(paths)
-        found = dict(zip(paths, map(Seen, stamps, digests), strict=True))
-        taken = dict(zip(paths, digests, strict=True))
-        for path in met:
-            del found[path], taken[path]
-        memo.update(found)
+        if met:
+            left = [at for at, path in enumerate(paths) if path not in met]
+            paths, stamps = [paths[at] for at in left], [stamps[at] for at in left]
+            digests = [digests[at] for at in left]
+        memo.update(zip(paths, map(Seen, stamps, digests), strict=True))
         self._roomy = len(memo) + MOST_SEEN
-        self.taken_over.update(taken)
+        self.taken_over.update(zip(paths, digests, strict=True))
 
     def _recalled(self, name: str) -> Seen | None:
         """What was seen under a name, lately or not."""

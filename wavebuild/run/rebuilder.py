@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
@@ -32,9 +33,9 @@ from wavebuild.judge.shared import shared_files
 from wavebuild.judge.stamp import stamp
 from wavebuild.judge.standing import Frozen, Held, Keeps, Rechecks, Runs, Stops, Unsure, Waits, stand
 from wavebuild.judge.trace import Trace, key
+from wavebuild.later import Later
 from wavebuild.plan.targets import upstream_of
-from wavebuild.run import discovery, memory, merges, sandbox, scratch, sharing, transaction
-from wavebuild.run.apart import Apart
+from wavebuild.run import memory, sandbox, sharing, transaction
 from wavebuild.run.asking import asking_job, said, secrets_of, to_be_asked
 from wavebuild.run.audit import Audit, Seen, audited, masked
 from wavebuild.run.events import Clue, Event, Noticed, Opinion, Outcome, Settled, StepRetried, StepStarted
@@ -63,8 +64,13 @@ MOST_TOLD = 64
 """Steps that edit one file, up to which it is looked whose edits were undone."""
 
 if TYPE_CHECKING:
+    from wavebuild.run import discovery, merges, scratch
+    from wavebuild.run.apart import Apart
     from wavebuild.run.gauge import Gauge
+    from wavebuild.run.merges import Bases
     from wavebuild.run.reviewing import Reviews
+else:  # few steps need these
+    discovery, merges, scratch = map(Later, (f"wavebuild.run.{name}" for name in ("discovery", "merges", "scratch")))
 
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
@@ -96,9 +102,7 @@ class Rebuilder:
         self._failures = 0
         self._root = invocation.root
         outside = graph.wavefile.settings.outside
-        self._bases = merges.Bases()  # what sandboxed steps begin with, of files that others edit, too
         self._outputs = Outputs(facts, invocation.root, invocation.run, outside)
-        self._apart = Apart(facts, self._outputs, invocation.root, invocation.environ.get("PATH", os.defpath))
 
     def relink(self, graph: Graph, forced: frozenset[int]) -> None:
         """The graph has grown; steps have kept their numbers."""
@@ -106,6 +110,18 @@ class Rebuilder:
         self._invocation = replace(self._invocation, forced=forced)
         self._secrets = secrets_of(graph, self._invocation)
         self._reviewing = None
+
+    @cached_property
+    def _apart(self) -> Apart:
+        from wavebuild.run.apart import Apart
+
+        path = self._invocation.environ.get("PATH", os.defpath)
+        return Apart(self._facts, self._outputs, self._root, path)
+
+    @cached_property
+    def _bases(self) -> Bases:
+        """What sandboxed steps begin with, of files that others edit, too."""
+        return merges.Bases()
 
     @property
     def _reviews(self) -> Reviews:
@@ -467,7 +483,8 @@ class Rebuilder:
     def _job(self, life: Life) -> Job:
         due = life.due
         step = self._graph.wavefile.steps[due.number]
-        self._apart.make_ready(life)
+        if life.private:
+            self._apart.make_ready(life)
         if life.private and step.updates and not life.housed:
             before = upstream_of(self._graph, [due.number])
             merges.lay_out(self._facts.shared, life.private, step, self._bases, before)
