@@ -15,6 +15,7 @@ from tests.support.stage import Fate, Stage
 from wavebuild.declare.model import Step
 from wavebuild.run import scheduler
 from wavebuild.run.events import Outcome, StepSettled
+from wavebuild.run.gauge import Gauge
 from wavebuild.run.jobserver import Tokens, serve
 from wavebuild.run.room import AGAIN, Room
 
@@ -220,6 +221,42 @@ class TestWhoIsReady:
 
         assert set(outcomes(stage).values()) == {"succeeded"}
         assert min(stage.at("intend", "c"), stage.at("intend", "d")) > stage.at("end", "a")
+
+
+class TestWhatIsWaitedFor:
+    """Whoever looks sees why steps do not start though there are slots."""
+
+    GPU = (("gpu", 1),)
+
+    def test_those_who_wait_for_a_resource_are_counted(self):
+        """While the first has it two wait, then one; a step that needs none runs beside it."""
+        steps = [*(step(name, [], [f"{name}.out"], resources=self.GPU) for name in "abc"), step("d", [], ["d.out"])]
+        stage = Stage(steps, jobs=4, capacities={"gpu": 1}, gauge=Gauge())
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert {"gpu": 2} in stage.lacking
+        assert {"gpu": 1} in stage.lacking
+        assert stage.lacking[-1] == {}
+
+    def test_who_waits_for_a_slot_lacks_nothing(self):
+        stage = Stage([step(name, [], [f"{name}.out"]) for name in "abcd"], jobs=2, gauge=Gauge())
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert all(lacking == {} for lacking in stage.lacking)
+
+    def test_a_wide_step_waits_for_slots_as_others_do_for_a_resource(self):
+        wide = step("b", [], ["b.out"], resources=(("cpus", 2),))
+        stage = Stage([step("a", [], ["a.out"]), wide], jobs=2, gauge=Gauge())
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert {"cpus": 1} in stage.lacking
+
+    def test_that_somebody_asked_to_stop_is_seen(self):
+        gauge = Gauge()
+        stage = Stage([step("a", [], ["a.out"]), step("b", ["a.out"], ["b.out"])], gauge=gauge, interrupt_at="a")
+        outcomes(stage)
+
+        assert gauge.stopping
 
 
 class TestWhoLiesReady:

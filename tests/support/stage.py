@@ -18,6 +18,7 @@ from wavebuild.declare.model import Schedule, Step
 from wavebuild.graph import Graph, link
 from wavebuild.plan import waves
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, StepStarted, WaveStarted
+from wavebuild.run.gauge import Gauge
 from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
@@ -60,6 +61,8 @@ class Stage:
     timeouts: list[float | None] = field(default_factory=list)  # how long it waited, each time
     book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
     events: list[Event] = field(default_factory=list)
+    gauge: Gauge | None = None  # somebody looks
+    lacking: list[dict[str, int]] = field(default_factory=list)  # what was waited for, each time it waited
     running: list[int] = field(default_factory=list)
     idle_slots: list[tuple[int, frozenset[str]]] = field(default_factory=list)
 
@@ -99,6 +102,7 @@ class Stage:
             run="r",
         )
         scheduler = Scheduler(self.graph, course, self, self, self._hear, self._interrupts, room=self.room)
+        scheduler.gauge = self.gauge
         return {self.name(number): settled for number, settled in scheduler.run().items()}
 
     def name(self, number: int) -> str:
@@ -305,6 +309,8 @@ class Stage:
             return []
         assert timeout is not None or self._interrupts() <= len(self.interrupts_told), "waits deaf to an interrupt"
         self.timeouts.append(timeout)
+        if self.gauge is not None:
+            self.lacking.append(dict(self.gauge.lacking))
         if self.waits_in_vain:
             self.waits_in_vain -= 1
             assert timeout is not None or other >= 0, "waits for nothing"
