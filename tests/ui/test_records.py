@@ -65,6 +65,19 @@ def test_a_build_has_its_documented_shape() -> None:
     assert build["steps"]["d"]["blocked_by"] == ["b"]
 
 
+def test_the_json_of_a_failure_tells_what_its_digest_tells() -> None:
+    """The command, the last lines and what was blocked: a program knows as much as a person."""
+    done = called("--json", engine=a_failed_build())
+    steps = json.loads(done.out)["steps"]
+    digest = done.err[done.err.index("failed: b (") :]
+
+    assert (steps["b"]["command"], steps["b"]["tail"]) == ("cd sub\npython b.py", ["Traceback:", "boom now"])
+    assert all(line in digest for line in (*steps["b"]["command"].split("\n"), *steps["b"]["tail"]))
+    assert steps["b"]["blocked"] == ["d"]
+    assert "blocked  d" in digest
+    assert (steps["a"]["command"], steps["a"]["tail"], steps["a"]["blocked"]) == (None, [], [])
+
+
 def test_with_json_stdout_has_the_document_alone_and_progress_goes_to_stderr() -> None:
     done = called("--json", "-v", engine=a_failed_build())
 

@@ -65,6 +65,8 @@ _SETTLED: dict[str, Shape] = {
     "detail": _or_null(_TEXT),
     "exit_code": _or_null(_WHOLE),
     "signal": _or_null(_TEXT),
+    "command": _or_null(_TEXT),
+    "tail": _NAMES,
     "log": _or_null(_TEXT),
     "blocked_by": _NAMES,
     "moved": _NAMES,

@@ -24,6 +24,7 @@ from wavebuild.run.events import (
     Event,
     Noticed,
     Opinion,
+    Outcome,
     Settled,
     StepRetried,
     StepReviewed,
@@ -36,6 +37,7 @@ from wavebuild.ui import words
 from wavebuild.ui.audits import addition_record, audit_record
 from wavebuild.ui.changes import change_record
 from wavebuild.ui.escapes import sanitized
+from wavebuild.ui.view import stopped_by
 
 Record = dict[str, Json]
 
@@ -135,9 +137,27 @@ def build_record(result: BuildResult) -> Record:
         "jobs": result.jobs,
         "schedule": result.schedule,
         "counts": dict(words.counts(result)),
-        "steps": {each.step: settled_record(each) for each in result.steps},
+        "steps": _steps_record(result.steps),
         "additions": [addition_record(each) for each in result.additions],
     }
+
+
+def _steps_record(steps: Sequence[Settled]) -> Record:
+    """The steps by name; of one that failed or waits, also those that did not run because of it."""
+    stopped = stopped_by([each for each in steps if each.outcome is Outcome.BLOCKED])
+    return {
+        each.step: settled_record(each) | {"blocked": names(stopped(each.step) if _is_trouble(each) else ())}
+        for each in steps
+    }
+
+
+def _command(settled: Settled) -> str | None:
+    """What it ran, ready to paste."""
+    return "\n".join(map(words.pasteable, settled.command.splitlines())) or None
+
+
+def _is_trouble(settled: Settled) -> bool:
+    return settled.outcome in (Outcome.FAILED, Outcome.WAITING)
 
 
 def review_record(review: Opinion) -> Record:
@@ -176,6 +196,8 @@ def settled_record(settled: Settled) -> Record:
         "detail": sanitized(settled.detail, colours=False) or None,
         "exit_code": settled.exit_code,
         "signal": settled.signal,
+        "command": _command(settled) if _is_trouble(settled) else None,
+        "tail": names(sanitized(line.rstrip("\r\n"), colours=False) for line in settled.tail),
         "log": settled.log,
         "blocked_by": names(settled.blocked_by),
         "moved": names(settled.moved),

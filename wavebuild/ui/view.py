@@ -5,7 +5,7 @@ It does not know who looks at it, what time it is, nor any stream: the same even
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -78,11 +78,25 @@ class Picture(Struct, frozen=True):
 
     def blocked_by(self, step: str) -> tuple[str, ...]:
         """The steps that did not run because of this one, those behind them included."""
-        reached = {step}
-        for each in self.blocked:  # in the order of the waves: whoever blocks a step stands before it
-            if reached & set(each.blocked_by):
-                reached.add(each.step)
-        return tuple(each.step for each in self.blocked if each.step in reached)
+        return stopped_by(self.blocked)(step)
+
+
+def stopped_by(blocked: Sequence[Settled]) -> Callable[[str], tuple[str, ...]]:
+    """Of a step, those of the blocked ones that did not run because of it, those behind them included."""
+    behind: dict[str, list[int]] = {}
+    for number, settled in enumerate(blocked):
+        for before in settled.blocked_by:
+            behind.setdefault(before, []).append(number)
+
+    def of(step: str) -> tuple[str, ...]:
+        reached, ends = set[int](), [step]
+        while ends:
+            new = [number for number in behind.get(ends.pop(), ()) if number not in reached]
+            reached.update(new)
+            ends += [blocked[number].step for number in new]
+        return tuple(blocked[number].step for number in sorted(reached))
+
+    return of
 
 
 EMPTY = Picture()
