@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -142,7 +142,7 @@ class _Teller(Struct):
         timing = self._timing(wanted, settled)
         critical = self._critical(timing, settled)
         spans = spans_of(settled.values(), self.account, self.run.jobs)
-        chapters = self._chapters(wanted, settled, outcome, critical, spans)
+        chapters = self._chapters(wanted, settled, outcome, frozenset(critical), spans)
         return Story(
             run=self.run.run,
             project=(self.project and self.project.wavefile.name) or os.path.basename(self.layout.root),
@@ -228,7 +228,7 @@ class _Teller(Struct):
         kept = dict(self.run.counts).get(Outcome.KEPT.value, 0)
         if rest == kept - told:
             return Outcome.KEPT
-        if rest and not is_running:
+        if not is_running:
             unknown.append(
                 f"{kept} steps were kept in this run, and of {rest} steps nothing is on record: the Wavefile has"
                 " changed since, or the run did not come to its end. What became of them is not known."
@@ -259,7 +259,7 @@ class _Teller(Struct):
         wanted: Sequence[int],
         settled: Mapping[str, Settled],
         outcome: Outcome | None,
-        critical: Collection[str],
+        critical: frozenset[str],
         spans: Mapping[str, _Span],
     ) -> list[Chapter]:
         formers = self.state.successes_before(self.run.run, self.run.began) if self.state else {}
@@ -289,24 +289,24 @@ class _Teller(Struct):
         return chapters
 
     def _worth_telling(
-        self, names: Sequence[str], settled: Mapping[str, Settled], critical: Collection[str]
-    ) -> Collection[str]:
+        self, names: Sequence[str], settled: Mapping[str, Settled], critical: frozenset[str]
+    ) -> frozenset[str]:
         if len(names) <= MOST:
-            return names
+            return frozenset(names)
 
         def rank(name: str) -> tuple[bool, bool, float]:
             one = settled.get(name)
             is_well = one is None or one.outcome in _WELL
             return is_well, name not in critical, -one.seconds if one else 0.0
 
-        return set(sorted(names, key=rank)[:MOST])
+        return frozenset(sorted(names, key=rank)[:MOST])
 
     def _plain_chapters(
         self,
         wanted: Sequence[int],
         settled: Mapping[str, Settled],
         outcome: Outcome | None,
-        critical: Collection[str],
+        critical: frozenset[str],
     ) -> Iterable[Chapter]:
         graph = self.project.graph if self.project else None
         if graph is not None:
