@@ -105,6 +105,7 @@ def test_a_watch_that_builds_answers_other_shells(large: Site) -> None:
     assert asked(large).returncode == 9
 
 
+@pytest.mark.scenario(id="V10")
 def test_whatever_befalls_the_watcher_nothing_is_missed(large: Site) -> None:
     """It is killed, or stopped so that it answers nobody, and begun again; each build does what it must."""
     random = Random(7)

@@ -36,6 +36,7 @@ def wait_for(what: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.scenario(id="V10")
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_changes_before_and_while_it_answers_it_says_what_a_look_at_everything_says(
     site: Site, seed: int
@@ -49,6 +50,7 @@ def test_whatever_changes_before_and_while_it_answers_it_says_what_a_look_at_eve
     assert sum(count for what, count in contest.counted.items() if what.startswith("edited at")) > 10
 
 
+@pytest.mark.scenario(id="V6")
 def test_what_was_folders_for_a_moment_leaves_nothing_unwatched(site: Site) -> None:
     """A folder made, filled, moved to its place, and the next of its name made at once: each is watched at its end."""
     site.rest()
@@ -74,6 +76,7 @@ def test_what_was_folders_for_a_moment_leaves_nothing_unwatched(site: Site) -> N
     assert blind == {os.fsencode(site.outside / "shared")}
 
 
+@pytest.mark.scenario(id="V1")
 def test_events_that_were_lost_are_made_good_by_a_look_at_everything(site: Site) -> None:
     """The queue of the system is full while nobody reads it: what was changed last is not in it."""
     site.rest()
