@@ -156,6 +156,27 @@ class TestReturning:
             assert (here / result.log).read_text() == "no\n"
 
 
+@pytest.mark.parametrize("where", ["threads", "processes"])
+def test_a_check_that_returns_false_has_failed(here: Path, monkeypatch: pytest.MonkeyPatch, where: Any) -> None:
+    """As who writes it means it; None, True, and what an action returns say nothing."""
+    module = f"checks_of_{where}"
+    (here / f"{module}.py").write_text(
+        "import pathlib\n"
+        "def make(outputs): pathlib.Path(outputs[0]).write_text('x'); return False\n"
+        "def good(): return True\n"
+        "def silent(outputs): pass\n"
+        "def bad(outputs): return len(pathlib.Path(outputs[0]).read_text()) > 1\n"
+    )
+    monkeypatch.syspath_prepend(str(here))
+    own = __import__(module)
+
+    good = wavebuild.build(wavebuild.Step("s", own.make, produces="o", checks=[own.good, own.silent]), executor=where)
+    bad = wavebuild.build(wavebuild.Step("s", own.make, produces="o", checks=[own.good, own.bad]), executor=where)
+
+    assert (good["s"].outcome, good["s"].executor, bad["s"].failure) == ("succeeded", where, "check")
+    assert "the check returned False" in bad["s"].tail
+
+
 def test_a_build_of_the_same_project_inside_a_step_is_refused_at_once(here: Path) -> None:
     """It would wait for itself."""
     caught: list[wavebuild.WavebuildError] = []

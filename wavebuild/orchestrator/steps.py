@@ -62,10 +62,10 @@ class Step:
     ``function`` gets the lists ``inputs`` and ``outputs``, the memory ``mem`` and the arguments ``args``, as far as
     its signature has them; or ``run=`` names a command instead, in which ``{{ inputs }}`` and ``{{ outputs }}`` stand
     for paths. ``reads`` may have steps in it: all that they produce. ``checks``: functions or commands that must
-    succeed on what was produced; a function succeeds if it raises nothing. ``version``: what the function does, as a
-    text, where its source cannot tell; without it a function that uses what nobody can compare, such as a connection,
-    runs in every build. All other keywords are the keys of a step in a Wavefile: needs, timeout, retries, resources,
-    title, tags…
+    succeed on what was produced; a function fails that raises, or returns False. ``version``: what the function does,
+    as a text, where its source cannot tell; without it a function that uses what nobody can compare, such as a
+    connection, runs in every build. All other keywords are the keys of a step in a Wavefile: needs, timeout, retries,
+    resources, title, tags…
     """
 
     def __init__(

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
         def writes(self) -> Sequence[str]: ...
         @property
         def answer(self) -> str: ...
+        @property
+        def judges(self) -> bool: ...
 
     Foreseen = tuple[Callable[..., object], dict[str, object]]
     Marks = dict[str, tuple[int, int, int]]
@@ -149,7 +151,7 @@ def must_be_absent(marked: Marks, module: str, folders: Sequence[str]) -> list[s
 def foreseen(call: Called) -> Foreseen | None:
     """The function and its arguments, where both are known without running any code of the project's."""
     found = _plain_functions.get((call.module, call.function)) or _plain_function(call.module, call.function)
-    if found is None or call.writes or call.answer:
+    if found is None or call.writes or call.answer or call.judges:
         return None
     function, takes_inputs, takes_outputs = found
     given = json.loads(call.arguments) if call.arguments != "{}" else {}
@@ -246,6 +248,8 @@ def _made(call: Called) -> int:
         if "WAVEBUILD_PROMPT" in os.environ:
             offered["prompt"] = _prompt
         result = called(function, json.loads(call.arguments) if call.arguments != "{}" else {}, offered)
+        if call.judges:
+            refuse_no(result)
         if call.answer:
             return _answer(result, call.answer)
         return _leave(result, call.writes) if call.writes else 0
@@ -299,6 +303,12 @@ def called(function: object, given: dict[str, object], offered: dict[str, Callab
     result = function(**given, **more)
     refuse_what_is_to_come(result)
     return result
+
+
+def refuse_no(result: object) -> None:
+    """Raises CallError for the False of a check, which says as plainly as an exception that something is wrong."""
+    if type(result).__name__ in ("bool", "bool_") and not result:
+        raise CallError("the check returned False")
 
 
 def refuse_what_is_to_come(result: object) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     Pairs = Sequence[tuple[str, str]]
-    Called = tuple[str, str, Sequence[str], Sequence[str], Sequence[str], str]
+    Called = tuple[str, str, Sequence[str], Sequence[str], Sequence[str], str, bool]
     CallJob = tuple[int, Sequence[Called], Pairs, str, float | None, Pairs, int | None]
     Imports = tuple[str, tuple[str, ...], str, str]
     Facts = tuple[int, str, dict[str, str], bool, str, tuple[int, ...], list[str], list[str], Imports]
@@ -56,10 +56,12 @@ _OF_A_TRACKER = b"from multiprocessing.resource_tracker import main"
 class Made:
     """One call, as `call.run` wants to know it."""
 
-    __slots__ = ("answer", "arguments", "folders", "function", "inputs", "module", "outputs", "root", "writes")
+    __slots__ = (
+        "answer", "arguments", "folders", "function", "inputs", "judges", "module", "outputs", "root", "writes"
+    )  # fmt: skip
 
     def __init__(self, called: Called, module: str, folders: tuple[str, ...], root: str) -> None:
-        self.function, self.arguments, self.inputs, self.outputs, self.writes, self.answer = called
+        self.function, self.arguments, self.inputs, self.outputs, self.writes, self.answer, self.judges = called
         self.module, self.folders, self.root = module, folders, root
 
 

@@ -27,6 +27,7 @@ class PythonCall(Struct, frozen=True, tag=True, array_like=True):
     root: str  # modules below it are watched for changes
     writes: tuple[str, ...] = ()  # keys of the shared memory that it returns
     answer: str = ""  # the file that takes what it returns, as JSON
+    judges: bool = False  # it is a check: who returns False has found something wrong
 
 
 class Warmth(Struct, frozen=True):

@@ -152,7 +152,12 @@ def _commands(
             assert isinstance(outputs, Paths)
             writes = keys_written(this.step) if this.memory_out else ()
             given_files = tuple(inputs), tuple(outputs)
-            return [PythonCall(module, function, json.dumps(given), *given_files, folders, root, writes, this.answer)]
+            judges = this.checking and not this.reviewing
+            return [
+                PythonCall(
+                    module, function, json.dumps(given), *given_files, folders, root, writes, this.answer, judges
+                )
+            ]
         case _:
             assert_never(action)
 

@@ -227,6 +227,8 @@ class Threads:
         if "WAVEBUILD_PROMPT" in env:
             offered["prompt"] = lambda: _text_in(env["WAVEBUILD_PROMPT"])
         result = call.called(self._functions[command.function], json.loads(command.arguments), offered)
+        if command.judges:
+            call.refuse_no(result)
         if command.answer:
             _write(command.answer, json.dumps(result))
         elif command.writes:

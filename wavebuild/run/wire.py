@@ -82,7 +82,15 @@ class CallWire(Wire[Ended | Furnished | StaleWorker]):
 def _called(job: Job) -> tuple[Any, ...]:
     """A job of calls that share what they import, in plain values."""
     calls = tuple(
-        (command.function, command.arguments, command.inputs, command.outputs, command.writes, command.answer)
+        (
+            command.function,
+            command.arguments,
+            command.inputs,
+            command.outputs,
+            command.writes,
+            command.answer,
+            command.judges,
+        )
         for command in job.commands
         if isinstance(command, PythonCall)
     )
