@@ -15,7 +15,7 @@ from random import Random
 WAVEFILE = """\
 include: [more.yaml]
 steps:
-  all: {inputs: "src/**/*.txt", outputs: out/all, run: "find src -name '*.txt' | LC_ALL=C sort | xargs cat > out/all"}
+  all: {inputs: "src/**/*.txt", outputs: out/all, run: "find src/ -name '*.txt' | LC_ALL=C sort | xargs cat > out/all"}
   tree: {inputs: tree/, outputs: out/tree, run: "find tree -type f | LC_ALL=C sort | xargs cat > out/tree"}
   sum: {inputs: [out/all, out/tree], outputs: out/sum, run: "cat out/all out/tree | wc -l > out/sum"}
   copy: {inputs: plain, outputs: made/copy.gen, run: "cat plain > made/copy.gen"}
