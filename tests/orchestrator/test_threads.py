@@ -75,7 +75,7 @@ class TestEnding:
         assert events.result["s"].outcome == "interrupted"
         wait_until(lambda: not of_builds())
 
-    def test_a_function_that_takes_no_exception_is_left_when_asked_twice(self):
+    def test_a_function_that_takes_no_exception_is_left_when_asked_twice(self, here: Path):
         free, begun = threading.Event(), threading.Event()
 
         def deaf() -> None:
@@ -91,6 +91,7 @@ class TestEnding:
         assert one.result["s"].outcome == "interrupted"
         free.set()
         wait_until(lambda: not of_builds())
+        assert not [*here.glob(".wavebuild/logs/*/s*")]  # what is not heard any more writes nothing either
 
     def test_a_try_that_met_its_timeout_is_followed_by_the_next(self):
         tries: list[int] = []

@@ -142,7 +142,9 @@ class Threads:
             assert isinstance(command, PythonCall)
             failure, code, detail = self._made(job, command, running)
             at += 1
-        if detail:
+        with self._lock:
+            is_heard = job.id in self._running
+        if detail and is_heard:  # else the build is over, and its logs may be gone
             with contextlib.suppress(OSError):
                 _note(job.log, detail)
         with self._lock:
