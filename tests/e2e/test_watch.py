@@ -57,6 +57,10 @@ def test_every_way_in_which_files_change_is_built_once(site: Site) -> None:
         watch.makes("all", lines(4, "b"))
         (site.root / "src" / "deep" / "er").rename(site.root / "src" / "er")
         watch.makes("all", lines(4, "b"))
+        (site.root / "src").rename(site.root / "gone")  # all at once, with no event of any file
+        watch.says("nothing could be built: waiting for a change")
+        (site.root / "gone").rename(site.root / "src")
+        watch.until(lambda: site.wavebuild("-q").code == 0)
         shutil.rmtree(site.root / "src" / "er")
         watch.makes("all", lines(4))
         shutil.copytree(site.root / "src", site.root / "other")
@@ -122,7 +126,7 @@ def test_a_broken_wavefile_is_told_and_what_was_good_is_watched_on(site: Site) -
         good = more.read_text()
         more.write_text("steps: {one: [\n")
         watch.says("more.yaml:")
-        watch.says("waiting for the Wavefile to be mended")
+        watch.says("waiting for a change")
         site.write("x", "2\n")
         more.write_text(good.replace("cp x y", "cat x x > y"))
         watch.makes("y", lines(2, 2))
@@ -135,7 +139,7 @@ def test_a_project_that_is_broken_from_the_start_is_waited_for(site: Site) -> No
     """Who begins to watch may begin to write then."""
     site.write("Wavefile", "steps: [\n")
     with watching(site) as watch:
-        watch.says("waiting for the Wavefile to be mended")
+        watch.says("waiting for a change")
         site.write("Wavefile", "steps: {one: {inputs: x, outputs: y, run: cp x y}}\n")
         watch.says("x")  # a source that is missing
         site.write("x", "1\n")
@@ -363,7 +367,7 @@ def test_without_any_event_the_end_is_the_same(site: Site) -> None:
         site.write("Wavefile", GLOB.replace("cat $", "cat /dev/null $"))
         watch.until(lambda: watch.builds == 3)
         site.write("Wavefile", "steps: [\n")
-        watch.says("waiting for the Wavefile")
+        watch.says("waiting for a change")
         site.write("Wavefile", GLOB)
         site.write("src/b.txt", "3\n")
         watch.makes("all", lines(1, 3))

@@ -323,7 +323,7 @@ class WatchScreen:
         if state.paused:
             return [f"paused{': something has changed' if state.waiting else ''}; p goes on"]
         if state.refused:
-            return ["waiting for the Wavefile to be mended"]
+            return ["nothing could be built: waiting for a change"]
         way = "looking at" if state.polls else "watching"
         moment = time.strftime("%H:%M:%S", time.localtime(self._since))
         result = self._result()

@@ -83,6 +83,7 @@ class Eyes:
         self._wanted, self._deep = set(map(os.fsencode, folders)), set(map(os.fsencode, deep))
         self._wanted |= self._deep
         self._asked = number
+        self.blind = False
         going = [path for path in self._number if path not in self._wanted and not self._is_deep(path)]
         self._let_go(going)
         self._missing &= self._wanted

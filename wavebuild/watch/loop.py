@@ -198,6 +198,7 @@ class Loop:
         self._refused = False
         self._looks_when_standing = False
         self._polls = asked.poll
+        self._far = False  # something lies where others may write to without our system knowing
         self._cost = 0.0  # what a look at everything takes
         self._looked = time.monotonic()
         self._code: int | None = None
@@ -213,7 +214,7 @@ class Loop:
         with Signals() as signals:
             self._signals = signals
             try:
-                self._observer = None if self._asked.poll else Observer()
+                self._observer = self._begun_observer()
                 self._build(Cause("start"))
                 while self._code is None or self._running is not None:
                     self._wait()
@@ -221,6 +222,18 @@ class Loop:
             finally:
                 if self._observer is not None:
                     self._observer.close()
+
+    def _begun_observer(self) -> Observer | None:
+        if self._asked.poll:
+            return None
+        try:
+            return Observer()
+        except OSError as error:
+            self._said.append(
+                f"no process can watch files ({error.strerror}); looking at them from time to time instead"
+            )
+            self._polls = True
+            return None
 
     # what comes
 
@@ -282,34 +295,28 @@ class Loop:
 
     def _end(self, code: int, number: signal.Signals | None = None) -> None:
         """The watch is to end; a build that runs is interrupted first, and once more when asked once more."""
-        first = self._code is None
         self._code = code if self._code is None else self._code
-        if self._running is not None and (number != signal.SIGINT or not self._is_of_our_terminal()):
-            self._running.interrupt(number or signal.SIGINT)
-        if first and self._running is None:
-            return
-
-    def _is_of_our_terminal(self) -> bool:
-        """Whether a Ctrl-C has reached the build as it has reached us."""
-        return self._face.keys() >= 0 or self._lent
+        if self._running is not None and not (number == signal.SIGINT and _stands_in_foreground()):
+            self._running.interrupt(number or signal.SIGINT)  # a Ctrl-C has reached the build as it has reached us
 
     def _take_batch(self, observer: Observer) -> None:
         batch = observer.batch()
         self._said += batch.said
-        if observer.blind and not self._polls:
-            self._polls = True
-            self._shown = None
+        self._know_whether_to_poll()
         for path in batch.paths[:MOST_HEARD]:
             if len(self._heard) < MOST_HEARD:
                 self._heard[path] = None
-        if batch.all:
-            self._note(None)
-        elif relevant := self._relevant(batch.paths):
+        relevant = None if batch.all else self._relevant(batch.paths)
+        if relevant is None or relevant:
             self._note(relevant)
         self._look_ahead()
         if self._looks_when_standing and observer.standing and self._running is None:
             self._looks_when_standing = False
             self._note(None)
+
+    def _know_whether_to_poll(self) -> None:
+        """Whether somebody tells of changes of all that matters now."""
+        self._polls = self._observer is None or self._observer.blind or self._far
 
     def _look_ahead(self) -> None:
         """While all comes to rest everything is looked at; what changes later is looked at once more."""
@@ -608,8 +615,8 @@ class Loop:
         self._counted = self._sight.counted() if self._sight else (0, 0)
         folders = set(self._sight.folders) if self._sight else {self._asked.root}
         folders.add(self._asked.root)
-        if not self._polls and not all(map(is_of_this_machine, _apart(folders))):
-            self._polls = True
+        self._far = not all(map(is_of_this_machine, _apart(folders)))
+        self._know_whether_to_poll()
         unknown = self._refused or self._sight is None
         if self._observer is not None and not self._observer.ended:
             self._observer.watch(folders, [self._asked.root] if unknown else [])
@@ -642,6 +649,17 @@ class Loop:
         if asking.code == 0:
             self._said.append(f"begun anew: {', '.join(news[:3])} changed")
             running.interrupt()
+
+
+def _stands_in_foreground() -> bool:
+    """Whether what is typed at our terminal reaches us, and all that is of our process group."""
+    with contextlib.suppress(OSError):
+        handle = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            return os.tcgetpgrp(handle) == os.getpgrp()
+        finally:
+            os.close(handle)
+    return False
 
 
 def _identity(path: str) -> object:

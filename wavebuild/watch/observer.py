@@ -44,7 +44,7 @@ class Observer:
 
     ``watch`` says which; ``standing`` turns true once a batch was taken after which all of them are watched (whoever
     vouches for files looks at them again then: what came before nobody has seen). Batches tell of changes in the order
-    in which the kernel queued them. ``blind``: not all can be watched, so silence means nothing from now on.
+    in which the kernel queued them. ``blind``: not all that was asked for can be watched, so silence means nothing.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Observer:
             said += message.said
             everything = everything or message.all
             self._stands = message.stands
-            self.blind = self.blind or message.blind
+            self.blind = message.blind
         if self.ended and not self.blind:
             self.blind = everything = True
             said.append("the process that watches files has ended; looking at them from time to time instead")
