@@ -48,7 +48,7 @@ def watched_shop(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     time.sleep(0.03)
     for _ in range(3):
         shop.build()
-    begin(layout, "wavebuild watch --daemon")
+    begin(layout)
     yield shop
     stop(layout)
 

@@ -58,7 +58,7 @@ def asked(layout: Layout) -> list[int] | None:
 
 def test_it_answers_once_it_has_begun_and_does_no_more_when_it_was_ended(layout: Layout) -> None:
     """Who it is stands in its lock; its end takes the socket with it."""
-    begun = begin(layout, "wavebuild watch --daemon")
+    begun = begin(layout)
 
     assert begun.said.startswith("answers builds")
     assert asked(layout) == []
@@ -82,7 +82,7 @@ def test_the_state_may_lie_in_another_folder(layout: Layout, tmp_path: Path) -> 
     other.prepare()
     shutil.copy(layout.settled, other.settled)
     try:
-        begun = begin(other, "wavebuild watch --daemon")
+        begun = begin(other)
         assert begun.said.startswith("answers builds")
         assert asked(other) == []
         assert asked(layout) is None
@@ -92,10 +92,10 @@ def test_the_state_may_lie_in_another_folder(layout: Layout, tmp_path: Path) -> 
 
 def test_a_second_one_is_refused_and_told_who_the_first_is(layout: Layout) -> None:
     """Exit 3, as with two builds at once."""
-    first = begin(layout, "wavebuild watch --daemon")
+    first = begin(layout)
 
     with pytest.raises(WavebuildError) as caught:
-        begin(layout, "wavebuild watch --daemon")
+        begin(layout)
 
     assert caught.value.exit_code == HELD
     assert f"pid {first.pid}" in str(caught.value)
@@ -106,12 +106,12 @@ def test_a_second_one_is_refused_and_told_who_the_first_is(layout: Layout) -> No
 
 def test_one_that_was_killed_is_no_hindrance(layout: Layout) -> None:
     """Its socket stays, and nobody listens there; the next one takes its place."""
-    first = begin(layout, "wavebuild watch --daemon")
+    first = begin(layout)
     os.kill(first.pid, signal.SIGKILL)
     wait_for(lambda: there(layout) is None)
     assert asked(layout) is None
 
-    second = begin(layout, "wavebuild watch --daemon")
+    second = begin(layout)
 
     assert second.pid != first.pid
     assert asked(layout) == []
@@ -120,7 +120,7 @@ def test_one_that_was_killed_is_no_hindrance(layout: Layout) -> None:
 @pytest.mark.parametrize("which", ["the project", "its state"])
 def test_it_ends_when_what_it_watches_is_gone(layout: Layout, which: str) -> None:
     """Nobody is left who could ask."""
-    begun = begin(layout, "wavebuild watch --daemon")
+    begun = begin(layout)
 
     shutil.rmtree(layout.root if which == "the project" else layout.home)
 
@@ -129,7 +129,7 @@ def test_it_ends_when_what_it_watches_is_gone(layout: Layout, which: str) -> Non
 
 def test_it_ends_when_the_project_is_moved_and_another_takes_its_place(layout: Layout, tmp_path: Path) -> None:
     """It holds what was there."""
-    begun = begin(layout, "wavebuild watch --daemon")
+    begun = begin(layout)
     os.rename(layout.root, tmp_path / "former")
     shutil.copytree(tmp_path / "former", layout.root, ignore=shutil.ignore_patterns("*.watch"))
 
@@ -142,7 +142,7 @@ def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> Non
     (tmp_path / "held").write_text("")
     with open(tmp_path / "held") as held:
         os.set_inheritable(held.fileno(), True)
-        begun = begin(layout, "wavebuild watch --daemon")
+        begun = begin(layout)
     process = f"/proc/{begun.pid}"
 
     assert os.readlink(f"{process}/cwd") == "/"
@@ -154,9 +154,11 @@ def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> Non
 
 def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:
     """Also if the watch is killed."""
-    companion = beside(layout, "wavebuild watch")
+    companion = beside(layout)
     assert companion is not None
     wait_for(lambda: asked(layout) == [])
+    with pytest.raises(WavebuildError, match="where it runs"):
+        stop(layout)
     companion.close()
     assert there(layout) is None
 
@@ -164,7 +166,7 @@ def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:
         "import sys, time\n"
         "from wavebuild.store.layout import Layout\n"
         "from wavebuild.watch.background import beside\n"
-        "kept = beside(Layout(sys.argv[1], 'Wavefile'), 'wavebuild watch')\n"
+        "kept = beside(Layout(sys.argv[1], 'Wavefile'))\n"
         "print(flush=True)\n"
         "time.sleep(1000)\n"
     )
@@ -178,8 +180,8 @@ def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:
 
 def test_one_beside_a_watch_leaves_the_place_to_one_that_is_there(layout: Layout) -> None:
     """Nothing is said of it: builds are answered."""
-    first = begin(layout, "wavebuild watch --daemon")
-    companion = beside(layout, "wavebuild watch")
+    first = begin(layout)
+    companion = beside(layout)
     assert companion is not None
     companion.close()
 

@@ -26,7 +26,7 @@ def begin(caller: Caller, words: Sequence[str], where: Where, quiet: bool) -> in
 
     _refuse_words("--daemon builds nothing, so it takes no targets", words)
     layout = _layout(caller, where)
-    begun = background.begin(layout, "wavebuild watch --daemon")
+    begun = background.begin(layout)
     if not quiet:
         caller.say([f"watching {escaped(layout.root)} in the background, pid {begun.pid}: {escaped(begun.said)}"])
     return 0

@@ -26,15 +26,19 @@ from wavebuild.store.layout import Layout, refuse_unsafe
 from wavebuild.store.lock import HELD, holder, take
 from wavebuild.watch import inotify
 
+ALONE, BESIDE = "wavebuild watch --daemon", "wavebuild watch"
+"""By what one was begun."""
+
 PATIENCE = 10.0
 """Seconds that it has to end."""
 
 
 class Begun(Struct, frozen=True):
-    """One that is there. ``said``: what it does."""
+    """One that is there. ``said``: what it does. ``command``: by which it was begun."""
 
     pid: int
     said: str
+    command: str = ""
 
 
 class Beside:
@@ -61,7 +65,7 @@ class Beside:
         os.close(self._told)
 
 
-def begin(layout: Layout, command: str) -> Begun:
+def begin(layout: Layout) -> Begun:
     """Begins one that goes on when we have ended, and waits until it answers.
 
     Raises WavebuildError: exit 3 where there is one, 1 where there can be none.
@@ -70,7 +74,7 @@ def begin(layout: Layout, command: str) -> Begun:
     ours, its = os.pipe()
     with open(ours, "rb") as told:
         try:
-            _begin(layout, command, its, -1).wait()
+            _begin(layout, ALONE, its, -1).wait()
         finally:
             os.close(its)
         line = told.readline()
@@ -82,7 +86,7 @@ def begin(layout: Layout, command: str) -> Begun:
     return Begun(int(said["pid"]), str(said["said"]))
 
 
-def beside(layout: Layout, command: str) -> Beside | None:
+def beside(layout: Layout) -> Beside | None:
     """Begins one for as long as this process lives; None where there can be none. One that is there already stays."""
     try:
         _refuse_where_there_can_be_none(layout)
@@ -91,7 +95,7 @@ def beside(layout: Layout, command: str) -> Beside | None:
         return None
     told, tells = os.pipe()
     try:
-        return Beside(_begin(layout, command, tells, its), line, told)
+        return Beside(_begin(layout, BESIDE, tells, its), line, told)
     except OSError:
         os.close(line)
         os.close(told)
@@ -102,14 +106,20 @@ def beside(layout: Layout, command: str) -> Beside | None:
 
 
 def stop(layout: Layout) -> Begun | None:
-    """Ends the one that is there; None if there is none. Raises WavebuildError if it does not end."""
+    """Ends the one that is there; None if there is none.
+
+    Raises WavebuildError if it does not end, or is part of a watch that builds: that one is ended where it runs.
+    """
     found = there(layout)
     if found is None:
         return None
+    if found.command == BESIDE:
+        message = f"`{BESIDE}` runs here (it has begun pid {found.pid}), and is not ended from elsewhere"
+        raise mistake("watch-runs", message, remedy="press q or Ctrl-C where it runs", exit_code=HELD)
     with contextlib.suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
     until = time.monotonic() + PATIENCE
-    while there(layout) == found:
+    while (now := there(layout)) is not None and now.pid == found.pid:
         if time.monotonic() > until:
             raise mistake("does-not-end", f"the watcher (pid {found.pid}) does not end", exit_code=1)
         time.sleep(0.01)
@@ -120,7 +130,7 @@ def there(layout: Layout) -> Begun | None:
     """The one that watches at this moment; None if there is none."""
     who, _, said = holder(layout.watcher).partition("\n")
     number = who.removeprefix("pid ").partition(",")[0]
-    return Begun(int(number), said) if number.isdecimal() else None
+    return Begun(int(number), said, who.partition(": ")[2]) if number.isdecimal() else None
 
 
 def _refuse_where_there_can_be_none(layout: Layout) -> None:

@@ -271,7 +271,7 @@ class Ground:
     def _swept(self) -> None:
         """What a killed one has left."""
         with contextlib.suppress(OSError):
-            home = os.open(HOME, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.root)
+            home = os.open(HOME, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.root)
             try:
                 for name in os.listdir(home):
                     if name.startswith(_COOKIE.decode()):
