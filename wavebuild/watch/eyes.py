@@ -73,6 +73,7 @@ class Eyes:
         self._tops: dict[bytes, Identity | None] = {}  # those of which no watch above tells: which ones they are
         self._told_lost: set[bytes] = set()
         self._changed: set[bytes] = set()
+        self._at = 0.0  # when the last of them was heard of, by the clock that all processes share
         self._all = False
         self._said: list[str] = []
 
@@ -111,6 +112,7 @@ class Eyes:
             return None
         told = [] if self._all else [os.fsdecode(path) for path in self._changed]
         message = {"paths": told, "all": self._all, "said": self._said, "stands": self._asked, "blind": self.blind}
+        message["at"] = self._at
         self._changed, self._all, self._said, self._stands = set(), False, [], self._asked
         return message
 
@@ -251,6 +253,7 @@ class Eyes:
         self._kernel.remove(free)
 
     def _note(self, path: bytes) -> None:
+        self._at = time.monotonic()
         self._changed.add(path)
         if len(self._changed) > MOST_PATHS:
             self._changed, self._all = set(), True

@@ -308,7 +308,7 @@ class Loop:
                 self._heard[path] = None
         relevant = None if batch.all else self._relevant(batch.paths)
         if relevant is None or relevant:
-            self._note(relevant)
+            self._note(relevant, batch.at)
         self._look_ahead()
         if self._looks_when_standing and observer.standing and self._running is None:
             self._looks_when_standing = False
@@ -343,13 +343,13 @@ class Loop:
         names = self._sight.touched(paths)
         return None if names is None else [self._sight.path(name) for name in names]
 
-    def _note(self, paths: Sequence[str] | None) -> None:
-        """Something may have changed."""
+    def _note(self, paths: Sequence[str] | None, at: float = 0.0) -> None:
+        """Something may have changed. ``at``: when that was heard of; 0: now."""
         if paths is None or self._paths is None:
             self._paths = None
         else:
             self._paths.update(paths)
-        self._quiet.change(time.monotonic())
+        self._quiet.change(at or time.monotonic())
         if self._rests:
             self._quiet.forget()
             self._quiet.seconds = REST

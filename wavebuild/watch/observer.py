@@ -27,6 +27,7 @@ class Batch(Struct, frozen=True):
     paths: tuple[str, ...] = ()
     all: bool = False  # anything may have changed: events were lost, or nobody can tell
     said: tuple[str, ...] = ()
+    at: float = 0.0  # when the last path was heard of, by time.monotonic; 0: none was
 
 
 class _Message(Struct):
@@ -37,6 +38,7 @@ class _Message(Struct):
     said: list[str]
     stands: int
     blind: bool
+    at: float
 
 
 class Observer:
@@ -100,17 +102,18 @@ class Observer:
         """What has been told since the last time; it does not wait."""
         paths: dict[str, None] = {}
         said: list[str] = []
-        everything = False
+        everything, at = False, 0.0
         for message in self._messages():
             paths.update(dict.fromkeys(message.paths))
             said += message.said
             everything = everything or message.all
             self._stands = message.stands
+            at = max(at, message.at if message.paths else 0.0)
             self.blind = message.blind
         if self.ended and not self.blind:
             self.blind = everything = True
             said.append("the process that watches files has ended; looking at them from time to time instead")
-        return Batch(tuple(paths), everything, tuple(said))
+        return Batch(tuple(paths), everything, tuple(said), at)
 
     def _messages(self) -> list[_Message]:
         self._line.setblocking(False)

@@ -18,9 +18,10 @@ class Quiet:
         self._last = 0.0
 
     def change(self, now: float) -> None:
+        """``now``: of changes that are told late, when they came."""
+        self._last = now if self._first is None else max(now, self._last)
         if self._first is None:
             self._first = now
-        self._last = now
 
     def forget(self) -> None:
         self._first = None
