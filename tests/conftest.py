@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.schedule import scheduler
+from wavebuild.run import forking
 
 COMPILED = os.path.join(tempfile.gettempdir(), f"wavebuild-tests-{os.getuid()}")
 
@@ -26,6 +27,9 @@ for name in [name for name in os.environ if name.startswith(("WAVEBUILD_", "GITH
     del os.environ[name]
 for name in ("CI", "NO_COLOR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)
+
+# A process that has run thousands of tests is large; what they try is what a build of a person's size does.
+forking.MOST_MEMORY = 1 << 40
 
 # On a machine that is busy with something else, inputs are made slowly: that says nothing of what is tested.
 # In CI the same examples are tried each time, so that what fails there fails everywhere.

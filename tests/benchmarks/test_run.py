@@ -146,6 +146,7 @@ def test_counts_that_only_a_skip_can_give_are_refused(counts: dict[str, object],
         proof.check(WIDE, {**fine, **counts})
 
 
+@pytest.mark.long
 def test_after_a_phase_with_cold_files_they_are_warm_again(tmp_path: Path) -> None:
     """Each quick tool is run once more, untimed: the next phase shall not pay for the disk."""
     script = f"{ALL}; echo run >> ../$(basename $PWD).runs"

@@ -160,6 +160,7 @@ def test_what_is_wrong_with_the_call_ends_it(site: Site) -> None:
     assert site.wavebuild("watch").code == 2
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V3")
 def test_builds_that_cause_one_another_are_stopped_and_the_file_is_named(site: Site) -> None:
     """A step that writes into what it reads; the next change of a person is built again."""

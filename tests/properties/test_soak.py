@@ -8,9 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.support.soak import Held, Soak
 
 
+@pytest.mark.long
 def test_builds_in_one_process_leave_no_memory_descriptor_process_or_file_behind(tmp_path: Path) -> None:
     """A short soak: what only grows shows within some thirty builds."""
     soak = Soak(tmp_path, Random(3))
