@@ -92,6 +92,7 @@ def test_a_damaged_state_is_named(built: Workshop, harm: str) -> None:
     assert set(to_mend(built).values()) == {"the next build sets it aside and runs all steps again"}
 
 
+@pytest.mark.long
 def test_a_state_that_another_program_has_locked_is_not_called_damaged(built: Workshop) -> None:
     """No build would set it aside."""
     with sqlite3.connect(state_of(built), isolation_level=None) as other:

@@ -28,6 +28,10 @@ def length(page: Path) -> int:
     return sum(fence.text.count("$ ") for fence in fences(page) if fence.language == "console")
 
 
+def is_long(page: Path) -> bool:
+    return "how-to" in page.parts or page.name == "tutorial.md"
+
+
 # The longest first, so that it does not run alone at the end.
 PLAYED = sorted(filter(length, pages()), key=length, reverse=True)
 
@@ -54,7 +58,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=pytest.mark.long) if "how-to" in page.parts else page for page in PLAYED],
+    [pytest.param(page, marks=pytest.mark.long) if is_long(page) else page for page in PLAYED],
     ids=named,
 )
 def test_every_command_prints_what_the_page_says(page: Path, site: Site) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,7 @@ def test_every_public_name_says_what_it_is() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(find_spec("mypy") is None and not os.environ.get("NO_SKIPS"), reason="mypy is not installed")
 def test_a_checker_of_types_takes_the_programs_of_the_how_to(tmp_path: Path) -> None:
     """With no word of ours untyped; and what is misspelt it does not take."""
     programs = [each.text for each in fences(REPOSITORY / "docs/how-to/python.md") if each.language == "python"]

@@ -107,7 +107,7 @@ def test_after_a_kill_of_everything_the_next_build_is_right(seed: int, site: Sit
 
 @pytest.mark.scenario(id="K3")
 @pytest.mark.scenario(id="K2")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_after_a_kill_of_the_parent_an_edit_and_a_build_orphans_write_nothing(seed: int, site: Site) -> None:
     """kill -9 of the parent alone, an edit at once, a build; what ran before must not write into it later."""
     rng = Random(100 + seed)

@@ -46,6 +46,7 @@ def test_the_second_draft_passes_as_it_used_the_review(example: Workshop) -> Non
     assert succeeded(example) == []
 
 
+@pytest.mark.long
 def test_an_edit_of_the_brief_reaches_what_depends_on_it(example: Workshop) -> None:
     example.build(jobs=4)
     example.put("brief.md", example.read("brief.md") + "\nNothing else.\n")

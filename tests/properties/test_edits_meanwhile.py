@@ -169,7 +169,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "STILL_TRUE_IN_LINE", WAIT)
 
 
-@pytest.mark.parametrize("seed", [6, 8])
+@pytest.mark.parametrize("seed", [8, pytest.param(6, marks=pytest.mark.long)])
 def test_what_is_edited_while_it_is_built_is_built_in_the_end(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,7 @@ def without_comments(value: Writable) -> object:
             return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents, comments)
 def test_any_model_reads_back_as_it_was(document: dict[str, Writable], heading: list[str]) -> None:
     """Whatever texts, numbers, lists and mappings are written, with comments anywhere, the same come back."""
