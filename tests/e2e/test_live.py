@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -47,6 +48,15 @@ steps:
     )
 
 
+def panel_stands(screen: Terminal) -> None:
+    """The panel is there, and whole: read up to a pause. What is typed in the middle of a write is echoed there."""
+    screen.wait_for_row("row 7")
+    for _ in range(20):
+        if not select.select([screen.handle], [], [], 0.15)[0]:
+            return
+        assert screen.read()
+
+
 def is_clean(screen: Terminal) -> bool:
     """Whether nothing is left of a panel, and the terminal is as it was."""
     text = "\n".join(screen.rows)
@@ -57,7 +67,7 @@ def is_clean(screen: Terminal) -> bool:
 def test_a_build_in_flight_and_its_end(site: Site, columns: int, lines: int) -> None:
     two_steps(site)
     with on_terminal(site, "-j2", columns=columns, lines=lines) as screen:
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         panel = screen.rows
         site.write("go", "")
         assert screen.finish() == 0, screen.shown
@@ -97,14 +107,14 @@ def test_whoever_stops_the_build_finds_the_terminal_as_it_was(
     """By a signal, or by Ctrl-C."""
     two_steps(site)
     with on_terminal(site, "-j2") as screen:
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         if number is None:
             screen.type("\x03")
         else:
             os.kill(screen.process, number)
         assert screen.finish() == code, screen.shown
 
-    assert is_clean(screen)
+    assert is_clean(screen), (screen.rows, screen.shown[-1500:])
     assert "interrupted 1" in screen.rows[-1]
 
 
@@ -112,7 +122,7 @@ def test_a_kill_leaves_the_last_panel_and_nothing_else(site: Site) -> None:
     """The cursor is below it and can be seen, lines wrap, no colour is on."""
     two_steps(site)
     with on_terminal(site, "-j2") as screen:
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         os.kill(screen.process, signal.SIGKILL)
         assert screen.finish() == -9
 
@@ -129,7 +139,7 @@ def test_ctrl_z_takes_the_panel_away_and_fg_brings_it_back(site: Site) -> None:
     with terminal(shell, site.root, environ_of(site, PS1="$ ", HISTFILE="")) as screen:
         screen.wait_for_row("$")
         screen.type(shlex.join(site.argv("-j2")) + "\n")
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         screen.type("\x1a")
         screen.wait_for_row("Stopped")
         screen.wait_for_row("$")
@@ -162,7 +172,7 @@ def test_in_the_background_there_are_lines_alone(site: Site) -> None:
         screen.read()
         in_background = is_clean(screen)
         screen.type("fg\n")
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         site.write("go", "")
         screen.wait_for_row("succeeded 3 (")
         screen.type("exit\n")
@@ -175,7 +185,7 @@ def test_a_window_that_changes_its_size_shows_one_panel(site: Site) -> None:
     """Wider, narrower, lower, higher: what stands there fits, and nothing of the former panel is left."""
     two_steps(site)
     with on_terminal(site, "-j2") as screen:
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         for columns, lines in ((120, 30), (60, 30), (60, 10), (30, 10), (100, 24)):
             seen = len(screen.shown)
             screen.resize(columns, lines)
@@ -203,7 +213,7 @@ steps:
 """,
     )
     with on_terminal(site, "-j3") as screen:
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         site.write("ask", "")
         screen.wait_for_row("name?")
         assert is_clean(screen)
@@ -213,7 +223,7 @@ steps:
         screen.read()
         assert len(screen.shown) == quiet
         screen.type("Ada\n")
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         rows = screen.rows
         site.write("go", "")
         assert screen.finish() == 0, screen.shown
@@ -369,7 +379,7 @@ def test_under_watch_ctrl_z_takes_the_panel_away_before_the_shell_writes(site: S
     with terminal(shell, site.root, environ_of(site, PS1="$ ", HISTFILE="")) as screen:
         screen.wait_for_row("$")
         screen.type(shlex.join(site.argv("watch", "-j2")) + "\n")
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         screen.type("\x1a")
         screen.wait_for_row("Stopped")
         screen.wait_for_row("$")
@@ -377,7 +387,7 @@ def test_under_watch_ctrl_z_takes_the_panel_away_before_the_shell_writes(site: S
         stopped = is_clean(screen) and not any("row 7" in row for row in screen.rows)
         said = "\n".join(screen.rows)
         screen.type("fg\n")
-        screen.wait_for_row("row 7")
+        panel_stands(screen)
         site.write("go", "")
         screen.wait_for_row("succeeded 3 (")
         screen.type("\x03")
