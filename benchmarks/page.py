@@ -132,7 +132,7 @@ def _growth(phase: str) -> Callable[[Data, str], Ratio | None]:
         small, large = (entry(data, f"wide {size}", phase, "wavebuild") for size in (10_000, 100_000))
         if small is None or large is None:
             return None
-        return Ratio(middle(large, measure) / middle(small, measure))
+        return Ratio(middle(large, measure) / middle(small, measure), large["run"] != small["run"])
 
     return found
 
@@ -357,8 +357,8 @@ def _introduction(data: Data) -> Iterator[str]:
     yield f'Of "{names.COLD_NO_OP}": {machine.get("cold", "?")} before the run.'
     yield ""
     yield from _paragraph(
-        "`apart`: measured in another run than wavebuild, at an hour when the machine may have been busier; only ",
-        "the orders of magnitude can be compared.",
+        "`apart`: the two were measured in different runs, at an hour when the machine may have been busier, or with ",
+        "another state of the code; only the orders of magnitude can be compared.",
     )
 
 

@@ -72,6 +72,14 @@ def test_figures_of_different_runs_are_not_passed_off_as_one() -> None:
     assert "(measured apart)" in row(found, "full build, `wide` 10,000")
 
 
+def test_growth_between_different_runs_is_said_to_be_so() -> None:
+    """What both sizes took may have been of another hour, or of other code."""
+    for run, said in (("1", False), ("2", True)):
+        found = data(FULL, wavebuild=figures(1.0, 1.0))
+        found["works"] |= data(FULL, "wide 100000", wavebuild=figures(9.0, 9.0, run=run))["works"]
+        assert ("(measured apart)" in row(found, "growth from 10,000 to 100,000, `wide`: full build")) is said
+
+
 def test_times_of_another_run_are_marked_and_not_in_the_table_of_readme() -> None:
     """One hour may be busier than another: times of both do not stand side by side."""
     found = data(FULL, wavebuild=figures(1.0, 1.0, run="2"), make=figures(1.0, 1.0, run="2"), ninja=figures(7.0, 1.0))
