@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from wavebuild.judge.stamp import stamp
-from wavebuild.watch import loop as loops
-from wavebuild.watch.loop import Asked, Cause, Loop, Ordered, State
+from wavebuild.watch import hearing
+from wavebuild.watch.face import Asked, Cause, Ordered, State
+from wavebuild.watch.loop import Loop
 from wavebuild.watch.running import Built, Looked, Mouth, Refused
 from wavebuild.watch.sight import Sight
 
@@ -112,11 +113,11 @@ def edit(root: Path, text: str) -> None:
 @pytest.mark.scenario(id="V10")
 def test_what_nobody_has_told_of_is_found_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its observer says nothing any more, and has not ended: everything is looked at from time to time."""
-    monkeypatch.setattr(loops, "RESCAN", 0.3)
+    monkeypatch.setattr(hearing, "RESCAN", 0.3)
 
     def script(loop: Callable[[], Loop]) -> list[Callable[[], None]]:
         def in_silence() -> None:
-            observer = loop()._observer
+            observer = loop()._hearing.observer
             assert observer is not None
             os.kill(observer._process.pid, signal.SIGSTOP)
             edit(root, "2")

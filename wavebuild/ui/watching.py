@@ -27,7 +27,8 @@ from wavebuild.ui.escapes import escaped
 from wavebuild.ui.keys import Keys
 from wavebuild.ui.style import style_of
 from wavebuild.watch import background
-from wavebuild.watch.loop import Asked, Cause, Loop, Ordered, State
+from wavebuild.watch.face import Asked, Cause, Ordered, State
+from wavebuild.watch.loop import Loop
 from wavebuild.watch.running import Built, Knows, Looked, Mouth, Owned, Ran, Refused, Runs
 from wavebuild.watch.sight import Sight
 
