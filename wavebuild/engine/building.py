@@ -96,176 +96,292 @@ def build(request: Request, tell: Callable[[Event], None], began: float) -> Buil
             if request.wait:  # what was seen at first may have changed meanwhile
                 request = replace(request, glance=first_look(replace(request, glance=None)))
             with shared(request, project, layout, above) as share:
-                return _build(request, project, layout, lock, tell, interrupts, share, asked, started, began)
+                building = _Building(request, project, layout, tell, interrupts, share, asked, started, began)
+                return building.build(lock)
         finally:
             lock.release()
 
 
-def _build(
-    request: Request,
-    project: Project,
-    layout: Layout,
-    lock: Lock,
-    tell: Callable[[Event], None],
-    interrupts: Interrupts,
-    share: Share,
-    asked: str,
-    started: float,
-    clock: float,
-) -> BuildResult:
-    run = run_identity(started)
-    notices = [*_said_of_the_root(request, layout), *([share.notice] if share.notice else [])]
-    state = open_repaired(layout, project, notices, scope_of(request), lock)
-    try:
-        graph = project.graph
-        selection = select_steps(request, project)
-        settings = project.wavefile.settings
-        jobs = share.jobs
-        schedule = request.schedule or settings.schedule
-        contents = Contents(
-            layout.contents, secrets_of(request, project), lambda: named_digests(growing.project, state)
+class _Building:
+    """The build of a project that is held: what it needs is found, what is wanted considered and run, and how that
+    ended is told, recorded and left as evidence."""
+
+    def __init__(
+        self,
+        request: Request,
+        project: Project,
+        layout: Layout,
+        tell: Callable[[Event], None],
+        interrupts: Interrupts,
+        share: Share,
+        asked: str,
+        started: float,
+        clock: float,
+    ) -> None:
+        self._request = request
+        self._project = project
+        self._layout = layout
+        self._tell = tell
+        self._interrupts = interrupts
+        self._share = share
+        self._asked = asked
+        self._started = started
+        self._clock = clock
+        self._run = run_identity(started)
+        self._settings = project.wavefile.settings
+        self._schedule = request.schedule or self._settings.schedule
+        self._rare: list[Rare] = []
+        self._began: list[str] = []  # the first step that did
+
+    def build(self, lock: Lock) -> BuildResult:
+        request = self._request
+        notices = [*_said_of_the_root(request, self._layout), *([self._share.notice] if self._share.notice else [])]
+        self._state = open_repaired(self._layout, self._project, notices, scope_of(request), lock)
+        try:
+            self._see()
+            self._order()
+            self._announce(notices)
+            self._make_ready()
+            ended = self._work()
+            return self._settle(ended)
+        finally:
+            self._state.close()
+
+    # Before anything begins
+
+    def _see(self) -> None:
+        """What is wanted, which of it must be looked at, and whatever facts that takes. Missing sources are refused."""
+        request, layout = self._request, self._layout
+        self._selection = selection = select_steps(request, self._project)
+        self._contents = Contents(
+            layout.contents,
+            secrets_of(request, self._project),
+            lambda: named_digests(self._growing.project, self._state),
         )
-        edited = edited_since(request, project, layout) if project.reused is None else None
+        edited = edited_since(request, self._project, layout) if self._project.reused is None else None
         if edited is not None:
-            project = replace(project, columns=edited.columns)
-        few = few_of(request, project, layout, selection.wanted, edited=edited)
-        facts, orphans = facts_of(
-            project,
-            state,
+            self._project = replace(self._project, columns=edited.columns)
+        self._few = few = few_of(request, self._project, layout, selection.wanted, edited=edited)
+        self._facts, self._orphans = facts_of(
+            self._project,
+            self._state,
             request,
-            keep=contents.keep,
+            keep=self._contents.keep,
             vouch=lambda: _vouched(layout),
             orphans=None if few is None else (),
         )
-        refuse(missing_of(project, facts, selection.wanted if few is None else few.seen))
-        layers = waves(graph, selection.wanted, closed=not request.only)
+        refuse(missing_of(self._project, self._facts, selection.wanted if few is None else few.seen))
+
+    def _order(self) -> None:
+        """The waves, which steps go through the scheduler, and what lies behind each of them."""
+        request, project, few, wanted = self._request, self._project, self._few, self._selection.wanted
+        self._layers = waves(project.graph, wanted, closed=not request.only)
         # Where every end is told, or waves follow one another, all go their way; who sees no change is not judged.
-        all_go = few is None or request.full or schedule == "barrier"
-        wanted = selection.wanted if few is None or all_go else few.reached
-        count = sum(map(len, layers))
-        lengths = (
-            _lengths(project, state, wanted) if request.gauge is not None or (jobs > 1 and not request.order) else {}
+        self._all_go = few is None or request.full or self._schedule == "barrier"
+        self._wanted = wanted if few is None or self._all_go else few.reached
+        counts = request.gauge is not None or (self._share.jobs > 1 and not request.order)
+        self._lengths = _lengths(project, self._state, self._wanted) if counts else {}
+        self._behind = remaining(project.graph, self._wanted, self._lengths) if self._lengths else {}
+
+    def _announce(self, notices: Sequence[str]) -> None:
+        """Tells that the build begins, and what is to be said of it, and puts it on record."""
+        request, project, share, run = self._request, self._project, self._share, self._run
+        outlook = None
+        if request.gauge is not None:
+            outlook = _outlook(request, project, self._wanted, self._lengths, self._behind)
+        count, names = sum(map(len, self._layers)), _names(project, self._layers)
+        self._tell(
+            BuildStarted(run, self._started, self._layout.root, share.jobs, self._schedule, count, names, outlook)
         )
-        behind = remaining(graph, wanted, lengths) if lengths else {}
-        outlook = _outlook(request, project, wanted, lengths, behind) if request.gauge is not None else None
-        tell(BuildStarted(run, started, layout.root, jobs, schedule, count, _names(project, layers), outlook))
-        rare: list[Rare] = []
-
-        def hear_rare(event: Rare) -> None:
-            rare.append(event)
-            tell(event)
-
         for notice in (*notices, *locked_of(project.wavefile).warnings):
-            hear_rare(Noticed(run, time.time(), notice))
-        state.say = lambda said: hear_rare(Noticed(run, time.time(), said))
-        state.run_began(run, started, jobs, schedule, command_shown(request, project))
-        forced = forced_steps(request, selection)
-        invocation = Invocation(
-            run,
-            layout.root,
-            dict(request.environ),
-            forced,
-            request.clock,
-            request.terminal,
-            settings.clean_env,
-            share.makeflags,
-        )
-        began: list[str] = []
+            self._say(notice)
+        self._state.say = self._say
+        self._state.run_began(run, self._started, share.jobs, self._schedule, command_shown(request, project))
 
-        def hear(event: Event) -> None:
-            if isinstance(event, StepStarted) and not began:
-                settled.forget(layout.settled)
-                began.append(event.step)
-            if isinstance(event, StepSettled):
-                contents.write_now_and_then()
-            elif isinstance(event, StepRetried | StepReviewed | Noticed):
-                rare.append(event)
-            tell(event)
-
+    def _make_ready(self) -> None:
+        """Those who work together: pool, rebuilder, judge, scheduler."""
+        request, project, share, interrupts = self._request, self._project, self._share, self._interrupts
         environ = {name: value for name, value in request.environ if name not in SOMETIMES}
         if share.makeflags is not None:
             environ["MAKEFLAGS"] = share.makeflags
         handed = share.tokens.ours if share.tokens else ()
-        pool = Pool(jobs, layout.groups, environ, interrupts.wake, request.alone, handed)
-        if request.audit:
-            invocation = _audited(invocation, project, selection.wanted, layout, pool, interrupts, tell)
-        rebuilder = Rebuilder(graph, facts, state, invocation, hear)
-        judge = rebuilder if few is None else Vouched(rebuilder, project, few, facts, state.traces, request.full)
-        course = Course(
+        self._pool = pool = Pool(share.jobs, self._layout.groups, environ, interrupts.wake, request.alone, handed)
+        self._rebuilder = Rebuilder(project.graph, self._facts, self._state, self._invocation(), self._hear)
+        self._judge: Rebuilder | Vouched = self._rebuilder
+        if self._few is not None:
+            traces = self._state.traces
+            self._judge = Vouched(self._rebuilder, project, self._few, self._facts, traces, request.full)
+        course = self._course()
+        self._growing = Growing(
+            request, project, course, self._facts, self._state, self._rebuilder, self._hear, self._orphans
+        )
+        workers = pool if request.around is None else request.around(pool)
+        patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
+        self._scheduler = Scheduler(
+            project.graph,
+            course,
+            self._judge,
+            patient,
+            self._hear,
+            # Who gives up wants all to end, as a person does who interrupts the build.
+            lambda: interrupts.count + bool(patient.gave_up),
+            self._growing,
+            Room(request.load, tokens=share.tokens),
+        )
+        self._scheduler.gauge = self._rebuilder.gauge = request.gauge
+
+    def _invocation(self) -> Invocation:
+        """What all jobs have in common."""
+        request = self._request
+        invocation = Invocation(
+            self._run,
+            self._layout.root,
+            dict(request.environ),
+            forced_steps(request, self._selection),
+            request.clock,
+            request.terminal,
+            self._settings.clean_env,
+            self._share.makeflags,
+        )
+        if not request.audit:
+            return invocation
+        wanted = self._selection.wanted
+        return _audited(invocation, self._project, wanted, self._layout, self._pool, self._interrupts, self._tell)
+
+    def _course(self) -> Course:
+        request, project, wanted, jobs = self._request, self._project, self._wanted, self._share.jobs
+        going: Sequence[Sequence[int]] = self._layers
+        if not self._all_go:
+            going = [[number for number in layer if number in wanted] for layer in going]
+        return Course(
             wanted=wanted,
-            waves=layers if all_go else [[number for number in layer if number in wanted] for layer in layers],
-            first=_priorities(project, state, wanted, layers, jobs, request.order, behind),
+            waves=going,
+            first=_priorities(project, self._state, wanted, self._layers, jobs, request.order, self._behind),
             jobs=jobs,
-            schedule=schedule,
+            schedule=self._schedule,
             keep_going=_keeps_going(request, project),
             capacities=dict(project.wavefile.resources),
-            run=run,
+            run=self._run,
         )
-        growing = Growing(request, project, course, facts, state, rebuilder, hear, orphans)
-        room = Room(request.load, tokens=share.tokens)
-        workers = pool if request.around is None else request.around(pool)
-        patient = Patient(workers, lambda said: hear(Noticed(run, time.time(), said)))
-        # Who gives up wants all to end, as a person does who interrupts the build.
-        scheduler = Scheduler(
-            graph, course, judge, patient, hear, lambda: interrupts.count + bool(patient.gave_up), growing, room
-        )
-        scheduler.gauge = rebuilder.gauge = request.gauge
+
+    # While it goes on
+
+    def _work(self) -> dict[int, Settled]:
+        """How the steps ended that went through the scheduler."""
         try:
-            ended = scheduler.run()
+            return self._scheduler.run()
         finally:
-            pool.close()
+            self._pool.close()
             with contextlib.suppress(OSError):  # what stays names nobody; the next build removes it
-                disk.remove(layout.groups)
-                disk.remove_tree(os.path.join(layout.root, MEMORY))
-            contents.write()
-        if isinstance(judge, Vouched):
-            steps = judge.whole(ended, layers)
-        else:
-            steps = tuple(ended[number] for layer in scheduler.course.waves for number in layer)
-        identity = _kept(request, project, layout)
-        project, orphans = growing.project, growing.orphans
+                disk.remove(self._layout.groups)
+                disk.remove_tree(os.path.join(self._layout.root, MEMORY))
+            self._contents.write()
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, StepStarted) and not self._began:
+            settled.forget(self._layout.settled)
+            self._began.append(event.step)
+        if isinstance(event, StepSettled):
+            self._contents.write_now_and_then()
+        elif isinstance(event, StepRetried | StepReviewed | Noticed):
+            self._rare.append(event)
+        self._tell(event)
+
+    def _noticed(self, said: str) -> Noticed:
+        return Noticed(self._run, time.time(), said)
+
+    def _say(self, said: str) -> None:
+        notice = self._noticed(said)
+        self._rare.append(notice)
+        self._tell(notice)
+
+    # When all has ended
+
+    def _settle(self, ended: dict[int, Settled]) -> BuildResult:
+        """What was made of the project, as evidence and on record; what is to be told of it."""
+        request, began = self._request, bool(self._began)
+        steps = self._all_steps(ended)
+        identity = _kept(request, self._project, self._layout)
+        self._project, self._orphans = self._growing.project, self._growing.orphans
         judged = tuple(ended.values())  # all others are as they were
-        code, counts = interrupts.exit_code or _exit_code(judged), _counts(steps)
-        idle = code == 0 and not began
+        code, counts = self._interrupts.exit_code or _exit_code(judged), _counts(steps)
         if code == 0:
-            _write_lock(request, project, rebuilder, bool(began), hear)
-        former = disk.look(layout.settled) if request.sight is not None else None
-        if code == 0 and orphans and settings.orphans == "remove":
-            orphans = _without_orphans(project, layout, state, run, orphans, hear)
-        elif not orphans and request.declared is None and not _is_left_to_repair(layout, state):
-            looked = judge.looked if isinstance(judge, Vouched) else scheduler.course.wanted
-            left = {number for number, each in ended.items() if not _is_well(each)}
-            if few is not None:  # of whom nothing could reach it is vouched for, also where it was not started
-                left.intersection_update(few.reached)
-            with contextlib.suppress(WavebuildError, OSError):  # evidence spares work: nothing depends on it
-                proven = rebuilder.proven
-                if not (
-                    few and isinstance(judge, Vouched) and renewed(project, layout, facts, few, judge, left, proven)
-                ):
-                    keep_evidence(request, project, layout, facts, state, looked, left, asked, identity, few, proven)
+            _write_lock(request, self._project, self._rebuilder, began, self._hear)
+        former = disk.look(self._layout.settled) if request.sight is not None else None
+        if code == 0 and self._orphans and self._settings.orphans == "remove":
+            self._orphans = _without_orphans(
+                self._project, self._layout, self._state, self._run, self._orphans, self._hear
+            )
+        else:
+            self._leave_evidence(ended, identity)
         if request.sight is not None:
-            kept = _is_another(former, disk.look(layout.settled))
-            stamps = partial(seen_stamps, growing.project, facts, few)
-            is_open = not all(map(_is_well, judged)) or any(goes_by_more(project.wavefile.steps[n]) for n in ended)
-            request.sight(Sight(layout.root, layout.settled, kept, is_open, settings.quiet, stamps))
-        state.learn(facts.digests.take_learned())
-        state.hear(facts.answers.take_learned())
-        seconds = time.monotonic() - clock
-        account = _account(request, layout, judged, rare)
-        secrets = [value for value in secrets_of(request, project).values() if value]
-        state.run_ended(run, seconds, code, counts, account, secrets)
-        with contextlib.suppress(OSError):  # the next build lets go of them
-            prune_logs(state, layout.home, run, [step.step for step in judged if step.log], settings.log_keep)
-        if began and state.has_grown():
-            with contextlib.suppress(OSError, WavebuildError):
-                _prune(state, project, settings.log_keep, started)
-        found = _additions(project, steps) if request.audit else ()
-        tell(BuildSettled(run, time.time(), code == 0, seconds, counts, code))
+            request.sight(self._sight(ended, former))
+        seconds = self._record(judged, code, counts)
+        found = _additions(self._project, steps) if request.audit else ()
+        self._tell(BuildSettled(self._run, time.time(), code == 0, seconds, counts, code))
         return BuildResult(
-            run, code == 0, code, started, seconds, jobs, schedule, steps, idle, orphans, len(steps), found
+            self._run,
+            code == 0,
+            code,
+            self._started,
+            seconds,
+            self._share.jobs,
+            self._schedule,
+            steps,
+            code == 0 and not began,
+            self._orphans,
+            len(steps),
+            found,
         )
-    finally:
-        state.close()
+
+    def _all_steps(self, ended: dict[int, Settled]) -> tuple[Settled, ...]:
+        """How every wanted step ended, in the order of the plan."""
+        if isinstance(self._judge, Vouched):
+            return self._judge.whole(ended, self._layers)
+        return tuple(ended[number] for layer in self._scheduler.course.waves for number in layer)
+
+    def _leave_evidence(self, ended: Mapping[int, Settled], identity: str) -> None:
+        """Writes down what was looked at, where that tells all there is to look at. It spares work: nothing depends on
+        it."""
+        request, layout, few, judge = self._request, self._layout, self._few, self._judge
+        if self._orphans or request.declared is not None or _is_left_to_repair(layout, self._state):
+            return
+        looked = judge.looked if isinstance(judge, Vouched) else self._scheduler.course.wanted
+        left = {number for number, each in ended.items() if not _is_well(each)}
+        if few is not None:  # of whom nothing could reach it is vouched for, also where it was not started
+            left.intersection_update(few.reached)
+        project, facts, proven = self._project, self._facts, self._rebuilder.proven
+        with contextlib.suppress(WavebuildError, OSError):
+            if not (few and isinstance(judge, Vouched) and renewed(project, layout, facts, few, judge, left, proven)):
+                keep_evidence(
+                    request, project, layout, facts, self._state, looked, left, self._asked, identity, few, proven
+                )
+
+    def _sight(self, ended: Mapping[int, Settled], former: os.stat_result | None) -> Sight:
+        """What a watcher is told of what this build has looked at. ``former``: the evidence before it."""
+        layout, project = self._layout, self._project
+        kept = _is_another(former, disk.look(layout.settled))
+        stamps = partial(seen_stamps, project, self._facts, self._few)
+        steps = project.wavefile.steps
+        is_open = not all(map(_is_well, ended.values())) or any(goes_by_more(steps[number]) for number in ended)
+        return Sight(layout.root, layout.settled, kept, is_open, self._settings.quiet, stamps)
+
+    def _record(self, judged: Sequence[Settled], code: int, counts: tuple[tuple[str, int], ...]) -> float:
+        """Puts on record what was learned and how it ended, and lets go of what is too old; how long it took."""
+        request, project, layout, state = self._request, self._project, self._layout, self._state
+        state.learn(self._facts.digests.take_learned())
+        state.hear(self._facts.answers.take_learned())
+        seconds = time.monotonic() - self._clock
+        account = _account(request, layout, judged, self._rare)
+        secrets = [value for value in secrets_of(request, project).values() if value]
+        state.run_ended(self._run, seconds, code, counts, account, secrets)
+        with contextlib.suppress(OSError):  # the next build lets go of them
+            logged = [step.step for step in judged if step.log]
+            prune_logs(state, layout.home, self._run, logged, self._settings.log_keep)
+        if self._began and state.has_grown():
+            with contextlib.suppress(OSError, WavebuildError):
+                _prune(state, project, self._settings.log_keep, self._started)
+        return seconds
 
 
 def _is_another(before: os.stat_result | None, now: os.stat_result | None) -> bool:
