@@ -91,7 +91,9 @@ def test_a_failed_run_is_told_with_what_it_blocked_and_what_was_kept(shop: Works
     assert (chapters["b"].tail, chapters["b"].settled) == (("broken",), second.steps["b"])
     assert chapters["a"].is_declared
     assert [each.member for each in chapters["a"].makes.shown] == ["a"]
-    assert not chapters["b"].reads.is_known
+    assert [each.member for each in chapters["b"].reads.shown] == ["a"]
+    assert chapters["b"].reads.shown[0].digest == chapters["a"].makes.shown[0].digest
+    assert not chapters["b"].makes.is_known
     assert story.former is not None
     assert story.former.run == first.result.run
     assert {name for name, _ in story.former.only_then} == {"a", "c", "other"}
@@ -188,6 +190,51 @@ def test_tries_and_reviews_are_told(shop: Workshop):
     assert chapters["draft"].reviewed
     assert "cat verdict" in chapters["draft"].gate
     assert "echo draft" in chapters["draft"].command
+
+
+def test_the_command_of_a_step_is_told_though_others_were_run_after_it(shop: Workshop):
+    """A check and a probe come after the action: the one that makes the outputs is told, and the one that judged."""
+    shop.wavefile(
+        "probes: {size: {run: 'wc -c < {{ arg }}'}}\n"
+        "steps:\n"
+        "  probed: {outputs: [p, 'probe:size@p'], run: 'echo made > p'}\n"
+        "  checked: {outputs: q, run: 'echo made > q', checks: 'test -s q'}\n"
+        "  unfit: {outputs: r, run: 'echo made > r', checks: 'test ! -s r'}\n"
+    )
+
+    shop.build(keep_going=True)
+    chapters = by_name(told(shop))
+
+    assert {name: each.is_declared for name, each in chapters.items()} == dict.fromkeys(chapters, False)
+    assert "made > p" in chapters["probed"].command
+    assert chapters["probed"].gate == ""
+    assert "made > q" in chapters["checked"].command
+    assert "test -s q" in chapters["checked"].gate
+    assert "made > r" in chapters["unfit"].command
+    assert "test ! -s r" in chapters["unfit"].gate
+    shop.build(keep_going=True, force=True)
+    assert "made > q" in by_name(told(shop))["checked"].command
+
+
+def test_of_many_members_that_a_failed_step_read_the_first_are_told(shop: Workshop):
+    """Each with its digest, and how many more there are; a secret in a value is masked."""
+    for at in range(40):
+        shop.put(f"z/{at:02}", f"{at}\n")
+    shop.wavefile(
+        "secrets: [KEY]\n"
+        "probes: {word: {run: 'echo sesame'}}\n"
+        "steps: {bad: {inputs: [z/, 'probe:word'], outputs: o, run: exit 3}}\n"
+    )
+    shop.setenv(KEY="sesame")
+    shop.build()
+
+    found = by_name(told(shop))["bad"].reads
+
+    assert found.is_known
+    assert [each.member for each in found.shown] == ["probe:word", *(f"z/{at:02}" for at in range(29))]
+    assert found.shown[0].digest == "=***"
+    assert all(each.digest.startswith("sha256:") for each in found.shown[1:])
+    assert found.more == 11
 
 
 def test_steps_that_were_found_in_the_build_are_told(shop: Workshop):

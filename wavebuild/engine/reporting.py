@@ -330,8 +330,9 @@ class _Teller(Struct):
         names = graph.wavefile.steps
         trace = self._trace(step, settled)
         last = settled.command if settled else ""
+        action = settled.action if settled else ""
         is_gate = settled is not None and bool(step.judges) and settled.failure in _OF_A_GATE
-        ran = "" if is_gate else last
+        ran = action or ("" if is_gate else last)
         return Chapter(
             name=step.name,
             wave=graph.wave[number],
@@ -343,8 +344,8 @@ class _Teller(Struct):
             agent=step.agent,
             command=ran or self._hidden(_declared(step)),
             is_declared=not ran,
-            gate=last if is_gate else "",
-            reads=self._pieces({**trace.inputs, **trace.discovered}) if trace else _declared_pieces(reads(step)),
+            gate=last if is_gate or (action and settled and settled.outcome is Outcome.FAILED) else "",
+            reads=self._reads(step, settled, trace),
             makes=self._pieces(trace.outputs) if trace else _declared_pieces((*step.outputs, *step.updates)),
             upstream=tuple(names[each].name for each in graph.upstream[number]),
             downstream=tuple(names[each].name for each in graph.downstream[number]),
@@ -356,6 +357,13 @@ class _Teller(Struct):
     def _pieces(self, members: Mapping[str, str]) -> Pieces:
         shown = tuple(Piece(member, self._hidden(members[member])) for member in sorted(members)[:PIECES])
         return Pieces(shown, len(members) - len(shown))
+
+    def _reads(self, step: Step, settled: Settled | None, trace: Trace | None) -> Pieces:
+        if trace is not None:
+            return self._pieces({**trace.inputs, **trace.discovered})
+        if settled is not None and settled.read:
+            return replace(self._pieces(dict(settled.read)), more=settled.read_more)
+        return _declared_pieces(reads(step))
 
     def _trace(self, step: Step, settled: Settled | None) -> Trace | None:
         """What the step read and made in this run; of one that was kept, what stood then as far as that is known."""

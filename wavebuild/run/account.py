@@ -58,13 +58,15 @@ def _is_told(settled: Settled) -> bool:
 
 
 def _is_short(settled: Settled) -> bool:
-    return len(settled.command) <= LONGEST and not settled.tail and not settled.detail
+    texts = len(settled.command) <= LONGEST and len(settled.action) <= LONGEST
+    return texts and not settled.tail and not settled.detail
 
 
 def _shortened(settled: Settled) -> Settled:
     return replace(
         settled,
         command=_cut(settled.command),
+        action=_cut(settled.action),
         detail=_cut(settled.detail),
         tail=tuple(_cut(line) for line in settled.tail[-LINES:]),
     )

@@ -101,6 +101,9 @@ class Settled(Struct, frozen=True, gc=False):
     audit: Audit | None = None  # what it touched, where that was followed
     review: Opinion | None = None  # what its advisor said last
     clues: tuple[Clue, ...] = ()  # of a failure: what may have caused it
+    action: str = ""  # what made the outputs, ready to paste; "": no other command was run after it
+    read: tuple[tuple[str, str], ...] = ()  # of one that did not come to its end: members it read, with digests
+    read_more: int = 0  # how many more of them there are
 
 
 class Outlook(Struct, frozen=True):

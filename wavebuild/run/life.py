@@ -28,6 +28,9 @@ from wavebuild.run.records import Attempt
 from wavebuild.run.sandbox import Private
 from wavebuild.run.sharing import Did
 
+MOST_READ = 30
+"""Members that are told of a step which did not come to its end."""
+
 
 class Due(Struct, frozen=True):
     """A step that is to run: all of it, or its checks alone."""
@@ -81,6 +84,7 @@ class Life(Struct):
     seconds: float = 0.0
     of_this_try: float = 0.0
     command: str = ""
+    action: str = ""  # the command that makes the outputs; ``command`` may be of a check, an advisor, a probe
     asks: list[Asking] | None = None  # what is still to be asked of what it made; None: not known yet
     stood: dict[str, Stamp] = field(default_factory=dict)  # bystanders, as they were when the try began
     notes: list[str] = field(default_factory=list)
@@ -104,6 +108,12 @@ class Life(Struct):
     undid: list[str] = field(default_factory=list)  # steps of this build whose edits of shared files it took back
     moved: tuple[str, ...] | None = None  # inputs that changed while it ran; None: not looked at yet
     seen: Seen = field(default_factory=Seen)  # what this try touched, where that is followed
+
+
+def first_read(life: Life) -> tuple[tuple[tuple[str, str], ...], int]:
+    """The first members that a step read, with their digests as it began, and how many more there are."""
+    names = sorted(life.due.now.inputs)
+    return tuple([(name, life.due.now.inputs[name]) for name in names[:MOST_READ]]), max(0, len(names) - MOST_READ)
 
 
 def ways_out(step: Step, why: str, paths: Sequence[str], accepted: bool, reasons: Sequence[Reason]) -> str:

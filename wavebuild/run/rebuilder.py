@@ -49,6 +49,7 @@ from wavebuild.run.life import (
     Life,
     Merges,
     complaint,
+    first_read,
     signal_name,
     told,
     unlike,
@@ -362,7 +363,7 @@ class Rebuilder:
             job = self._job(life)
         except (OSError, WavebuildError):
             return None  # it is told when the step begins
-        life.command = self._shown(life, job)
+        life.action = life.command = self._shown(life, job)
         return job
 
     def set_going(self, number: int, tell: Callable[[Event], None]) -> None:
@@ -462,6 +463,7 @@ class Rebuilder:
 
     def _tell_started(self, step: Step, life: Life, job: Job, tell: Callable[[Event], None]) -> None:
         life.command = self._shown(life, job)
+        life.action = "" if life.checking else life.command
         tell(self._started(step, life, bool(job.console)))
 
     def _started(self, step: Step, life: Life, console: bool = False) -> StepStarted:
@@ -1020,6 +1022,8 @@ class Rebuilder:
         review: Opinion | None = None,
         clues: tuple[Clue, ...] = (),
     ) -> Settled:
+        ended = life is None or outcome in (Outcome.SUCCEEDED, Outcome.KEPT)
+        read, more = first_read(life) if life and not ended else ((), 0)
         return Settled(
             step=step.name,
             outcome=outcome,
@@ -1042,6 +1046,9 @@ class Rebuilder:
             audit=self._audit(life, outcome) if life else None,
             review=life.opinion if life else review,
             clues=clues,
+            action=life.action if life and life.action != life.command else "",
+            read=read,
+            read_more=more,
         )
 
 

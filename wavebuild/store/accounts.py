@@ -49,6 +49,9 @@ class _Step(msgspec.Struct, frozen=True, array_like=True):
     notes: tuple[str, ...]
     review: Opinion | None
     clues: tuple[Clue, ...] = ()
+    action: str = ""
+    read: tuple[tuple[str, str], ...] = ()
+    read_more: int = 0
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -127,6 +130,8 @@ def _hidden(kept: _Kept, secrets: list[str]) -> _Kept:
         return replace(
             one,
             command=text(one.command),
+            action=text(one.action),
+            read=tuple((member, text(digest)) for member, digest in one.read),
             detail=text(one.detail),
             tail=texts(one.tail),
             notes=texts(one.notes),
