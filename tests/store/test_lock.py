@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -174,3 +176,21 @@ def test_a_lock_that_cannot_be_opened_is_refused_with_its_path(tmp_path: Path):
 
     assert caught.value.exit_code == 1
     assert str(path) in str(caught.value)
+
+
+def test_who_only_looks_whether_it_is_held_hinders_nobody(tmp_path: Path):
+    """A look takes hold of it for a moment; a build that begins just then is not refused."""
+    path = tmp_path / "lock"
+    path.touch()
+    looker = os.open(path, os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)  # as ``is_held`` has it
+
+    def go_on() -> bool:
+        with contextlib.suppress(OSError):
+            os.close(looker)
+        return False
+
+    lock = take(str(path), "wavebuild", 0.0, go_on)
+
+    assert lock is not None
+    lock.release()

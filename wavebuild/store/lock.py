@@ -18,6 +18,9 @@ from wavebuild.errors import Place, mistake
 from wavebuild.store.held import is_held
 from wavebuild.store.layout import unwritable
 
+_LOOKS = 0.2
+"""Seconds in which somebody may have it who only looks whether it is held: nobody is refused for that."""
+
 HELD = 3
 """Exit code: another wavebuild holds this project."""
 
@@ -60,7 +63,8 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise unwritable("the project cannot be held", path, error) from None
-    until = time.monotonic() + wait
+    began = time.monotonic()
+    until = began + max(wait, _LOOKS)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,7 +90,7 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
                 remedy="wait for it, or use --wait DURATION",
                 exit_code=HELD,
             )
-        time.sleep(0.05)
+        time.sleep(0.01 if time.monotonic() < began + _LOOKS else 0.05)
     said = os.fsencode(f"pid {os.getpid()}, {_user()}@{os.uname().nodename}: {command}\n")
     with contextlib.suppress(OSError):  # the text only informs: on a full disk the lock holds without it
         os.ftruncate(handle, 0)
