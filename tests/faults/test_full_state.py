@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Site
+from tests.support.processes import namespace
 from tests.support.workshop import Built, Workshop
 from wavebuild.errors import WavebuildError
 from wavebuild.run.events import Event, StepSettled, StepStarted
@@ -136,18 +137,6 @@ def test_a_folder_in_the_place_of_the_state_is_named(built: Workshop):
     state_of(built).rmdir()
 
     is_well(built, built.build(), "2")
-
-
-def namespace() -> list[str] | None:
-    """How a command gets mounts of its own here; None where the system allows none."""
-    for words in (["unshare", "-m"], ["unshare", "-r", "-m"], ["sudo", "-n", "unshare", "-m"]):
-        try:
-            tried = subprocess.run([*words, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, timeout=20)
-        except FileNotFoundError:
-            continue
-        if tried.returncode == 0:
-            return words
-    return None
 
 
 @pytest.mark.scenario(id="D1")

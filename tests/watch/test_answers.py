@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,8 @@ from random import Random
 
 import pytest
 
+from tests.support.command import REPOSITORY
+from tests.support.processes import namespace
 from tests.support.watching import QUESTION, Contest, Site
 from wavebuild.engine import watched
 from wavebuild.engine.glance import SOCKET, looked
@@ -159,6 +163,61 @@ def test_what_was_told_of_in_time_is_no_reason_for_distrust(site: Site) -> None:
 
     assert site.answers.ground.distrusted == ""
     assert site.asked() == {"src/a"}
+
+
+def test_a_file_that_had_another_name_is_looked_at_though_that_is_gone(site: Site) -> None:
+    """Whoever has opened it by the other name writes on, and nobody tells of it."""
+    os.link(site.root / "src/a", site.outside / "other")
+    site.settle()
+    site.rest()
+    assert site.asked() == set()
+    with open(site.outside / "other", "r+") as file:
+        os.unlink(site.outside / "other")
+        site.settle()
+        site.rest()
+        assert site.asked() == set()
+        file.write("by a name that is gone")
+        file.flush()
+
+        assert site.asked() == site.truth() == {"src/a"}
+
+
+MOUNTED_FILE = """
+import subprocess, sys, tempfile
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tests.support.command import REPOSITORY
+from tests.support.processes import namespace
+from tests.support.watching import Site
+with tempfile.TemporaryDirectory() as folder:
+    site = Site(Path(folder))
+    file = site.root / "src/a"
+    if subprocess.run(["mount", "--bind", site.outside / "shared", file]).returncode:
+        sys.exit(77)
+    try:
+        site.settle(["src", "src/a", "src/b"])
+        site.rest()
+        print(site.asked())
+        (site.outside / "shared").write_text("written to where it comes from")
+        print(site.asked())
+        site.close()
+    finally:
+        subprocess.run(["umount", file])
+"""
+
+
+def test_a_file_that_is_mounted_over_another_is_always_looked_at() -> None:
+    """What happens to it is told in the folder that it comes from."""
+    own = namespace()
+    if own is None:
+        pytest.skip("nothing can be mounted here")
+    program = [sys.executable, "-c", MOUNTED_FILE, str(REPOSITORY)]
+
+    done = subprocess.run([*own, *program], capture_output=True, text=True, timeout=PATIENCE)
+
+    if done.returncode == 77:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    assert done.stdout.splitlines() == ["set()", "{'src/a'}"], done.stderr
 
 
 # By the socket

@@ -52,6 +52,7 @@ class Ground:
         self.distrusted = ""
         self._number = 0
         self._next = 0
+        self._named_twice = set[int]()  # numbers of files that have had more than one name
         self._row_of = dict[int, int]()  # by the number of the file; made when it is first asked for
         self._swept()
 
@@ -205,6 +206,15 @@ class Ground:
         self._next = stop if stop < len(self.evidence.names) else 0
         return self._next == 0
 
+    def _has_other_names(self, status: os.stat_result, name: bytes) -> bool:
+        """Whether a file may be written to by a name of which nobody tells.
+
+        It may still when that name is gone: by a handle that was opened by it.
+        """
+        if status.st_nlink != 1:
+            self._named_twice.add(status.st_ino)
+        return status.st_ino in self._named_twice or self.mounts.is_at(name)
+
     def _look_at_namesakes(self, status: os.stat_result) -> None:
         """A file that is known by one name has another: from now on it may be written to by either."""
         if status.st_nlink < 2 or stat.S_ISDIR(status.st_mode) or self.evidence is None:
@@ -242,8 +252,7 @@ class Ground:
                 if not folders.is_wanted(name) and not name.startswith(b"/"):
                     found.append(each)
             elif status is not None:
-                # What has several names may be written to by one of which nobody tells.
-                told = told and stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                told = told and stat.S_ISREG(status.st_mode) and not self._has_other_names(status, name)
                 self._look_at_namesakes(status)
             journal.looked(each, now == wanted, told and now is not None)
         return found

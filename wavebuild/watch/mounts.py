@@ -39,6 +39,10 @@ class Mounts:
         lying = [point for point in self._others if path == point or path.startswith(point + b"/")]
         return (self._others[max(lying, key=len)] if lying else self._kind) in TELLING
 
+    def is_at(self, path: bytes) -> bool:
+        """Whether something is mounted at this very path: a file there has its name, and who tells of it, elsewhere."""
+        return path in self._others
+
     def changed(self) -> bool:
         """Whether something was mounted or let go of, anywhere, since this was asked last."""
         if not self._poll.poll(0):
