@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import spawn
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from wavebuild.run import pool
 from wavebuild.run.groups import standing
 from wavebuild.run.job import NOT_BEGUN, Ended
 from wavebuild.run.pool import guarded
+from wavebuild.run.wire import Shelf
 
 
 @pytest.fixture(params=[False, True], ids=["spawned", "forked"])
@@ -31,6 +32,19 @@ def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Crew]:
     yield place
     place.pool.close()
     assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+
+
+class Contended(Shelf):
+    """A shelf of which the worker takes what comes next as soon as one was taken back."""
+
+    def __init__(self, former: Shelf, let_the_worker_take: Callable[[], None]) -> None:
+        self.theirs, self._ours = former.theirs, former._ours
+        self._let = let_the_worker_take
+
+    def take_back(self) -> int | None:
+        found = super().take_back()
+        self._let()
+        return found
 
 
 class TestCommands:
@@ -231,6 +245,27 @@ class TestWhoLiesReady:
         assert [(one.id, one.then) for one in crew.ends(1)] == [(1, None)]
         assert crew.run("true").failure == ""
         assert not (crew.folder / "ran").exists()
+
+    def test_a_worker_may_take_one_while_those_before_it_are_taken_back(self, crew: Crew):
+        """What comes back is what was taken back, and not as many from the end."""
+        crew.submit(1, "until test -e go; do sleep 0.01; done")
+        assert crew.lay(2, "touch ran2", behind=1)
+        assert crew.lay(3, "touch ran3", behind=1)
+        (hired,) = (hired for hired in crew.pool._workers if hired.job is not None)
+        assert hired.shelf is not None
+
+        def let_the_worker_take() -> None:
+            crew.write("go", "")
+            assert eventually(lambda: (crew.folder / "ran3").exists(), 10)
+
+        hired.shelf = Contended(hired.shelf, let_the_worker_take)
+
+        assert crew.pool.take_back() == [2]
+        ended = crew.ends(2)
+
+        assert [(one.id, one.failure, one.then) for one in ended] == [(1, "", 3), (3, "", None)]
+        assert not (crew.folder / "ran2").exists()
+        assert (crew.folder / "ran3").exists()
 
     def test_after_a_failure_it_comes_back(self, crew: Crew):
         """Whoever is told of the failure says what becomes of it; the end of the other is told after."""

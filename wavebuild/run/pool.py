@@ -159,8 +159,10 @@ class Pool:
         """The jobs that lie ready and that no worker has taken; none of them begins."""
         found: list[int] = []
         for hired in self._workers:
-            count = hired.shelf.clear() if hired.laid and hired.shelf is not None else 0
-            found += reversed([hired.laid.pop().id for _ in range(count)])
+            back = _cleared(hired.shelf) if hired.laid and hired.shelf is not None else ()
+            if back:
+                hired.laid = deque(job for job in hired.laid if job.id not in back)
+                found += back
         return found
 
     def wait(self, timeout: float | None, other: int = -1) -> list[Ended]:
@@ -369,7 +371,7 @@ class Pool:
     def _clear_shelf(self, hired: Hired) -> None:
         """What lay ready for a worker that begins none of it comes back."""
         if hired.laid and hired.shelf is not None:
-            hired.shelf.clear()
+            _cleared(hired.shelf)
             self._ready += [Ended(job.id, NOT_BEGUN) for job in hired.laid]
             hired.laid.clear()
 
@@ -475,6 +477,11 @@ class Pool:
             if hired.limit is not None and time.monotonic() >= hired.limit:
                 hired.process.kill()
                 self._bury(hired, "interrupted" if hired.asked else "timeout")
+
+
+def _cleared(shelf: Shelf) -> list[int]:
+    """The jobs that lay there still. A worker that takes from it meanwhile has one that came behind some of them."""
+    return list(iter(shelf.take_back, None))
 
 
 def _line(forked: bool) -> tuple[End, End]:

@@ -117,12 +117,10 @@ class Shelf:
         except (OSError, UnicodeEncodeError):
             return False
 
-    def clear(self) -> int:
-        """How many lay there still: nobody has begun them, and nobody will."""
-        count = 0
-        while _taken(self.theirs):
-            count += 1
-        return count
+    def take_back(self) -> int | None:
+        """Which job lay first: nobody has begun it, and nobody will. The worker may take the next meanwhile."""
+        laid = laid_at(self.theirs)
+        return laid.job.id if laid is not None else None
 
     def close(self) -> None:
         os.close(self._ours)
@@ -130,7 +128,7 @@ class Shelf:
 
 
 def laid_at(handle: int) -> Laid | None:
-    """What lies first on the shelf of which this is the worker's end; then it is the worker's."""
+    """What lies first on the shelf of which this is the worker's end; it is his who has taken it."""
     data = _taken(handle)
     return _LAID.decode(data) if data else None
 
