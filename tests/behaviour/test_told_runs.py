@@ -237,6 +237,25 @@ def test_of_many_members_that_a_failed_step_read_the_first_are_told(shop: Worksh
     assert found.more == 11
 
 
+def test_a_pause_before_the_next_try_counts_in_every_schedule(shop: Workshop):
+    """The critical path leads through a step that waited long, though it worked for a short time."""
+    shop.wavefile(
+        "steps:\n"
+        "  slow: {outputs: s, run: 'sleep 0.4; echo > s'}\n"
+        "  shaky:\n    outputs: t\n    retries: {times: 1, delay: 1s}\n"
+        "    run: 'test -e ../once || { echo > ../once; exit 3; }; echo > t'\n"
+    )
+    shop.build(jobs=2)
+
+    story = told(shop)
+
+    assert story.critical_path == ("shaky",)
+    assert story.times is not None
+    took = {each.name: each.settled.seconds for each in story.chapters if each.settled}
+    assert story.times.serial.low == pytest.approx(sum(took.values()) + 1)
+    assert story.times.flow_j.low == pytest.approx(took["shaky"] + 1)
+
+
 def test_steps_that_were_found_in_the_build_are_told(shop: Workshop):
     """The instances of a list that a step made."""
     shop.wavefile(

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tests.ui.samples import NOON, a_story, called, graph_of, step
 from tests.ui.stories import HOSTILE, full_of, many, of
 from wavebuild.engine.story import Chapter, Former
-from wavebuild.run.events import Opinion, Outcome, Settled, StepReviewed
+from wavebuild.run.events import Clue, Opinion, Outcome, Settled, StepReviewed
 from wavebuild.ui.report import facts
 from wavebuild.ui.report.mark import HEAD, is_report
 from wavebuild.ui.report.page import OPEN, PAGE, page
@@ -271,11 +271,55 @@ class TestWhatIsSaid:
     def test_what_was_saved_is_measured_against_the_clock(self):
         """2.5 s by the clock, 3 s one after another; wave after wave would have been quicker, and is not named."""
         assert facts.saved_line(a_story()) == "The run took 0.50 s (17 %) less than one step after another."
-        assert "there was little that could overlap" in facts.saved_line(replace(a_story(), seconds=9.0))
+        late = facts.saved_line(replace(a_story(), seconds=9.0))
+        assert "though with these jobs they need 2.0 s" in late
+        times = a_story().times
+        assert times is not None
+        alone = replace(times, flow_j=times.serial)
+        line = facts.saved_line(replace(a_story(), seconds=9.0, times=alone))
+        assert "there was little that could overlap" in line
         assert [(each.name, round(each.share)) for each in facts.bars(a_story())][:2] == [
             ("this run (flow, 2 jobs)", 83),
             ("one step after another", 100),
         ]
+
+    def test_a_row_says_why(self):
+        """Of a failure the cause, of what waits for a person what it waits for."""
+        failed, clue = a_story().chapters[2], Clue("no command", "./make", "sh: 1: ./make: not found", last=True)
+        assert failed.settled is not None
+        known = replace(failed, settled=replace(failed.settled, clues=(clue,)))
+        said = Settled("w", Outcome.WAITING, 1, failure="manual", detail="look at it\nand say so")
+
+        assert facts.why(failed) == "exit 127, 2 tries"
+        assert facts.why(known) == f"exit 127, 2 tries: {facts.cause(known)}"
+        assert "./make" in facts.cause(known)
+        assert facts.why(Chapter("w", 1, Outcome.WAITING, said)) == "look at it"
+        assert facts.why(Chapter("w", 1, Outcome.WAITING)) == "it waits for a person"
+
+    def test_what_failed_is_told_before_what_waits(self):
+        """Whatever wave they are of."""
+        waits = Chapter("w", 1, Outcome.WAITING, Settled("w", Outcome.WAITING, 1, detail="look"))
+        text = page(of(waits, a_story().chapters[2]))
+
+        assert text.index('<article class="card failed">') < text.index('<article class="card waiting">')
+
+    def test_a_command_is_told_to_be_pasted(self):
+        """Empty lines in it may belong to a text; those around it do not."""
+        command = "bash -c 'cat <<END\none\n\n  two\nEND\n'\n"
+        settled = Settled("a", Outcome.FAILED, 1, command=command)
+
+        assert facts.command_lines(Chapter("a", 1, Outcome.FAILED, settled, command=command)) == [
+            *("bash -c 'cat <<END", "one", "", "  two", "END", "'"),
+        ]
+
+    def test_pauses_between_tries_are_told_and_drawn(self):
+        """How long they were, and in the bar where."""
+        story = a_story()
+
+        assert dict(facts.facts(story, story.chapters[2]))["Took"] == "1.0 s, and 0.50 s of pauses between its tries"
+        text = timeline(story, {name: name for name in "abcd"})
+        assert '<rect class="pause" x="26.67%" width="33.33%"' in text
+        assert "c: failed, 1.0 s, and 0.50 s of pauses between its tries" in text
 
     def test_each_try_is_told_with_its_review(self):
         """What the advisor said of every draft, and what came of it."""

@@ -236,15 +236,16 @@ class _Teller(Struct):
         return None
 
     def _timing(self, wanted: Sequence[int], settled: Mapping[str, Settled]) -> Timing | None:
-        """Serial, barrier and flow times of what ran, measured."""
+        """Serial, barrier and flow times of what ran, measured; the pauses between tries count, as in any schedule."""
         if self.project is None:
             return None
-        number = self.project.graph.number
-        ran = {
-            number[name]: Range(each.seconds, each.seconds)
+        number, paused = self.project.graph.number, _pauses(self.account)
+        took = {
+            number[name]: each.seconds + paused.get(name, 0.0)
             for name, each in settled.items()
             if name in number and each.started is not None and each.seconds > 0
         }
+        ran = {step: Range(seconds, seconds) for step, seconds in took.items()}
         return measure(self.project.graph, {*wanted, *ran}, ran, max(self.run.jobs, 1)) if ran else None
 
     def _critical(self, timing: Timing | None, settled: Mapping[str, Settled]) -> tuple[str, ...]:
@@ -400,6 +401,14 @@ def _by_step(events: Iterable[E]) -> dict[str, list[E]]:
     return found
 
 
+def _pauses(account: Account | None) -> dict[str, float]:
+    """How long each step has waited for its next tries."""
+    paused: dict[str, float] = {}
+    for event in account.retried if account else ():
+        paused[event.step] = paused.get(event.step, 0.0) + event.delay
+    return paused
+
+
 class _Span(Struct, frozen=True):
     """Where a step stands in the timeline."""
 
@@ -414,9 +423,7 @@ def spans_of(settled: Iterable[Settled], account: Account | None, jobs: int) -> 
     A step counts as begun when it is handed to a worker, which may be about to end another: where more would have run
     than there are jobs, it stands behind the one that ended first. Who waits for the next try has no slot, but a row.
     """
-    waited: dict[str, float] = {}
-    for event in account.retried if account else ():
-        waited[event.step] = waited.get(event.step, 0.0) + event.delay
+    paused = _pauses(account)
     ran = [each for each in settled if each.started is not None]
     spans: dict[str, _Span] = {}
     busy: list[tuple[float, int]] = []
@@ -431,7 +438,7 @@ def spans_of(settled: Iterable[Settled], account: Account | None, jobs: int) -> 
             row = len(busy)
         else:
             start, row = heapq.heappop(busy)
-        end = start + each.seconds + waited.get(each.step, 0.0)
+        end = start + each.seconds + paused.get(each.step, 0.0)
         spans[each.step] = _Span(row, start, end)
         heapq.heappush(busy, (end, row))
     return spans

@@ -205,7 +205,7 @@ def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
     cause = cause_of(settled)
     if cause is not None and cause.text not in settled.detail:
         facts.append(("cause", cause.in_words))
-    script = [words.pasteable(each) for each in settled.command.splitlines() if each.strip()]
+    script = words.script_lines(settled.command)
     facts += [("command" if not at else "", each) for at, each in enumerate(script)]
     if settled.log:
         facts.append(("log", escaped(settled.log)))

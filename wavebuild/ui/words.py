@@ -240,6 +240,11 @@ def pasteable(command: str) -> str:
     )
 
 
+def script_lines(command: str) -> list[str]:
+    """The lines of a command as they are to be pasted; an empty one may be part of a text in it."""
+    return [pasteable(line) for line in command.strip("\n").split("\n")] if command.strip() else []
+
+
 def outcome_word(outcome: Outcome) -> str:
     return outcome.value.replace("_", " ")
 

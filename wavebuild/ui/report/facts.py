@@ -141,7 +141,13 @@ def saved_line(story: Story) -> str:
     less = [(name, each - took, 1 - took / each) for name, each in others if each > took]
     saved = [f"{words.duration(seconds)} ({100 * share:.0f} %) less than {name}" for name, seconds, share in less]
     if not saved:
-        return "The run took no less than its steps one after another: there was little that could overlap."
+        none = "The run took no less than its steps one after another"
+        if times.flow_j.low < 0.8 * times.serial.low:
+            return (
+                f"{none}, though with these jobs they need {words.duration(times.flow_j.low)}: what wavebuild does"
+                " besides, or waiting for a resource, took the rest."
+            )
+        return f"{none}: there was little that could overlap."
     return f"The run took {', and '.join(saved)}."
 
 
@@ -180,7 +186,10 @@ def why(chapter: Chapter) -> str:
         case Outcome.NOT_STARTED:
             return "the build ended before its turn"
         case Outcome.FAILED if settled:
-            return failure(chapter)
+            known = cause(chapter)
+            return f"{failure(chapter)}: {known}" if known else failure(chapter)
+        case Outcome.WAITING:
+            return next(iter(detail_lines(chapter)), "") or "it waits for a person"
         case _:
             return reasons_line(chapter)
 
@@ -208,11 +217,11 @@ def cause(chapter: Chapter) -> str:
 def command_lines(chapter: Chapter) -> list[str]:
     if chapter.is_declared:
         return [line.rstrip() for line in chapter.command.splitlines()]
-    return [words.pasteable(line) for line in chapter.command.splitlines() if line.strip()]
+    return words.script_lines(chapter.command)
 
 
 def gate_lines(chapter: Chapter) -> list[str]:
-    return [words.pasteable(line) for line in chapter.gate.splitlines() if line.strip()]
+    return words.script_lines(chapter.gate)
 
 
 def detail_lines(chapter: Chapter) -> list[str]:
@@ -242,7 +251,7 @@ def facts(story: Story, chapter: Chapter) -> Iterator[tuple[str, str]]:
     settled = chapter.settled
     if settled is not None and settled.started is not None:
         yield "Began", f"{words.duration(max(settled.started - story.began, 0.0))} after the run"
-        yield "Took", words.duration(settled.seconds) + _former(chapter)
+        yield "Took", words.duration(settled.seconds) + _pauses(chapter) + _former(chapter)
         if settled.attempts > 1:
             yield "Tries", str(settled.attempts)
     yield "Wave", str(chapter.wave) + (", on the critical path" if chapter.is_critical else "")
@@ -260,6 +269,11 @@ def facts(story: Story, chapter: Chapter) -> Iterator[tuple[str, str]]:
         yield "Your edits are kept in", words.listed(settled.displaced)
     if settled.undid:
         yield "Took back edits of", words.listed(settled.undid)
+
+
+def _pauses(chapter: Chapter) -> str:
+    waited = sum(each.delay for each in chapter.retried)
+    return f", and {words.duration(waited)} of pauses between its tries" if waited else ""
 
 
 def _former(chapter: Chapter) -> str:

@@ -67,7 +67,7 @@ def page(story: Story) -> str:
         listed=told,
         brief=tally(each for each in story.chapters if each.is_brief),
         groups=list(_groups(told)),
-        troubles=[each for each in told if each.outcome in (Outcome.FAILED, Outcome.WAITING)],
+        troubles=[each for wrong in (Outcome.FAILED, Outcome.WAITING) for each in told if each.outcome is wrong],
         facts=facts,
         words=words,
         instant=instant,

@@ -77,6 +77,8 @@ def _bar(chapter: Chapter, begin: float, span: float, where: str) -> Iterator[st
     name = escape(escaped(chapter.name))
     critical = " critical" if chapter.is_critical else ""
     said = f"{name}: {word(chapter.outcome)}, {words.duration(settled.seconds)}"
+    if waited := sum(each.delay for each in chapter.retried):
+        said += f", and {words.duration(waited)} of pauses between its tries"
     said += ", on the critical path" if chapter.is_critical else ""
     top = HEAD + lane * ROW
     yield f'<a href="#{where}" class="bar {kind(chapter.outcome)}{critical}"><title>{said}</title>'
@@ -91,8 +93,11 @@ def _bar(chapter: Chapter, begin: float, span: float, where: str) -> Iterator[st
     yield f'<rect class="step" width="100%" height="{BAR}" rx="3"/>'
     if chapter.is_critical:
         yield f'<rect class="mark" y="{BAR}" width="100%" height="4"/>'
+    length = max(chapter.end - chapter.start, 0.001)
     for each in chapter.retried:
-        share = 100 * (each.at - chapter.start) / max(chapter.end - chapter.start, 0.001)
+        share = min(max(100 * (each.at - chapter.start) / length, 0.0), 100.0)
+        pause = min(100 * each.delay / length, 100 - share)
+        yield f'<rect class="pause" x="{share:.2f}%" width="{pause:.2f}%" height="{BAR}"/>'
         yield f'<line class="try" x1="{share:.2f}%" x2="{share:.2f}%" y1="0" y2="{BAR}"/>'
     if width >= LABELLED:
         yield f'<text x="6" y="14">{SIGNS[chapter.outcome]} {name}</text>'
