@@ -155,6 +155,8 @@ PLANTED = {
     "a look for each step": (
         "run/rebuilder.py",
         """
+import os
+
 _before = Rebuilder.consider
 
 
@@ -190,6 +192,8 @@ Database.write = _write_twice
     "a file read a second time": (
         "run/rebuilder.py",
         """
+from wavebuild import disk
+
 _read_before = Rebuilder.begin
 
 

@@ -228,7 +228,7 @@ class _Building:
             self._growing,
             Room(request.load, tokens=share.tokens),
         )
-        self._scheduler.gauge = self._rebuilder.gauge = request.gauge
+        self._scheduler.gauge = self._rebuilder.site.gauge = request.gauge
 
     def _invocation(self) -> Invocation:
         """What all jobs have in common."""
