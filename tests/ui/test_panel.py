@@ -121,6 +121,14 @@ def test_of_more_than_there_is_room_for_the_longest_are_shown_and_the_rest_is_co
     assert text[4] == "  … and 60 more"
 
 
+def test_in_the_smallest_window_the_longest_running_step_has_the_only_row() -> None:
+    """How many there are is counted below; "and 5 more" than nothing would say less."""
+    names = [f"step{number}" for number in range(5)]
+    scene = scene_of(two_waves(*names), *(started(name, 1, at) for at, name in enumerate(names)), now=9)
+
+    assert shown(scene, columns=19, lines=6)[0] == "  9 s  step0"
+
+
 def test_of_many_waves_those_around_this_one_are_shown() -> None:
     names = [f"s{number}" for number in range(100)]
     events: list[Event] = [build_started([[name] for name in names])]
@@ -163,6 +171,10 @@ def test_steps_of_which_no_end_is_told_count_as_kept_and_not_as_work() -> None:
 )
 def test_what_is_left_is_said_as_far_as_it_is_known(estimate: Estimate, said: list[str]) -> None:
     assert left_words(estimate, runs=True) == said
+
+
+def test_when_nothing_runs_nothing_is_said_to_be_finishing() -> None:
+    assert left_words(Estimate(0.0, ending=True), runs=False) == [""]
 
 
 def test_a_guess_has_no_more_figures_than_it_deserves() -> None:

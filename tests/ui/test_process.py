@@ -302,15 +302,17 @@ class Tty(io.StringIO):
 @pytest.mark.parametrize(
     ("environ", "terminal", "colours"),
     [
-        ({}, True, True),
-        ({}, False, False),
-        ({"NO_COLOR": "1"}, True, False),
-        ({"NO_COLOR": ""}, True, True),
+        ({}, True, False),  # nobody knows what it can
+        ({"TERM": ""}, True, False),
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm"}, False, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, True),
         ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
         ({"FORCE_COLOR": "1"}, False, True),
         ({"FORCE_COLOR": "0"}, False, False),
         ({"TERM": "dumb"}, True, False),
-        ({"CI": "true"}, True, False),
+        ({"TERM": "xterm", "CI": "true"}, True, False),
         ({"CI": "true", "FORCE_COLOR": "1"}, False, True),
     ],
 )
@@ -334,6 +336,10 @@ def test_the_environment_sways_colour_and_never_the_terminal(
         ({"LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),  # Python puts it there
         ({"LC_CTYPE": "C.UTF-8"}, True),
         ({"LC_CTYPE": "de_DE.UTF-8", "LANG": "C"}, True),
+        ({"LANG": "de_DE"}, True),
+        ({"LANG": "de_DE.ISO-8859-1"}, False),
+        ({"LC_ALL": "ru_RU.KOI8-R@x", "LANG": "ru_RU.UTF-8"}, False),
+        ({"LANG": "sr_RS.utf8@latin"}, True),
     ],
 )
 def test_a_terminal_said_to_know_ascii_alone_gets_no_more(environ: dict[str, str], unicode: bool) -> None:

@@ -117,12 +117,12 @@ def _running(scene: Scene, columns: int, room: int, style: Style) -> list[Row]:
     running = sorted(scene.picture.running, key=lambda each: (bool(each.failure), each.started))
     if not running or room < 1:
         return []
-    if len(running) > room:
+    if len(running) > room > 1:  # a single row is for the one that has run longest: how many there are is counted
         left = len(running) - room + 1
         more: list[Row] = [((style.fit(f"  … and {left} more"), "dim"),)]
         running = running[: room - 1]
     else:
-        more = []
+        running, more = running[:room], []
     times = [_time(each, scene, columns) for each in running]
     names = [_name(each, scene, style) for each in running]
     of_times = max(map(width, times), default=0)
@@ -252,9 +252,11 @@ def _filled_bar(done: int, total: int, length: int, style: Style) -> tuple[str, 
 def left_words(estimate: Estimate, runs: bool) -> list[str]:
     """What is left, said ever shorter; the last is nothing."""
     time = rounded(estimate.seconds)
+    if not runs:
+        return [""]
     if estimate.ending:
         return ["a step has failed: finishing what runs", "finishing", ""]
-    if not time or not runs:
+    if not time:
         return [""]
     if estimate.unknown:
         steps = words.counted(estimate.unknown, "step")

@@ -61,11 +61,16 @@ def style_of(stream: TextIO, environ: Mapping[str, str], when: When = "auto") ->
 
 
 def _is_plain(environ: Mapping[str, str]) -> bool:
-    """Whether the person's terminal is said to know ASCII alone, and not by Python, which says more than is known."""
+    """Whether the person's terminal is said to know ASCII alone, and not by Python, which says more than is known.
+
+    Or letters of one language alone: where there is no such locale, Python writes as if it knew all.
+    """
     kind, language = environ.get("LC_CTYPE"), environ.get("LANG")
     if kind in _BY_PYTHON and language in _ASCII:
         kind = None
-    return (environ.get("LC_ALL") or kind or language) in _ASCII
+    locale = environ.get("LC_ALL") or kind or language or ""
+    charset = locale.partition(".")[2].partition("@")[0].lower()
+    return locale in _ASCII or (charset != "" and not charset.startswith("utf"))
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -83,7 +88,7 @@ def _colours(terminal: bool, environ: Mapping[str, str], when: When) -> bool:
     if environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
     # A build server keeps its log as text: colour there is asked for, never guessed.
-    return terminal and not environ.get("CI") and environ.get("TERM") != "dumb"
+    return terminal and not environ.get("CI") and environ.get("TERM", "") not in ("", "dumb")
 
 
 def _named_width(environ: Mapping[str, str]) -> int:
