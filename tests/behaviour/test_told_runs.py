@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Site
+from tests.support.processes import eventually, kill_marked
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.engine import reporting
@@ -333,7 +334,7 @@ def test_a_run_that_was_cut_off_is_told_as_far_as_it_came(shop: Workshop):
 
     assert (story.seconds, story.exit_code, story.is_running) == (None, None, False)
     assert outcomes(story) == {"a": "succeeded", "b": "succeeded", "c": None, "other": None}
-    assert any("not known" in each for each in story.unknown)
+    assert any("Of 2 steps nothing is on record" in each for each in story.unknown)
 
 
 def test_a_past_run_is_told_though_the_wavefile_has_changed(shop: Workshop):
@@ -444,6 +445,30 @@ class TestTheCommands:
         full = site.wavebuild("-B", "--report", "/dev/full")
         assert (full.code, "No space left on device" in full.err) == (0, True)
         assert site.wavebuild("report", "-o", "/dev/full").code == 1
+
+    def test_what_runs_is_told_while_it_runs_and_after_a_kill(self, tmp_path: Path):
+        """Neither is called a run of an earlier version; after the next build it is its turn."""
+        site = Site(tmp_path)
+        site.write(
+            "Wavefile",
+            "steps:\n  a: {outputs: a, run: 'echo > a'}\n"
+            "  b: {inputs: a, outputs: b, run: 'echo > ../begun; sleep 60; echo > b'}\n",
+        )
+        try:
+            with site.start("-j2") as build:
+                assert eventually(lambda: (site.home / "begun").exists(), 60)
+                site.build("report", "-o", "running.html")
+                build.kill()
+            site.build("report", "-o", "cut.html")
+        finally:
+            kill_marked(site.mark)
+        running, cut = site.read("running.html"), site.read("cut.html")
+
+        assert "It is not over" in running
+        assert "These steps run now, or were about to begin: b." in running
+        assert "Cut off: it never came to its end" in cut
+        assert "These steps ran when it was cut off, or were about to begin: b." in cut
+        assert "earlier version" not in running + cut
 
     def test_after_a_report_there_is_nothing_to_do(self, tmp_path: Path):
         """It is no part of the project, and an idle build can be told of as well."""

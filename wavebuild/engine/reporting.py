@@ -137,8 +137,11 @@ class _Teller(Struct):
         unknown = [f"The Wavefile cannot be loaded now ({why}): there is no graph."] if self.project is None else []
         results = {each.step: each for each in self.state.results_in(self.run.run)} if self.state else {}
         settled = self._settled(results)
-        wanted = self._wanted(unknown)
+        wanted = self._wanted(is_running, unknown)
         outcome = self._of_the_rest(wanted, settled, unknown, is_running)
+        if begun := self._begun(settled):
+            which = "run now" if is_running else "ran when it was cut off"
+            unknown.append(f"These steps {which}, or were about to begin: {begun}.")
         timing = self._timing(wanted, settled)
         critical = self._critical(timing, settled)
         spans = spans_of(settled.values(), self.account, self.run.jobs)
@@ -195,15 +198,25 @@ class _Teller(Struct):
             log=result.log,
         )
 
-    def _wanted(self, unknown: list[str]) -> list[int]:
+    def _begun(self, settled: Mapping[str, Settled]) -> str:
+        """The steps that have begun in it, and of whose end nothing is on record."""
+        if self.state is None or self.run.seconds is not None:
+            return ""
+        opened = [each.step for each, _ in self.state.attempts() if each.run == self.run.run]
+        names = sorted({step for step in opened if step not in settled})
+        return ", ".join(names[:PIECES]) + (f" and {len(names) - PIECES} more" if len(names) > PIECES else "")
+
+    def _wanted(self, is_running: bool, unknown: list[str]) -> list[int]:
         """The steps that the run looked at, by waves, as far as that can be said now."""
         if self.project is None:
             return []
         account = self.account
         if account is None:
+            which = "was cut off" if self.run.seconds is None else "was recorded by an earlier version"
             unknown.append(
-                "This run was recorded by an earlier version, or was cut off: of its steps no commands and no tries"
-                " are known, and only the newest reasons."
+                "It is not over: what its steps ran, and how often, is known when it is."
+                if is_running
+                else f"This run {which}: of its steps no commands and no tries are known, and only the newest reasons."
             )
         asked = account or Account()
         folder = os.path.join(self.layout.root, asked.folder)
@@ -228,10 +241,13 @@ class _Teller(Struct):
         kept = dict(self.run.counts).get(Outcome.KEPT.value, 0)
         if rest == kept - told:
             return Outcome.KEPT
-        if not is_running:
+        if self.run.seconds is None:
+            if not is_running:
+                unknown.append(f"Of {rest} steps nothing is on record: it did not come to them, or not to their end.")
+        else:
             unknown.append(
                 f"{kept} steps were kept in this run, and of {rest} steps nothing is on record: the Wavefile has"
-                " changed since, or the run did not come to its end. What became of them is not known."
+                " changed since. What became of them is not known."
             )
         return None
 
