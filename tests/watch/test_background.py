@@ -18,10 +18,10 @@ from wavebuild.engine.glance import SOCKET
 from wavebuild.engine.watched import told
 from wavebuild.errors import WavebuildError
 from wavebuild.store.layout import Layout
-from wavebuild.store.lock import HELD
+from wavebuild.store.lock import HELD, take
 from wavebuild.store.settled import Settled, in_order, packed, row, save
 from wavebuild.watch import background
-from wavebuild.watch.background import Begun, begin, beside, stop, there
+from wavebuild.watch.background import ALONE, Begun, begin, beside, stop, there
 
 PATIENCE = 60.0
 
@@ -150,6 +150,24 @@ def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> Non
     assert not any(path.endswith("/held") for path in open_files)
     assert [os.readlink(f"{process}/fd/{handle}") for handle in (0, 1, 2)] == ["/dev/null"] * 3
     assert os.getsid(begun.pid) != os.getsid(0)
+
+
+def test_a_process_that_only_has_the_number_of_one_is_not_ended(layout: Layout) -> None:
+    """The watcher runs in a container, say: what it says to be its number is that of something else here."""
+    held = take(layout.watcher, ALONE, 0, lambda: False)
+    assert held is not None
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        try:
+            Path(layout.watcher).write_text(f"pid {stranger.pid}, me@elsewhere: {ALONE}\nanswers builds\n")
+            with pytest.raises(WavebuildError, match="not a process of this machine") as caught:
+                stop(layout)
+
+            assert caught.value.exit_code == HELD
+            stranger.kill()
+            assert stranger.wait() == -signal.SIGKILL
+        finally:
+            stranger.kill()
+            held.release()
 
 
 def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:

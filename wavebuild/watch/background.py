@@ -22,6 +22,7 @@ from msgspec.structs import asdict
 
 import wavebuild
 from wavebuild.errors import WavebuildError, mistake
+from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout, refuse_unsafe
 from wavebuild.store.lock import HELD, holder, take
 from wavebuild.watch import inotify
@@ -108,7 +109,8 @@ def beside(layout: Layout) -> Beside | None:
 def stop(layout: Layout) -> Begun | None:
     """Ends the one that is there; None if there is none.
 
-    Raises WavebuildError if it does not end, or is part of a watch that builds: that one is ended where it runs.
+    Raises WavebuildError if it does not end, is not a process of this machine or container, or is part of a watch that
+    builds: that one is ended where it runs.
     """
     found = there(layout)
     if found is None:
@@ -116,14 +118,45 @@ def stop(layout: Layout) -> Begun | None:
     if found.command == BESIDE:
         message = f"`{BESIDE}` runs here (it has begun pid {found.pid}), and is not ended from elsewhere"
         raise mistake("watch-runs", message, remedy="press q or Ctrl-C where it runs", exit_code=HELD)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGTERM)
+    _end(found.pid, layout.watcher)
     until = time.monotonic() + PATIENCE
     while (now := there(layout)) is not None and now.pid == found.pid:
         if time.monotonic() > until:
             raise mistake("does-not-end", f"the watcher (pid {found.pid}) does not end", exit_code=1)
         time.sleep(0.01)
     return found
+
+
+def _end(pid: int, lock: str) -> None:
+    """Asks the process that holds the lock to end; in another container or machine its number is that of a stranger."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        holds = False
+    else:
+        try:
+            if holds := _has_open(pid, lock):
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+        except PermissionError:
+            message = f"the watcher (pid {pid}) belongs to another user"
+            raise mistake("not-yours", message, remedy="whoever began it can end it", exit_code=1) from None
+        except (FileNotFoundError, ProcessLookupError):
+            holds = False
+        finally:
+            os.close(handle)
+    if not holds and is_held(lock):
+        message = f"the watcher (pid {pid}) is not a process of this machine or container"
+        raise mistake("not-here", message, remedy="wavebuild watch --stop, where it runs, ends it", exit_code=HELD)
+
+
+def _has_open(pid: int, path: str) -> bool:
+    """Raises OSError where the process has ended, or is another user's."""
+    wanted, folder = os.stat(path), f"/proc/{pid}/fd"
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(f"{folder}/{name}"), wanted):
+                return True
+    return False
 
 
 def there(layout: Layout) -> Begun | None:
