@@ -14,7 +14,7 @@ from tests.support.workshop import Built, Workshop
 from wavebuild.engine.glance import looked
 from wavebuild.engine.idle import question_asked
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import BuildSettled, BuildStarted, Event, StepStarted
+from wavebuild.run.events import BuildSettled, BuildStarted, Event, Settled, StepStarted
 
 FOUR = """
 steps:
@@ -481,6 +481,22 @@ def test_where_all_is_told_those_who_see_no_change_are_not_judged(four: Workshop
     without_traces(four)  # who is judged runs
     four.write(d__txt="4\n")
     assert four.build(**facts).ran == ["d"]
+
+
+def test_a_changed_step_does_not_wait_until_all_others_are_told_of(shop: Workshop) -> None:
+    """Where every end is told, and several jobs run at once, what was known before is told while they run."""
+    names = [f"s{number}" for number in range(9)]
+    shop.write(**{f"{name}__txt": "1" for name in names})
+    settled(shop, "steps:\n" + "".join(f"  {name}: {{inputs: {name}.txt, run: note {name}}}\n" for name in names))
+    shop.write(s8__txt="2")
+    built = shop.build(jobs=2, full=True)
+    assert built.ran == ["s8"]
+    told = [(type(each).__name__, getattr(each, "settled", each)) for each in built.events]
+    begun = [kind for kind, _ in told].index("StepStarted")
+    ends = [each.step for kind, each in told if kind == "StepSettled" and isinstance(each, Settled)]
+    assert "StepSettled" not in [kind for kind, _ in told[:begun]]
+    assert [name for name in ends if name != "s8"] == names[:8]
+    assert ends.count("s8") == 1
 
 
 def what_is_told(event: Event) -> tuple[object, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -68,7 +69,7 @@ from wavebuild.run.patience import Patient
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.room import Room
-from wavebuild.run.scheduler import STOPS_READERS, Course, Growth, Scheduler
+from wavebuild.run.scheduler import STOPS_READERS, Course, Executor, Growth, Scheduler
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout
@@ -76,6 +77,9 @@ from wavebuild.store.lock import Lock, take
 from wavebuild.store.logs import prune_logs
 from wavebuild.store.mounts import is_of_this_machine
 from wavebuild.store.state import State
+
+if TYPE_CHECKING:
+    from wavebuild.run.meanwhile import Meanwhile
 
 
 def build(request: Request, tell: Callable[[Event], None], began: float) -> BuildResult:
@@ -131,6 +135,7 @@ class _Building:
         self._settings = project.wavefile.settings
         self._schedule = request.schedule or self._settings.schedule
         self._rare: list[Rare] = []
+        self._meanwhile: Meanwhile | None = None
         self._began: list[str] = []  # the first step that did
 
     def build(self, lock: Lock) -> BuildResult:
@@ -176,9 +181,13 @@ class _Building:
         """The waves, which steps go through the scheduler, and what lies behind each of them."""
         request, project, few, wanted = self._request, self._project, self._few, self._selection.wanted
         self._layers = waves(project.graph, wanted, closed=not request.only)
-        # Where every end is told, or waves follow one another, all go their way; who sees no change is not judged.
-        self._all_go = few is None or request.full or self._schedule == "barrier"
-        self._wanted = wanted if few is None or self._all_go else few.reached
+        # Where waves follow one another, or all is told in the order of the plan, all go their way; who sees no change
+        # is not judged.
+        self._all_go = few is None or self._schedule == "barrier" or (request.full and self._share.jobs == 1)
+        self._wanted = wanted
+        if few is not None and not self._all_go:
+            told_more = wanted & project.graph.traits.reviewed if request.full else frozenset[int]()
+            self._wanted = few.reached | told_more
         counts = request.gauge is not None or (self._share.jobs > 1 and not request.order)
         self._lengths = _lengths(project, self._state, self._wanted) if counts else {}
         self._behind = remaining(project.graph, self._wanted, self._lengths) if self._lengths else {}
@@ -188,7 +197,8 @@ class _Building:
         request, project, share, run = self._request, self._project, self._share, self._run
         outlook = None
         if request.gauge is not None:
-            outlook = _outlook(request, project, self._wanted, self._lengths, self._behind)
+            told = self._selection.wanted if request.full else self._wanted
+            outlook = _outlook(request, project, self._wanted, told, self._lengths, self._behind)
         count, names = sum(map(len, self._layers)), _names(project, self._layers)
         self._tell(
             BuildStarted(run, self._started, self._layout.root, share.jobs, self._schedule, count, names, outlook)
@@ -217,11 +227,16 @@ class _Building:
         )
         workers = pool if request.around is None else request.around(pool)
         patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
+        executor: Executor = patient
+        if isinstance(self._judge, Vouched) and request.full and not self._all_go:
+            from wavebuild.run.meanwhile import Meanwhile
+
+            executor = self._meanwhile = Meanwhile(patient, self._known_ends(self._judge), self._hear)
         self._scheduler = Scheduler(
             project.graph,
             course,
             self._judge,
-            patient,
+            executor,
             self._hear,
             # Who gives up wants all to end, as a person does who interrupts the build.
             lambda: interrupts.count + bool(patient.gave_up),
@@ -269,13 +284,21 @@ class _Building:
     def _work(self) -> dict[int, Settled]:
         """How the steps ended that went through the scheduler."""
         try:
-            return self._scheduler.run()
+            ended = self._scheduler.run()
+            if self._meanwhile is not None:
+                self._meanwhile.tell_the_rest()
+            return ended
         finally:
             self._pool.close()
             with contextlib.suppress(OSError):  # what stays names nobody; the next build removes it
                 disk.remove(self._layout.groups)
                 disk.remove_tree(os.path.join(self._layout.root, MEMORY))
             self._contents.write()
+
+    def _known_ends(self, judge: Vouched) -> Iterator[Event]:
+        """Those that were known before anything was judged."""
+        for number in (number for layer in self._layers for number in layer if number not in self._wanted):
+            yield StepSettled(self._run, time.time(), judge.kept(number))
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, StepStarted) and not self._began:
@@ -562,7 +585,7 @@ class Growing:
             if step.expands and not now.expands
         )
         count = sum(map(len, layers))
-        outlook = _outlook(request, project, wanted, lengths, behind) if request.gauge is not None else None
+        outlook = _outlook(request, project, wanted, wanted, lengths, behind) if request.gauge is not None else None
         self._tell(StepsFound(self._course.run, time.time(), found, count, _names(project, layers), outlook))
 
 
@@ -601,14 +624,16 @@ def _outlook(
     request: Request,
     project: Project,
     wanted: frozenset[int],
+    told: frozenset[int],
     lengths: Mapping[int, float],
     behind: Mapping[int, float],
 ) -> Outlook:
+    """``told``: the steps of which the end is told, though of more than are ``wanted`` it is known."""
     steps = project.wavefile.steps
     unknown = frozenset(
         number for number in wanted if number not in lengths and isinstance(steps[number].action, Run | Call)
     )
-    return Outlook(project.graph.number, wanted, lengths, behind, unknown, _keeps_going(request, project))
+    return Outlook(project.graph.number, told, lengths, behind, unknown, _keeps_going(request, project))
 
 
 def _priorities(
