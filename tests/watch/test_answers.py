@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -392,6 +393,35 @@ def test_a_socket_that_nobody_listens_at_is_passed_by(site: Site) -> None:
     assert told(stem, QUESTION, {}, str(site.root)) is None
     with served(site):
         wait_for(lambda: told(stem, QUESTION, {}, str(site.root)) is not None)
+
+
+def test_out_of_handles_it_lets_go_of_who_waits_and_rests(site: Site) -> None:
+    """Whoever it cannot take would be at the door for ever; when there are handles again, it answers again."""
+    place = site.layout.settled.removesuffix(".settled") + SOCKET
+    until = time.monotonic() + PATIENCE
+
+    def opened() -> None:
+        while not os.path.exists(place):
+            assert time.monotonic() < until
+            site.answers.turn(site._stop)
+
+    opened()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asks:
+        watched._connect(asks, place)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(asks.fileno())
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            site.answers.turn(site._stop)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert not os.path.exists(place)
+        assert site.answers._patience(time.monotonic()) > 0
+        with pytest.raises(ConnectionResetError):
+            asks.recv(1)
+    opened()
 
 
 def test_who_may_look_into_a_folder_counts_for_all_that_is_in_it(site: Site) -> None:

@@ -36,6 +36,9 @@ _PAUSE = 0.05
 """Seconds in which events are left to gather: of several that are the same the system keeps one."""
 
 _CHECK_PAUSE = 0.01
+_TRY_AGAIN = 1.0
+"""Seconds after which it is tried again to open what the system did not let us open."""
+
 _SETTLES = 0.02
 _LONGEST_QUESTION = 1 << 16
 _MOST_LINES = 32
@@ -59,6 +62,7 @@ class Answers:
         now = time.monotonic()
         self._hear_at = 0.0
         self._take_at: float | None = now
+        self._open_at = now
         self._check_at = now + check_every
         self._over = ""
         self._closed = False
@@ -118,6 +122,8 @@ class Answers:
             until.append(self._take_at)
         if now < self._hear_at:
             until.append(self._hear_at)
+        if self._listener is None and now < self._open_at:
+            until.append(self._open_at)
         until += [began + _LINE_LASTS for _, began in self._lines.values()]
         return max(0.0, min(until) - now)
 
@@ -137,7 +143,7 @@ class Answers:
             ground.look_on()
         if now >= self._check_at:
             self._check(now)
-        self._show()
+        self._show(now)
 
     def _check(self, now: float) -> None:
         ground = self.ground
@@ -147,7 +153,7 @@ class Answers:
             round_ended = ground.check()
         self._check_at = now + (self._check_every if round_ended else _CHECK_PAUSE)
 
-    def _show(self) -> None:
+    def _show(self, now: float) -> None:
         """Opens or closes the socket, and says how things are."""
         ground = self.ground
         if ground.distrusted:
@@ -162,8 +168,8 @@ class Answers:
             said += f", {_counted(blind, 'path')} looked at each time" if blind else ""
             said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         can = said.startswith("answers builds")
-        if can and self._listener is None:
-            self._open()
+        if can and self._listener is None and now >= self._open_at:
+            self._open(now)
         elif not can and self._listener is not None:
             self._close_listener()
         if said != self._said:
@@ -196,19 +202,34 @@ class Answers:
 
     def _accept(self, now: float) -> None:
         assert self._listener is not None
-        with contextlib.suppress(OSError):
+        try:
             line, _ = self._listener.accept()
-            if len(self._lines) >= _MOST_LINES:
-                line.close()
-                return
-            line.setblocking(False)
-            self._lines[line.fileno()] = line, now
+        except (BlockingIOError, ConnectionError, InterruptedError):
+            return
+        except OSError:  # out of handles, say: whoever waits is let go of, else it would be asked again and again
+            self._close_listener()
+            self._open_at = now + _TRY_AGAIN
+            return
+        if len(self._lines) >= _MOST_LINES:
+            line.close()
+            return
+        line.setblocking(False)
+        self._lines[line.fileno()] = line, now
 
     def _answer(self, line: socket.socket) -> None:
-        with line, contextlib.suppress(OSError):
+        with line:
+            if message := self._question(line):
+                said = self.answer(message)  # what goes wrong here is not passed over: it is our end
+                with contextlib.suppress(OSError):
+                    line.send(said, socket.MSG_NOSIGNAL)
+
+    def _question(self, line: socket.socket) -> bytes:
+        """What somebody asks; "" for somebody else than whoever runs this."""
+        with contextlib.suppress(OSError):
             who = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
             if int.from_bytes(who[4:8], sys.byteorder) == os.geteuid():
-                line.send(self.answer(line.recv(_LONGEST_QUESTION)), socket.MSG_NOSIGNAL)
+                return line.recv(_LONGEST_QUESTION)
+        return b""
 
     def answer(self, message: bytes) -> bytes:
         """What is said to a question; it is not known where that is not certain."""
@@ -224,10 +245,15 @@ class Answers:
         said = answered(ground.evidence.fresh, ground.evidence.open, moved, ground.env)
         return said if len(said) <= MOST else UNSURE
 
-    def _open(self) -> None:
+    def _open(self, now: float) -> None:
         """The socket, for nobody but whoever runs this; it is there when somebody listens, no sooner."""
         folder, name = os.path.split(self._place)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self._open_at = now + _TRY_AGAIN
+        try:
+            kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+            listener = socket.socket(socket.AF_UNIX, kind)
+        except OSError:
+            return
         try:
             os.fchmod(listener.fileno(), 0o600)  # of a socket: what its file will have
             handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -243,6 +269,7 @@ class Answers:
             listener.close()
             return
         self._listener = listener
+        self._open_at = now
 
     def _close_listener(self) -> None:
         if self._listener is not None:

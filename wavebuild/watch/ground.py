@@ -115,8 +115,8 @@ class Ground:
     def hear(self) -> Collection[bytes]:
         """Takes in what has been told of changes; the paths."""
         if self.mounts.changed():
-            self._folders.anew()
             self.journal.lost()
+            self._folders.anew()
         changes = self._folders.changes()
         point("changes read")
         if changes.lost:
