@@ -29,7 +29,7 @@ def on_record(shop: Workshop, run: str) -> Account | None:
     state = read_state(str(shop.root / ".wavebuild/state/Wavefile.db"), held=False)
     assert state is not None
     try:
-        return state.account(run)
+        return state.history.account(run)
     finally:
         state.close()
 

@@ -204,7 +204,7 @@ class TestDeeds:
             state.fail("k", "none", result(number), ())
         state.fail("k", "none", result(9, step="other"), ())
 
-        assert [each.run for each in memory.open().results("s")] == ["r3", "r2", "r1"]
+        assert [each.run for each in memory.open().history.results("s")] == ["r3", "r2", "r1"]
 
     def test_forgotten_members_are_no_longer_ours(self, memory: Memory):
         """After clean."""
@@ -317,7 +317,7 @@ class TestGroups:
         state = memory.open()
         state.succeed("k", trace(), attempt(), result(), {"m": ("=1", "1")})
 
-        assert state.results("s") == [result()]
+        assert state.history.results("s") == [result()]
         assert state.remembered("m") == "1"
         assert state.durations() == {"s": 1.0}
 
@@ -464,7 +464,7 @@ class TestOfSome:
 
         assert sorted(old) == [("a", f"r{number}", 1, f"logs/r{number}/s.log") for number in (1, 2, 3)]
         assert state.old_logs({"a"}, 2) == []
-        assert [one.log is None for one in state.results("a")] == [False, False, True, True, True]
+        assert [one.log is None for one in state.history.results("a")] == [False, False, True, True, True]
 
     def test_members_that_others_have_made(self, memory: Memory):
         """In this scope; what is known from elsewhere counts as well."""

@@ -26,7 +26,7 @@ def history(request: Request, step: str | None, most: int) -> History:
     try:
         if step is None:
             return History(runs=_runs(state, most, held))
-        results = tuple(_result(layout, each) for each in (state.results_of_all(step)[:most] if state else ()))
+        results = tuple(_result(layout, each) for each in (state.history.results_of_all(step)[:most] if state else ()))
         if not results:
             _require_step(request, step)
         return History(step=step, results=results)
@@ -36,7 +36,7 @@ def history(request: Request, step: str | None, most: int) -> History:
 
 
 def _runs(state: State | None, most: int, held: bool) -> tuple[RunOnRecord, ...]:
-    found = state.runs(most) if state else []
+    found = state.history.runs(most) if state else []
     return tuple(_run(run, running=held and at == 0 and run.seconds is None) for at, run in enumerate(found))
 
 

@@ -240,7 +240,7 @@ class _Chain(Struct):
         result = state.last_results().get(step.name)
         if trace.by_touch or result is None or result.run != trace.run:
             return LastRun(trace.run, trace.began, None)
-        why = state.last_reasons(step.name)
+        why = state.history.last_reasons(step.name)
         reasons = why[1] if why and why[0] == trace.run else ()
         return LastRun(trace.run, trace.began, Outcome(result.outcome), reasons, self.changes.of(number, reasons))
 
@@ -255,7 +255,7 @@ def logs(request: Request, step: str) -> tuple[LogFile, ...]:
     try:
         return tuple(
             LogFile(step, result.run, attempt, path, result.began)
-            for result in state.results(step)
+            for result in state.history.results(step)
             for attempt in range(result.attempts, 0, -1)
             if os.path.exists(os.path.join(project.wavefile.root, path := log_path(result.run, step, attempt)))
         )

@@ -77,8 +77,8 @@ def story(request: Request, run: str | None, result: BuildResult | None = None) 
         elif found is None:
             raise _unknown_run(state, run)
         else:
-            account = state.account(found.run) if state else None
-        is_running = found.seconds is None and held and state is not None and state.runs(1)[0].run == found.run
+            account = state.history.account(found.run) if state else None
+        is_running = found.seconds is None and held and state is not None and state.history.runs(1)[0].run == found.run
         secrets = [value for value in secrets_of(request, project).values() if value] if project else []
         return _Teller(request, project, layout, state, found, account, secrets).told(is_running, why)
     finally:
@@ -104,8 +104,8 @@ def _found(state: State | None, run: str | None) -> PastRun | None:
     if state is None:
         return None
     if run is None:
-        return next(iter(state.runs(1)), None)
-    runs = state.runs(1 << 30)
+        return next(iter(state.history.runs(1)), None)
+    runs = state.history.runs(1 << 30)
     exact = [each for each in runs if each.run == run]
     begun = exact or [each for each in runs if each.run.startswith(run)]
     if len(begun) > 1:
@@ -117,7 +117,7 @@ def _found(state: State | None, run: str | None) -> PastRun | None:
 def _unknown_run(state: State | None, run: str | None) -> WavebuildError:
     if run is None or state is None:
         return mistake("no-run", "no run is on record yet", remedy="build first: wavebuild")
-    known = [each.run for each in state.runs(20)]
+    known = [each.run for each in state.history.runs(20)]
     near = did_you_mean(run, known) or "past runs are listed by: wavebuild history"
     return mistake("unknown-run", f"no run {run!r} is on record", remedy=near)
 
@@ -135,7 +135,7 @@ class _Teller(Struct):
 
     def told(self, is_running: bool, why: str) -> Story:
         unknown = [f"The Wavefile cannot be loaded now ({why}): there is no graph."] if self.project is None else []
-        results = {each.step: each for each in self.state.results_in(self.run.run)} if self.state else {}
+        results = {each.step: each for each in self.state.history.results_in(self.run.run)} if self.state else {}
         settled = self._settled(results)
         wanted = self._wanted(is_running, unknown)
         outcome = self._of_the_rest(wanted, settled, unknown, is_running)
@@ -184,7 +184,7 @@ class _Teller(Struct):
     def _of_result(self, result: Result) -> Settled:
         number = self.project.graph.number.get(result.step) if self.project else None
         wave = self.project.graph.wave[number] if self.project and number is not None else 0
-        last = self.state.last_reasons(result.step) if self.state else None
+        last = self.state.history.last_reasons(result.step) if self.state else None
         return Settled(
             result.step,
             Outcome(result.outcome),
@@ -279,7 +279,7 @@ class _Teller(Struct):
         critical: frozenset[str],
         spans: Mapping[str, _Span],
     ) -> list[Chapter]:
-        formers = self.state.successes_before(self.run.run, self.run.began) if self.state else {}
+        formers = self.state.history.successes_before(self.run.run, self.run.began) if self.state else {}
         retried = _by_step(self.account.retried) if self.account else {}
         reviewed = _by_step(self.account.reviewed) if self.account else {}
         chapters = []
@@ -402,10 +402,10 @@ class _Teller(Struct):
         return tuple(lines[1:] if len(data) >= TAIL and len(lines) > 1 else lines)[-LINES:]
 
     def _former(self, results: Mapping[str, Result]) -> FormerRun | None:
-        before = self.state.run_before(self.run.began) if self.state else None
+        before = self.state.history.run_before(self.run.began) if self.state else None
         if before is None or self.state is None:
             return None
-        then = self.state.results_in(before.run)
+        then = self.state.history.results_in(before.run)
         only = tuple((each.step, each.seconds) for each in then if each.step not in results)
         return FormerRun(before.run, before.began, before.seconds, before.exit_code, before.counts, only)
 

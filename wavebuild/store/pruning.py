@@ -40,7 +40,7 @@ def prune(state: State, present: Present) -> None:
     """Lets go of what is of no use, if the state has grown to twice of what it was when this was last done."""
     if not state.has_grown():
         return
-    if len(state.runs(2)) < 2:
+    if len(state.history.runs(2)) < 2:
         state.note_pages()  # all that there is to remember is of this run
         return
     former = (key for key in state.known_keys() if key not in present.keys)

@@ -1,4 +1,4 @@
-"""What is remembered from one build to the next: one SQLite file, written in groups of deeds.
+"""What is remembered from one build to the next, and what a build has to add to it, in groups of deeds.
 
 It does not know why a step ran, nor what a digest is of, nor how a state is found and opened. Only the process that
 holds the project's lock writes. What is asked for is read, and little more. Should the file be destroyed under a
@@ -12,26 +12,41 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import NoneType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from wavebuild import disk
-from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.errors import Place, mistake
 from wavebuild.judge.asking import Answer
 from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.memory import value_digest
-from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
 from wavebuild.run.account import Account
-from wavebuild.run.records import Attempt, PastRun, Result
-from wavebuild.store.causes import unwritten, written
+from wavebuild.run.records import Attempt, Result
+from wavebuild.store.causes import written
 from wavebuild.store.claims import Claims
-from wavebuild.store.database import Batch, Cell, Database, Row, is_damage, remedy
-from wavebuild.store.rows import NUMBER, Kinds, Series, Table, fits, uncollected
+from wavebuild.store.database import Batch, Cell, Database
+from wavebuild.store.ledger import Ledger
+from wavebuild.store.rows import Kinds, Series, Table, fits, uncollected
 from wavebuild.store.text import packed, restored, storable, unpacked
-from wavebuild.store.views import Learned, Members, Traces, decoded, digest_row, made_of, member_row
+from wavebuild.store.views import (
+    RESULT,
+    RESULT_COLUMNS,
+    Learned,
+    Members,
+    Traces,
+    decoded,
+    digest_row,
+    made_of,
+    member_row,
+)
+
+if TYPE_CHECKING:
+    from wavebuild.store.history import History
 
 CLAIMS = "claims"
 """Under what name the state says how long the second record of members is: one that is longer knows more."""
@@ -63,9 +78,6 @@ ACCOUNTS = 50
 DECODED = 4096
 """Keys whose traces stay decoded."""
 
-HEALED_AT_MOST = 3
-"""How often a state is begun anew in one build: what destroys it more often goes on doing so."""
-
 _ATTEMPT = msgspec.msgpack.Decoder(Attempt)
 
 _INSERT_ANSWER = "insert or replace into probes values (?, ?, ?, ?)"
@@ -81,19 +93,15 @@ _MADE = ("path", "digest", "key", "scope", "by_hand", "raw")
 _MEMBER: Kinds = (str, str, str, str, int, str)
 _DIGESTS = ("name", "dev", "ino", "size", "mtime", "ctime", "beyond", "digest")
 _LEARNED: Kinds = ()  # one that makes no sense is learned again
-_RESULT: Kinds = (str, str, str, float, float, int, NUMBER, str, (str, NoneType))
-_RUN: Kinds = (str, float, (float, NoneType), NUMBER, int, str, str)
 
 _HISTORY = {"runs": 7, "results": 9, "reasons": 3, "tallies": 3, "texts": 3, "accounts": 2}
 """Tables that are not held in memory, and how many columns each has."""
 
 
-class State:
+class State(Ledger):
     """The open state of one Wavefile; ``scope``: under what --set members are recorded from now on.
 
-    ``claims``: where members are recorded a second time. ``say``: told what a person should know. ``reopen``: begins an
-    empty database in the place of one that is of no use, and gives it with the name under which the former is kept;
-    without it damage is not healed. ``is_ours``: whether the project is still held by this process.
+    ``claims``: where members are recorded a second time.
     """
 
     def __init__(
@@ -105,21 +113,10 @@ class State:
         reopen: Callable[[], tuple[Database, str]] | None = None,
         is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.say = say
-        self._database = database
-        self.path = database.path
+        super().__init__(database, say, reopen, is_ours)
         self._scope = scope
         self._claims = claims
-        self._reopen = reopen
-        self._is_ours = is_ours
-        self._healed = 0
-        self._is_open = False
-        self._batch: dict[str, list[Sequence[Cell]]] = {}  # to be written: statement → rows
-        self._stuck: OSError | WavebuildError | None = None  # why something could not be written: nothing more is
         self._unwritten: dict[str, tuple[Cell, ...] | None] = {}  # attempts, None where one has ended
-        self._is_behind = False  # some of it waits for a later group
-        self._written_all = 0.0  # when nothing was left to wait
-        self._deeds: list[str] = []  # what is in the group that is to be written, in words
         is_large = database.pages() > LARGE
         self._traces = Series(self._rows, "traces", is_large)
         self._made = Table(self._rows, "made", _MADE, _MEMBER, is_large)
@@ -159,6 +156,13 @@ class State:
         if self._database.pages() <= SMALL:
             self.read_through()
         self._is_open = True
+
+    @cached_property
+    def history(self) -> History:
+        """What is on record of past runs."""
+        from wavebuild.store.history import History
+
+        return History(self)
 
     # What is known
 
@@ -210,7 +214,7 @@ class State:
 
     def remembered(self, key: str) -> str:
         """A value of the shared memory that a step has written, as canonical JSON."""
-        found = self._ask("select digest, value from memory where key = ?", storable(key))
+        found = self.ask("select digest, value from memory where key = ?", storable(key))
         if not found or value_digest(str(found[0][1])) != found[0][0]:
             said = f"the value of mem:{key} is gone: the step that writes it must run again"
             raise mistake("unreadable", said, Place(self.path), exit_code=1)
@@ -219,7 +223,7 @@ class State:
     def texts(self, key: str) -> dict[str, bytes]:
         """The texts before and after what the step last did to shared files, by digest; a damaged one is gone."""
         found: dict[str, bytes] = {}
-        for digest, data in self._ask_if_there("texts", "select digest, data from texts where key = ?", storable(key)):
+        for digest, data in self.ask_if_there("texts", "select digest, data from texts where key = ?", storable(key)):
             with contextlib.suppress(zlib.error, TypeError):
                 found[digest] = zlib.decompress(data)
         return found
@@ -236,9 +240,8 @@ class State:
         """The latest result of every step that ever ran."""
         if self._last is None:
             rows = self._rows(
-                (*_RESULT, float),
-                "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began)"
-                " from results group by step",
+                (*RESULT, float),
+                f"select {RESULT_COLUMNS}, max(began) from results group by step",
             )
             self._last = {row[0]: Result(*row[:9]) for row in rows}
         return self._last
@@ -247,9 +250,9 @@ class State:
         """Those of these steps whose latest result is a failure."""
         if len(steps) <= FEW:
             question = "select outcome from results where step = ? order by began desc limit 1"
-            return {step for step in steps if self._ask(question, step) == [(_FAILED,)]}
+            return {step for step in steps if self.ask(question, step) == [(_FAILED,)]}
         question = "select step from (select step, outcome, max(began) from results group by step) where outcome = ?"
-        return {step for (step,) in self._ask(question, _FAILED)}.intersection(steps)
+        return {step for (step,) in self.ask(question, _FAILED)}.intersection(steps)
 
     def durations(self, steps: Collection[str] | None = None) -> dict[str, float]:
         """Per step the median of its last five successes, in seconds; of these steps, or of all that ever ran."""
@@ -258,10 +261,10 @@ class State:
         what = "select step, seconds from results where outcome = 'succeeded'"
         if steps is not None and len(steps) <= FEW:
             question = f"{what} and step = ? order by began desc limit 5"
-            rows = [row for step in steps for row in self._ask(question, step, kinds=kinds)]
+            rows = [row for step in steps for row in self.ask(question, step, kinds=kinds)]
         else:
             with uncollected():
-                rows = self._ask(f"{what} order by step, began desc", kinds=kinds)
+                rows = self.ask(f"{what} order by step, began desc", kinds=kinds)
         for step, seconds in rows:
             last = times.setdefault(step, [])
             if len(last) < 5:
@@ -276,149 +279,24 @@ class State:
 
     def size(self, name: str) -> int:
         """A size that was noted; 0 if none was."""
-        rows = self._ask_if_there("sizes", "select number from sizes where name = ?", name)
+        rows = self.ask_if_there("sizes", "select number from sizes where name = ?", name)
         return int(rows[0][0]) if rows else 0
-
-    def last_reasons(self, step: str) -> tuple[str, tuple[Reason, ...]] | None:
-        """The run in which a step last ran, and why; None if that is not on record."""
-        rows = self._ask_if_there("reasons", "select run, data from reasons where step = ?", step)
-        try:
-            return (rows[0][0], unwritten(rows[0][1])) if rows and fits(rows[0], (str, bytes)) else None
-        except msgspec.MsgspecError:
-            return None  # an explanation is worth no failure
-
-    def runs(self, most: int) -> list[PastRun]:
-        """The latest runs, newest first."""
-        rows = self._ask(
-            "select run, began, seconds, exit_code, jobs, schedule, command from runs order by began desc, run desc"
-            " limit ?",
-            most,
-        )
-        return [self._past_run(row) for row in rows if fits(row, _RUN)]
-
-    def _past_run(self, row: Row) -> PastRun:
-        run, began, seconds, code, jobs, schedule, command = row
-        return PastRun(run, began, seconds, code, jobs, schedule, restored(command), self._tally(run))
-
-    def _tally(self, run: str) -> tuple[tuple[str, int], ...]:
-        """How many steps of a run ended how; of a run that was cut off, what had been recorded."""
-        counted = self._ask_if_there("tallies", "select outcome, number from tallies where run = ?", run)
-        if not counted:
-            counted = self._ask("select outcome, count(*) from results where run = ? group by outcome", run)
-        return tuple((outcome, number) for outcome, number in counted if fits((outcome, number), (str, int)))
-
-    def results(self, step: str) -> list[Result]:
-        """Every result of a step, newest first."""
-        rows = self._ask(
-            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log"
-            " from results where step = ? order by began desc",
-            step,
-        )
-        return [Result(*row) for row in rows if fits(row, _RESULT)]
-
-    def results_of_all(self, step: str) -> list[Result]:
-        """Every result of a step and of its instances, newest first."""
-        begins = f"{step}@"
-        rows = self._ask(
-            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log from results"
-            " where step = ? or substr(step, 1, ?) = ? order by began desc, step",
-            step,
-            len(begins),
-            begins,
-        )
-        return [Result(*row) for row in rows if fits(row, _RESULT)]
-
-    def results_in(self, run: str) -> list[Result]:
-        """The results of one run, in the order in which the steps began."""
-        rows = self._ask(
-            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log"
-            " from results where run = ? order by began, step",
-            run,
-        )
-        return [Result(*row) for row in rows if fits(row, _RESULT)]
-
-    def successes_before(self, run: str, began: float) -> dict[str, Result]:
-        """Of every step with a result in this run, its latest success before that."""
-        rows = self._ask(
-            "select step, run, outcome, began, seconds, attempts, exit_code, failure, log, max(began) from results"
-            " where outcome = 'succeeded' and began < ? and run != ?"
-            " and step in (select step from results where run = ?) group by step",
-            began,
-            run,
-            run,
-        )
-        return {row[0]: Result(*row[:9]) for row in rows if fits(row[:9], _RESULT)}
-
-    def run_before(self, began: float) -> PastRun | None:
-        """The latest run that began before this instant and in which something ran."""
-        found = self._ask(
-            "select run, began, seconds, exit_code, jobs, schedule, command from runs where began < ?"
-            " and run in (select run from results) order by began desc, run desc limit 1",
-            began,
-        )
-        return next((self._past_run(row) for row in found if fits(row, _RUN)), None)
-
-    def account(self, run: str) -> Account | None:
-        """What is told of a run; None if that is not on record."""
-        rows = self._ask_if_there("accounts", "select data from accounts where run = ?", run)
-        if not rows or not fits(rows[0], (bytes,)):
-            return None
-        from wavebuild.store import accounts
-
-        try:
-            return accounts.unwritten(rows[0][0])
-        except (msgspec.MsgspecError, zlib.error):
-            return None  # a report is worth no failure
-
-    def _ask_if_there(self, table: str, question: str, *values: Cell) -> list[Row]:
-        """The answer; none where an earlier wavebuild wrote the state, and it is only read."""
-        return self._ask(question, *values) if self._is_there(table) else []
 
     def old_logs(self, steps: Collection[str], keep: int) -> list[tuple[str, str, int, str]]:
         """The logs of these steps but the newest so many of each: step, run, attempts, path."""
         newest_last = "select step, run, attempts, log, row_number() over (partition by step order by began desc) place"
         if len(steps) <= FEW:
             question = f"select * from ({newest_last} from results where step = ?) where place > ? and log is not null"
-            rows = [row for step in steps for row in self._ask(question, step, keep)]
+            rows = [row for step in steps for row in self.ask(question, step, keep)]
         else:
             question = f"select * from ({newest_last} from results) where place > ? and log is not null"
-            rows = [row for row in self._ask(question, keep) if row[0] in steps]
+            rows = [row for row in self.ask(question, keep) if row[0] in steps]
         return [row[:4] for row in rows if fits(row[:4], (str, str, int, str))]
 
     def forget_logs(self, logs: Iterable[tuple[str, str]]) -> None:
         """Of which steps and runs the logs are gone."""
         self._put("update results set log = null where step = ? and run = ?", [*logs])
         self._write()
-
-    def _is_there(self, table: str) -> bool:
-        known = "select 1 from sqlite_master where type = 'table' and name = ?"
-        return self._reopen is not None or bool(self._rows((int,), known, table))
-
-    def _ask(self, question: str, *values: Cell, kinds: Kinds = ()) -> list[Row]:
-        """The answer, of all that was recorded so far."""
-        if self._deeds:
-            self._write()
-        return self._rows(kinds, question, *values)
-
-    def _rows(self, kinds: Kinds, question: str, *values: Cell) -> list[Row]:
-        """The answer of the file. Damage that shows only now is healed; in a state that is only read it is as if
-        nothing was there.
-
-        While the state is being opened, whoever opens it hears of the damage.
-        """
-        try:
-            return _sound(self._database.ask(question, *values), kinds)
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            if not self._is_open:
-                raise
-            if isinstance(error, sqlite3.Error) and not is_damage(error):
-                raise mistake(
-                    "unreadable", f"the state cannot be read: {error}", Place(self.path), exit_code=1
-                ) from None
-        if self._reopen is None:
-            return []
-        self._begin_anew("was damaged")
-        return _sound(self._database.ask(question, *values), kinds)
 
     # What is recorded: put into the group that is to be written
 
@@ -599,7 +477,7 @@ class State:
         newest_runs = "select run from runs order by began desc limit ?"
         self._put(f"delete from accounts where run not in ({newest_runs})", [(ACCOUNTS,)])
         self._write()
-        rows = self._ask(
+        rows = self.ask(
             "select step, run, attempts, row_number() over (partition by step order by began desc),"
             " run in (select run from runs order by began desc limit ?) from results",
             runs,
@@ -646,11 +524,7 @@ class State:
             if row is not None and made_of(row).key == key:
                 self._made.put(storable(path), None)
 
-    # One transaction: what is put, then written
-
-    def _put(self, statement: str, rows: Sequence[Sequence[Cell]]) -> None:
-        if rows:
-            self._batch.setdefault(statement, []).extend(rows)
+    # What is put, until it is written
 
     def _taken(self, is_claimed: bool, of_all: bool) -> Batch:
         """All that was put, or what a build must not lose; ``is_claimed``: the second record knows the members."""
@@ -666,74 +540,15 @@ class State:
         learned = self._digests.taken() if of_all else []
         return [*batch.items(), *self._traces.taken(), *self._made.taken(), *learned]
 
-    def _write(self, is_claimed: bool = False, of_all: bool = True) -> None:
-        """What was put, in one transaction. A full disk or a lock is no damage: the build stops, the state stays.
-
-        Damage, or a file that somebody has removed, is made good from what is known.
-        """
-        if self._stuck is not None:
-            raise self._stuck  # later records would build on what is not on record
-        deeds, self._deeds = self._deeds, []
-        batch = self._taken(is_claimed, of_all)
-        if not batch:
-            return
-        try:
-            self._put_on_record(batch, of_all)
-        except sqlite3.Error as error:
-            when = f", {deeds[-1]}" if deeds and deeds[-1] else ""
-            said = f"the state cannot be written{when}: {error}"
-            self._stuck = mistake("state-unwritable", said, Place(self.path), remedy(error), exit_code=1)
-            raise self._stuck from None
-        except (OSError, WavebuildError) as error:
-            self._stuck = error
-            raise
-        self._is_behind = not of_all
-        if of_all:
-            self._written_all = time.monotonic()
-            if self._claims is not None:
-                self._claims.write()
-
-    def _put_on_record(self, batch: Batch, of_all: bool) -> None:
-        why = ""
-        while True:
-            if why:
-                self._begin_anew(why)
-            try:
-                self._database.write(batch)
-            except sqlite3.Error as error:
-                if self._reopen is None or not is_damage(error):
-                    raise
-                why = "was damaged"
-                continue
-            if self._reopen is None or not of_all or self._database.stands():
-                return
-            why = "was removed or replaced while it was in use"
-
-    def _begin_anew(self, why: str) -> None:
-        """A new file with all that is known, in the place of one that is of no use any more."""
-        assert self._reopen is not None
-        if not self._is_ours():
-            said = "the folder of the state was removed or replaced during the build: nothing more can be recorded"
-            raise mistake("state-gone", said, Place(self.path), "build again", exit_code=1)
-        self._healed += 1
-        if self._healed > HEALED_AT_MOST:
-            said = "the state is destroyed again and again while it is in use"
-            raise mistake("state-unusable", said, Place(self.path), "look to the disk it is on", exit_code=1)
-        saved = self._salvaged()
-        values = [row for row in self._database.salvage("memory", 3) if self.memory().get(restored(row[0])) == row[1]]
-        self._memory = {restored(key): digest for key, digest, _ in values}
-        self._database.close()
-        self._database, bad = self._reopen()
-        kept = f", it is kept as {bad}" if bad else ""
-        lost = "nothing is lost" if self._is_held() else "what could not be read of it runs again"
-        self.say(f"the state {why}{kept}: it was written anew, and {lost}")
-        self._database.write([*saved, *self._all_that_is_known(), (_INSERT_MEMORY, values)])
-
     def _is_held(self) -> bool:
         """Whether all that matters is in memory."""
         return self._traces.is_whole and self._made.is_whole and self._digests.is_whole
 
-    def _salvaged(self) -> Batch:
+    def _all_written(self) -> None:
+        if self._claims is not None:
+            self._claims.write()
+
+    def _saved(self) -> Batch:
         """What can still be read of the tables; of members the second record knows more."""
         found: Batch = []
         for table in (self._made, self._digests):
@@ -745,7 +560,9 @@ class State:
         for name, wide in _HISTORY.items():
             rows = [*self._database.salvage(name, wide)]
             found.append((f"insert or ignore into {name} values ({', '.join('?' * wide)})", rows))
-        return found
+        values = [row for row in self._database.salvage("memory", 3) if self.memory().get(restored(row[0])) == row[1]]
+        self._memory = {restored(key): digest for key, digest, _ in values}
+        return [*found, (_INSERT_MEMORY, values)]
 
     def _all_that_is_known(self) -> Batch:
         """What is in memory, to be written over what could be read."""
@@ -775,7 +592,7 @@ class State:
         if not trace.edits and not (former is not None and former.edits):
             return
         wanted = {digest for edits in trace.edits.values() for edit in edits for digest in edit}
-        known = {row[0] for row in self._ask("select digest from texts where key = ?", storable(key))}
+        known = {row[0] for row in self.ask("select digest from texts where key = ?", storable(key))}
         gone = [(storable(key), digest) for digest in known - wanted]
         new = [
             (storable(key), digest, zlib.compress(text))
@@ -812,15 +629,6 @@ class State:
         self._put(_INSERT_RESULT, [_result_row(result)])
         reasons = [(result.step, result.run, written(result.reasons))]
         self._put(_INSERT_REASONS, reasons)
-
-
-def _sound(rows: list[Row], kinds: Kinds) -> list[Row]:
-    """The rows, if all of them can have been written here. Raises ``msgspec.DecodeError`` if not."""
-    columns = zip(*rows, strict=True) if kinds else ()
-    for column, kind in zip(columns, kinds, strict=False):
-        if not all(issubclass(found, kind) for found in set(map(type, column))):
-            raise msgspec.DecodeError("a cell of the wrong type")
-    return rows
 
 
 def _answer_rows(answers: Mapping[str, Answer]) -> list[tuple[Cell, ...]]:

@@ -6,6 +6,7 @@ It does not know when rows are read or written. Values are made when they are as
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import NoneType
 from typing import TypeVar, overload
 
 import msgspec
@@ -13,13 +14,16 @@ import msgspec
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Made, Packed, Trace
 from wavebuild.store.database import Cell, Row
-from wavebuild.store.rows import Numbered, Table
+from wavebuild.store.rows import NUMBER, Kinds, Numbered, Table
 from wavebuild.store.text import has_stand_ins, is_sealed, restored, storable, unpacked, unsealed
 
 T = TypeVar("T")
 
 LONG = 1 << 14
 """Bytes of a trace from which on its inputs are not unpacked unless somebody asks for them."""
+
+RESULT: Kinds = (str, str, str, float, float, int, NUMBER, str, (str, NoneType))
+RESULT_COLUMNS = "step, run, outcome, began, seconds, attempts, exit_code, failure, log"
 
 _TRACE = msgspec.msgpack.Decoder(Trace)
 _PARTS = msgspec.msgpack.Decoder(list[msgspec.Raw])
