@@ -221,6 +221,35 @@ def test_a_file_that_is_mounted_over_another_is_always_looked_at() -> None:
     assert done.stdout.splitlines() == ["set()", "{'src/a'}"], done.stderr
 
 
+CHANGED_TOP = """
+import os, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+from wavebuild.engine.watched import whereabouts
+here = os.getcwd()
+before = whereabouts(here)
+print(before == whereabouts(here))
+if subprocess.run(["mount", "--rbind", "/", sys.argv[2]]).returncode:
+    sys.exit(77)
+os.chroot(sys.argv[2])
+print(before == whereabouts(here))
+"""
+
+
+def test_a_build_with_another_top_folder_is_not_answered(tmp_path: Path) -> None:
+    """The same files at the same paths; but other things may be mounted over them."""
+    own = namespace()
+    if own is None:
+        pytest.skip("nothing can be mounted here")
+    (tmp_path / "top").mkdir()
+    program = [sys.executable, "-c", CHANGED_TOP, str(REPOSITORY), str(tmp_path / "top")]
+
+    done = subprocess.run([*own, *program], capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
+
+    if done.returncode == 77:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
 # By the socket
 
 

@@ -100,7 +100,18 @@ def identity(seal: bytes, status: os.stat_result) -> bytes:
 def whereabouts(root: str | int) -> bytes:
     """What must be the same for two processes to see the same files below a root: it, and what is mounted."""
     here, top, mounts = os.stat(root), os.stat("/"), os.stat("/proc/self/ns/mnt")
-    return b"%d %d %d %d %d" % (here.st_dev, here.st_ino, top.st_dev, top.st_ino, mounts.st_ino)
+    return b"%d %d %d %d %d " % (here.st_dev, here.st_ino, top.st_dev, top.st_ino, mounts.st_ino) + _mount_of_top()
+
+
+def _mount_of_top() -> bytes:
+    """Which mount of them all our top folder is: the same folder may be mounted again elsewhere, to be a top there."""
+    handle = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    try:
+        with open(f"/proc/self/fdinfo/{handle}", "rb", 0) as file:
+            said = file.read()
+    finally:
+        os.close(handle)
+    return said[said.index(b"mnt_id") :]
 
 
 def _exchanged(place: str, message: bytes, patience: float) -> bytes:
