@@ -288,6 +288,14 @@ class TestWhoLiesReady:
         assert set(outcomes(stage).values()) == {"succeeded"}
         assert all(stage.at("told", name) < stage.at("settled", name) for name in "abcdefgh")
 
+    @pytest.mark.parametrize("bursts", [False, True])
+    def test_a_further_try_is_told_after_its_begin_however_soon_it_is_due(self, bursts: bool):
+        """Its begin waits for the record of the end before it; the further try is told at once."""
+        stage = Stage(self.MANY, fates=dict.fromkeys("efgh", "fails once"), bursts=bursts, keep_going=False)
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
+        assert all(stage.at("told", name) < stage.at("again", name) for name in "efgh")
+
     def test_after_a_failure_none_of_them_begins(self):
         """They are taken back, and what was meant to be done is withdrawn."""
         stage = Stage(self.MANY, fates={"a": "fails"}, keep_going=False, choose=lambda running: running[0])

@@ -36,6 +36,7 @@ ask, once, and then runs.
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 LONGEST = 10_000  # calls after which a scheduler counts as going in circles
+FAILS_ONCE = "exit"  # how a job fails that is to be tried again
 
 
 @dataclass
@@ -228,13 +229,14 @@ class Stage:
             return self.settled(number, Outcome.INTERRUPTED)
         if asked:
             return self._answered(number)
-        if ended.failure:
+        if ended.failure not in ("", FAILS_ONCE):
             return self.settled(number, Outcome.FAILED)
         tries = self._tries[number] = self._tries.get(number, 0) + 1
         match self.fate(number):
             case "fails":
                 return self.settled(number, Outcome.FAILED)
             case "fails once" | "cannot be tried again" if tries == 1:
+                assert ("told", self.name(number)) in self.book, "its next try is told before its begin"
                 self.book.append(("again", self.name(number)))
                 return Again(number, self.delay)
             case "checked" if tries == 1:
@@ -335,7 +337,8 @@ class Stage:
     def _end(self, number: int, failure: str = "") -> Ended:
         self.running.remove(number)
         self.book.append(("end", self.name(number)))
-        return Ended(number, failure)
+        fails = self.fate(number) in ("fails once", "cannot be tried again") and not self._tries.get(number)
+        return Ended(number, failure or (FAILS_ONCE if fails and number not in self._asking else ""))
 
     # What must hold at every moment
 

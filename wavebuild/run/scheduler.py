@@ -19,7 +19,7 @@ from wavebuild.declare.model import Kind, Schedule, Step
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 from wavebuild.run.due import Lines
-from wavebuild.run.events import Event, Outcome, Settled, StepSettled, WaveStarted
+from wavebuild.run.events import Event, Outcome, Settled, StepSettled, StepStarted, WaveStarted
 from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
@@ -606,6 +606,8 @@ class Scheduler:
     def _end(self, ended: Ended) -> None:
         if self._interrupts() and self._may_have_met_the_signal(ended):
             ended = replace(ended, failure="interrupted")
+        if self._untold and (ended.failure or self._graph.wavefile.steps[ended.id].review is not None):
+            self._tell_begin(ended.id)
         after = self._judge.finish(ended)
         if self._interrupts() and isinstance(after, Job | Again):
             after = self._judge.drop(ended.id)  # no further try, no checks: the build is being stopped
@@ -626,6 +628,15 @@ class Scheduler:
                 self._take_up(ended.id, after)
             case _:
                 assert_never(after)
+
+    def _tell_begin(self, number: int) -> None:
+        """Of a further try, or a review, everybody is told at once: not before it is told that the step has begun."""
+        step = self._graph.wavefile.steps[number].name
+        if any(isinstance(event, StepStarted) and event.step == step for event in self._untold):
+            self._judge.commit()
+            told, self._untold = self._untold, []
+            for event in told:
+                self._tell(event)
 
     def _may_have_met_the_signal(self, ended: Ended) -> bool:
         """Whether the signal that stops us, sent to all of us, may have ended it before we could."""
