@@ -219,6 +219,26 @@ def test_ctrl_c_ends_the_build_and_the_watch_and_leaves_the_terminal_as_it_was(s
 
 
 @pytest.mark.scenario(id="V8")
+def test_an_interrupt_for_the_watch_alone_ends_the_build_and_a_ctrl_c_counts_once(site: Site) -> None:
+    """At a terminal: whoever kills the watch has not typed, so the build has heard nothing. A step may clean up."""
+    site.write(
+        "Wavefile",
+        "steps: {slow: {inputs: in, outputs: out, run: \"trap 'sleep 0.5; touch ../cleaned; exit 1' INT; "
+        'touch ../begun; sleep 60 & wait; cp in out"}}\n',
+    )
+    site.write("in", "1\n")
+    for ends in (lambda screen: os.kill(screen.process, signal.SIGINT), lambda screen: screen.type("\x03")):
+        with terminal(site.argv("watch"), site.root, site.environ) as screen:
+            assert eventually((site.home / "begun").exists, 60)
+            ends(screen)
+            assert screen.finish() == 130, screen.shown
+            assert screen.echoes
+        (site.home / "begun").unlink()
+        (site.home / "cleaned").unlink()
+        assert site.nothing_alive()
+
+
+@pytest.mark.scenario(id="V8")
 def test_keys_build_explain_pause_and_quit(site: Site) -> None:
     """What a person can ask for while nothing runs."""
     site.write("Wavefile", "steps: {one: {inputs: x, outputs: y, run: 'cat x > y; echo said so'}}\n")

@@ -71,3 +71,16 @@ def test_outside_the_main_thread_nothing_is_counted_and_nothing_fails():
     thread.join()
 
     assert seen == [(-1, before)]
+
+
+def test_who_asks_too_late_writes_into_no_other_file():
+    """The number of what was woken may belong to another file by then."""
+    with Interrupts(taken=False) as interrupts:
+        assert interrupts.wakes
+    reads, writes = os.pipe()
+    more = [os.dup(writes) for _ in range(4)]
+    interrupts.stop()
+    assert not interrupts.wakes
+    assert not select.select([reads], [], [], 0)[0]
+    for handle in (reads, writes, *more):
+        os.close(handle)

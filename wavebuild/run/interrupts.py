@@ -64,6 +64,12 @@ class Interrupts:
             with contextlib.suppress(OSError):
                 os.close(self.wake)
                 os.close(self._other_end)
+            self._other_end = -1
+
+    @property
+    def wakes(self) -> bool:
+        """Whether somebody is woken when it is asked: it is entered, and not left yet."""
+        return self._other_end >= 0
 
     def stop(self) -> None:
         """Asks once more, as a person does by Ctrl-C."""

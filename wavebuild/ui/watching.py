@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
@@ -29,13 +30,14 @@ from wavebuild.ui.style import style_of
 from wavebuild.watch import background
 from wavebuild.watch.face import Asked, Cause, Ordered, State
 from wavebuild.watch.loop import Loop
-from wavebuild.watch.running import Built, Knows, Looked, Mouth, Owned, Ran, Refused, Runs
+from wavebuild.watch.running import AT_LEAST, Built, Knows, Looked, Mouth, Owned, Ran, Refused, Runs
 from wavebuild.watch.sight import Sight
 
 if TYPE_CHECKING:
     from wavebuild.declare.model import Artifact
     from wavebuild.engine import BuildResult, Request
     from wavebuild.engine.values import Sight as Looks
+    from wavebuild.run.interrupts import Interrupts
     from wavebuild.store.layout import Layout
 
 MOST_TOLD = 200
@@ -171,7 +173,7 @@ class WatchScreen:
         from wavebuild.ui.ending import ended
 
         known = set(sys.modules)
-        request = self._request
+        request = replace(self._request, interrupts=_counting())
         if sight is not None and sight.evidence is not None and moved is not None:
             from wavebuild.engine.glance import Glance
 
@@ -577,6 +579,24 @@ def _sees(artifact: Artifact, paths: Sequence[str]) -> bool:
 
     folder = fixed_folder(artifact)
     return any(covers(artifact, path) or (folder and f"{folder}/".startswith(f"{path}/")) for path in paths)
+
+
+def _counting() -> Interrupts:
+    """Who counts how often the build is to stop: the signals do, and it is never less than the watch has heard."""
+    from wavebuild.run.interrupts import Interrupts
+
+    interrupts, heard = Interrupts(), 0
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        heard += 1
+        if not interrupts.wakes:  # no build to stop yet, or none any more
+            raise KeyboardInterrupt
+        while interrupts.count < heard:
+            interrupts.stop()
+
+    signal.signal(AT_LEAST, hear)
+    return interrupts
 
 
 def _may_be_ahead(name: str) -> bool:

@@ -132,8 +132,12 @@ class Loop:
     def _end(self, code: int, number: signal.Signals | None = None) -> None:
         """The watch is to end; a build that runs is interrupted first, and once more when asked once more."""
         self._code = code if self._code is None else self._code
-        if self._running is not None and not (number == signal.SIGINT and stands_in_foreground()):
-            self._running.interrupt(number or signal.SIGINT)  # a Ctrl-C has reached the build as it has reached us
+        if self._running is None:
+            return
+        if number == signal.SIGINT and stands_in_foreground():
+            self._running.see_to_it_that_it_stops()
+        else:
+            self._running.interrupt(number or signal.SIGINT)
 
     def _take_batch(self, observer: Observer) -> None:
         batch = observer.batch()

@@ -24,6 +24,9 @@ from wavebuild.watch.sight import Stamp
 BUG = 70
 """Exit code of a deed that has ended by a mistake of ours."""
 
+AT_LEAST = signal.SIGUSR1
+"""What we send to a build that may have heard what we have: it was asked to stop as often as this came, at least."""
+
 
 class Ran(Struct, frozen=True):
     """A step that did not just stay as it was: how it ended, and why it ran."""
@@ -172,6 +175,10 @@ class Running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def see_to_it_that_it_stops(self) -> None:
+        """A Ctrl-C has reached it as it has us, and is not counted twice; a signal for us alone has not."""
+        self.interrupt(AT_LEAST)
+
     def await_stop(self, seconds: float) -> None:
         """Waits until Ctrl-Z, which has reached it as it has us, has stopped it: it first puts the screen in order,
         and the shell writes as soon as we stop."""
@@ -213,6 +220,7 @@ def _live(
                 signal.signal(number, signal.SIG_DFL)
         if callable(signal.getsignal(signal.SIGINT)):
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(AT_LEAST, signal.default_int_handler)
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(BUG)
@@ -225,6 +233,8 @@ def _live(
     except BaseException:
         traceback.print_exc()
     finally:
+        with contextlib.suppress(BaseException):
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
