@@ -116,6 +116,20 @@ def test_every_arrow_says_what_it_carries() -> None:
     assert dashed == ["gate → d: needed"]
 
 
+def test_no_step_is_drawn_far_from_the_others() -> None:
+    """One that hangs together with few does not float away: the picture is as high as its fullest wave."""
+    steps = [step("start", makes=["s"]), step("far", makes=["f"])]
+    steps += [step(f"leaf{at}", reads=["s"], makes=[f"l{at}"]) for at in range(20)]
+    steps += [step("hub", reads=["l0"], makes=["h"]), *(step(f"side{at}", reads=[f"l{at}"]) for at in range(1, 20))]
+    steps += [step("late", reads=["h", "f"], makes=["x"]), step("later", reads=["x"], makes=["y"])]
+
+    boxes = drawn(sketch(graph_of(*steps, step("last", reads=["y"])))).boxes
+
+    leaves = [each.bottom - each.top + 14 for name, each in boxes.items() if name.startswith("leaf")]
+    height = max(each.bottom for each in boxes.values()) - min(each.top for each in boxes.values())
+    assert height < 1.15 * sum(leaves)
+
+
 def test_an_arrow_over_several_waves_goes_around_the_boxes_between() -> None:
     """Its level parts cross no box."""
     graph = layers(8, 5, seed=4)
@@ -172,6 +186,14 @@ def test_the_picture_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
 
     assert text.count("http") == 1  # the name of the format
     assert not any(word in text for word in ("<script", "href", "<image", "@import", "url(http", "<foreignObject"))
+
+
+def test_where_the_reader_likes_it_dark_the_picture_is_dark() -> None:
+    """Every ground has another colour there, and so has every text."""
+    _, dark = "".join(svg_lines(sketch(diamond()))).split("@media (prefers-color-scheme:dark){", 1)
+
+    told = dark.split("}}", 1)[0]
+    assert all(f"{what}{{" in told for what in (".ground", ".wave", ".step", "text", ".title,.head"))
 
 
 def test_a_part_without_steps_is_a_picture_that_says_so() -> None:

@@ -39,7 +39,9 @@ _STYLE = (
     ".arrow:hover{stroke:#c2410c;stroke-width:2.6}.box:hover .step{stroke:#c2410c;stroke-width:2}"
     ".packed path{stroke-opacity:.3;stroke-width:1}.packed .arrow:hover{stroke-opacity:1;stroke-width:2.6}"
     ".packed .bundle{stroke-opacity:1;stroke-width:2}"
-    "marker path{fill:#7b8a9c;stroke:none}"
+    "marker path{fill:#7b8a9c;stroke:none}.ground{fill:#fff}"
+    "@media (prefers-color-scheme:dark){.ground{fill:#171f28}.wave{fill:#10171e}.step{fill:#1e2833;stroke:#93a4b5}"
+    "text{fill:#e4eaf1}.title,.head{fill:#a3b1bf}}"
 )
 
 Pair = tuple[str, str]
@@ -103,7 +105,7 @@ def svg_lines(picture: Sketch) -> list[str]:
         f"<style>{_STYLE}</style>",
     ]
     out.append(MARKER)
-    out.append(f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>')
+    out.append(f'<rect width="{width:.0f}" height="{height:.0f}" class="ground"/>')
     return [*out, *drawing.lines, "</svg>"]
 
 
@@ -255,15 +257,35 @@ def _wanted(placed: Mapping[_Item, _Placed], item: _Item, linked: Iterable[_Item
 
 
 def _stack(layout: _Layout, items: Sequence[_Item], wanted: Sequence[float]) -> None:
-    """Each as near to where it wants to be as its order and the gaps allow."""
-    end, shift = float("-inf"), 0.0
+    """Each as near to where it wants to be as its order and the gaps allow.
+
+    Those that would overlap are one block, which stands at the mean of what they want; no other moves for their sake.
+    """
+    blocks: list[_Block] = []
     for item, top in zip(items, wanted, strict=True):
-        one = layout.placed[item]
-        one.y = max(top, end)
-        shift += top - one.y
-        end = one.y + one.height + (_GAP if isinstance(item, str) else _LANE)
-    for item in items:
-        layout.placed[item].y += shift / len(items)
+        block = _Block([item], top, layout.placed[item].height + (_GAP if isinstance(item, str) else _LANE))
+        while blocks and blocks[-1].top + blocks[-1].height > block.top:
+            above = blocks.pop()
+            wants = above.wants + block.wants - len(block.items) * above.height
+            block = _Block([*above.items, *block.items], wants, above.height + block.height)
+        blocks.append(block)
+    for block in blocks:
+        end = block.top
+        for item in block.items:
+            layout.placed[item].y = end
+            end += layout.placed[item].height + (_GAP if isinstance(item, str) else _LANE)
+
+
+class _Block(Struct):
+    """Items that stand close above one another; ``wants``: the sum of where its top would be for each of them."""
+
+    items: list[_Item]
+    wants: float
+    height: float  # with the gaps below
+
+    @property
+    def top(self) -> float:
+        return self.wants / len(self.items)
 
 
 def _lines(box: Box, dress: Dress) -> list[tuple[str, str]]:
