@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from wavebuild.engine import watched
 from wavebuild.engine.glance import SOCKET, looked
 from wavebuild.engine.watched import KNOWN, MOST, answered, told
 from wavebuild.watch.answers import UNSURE
+from wavebuild.watch.ground import MOST_UNTOLD
 
 PATIENCE = 60.0
 
@@ -138,18 +139,61 @@ def test_a_question_about_something_else_is_not_answered(site: Site, part: int) 
     assert site.answers.answer(b"\0" * 9) == UNSURE
 
 
-def test_what_changes_though_nobody_tells_of_it_ends_all_trust(site: Site) -> None:
-    """A look at everything, now and then, finds it; here the watcher is made deaf."""
-    site.rest()
-    assert site.asked() == set()
-    ground = site.answers.ground
-    (site.root / "src/a").write_text("unheard")
-    ground._folders.changes()
-
-    while not ground.check():
+def unheard(site: Site, names: Iterable[str]) -> None:
+    """They change, and the watcher is deaf to that; then it looks at everything, as it does now and then."""
+    for name in names:
+        (site.root / name).write_text("unheard of")
+    site.answers.ground._folders.changes()
+    while not site.answers.ground.check():
         pass
 
-    assert "src/a" in ground.distrusted
+
+def test_what_changes_though_nobody_tells_of_it_is_looked_at_each_time_from_then_on(site: Site) -> None:
+    """A look at everything, now and then, finds it. Nothing is said before all else was looked at, too."""
+    site.rest()
+    assert site.asked() == set()
+
+    unheard(site, ["src/a"])
+
+    assert site.answers.ground.doubts
+    assert site.answers.answer(site.question()) == UNSURE
+    site.rest()
+    assert site.asked() == {"src/a"}
+    site.settle()
+    site.rest()
+    assert site.asked() == set()
+    (site.root / "src/a").write_text("once more")
+    site.answers.ground._folders.changes()
+    assert site.asked() == {"src/a"}
+
+
+def test_while_one_change_is_untold_of_all_others_are_looked_for(site: Site) -> None:
+    """The second one comes where the round was already."""
+    site.rest()
+    assert site.asked() == set()
+    unheard(site, ["src/b"])
+    (site.root / "src/a").write_text("unheard of")
+    site.answers.ground._folders.changes()
+
+    site.rest()
+
+    assert site.answers.ground.untold == {b"src/a", b"src/b"}
+    assert site.asked() == {"src/a", "src/b"}
+
+
+def test_where_much_changes_though_nobody_tells_of_it_nobody_is_answered(site: Site) -> None:
+    """The file system does not tell, whatever it says to be."""
+    for number in range(MOST_UNTOLD + 1):
+        (site.root / f"src/{number}").write_text("as it was")
+    names = [f"src/{number}" for number in range(MOST_UNTOLD + 1)]
+    site.settle(["src", *names])
+    site.rest()
+    assert site.asked() == set()
+
+    unheard(site, names)
+
+    assert "have changed" in site.answers.ground.distrusted
+    site.rest()
     assert site.answers.answer(site.question()) == UNSURE
 
 

@@ -130,7 +130,10 @@ class Answers:
     def is_behind(self) -> bool:
         """Whether more must be looked at than can be while somebody waits."""
         ground = self.ground
-        return bool(ground.identity) and not ground.distrusted and len(ground.journal.unsure) > SLICE // 2
+        return bool(ground.identity) and not ground.distrusted and (ground.doubts or self._has_much_to_look_at())
+
+    def _has_much_to_look_at(self) -> bool:
+        return len(self.ground.journal.unsure) > SLICE // 2
 
     def _go_on(self, now: float) -> None:
         """What is done between questions."""
@@ -141,7 +144,7 @@ class Answers:
             ground.take()
         if self.is_behind():
             ground.look_on()
-        if now >= self._check_at:
+        if now >= self._check_at or ground.doubts:
             self._check(now)
         self._show(now)
 
@@ -149,7 +152,7 @@ class Answers:
         ground = self.ground
         self._over = self._over or self._gone()
         round_ended = True
-        if ground.identity and not ground.distrusted and not self.is_behind():
+        if ground.identity and not ground.distrusted and not self._has_much_to_look_at():
             round_ended = ground.check()
         self._check_at = now + (self._check_every if round_ended else _CHECK_PAUSE)
 
@@ -166,6 +169,7 @@ class Answers:
             blind = len(ground.journal.blind)
             said = f"answers builds; {_counted(ground.watches, 'folder')} watched"
             said += f", {_counted(blind, 'path')} looked at each time" if blind else ""
+            said += f"; {_counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
             said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         can = said.startswith("answers builds")
         if can and self._listener is None and now >= self._open_at:
@@ -234,8 +238,10 @@ class Answers:
     def answer(self, message: bytes) -> bytes:
         """What is said to a question; it is not known where that is not certain."""
         ground = self.ground
+        if ground.doubts or ground.distrusted:
+            return UNSURE
         version, which, where, question = (*message.split(b"\0", 3), b"", b"", b"", b"")[:4]
-        if version != encoded(__version__) or not ground.identity or which != ground.identity or ground.distrusted:
+        if version != encoded(__version__) or not ground.identity or which != ground.identity:
             return UNSURE
         if question != ground.question or where != whereabouts(ground.root) or not ground.caught_up():
             return UNSURE

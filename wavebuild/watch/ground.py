@@ -22,6 +22,9 @@ HOME = b".wavebuild"
 SLICE = 1 << 11
 """Rows that are looked at in one go."""
 
+MOST_UNTOLD = 16
+"""Files that may change without a word; of more it is believed that nothing here is told of."""
+
 _COOKIE = b"cookie-"
 
 
@@ -37,7 +40,8 @@ the tests puts another in its place, to change something there."""
 class Ground:
     """``root``: the folder of the project. ``path``: where the evidence lies.
 
-    ``identity``: of the evidence that is known; "" for none. ``distrusted``: why nothing is said any more.
+    ``identity``: of the evidence that is known; "" for none. ``untold``: what has changed though nobody told of it.
+    ``distrusted``: why nothing is said any more.
     """
 
     def __init__(self, root: str, path: str) -> None:
@@ -49,7 +53,9 @@ class Ground:
         self.journal = Journal((), 0)
         self.identity = self.question = b""
         self.env: list[bytes] = []
+        self.untold = set[bytes]()
         self.distrusted = ""
+        self._doubted = 0
         self._number = 0
         self._next = 0
         self._named_twice = set[int]()  # numbers of files that have had more than one name
@@ -75,6 +81,11 @@ class Ground:
     def short(self) -> bool:
         """Whether there are some that cannot be watched, as the system lets nobody watch more."""
         return self._folders.short
+
+    @property
+    def doubts(self) -> bool:
+        """Whether all that stands is to be checked before anybody is told so: something has changed without a word."""
+        return self._doubted > 0
 
     def close(self) -> None:
         self._folders.close()
@@ -107,7 +118,7 @@ class Ground:
         self._folders = Folders(self.root, self.mounts.tells)
         point("before watches")
         self.journal = Journal(self.evidence.names, self.evidence.there)
-        self._next = 0
+        self._next = self._doubted = 0
         ours = {folder_of(name) for name in self.evidence.names if not name.startswith(b"/")}
         self._folders.want([ROOT, HOME, *ours])
         return True
@@ -197,6 +208,7 @@ class Ground:
             for each, now, stamp in zip(rows, self._stamps(rows), self._wanted(rows), strict=True)
             if now != stamp
         }
+        self._doubted = max(0, self._doubted - (stop - start))
         if strange:
             if not self.caught_up():
                 self.journal.lost()
@@ -226,12 +238,18 @@ class Ground:
             self.journal.unsure.add(row)
 
     def _suspect(self, row: int, now: Row | None, stamp: Row) -> None:
-        """A row has moved, and nobody told of it. A name that a file gets in another place is never told of."""
+        """A row has moved, and nobody told of it. A name that a file gets in another place is never told of.
+
+        From now on it is looked at each time. Before anything else is said, all others are: it may not be the only one.
+        """
         assert self.evidence is not None
         self.journal.unsure.add(row)
         if now is None or now[:4] != stamp[:4]:
-            name = os.fsdecode(self.evidence.names[row])
-            self.distrusted = f"{name} has changed, and the system did not tell of it"
+            name = self.evidence.names[row]
+            self.untold.add(name)
+            self._doubted = len(self.evidence.names)
+            if len(self.untold) > MOST_UNTOLD:
+                self.distrusted = f"{os.fsdecode(name)} and others have changed, and the system did not tell of it"
 
     def _look(self, rows: list[int]) -> list[int]:
         """The rows among them that are folders which are not watched."""
@@ -246,7 +264,7 @@ class Ground:
             if told:
                 if above not in told_of:
                     told_of[above] = folders.sees(above)
-                told = told_of[above]
+                told = told_of[above] and name not in self.untold
             if status is not None and stat.S_ISDIR(status.st_mode):
                 told = told and folders.sees(name)
                 if not folders.is_wanted(name) and not name.startswith(b"/"):
