@@ -326,3 +326,19 @@ def test_a_run_with_nothing_to_do_is_a_page_as_well(opened: Open):
     expect(page.locator(".drawing a.kept")).to_have_count(6)
     empty = opened(replace(story, chapters=(), graph=None, counts=(), exit_code=0)).page
     expect(empty.get_by_text("No step is on record in this run.")).to_be_visible()
+
+
+def test_on_paper_nothing_is_cut_off(opened: Open):
+    """The graph and the timeline are as wide as the page, whatever was zoomed before."""
+    page = opened(busy(100), width=700).page
+    page.get_by_role("button", name="1 : 1").click()
+    assert page.evaluate("document.getElementById('canvas').scrollWidth") > 700
+
+    page.emulate_media(media="print")
+
+    for what in ("canvas", "drawing"):
+        box = page.locator(f"#{what}").bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 700
+    assert page.evaluate("getComputedStyle(document.getElementById('canvas')).overflow") == "visible"
+    expect(page.get_by_role("navigation")).to_be_hidden()

@@ -141,7 +141,9 @@ class Answers:
         if self._take_at is not None and now >= self._take_at:
             self._take_at = None
             self._close_listener()  # it takes a while: nobody is to wait meanwhile
-            ground.take()
+            self._over = self._over or self._gone()  # a folder above may have been moved, which nobody tells
+            if not self._over:
+                ground.take()
         if self.is_behind():
             ground.look_on()
         if now >= self._check_at or ground.doubts:

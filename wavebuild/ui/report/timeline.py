@@ -75,7 +75,7 @@ def _bar(chapter: Chapter, begin: float, span: float, where: str) -> Iterator[st
     width = max(100 * (chapter.end - chapter.start) / span, NARROWEST)
     left = min(left, 100 - width)
     name = escape(escaped(chapter.name))
-    critical = " critical" if chapter.is_critical else ""
+    critical = (" critical" if chapter.is_critical else "") + (" tried" if chapter.retried else "")
     said = f"{name}: {word(chapter.outcome)}, {words.duration(settled.seconds)}"
     if waited := sum(each.delay for each in chapter.retried):
         said += f", and {words.duration(waited)} of pauses between its tries"
