@@ -1,13 +1,14 @@
 """What may have changed since the last build began, and what of that has; what the project looks at, as builds tell it.
 
-It does not know when something is built, nor how changes are heard of.
+It does not know when something is built, nor how changes are heard of. Everything is looked at after each build, and
+whenever it is not sure that all changes were told of since. After such a look only what was told of is looked at.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -27,7 +28,8 @@ UNHEARD = (".wavebuild", ".git")
 class Changes:
     """``sight``: what the last build looked at. ``refused``: it could not load the project, so anything may matter."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, all_is_told: Callable[[], bool]) -> None:
+        """``all_is_told``: whether at this moment all is watched that a build looks at, and nothing was lost."""
         self.sight: Sight | None = None
         self.refused = False
         self.looked = time.monotonic()  # when everything was last looked at
@@ -35,7 +37,8 @@ class Changes:
         self._asked = asked
         self._kept: object = None  # which evidence the sight is of
         self._paths: set[str] | None = set()  # what may have changed; None: anything
-        self._ahead: dict[str, Stamp] | None = None  # what had moved at a look that was taken ahead
+        self._all_is_told = all_is_told
+        self._known: dict[str, Stamp] | None = None  # all that has moved, but for what was told of since
         self._before: dict[str, Stamp] = {}  # what had moved when the last build began
         self._heard: dict[str, None] = {}  # paths that changes were told of, for people
 
@@ -63,7 +66,7 @@ class Changes:
     def note(self, paths: Iterable[str] | None) -> None:
         """These may have changed; None: anything may."""
         if paths is None or self._paths is None:
-            self._paths = None
+            self._paths = self._known = None
         else:
             self._paths.update(paths)
 
@@ -77,33 +80,36 @@ class Changes:
     def look(self) -> dict[str, Stamp]:
         """All that has moved, by a look at everything."""
         assert self.sight is not None
-        began = time.monotonic()
+        began, is_told = time.monotonic(), self._all_is_told()
         moved = self.sight.moved()
         self.looked = time.monotonic()
         self.cost = self.looked - began
+        self._known = moved if is_told else None
         return moved
 
     def look_ahead(self) -> None:
-        """While all comes to rest everything is looked at; what changes later is looked at once more."""
+        """While all comes to rest everything is looked at, if that is needed; what changes later is looked at again."""
         sight = self.sight
-        if sight is None or self.refused or self._ahead is not None:
+        if sight is None or self.refused or self._known is not None:
             return
         if self._paths is not None and not (self._paths and sight.news(sight.touched(self._paths) or [])):
             return
         self._paths = set()
-        self._ahead = self.look()
+        self._known = self.look()
 
     def moved_now(self, paths: Collection[str] | None) -> dict[str, Stamp]:
         """All that has moved, if something has among what these paths speak of."""
         assert self.sight is not None
-        ahead, self._ahead = self._ahead, None
         names = None if paths is None else self.sight.touched(paths)
         if names is None:
             return self.look()
-        moved = self.sight.moved(names)
-        if ahead is None:
+        moved = self.sight.moved([*names, *self.sight.unheard])
+        if self._known is None:
             return self.look() if self.sight.of_them_news(moved) else moved
-        return {name: stamp for name, stamp in ahead.items() if name not in names} | moved
+        looked = {*names, *self.sight.unheard}
+        known = {name: stamp for name, stamp in self._known.items() if name not in looked} | moved
+        self._known = known if self._all_is_told() else None
+        return known
 
     def moved_meanwhile(self, paths: Collection[str] | None) -> list[str]:
         """Which of these are other than they were when the build began that runs."""
@@ -117,7 +123,7 @@ class Changes:
     def begin(self, moved: dict[str, Stamp] | None) -> dict[str, Stamp]:
         """A build begins: what has moved, which it takes into account. ``moved``: if that is known."""
         self._paths = set()
-        self._ahead = None
+        self._known = None
         self._heard.clear()
         if moved is None and self.sight is not None:
             moved = self.look()
@@ -131,7 +137,7 @@ class Changes:
             self._asked = replace(self._asked, root=looked.root, evidence=looked.evidence)
         found = _identity(self._asked.evidence)
         if looked is not None and looked.stamps is not None:
-            self._ahead = None
+            self._known = None
             evidence = self._evidence() if looked.kept else None
             self.sight, self._kept = Sight(looked.root, evidence, looked.stamps, self._before), found
         elif found is not None and (found != self._kept or self.sight is None):
@@ -151,8 +157,8 @@ class Changes:
         evidence = self._evidence()
         if evidence is not None:
             self.sight = Sight(self._asked.root, evidence, None, self._before, self.sight)
-            if self._ahead is not None:
-                self._ahead, self._paths = None, None
+            if self._known is not None:
+                self._known, self._paths = None, None
         self._kept = found
 
     def _evidence(self) -> Evidence | None:

@@ -57,6 +57,11 @@ class Hearing:
         return None if self.observer is None or self.observer.ended else self.observer
 
     @property
+    def is_told_all(self) -> bool:
+        """Whether whatever changes is told of, as far as Linux tells of changes at all."""
+        return self.heard is not None and self.heard.standing and not self.polls
+
+    @property
     def to_close(self) -> list[Callable[[], None]]:
         """What a fork is rid of first."""
         return [] if self.observer is None else [self.observer.forget]

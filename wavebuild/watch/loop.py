@@ -45,7 +45,7 @@ class Loop:
         self._asked = asked
         self._face = face
         self._hearing = Hearing(asked.poll)
-        self._changes = Changes(asked)
+        self._changes = Changes(asked, lambda: self._hearing.is_told_all)
         self._rounds = Rounds()
         self._running: Running | None = None
         self._cause = Cause("start")

@@ -17,13 +17,16 @@ Stamp = tuple[int, ...]
 UNKNOWN: Stamp = (-1,)
 """What nobody may look at."""
 
+LONE = 5
+"""Numbers in the stamp of what is no link; that of a link is longer."""
+
 
 class Sight:
     """The paths that a build looked at, each with the stamp under which it was seen.
 
     They are those of its evidence, and what it told itself besides, where it could keep none or not of all steps.
     ``before``: what the changed ones were just before that build began: it has taken these changes into account,
-    whatever it recorded.
+    whatever it recorded. ``unheard``: names of which nobody tells who watches ``folders``.
     """
 
     def __init__(
@@ -42,15 +45,18 @@ class Sight:
         self._told: dict[str, Stamp]
         self._names: list[str]
         self.folders: frozenset[str]
+        self.unheard: tuple[str, ...]
         if former is not None and evidence is not None and not told and former._is_of(root, evidence):
             self._row, self._told, self._names = former._row, former._told, former._names
-            self.folders = former.folders
+            self.folders, self.unheard = former.folders, former.unheard
             return
         names = [os.fsdecode(name) for name in evidence.names] if evidence else []
         self._row = {name: row for row, name in enumerate(names)}
         self._told = {name: stamp for name, stamp in (told or {}).items() if name not in self._row}
         self._names = [*names, *self._told]
-        self.folders = self._folders()
+        self.folders, unheard = self._folders()
+        links = (name for name, stamp in self._told.items() if len(stamp) > LONE)
+        self.unheard = tuple({**dict.fromkeys(unheard), **dict.fromkeys(links)})
 
     def _is_of(self, root: str, evidence: Evidence) -> bool:
         """Whether it is of the same paths, and none of them has become a folder or ceased to be one."""
@@ -127,20 +133,22 @@ class Sight:
         row = self.evidence.stamp(self._row[name])
         return () if row == settled.NOTHING else row
 
-    def _folders(self) -> frozenset[str]:
+    def _folders(self) -> tuple[frozenset[str], list[str]]:
         """All folders in which something may come, go or change that is looked at; those below the root up to it.
 
-        Not those above the root, where a Wavefile might come that includes this one: there others live, and write much.
+        Not those above the root, where a Wavefile might come that includes this one: there others live, and write
+        much. What lies there comes second.
         """
-        found = {self.root}
+        found, above = {self.root}, []
         for name in self._names:
             path = self.path(name)
             if self.root.startswith(os.path.dirname(path).rstrip("/") + "/"):
+                above.append(name)
                 continue
             if path not in found and _is_folder(path):
                 found.add(path)
             found.update(_above(path, self.root, found))
-        return frozenset(found)
+        return frozenset(found), above
 
 
 def _moved_from(root: str, evidence: Evidence) -> list[int]:
