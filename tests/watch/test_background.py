@@ -137,6 +137,26 @@ def test_it_ends_when_the_project_is_moved_and_another_takes_its_place(layout: L
     assert asked(layout) is None
 
 
+def test_it_ends_with_the_next_build_when_a_folder_above_the_project_was_moved(layout: Layout, tmp_path: Path) -> None:
+    """Nobody tells of that; what lies at its path by then is another project, of which it must not take the place."""
+    upper = tmp_path / "upper"
+    upper.mkdir()
+    os.rename(layout.root, upper / "project")
+    ours = Layout(str(upper / "project"), layout.file)
+    begun = begin(ours)
+    moved = Layout(str(tmp_path / "moved/project"), layout.file)
+    os.rename(upper, tmp_path / "moved")
+    shutil.copytree(moved.root, ours.root, ignore=shutil.ignore_patterns("*.watch"))
+    try:
+        shutil.copy(moved.settled, f"{moved.settled}.new")
+        os.rename(f"{moved.settled}.new", moved.settled)
+
+        wait_for(lambda: not _lives(begun))
+        assert not os.path.exists(ours.settled.removesuffix(".settled") + SOCKET)
+    finally:
+        stop(moved)
+
+
 def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> None:
     """No terminal, no folder, no open file: a shell over ssh may end, a disk be let go of."""
     (tmp_path / "held").write_text("")
