@@ -17,7 +17,7 @@ from tests.support.workshop import Built, Workshop
 from wavebuild.judge.trace import Trace
 from wavebuild.store.layout import Layout
 from wavebuild.store.opening import read_state
-from wavebuild.ui.commands import ending_lines
+from wavebuild.ui.builds import ending_lines
 from wavebuild.ui.plain import Manner, PlainScreen
 from wavebuild.ui.style import Style
 

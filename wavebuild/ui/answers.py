@@ -22,6 +22,7 @@ from wavebuild.plan.model import Plan, PlannedStep, PlannedWave, PlanWord, Times
 from wavebuild.ui import words
 from wavebuild.ui.changes import reason_lines
 from wavebuild.ui.escapes import escaped
+from wavebuild.ui.problems import problem_lines
 from wavebuild.ui.style import Colour, Style
 from wavebuild.ui.tables import hanging, table
 
@@ -322,11 +323,6 @@ def check_lines(problems: Sequence[Problem]) -> list[str]:
     if not problems:
         return ["no problems"]
     return [line for problem in problems for line in problem_lines(problem)]
-
-
-def problem_lines(problem: Problem) -> list[str]:
-    """A problem as it is shown; its words may quote a file, so no line of it is trusted."""
-    return [escaped(line) for line in problem.lines()]
 
 
 def clean_lines(cleaned: Cleaned, done: bool) -> list[str]:

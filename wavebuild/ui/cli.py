@@ -6,17 +6,24 @@ It does not know how anything is built; each command is its flags and a few line
 import errno
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from wavebuild import __version__
 from wavebuild.errors import WavebuildError
-from wavebuild.ui import arguments, commands
+from wavebuild.later import Later
+from wavebuild.ui import arguments
 from wavebuild.ui.asking import How, Show, WantedLog, Where
 from wavebuild.ui.caller import Caller, let_go
 from wavebuild.ui.ending import called, ended
+
+if TYPE_CHECKING:
+    from wavebuild.ui import builds, deeds, logged, questions
+else:  # a command needs one of them
+    builds, questions = Later("wavebuild.ui.builds"), Later("wavebuild.ui.questions")
+    deeds, logged = Later("wavebuild.ui.deeds"), Later("wavebuild.ui.logged")
 
 BARE = "wavebuild.bare"  # in the parser's meta: the command's name if it may have meant a step
 
@@ -76,7 +83,7 @@ def front(
 ) -> None:
     """Bring files up to date: wavebuild [TARGETS] [FLAGS], or one of the commands."""
     if show_completion is not None:
-        commands.show_completion(ctx.obj, show_completion)
+        questions.show_completion(ctx.obj, show_completion)
     if version:
         caller: Caller = ctx.obj
         caller.answer([f"wavebuild {__version__}"])
@@ -148,7 +155,7 @@ def build(
     color: Color = "auto",
 ) -> int:
     """Bring the targets up to date; without targets, what the Wavefile names, else everything."""
-    return commands.build(
+    return builds.build(
         ctx.obj,
         targets or [],
         Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside),
@@ -212,7 +219,7 @@ def plan(
     """What will run: waves, reasons, times, critical path."""
     where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     how = How(jobs=jobs, force=force, only=only, changed=changed or (), unchanged=unchanged or ())
-    return commands.plan(
+    return questions.plan(
         ctx.obj, targets or [], where, how, Show(verbose=verbose, json=as_json, color=color), _bare(ctx)
     )
 
@@ -239,7 +246,7 @@ def status(
     where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
     how = How(changed=changed or (), unchanged=unchanged or ())
-    return commands.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
+    return questions.status(ctx.obj, targets or [], where, how, show, exit_code, _bare(ctx))
 
 
 @app.command()
@@ -262,7 +269,7 @@ def explain(
     """Why a step is what it is: the chain of causes to the root."""
     where = Where(directories or (), file, overrides or (), profile, ask, memory or (), outside=outside)
     how = How(changed=changed or (), unchanged=unchanged or ())
-    return commands.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
+    return questions.explain(ctx.obj, subject, where, how, Show(verbose=verbose, json=as_json, color=color))
 
 
 @app.command()
@@ -290,7 +297,7 @@ def graph(
     """How the pipeline hangs together."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     part = (upstream or [], downstream or [])
-    return commands.graph(
+    return questions.graph(
         ctx.obj, where, "json" if as_json else form, part, instances, Show(verbose=verbose, color=color), _bare(ctx)
     )
 
@@ -310,7 +317,7 @@ def list_steps(
 ) -> int:
     """What there is: each step, what it reads, produces and depends on."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.list_steps(ctx.obj, where, instances, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+    return questions.list_steps(ctx.obj, where, instances, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
 @app.command()
@@ -329,7 +336,7 @@ def init(
     """A starting Wavefile that builds as it stands; never overwrites."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
-    return commands.init(ctx.obj, words or [], where, show, _bare(ctx))
+    return deeds.init(ctx.obj, words or [], where, show, _bare(ctx))
 
 
 @app.command()
@@ -348,7 +355,7 @@ def show(
 ) -> int:
     """One step fully expanded: every key and its origin, inputs, outputs, commands."""
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
-    return commands.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
+    return questions.show(ctx.obj, step, where, Show(verbose=verbose, json=as_json, color=color))
 
 
 @app.command()
@@ -368,7 +375,7 @@ def history(
     """Past runs, or how one step ended in them."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(verbose=verbose, json=as_json, color=color)
-    return commands.history(ctx.obj, step or [], where, last, show, _bare(ctx))
+    return questions.history(ctx.obj, step or [], where, last, show, _bare(ctx))
 
 
 @app.command()
@@ -391,7 +398,7 @@ def report(
     """An HTML page about the last run, or about an earlier one."""
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     show = Show(verbose=verbose, yes=yes, color=color)
-    return commands.report(ctx.obj, run_id or [], where, output, show, _bare(ctx))
+    return questions.report(ctx.obj, run_id or [], where, output, show, _bare(ctx))
 
 
 @app.command()
@@ -413,7 +420,7 @@ def log(
     """The latest log of a step."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     wanted = WantedLog(attempt, run_id, follow, path)
-    return commands.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
+    return logged.log(ctx.obj, step, where, wanted, Show(verbose=verbose, color=color))
 
 
 @app.command()
@@ -430,7 +437,7 @@ def doctor(
 ) -> int:
     """What is well here and what is to be mended: environment, file systems, limits, the state. Writes nothing."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.doctor(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+    return questions.doctor(ctx.obj, where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
 @app.command(name="mem")
@@ -449,7 +456,7 @@ def mem(
 ) -> int:
     """The shared memory: every key with its value and the step that writes it."""
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
-    return commands.mem(ctx.obj, key or [], where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
+    return questions.mem(ctx.obj, key or [], where, Show(verbose=verbose, json=as_json, color=color), _bare(ctx))
 
 
 @app.command()
@@ -466,7 +473,7 @@ def accept(
 ) -> int:
     """Take files as they are now for the results of their steps."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
+    return deeds.accept(ctx.obj, subjects, where, Show(verbose=verbose, color=color))
 
 
 @app.command()
@@ -483,7 +490,7 @@ def freeze(
 ) -> int:
     """Never run these steps: what stands is their result."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.freeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
+    return deeds.freeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
 @app.command()
@@ -500,7 +507,7 @@ def unfreeze(
 ) -> int:
     """Run these steps again when they must."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.unfreeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
+    return deeds.unfreeze(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
 @app.command()
@@ -517,7 +524,7 @@ def forget(
 ) -> int:
     """Drop what is remembered of these steps; no file is touched, and they run next."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.forget(ctx.obj, steps, where, Show(verbose=verbose, color=color))
+    return deeds.forget(ctx.obj, steps, where, Show(verbose=verbose, color=color))
 
 
 @app.command()
@@ -540,7 +547,7 @@ def clean(
     """Remove outputs; never what a person placed."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
     show = Show(dry_run=dry_run, yes=yes, verbose=verbose, json=as_json, color=color, orphans=orphans, state=state)
-    return commands.clean(ctx.obj, steps or [], where, show, _bare(ctx))
+    return deeds.clean(ctx.obj, steps or [], where, show, _bare(ctx))
 
 
 @app.command()
@@ -569,8 +576,8 @@ def check(
     where = Where(directories or (), file, overrides or (), profile, memory=memory or (), outside=outside)
     show = Show(verbose=verbose, yes=yes, json=as_json, color=color)
     if race or twice is not None:
-        return commands.trial(ctx.obj, where, How(jobs=jobs, wait=wait), show, twice, race, _bare(ctx))
-    return commands.check(ctx.obj, where, show, _bare(ctx))
+        return questions.trial(ctx.obj, where, How(jobs=jobs, wait=wait), show, twice, race, _bare(ctx))
+    return questions.check(ctx.obj, where, show, _bare(ctx))
 
 
 @app.command()
@@ -587,7 +594,7 @@ def schema(
 ) -> int:
     """The JSON Schema of the Wavefile, for editors."""
     where = Where(directories or (), file, overrides or (), profile, outside=outside)
-    return commands.schema(ctx.obj, where, events, _bare(ctx))
+    return questions.schema(ctx.obj, where, events, _bare(ctx))
 
 
 @app.command(name="import")
@@ -602,7 +609,7 @@ def import_file(
     color: Color = "auto",
 ) -> int:
     """A Wavefile from dvc.yaml or build.ninja; never overwrites."""
-    return commands.import_file(ctx.obj, file, output, Where(directories or ()), Show(verbose=verbose, color=color))
+    return deeds.import_file(ctx.obj, file, output, Where(directories or ()), Show(verbose=verbose, color=color))
 
 
 @app.command()

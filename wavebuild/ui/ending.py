@@ -49,10 +49,10 @@ def ended(caller: Caller, deed: Callable[[Caller], int]) -> int:
 def _refused(caller: Caller, error: WavebuildError) -> int:
     """The author's mistake: its lines and its exit code."""
     try:
-        from wavebuild.ui.commands import problem_lines
         from wavebuild.ui.excerpts import located
+        from wavebuild.ui.problems import refusal_lines
 
-        lines = problem_lines(located(error.problems, caller), caller.argv)
+        lines = refusal_lines(located(error.problems, caller), caller.argv)
     except OSError:  # no file can be opened any more, of the project or of ours
         lines = [f"wavebuild: {error}"]
     caller.say(lines)

@@ -12,8 +12,9 @@ from wavebuild.declare.model import Json, Range
 from wavebuild.declare.said import Said
 from wavebuild.engine.values import Portrait, Shown
 from wavebuild.ui import words
-from wavebuild.ui.answers import problem_lines, verdict_colour
+from wavebuild.ui.answers import verdict_colour
 from wavebuild.ui.escapes import escaped
+from wavebuild.ui.problems import problem_lines
 from wavebuild.ui.records import Record, instant_or_none, names, problem_record, reason_records
 from wavebuild.ui.style import Style
 from wavebuild.ui.tables import hanging, table

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wavebuild.ui import commands
+from wavebuild.ui import builds
 from wavebuild.ui.asking import How, Show, Where
 from wavebuild.ui.ending import called, ended
 
@@ -26,4 +26,4 @@ def built(caller: Caller, asked: PlainBuild) -> int:
     where = Where(tuple(asked.folders), asked.file)
     how = How(asked.jobs, keep_going=asked.keep_going)
     show = Show(question=asked.question, quiet=asked.quiet)
-    return ended(caller, lambda caller: commands.build(caller, asked.targets, where, how, show, asked.seen))
+    return ended(caller, lambda caller: builds.build(caller, asked.targets, where, how, show, asked.seen))

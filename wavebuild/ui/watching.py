@@ -183,8 +183,10 @@ class WatchScreen:
         return code
 
     def _built(self, caller: Caller, request: Request, cause: Cause, mouth: Mouth) -> int:
-        from wavebuild.ui.commands import problem_lines, refuse_ambiguous, run_build
+        from wavebuild.ui.answering import refuse_ambiguous
+        from wavebuild.ui.builds import run_build
         from wavebuild.ui.excerpts import located
+        from wavebuild.ui.problems import refusal_lines
 
         telling = Telling(caller.engine(), mouth, self._heading(cause), self._asked.restart)
         heard = replace(caller, engine=lambda: cast("Deeds", telling))
@@ -199,7 +201,7 @@ class WatchScreen:
                 caller.say([f"{escaped(error.problems[0].message)}: waiting for it"])
                 return run_build(heard, replace(request, wait=float("inf"), glance=None), self._show)
         except WavebuildError as error:
-            lines = problem_lines(located(error.problems, caller), caller.argv)
+            lines = refusal_lines(located(error.problems, caller), caller.argv)
             of_the_call = all(problem.place is None for problem in error.problems)
             mouth.tell(Refused(tuple(lines), error.exit_code, of_the_call))
             return error.exit_code

@@ -295,6 +295,14 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     return ", ".join(all_names[:most]) + f" and {len(all_names) - most} more"
 
 
+def orphan_lines(orphans: Sequence[str]) -> list[str]:
+    """What no step makes any more, and how it goes; nothing if there is none."""
+    if not orphans:
+        return []
+    left = counted(len(orphans), "former output")
+    return [f"{left} that no step makes any more (wavebuild clean --orphans): {listed(orphans)}"]
+
+
 def moment(instant: float) -> str:
     """An instant on the clock of whoever reads it."""
     return datetime.fromtimestamp(instant).strftime("%Y-%m-%d %H:%M:%S")
