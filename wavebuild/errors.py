@@ -47,7 +47,7 @@ class Problem(Struct, frozen=True):
         out = [f"{where}{kind}{self.message}"]
         if self.excerpt and self.place and self.place.column:
             shown, shift = clipped(self.excerpt, self.place.column)
-            out += [f"    {shown}", f"    {' ' * (self.place.column - 1 - shift)}^"]
+            out += [f"    {shown}", f"    {' ' * _cells(shown[: self.place.column - 1 - shift])}^"]
         out += [f"    {remedy}" for remedy in self.remedy.splitlines()]
         return out
 
@@ -89,9 +89,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
 
 
-def clipped(line: str, column: int, width: int = 120) -> tuple[str, int]:
-    """The part of a long line around a column, and how many characters were cut before it."""
+def clipped(line: str, column: int, width: int = 76) -> tuple[str, int]:
+    """The part of a long line around a column, and how many characters were cut before it.
+
+    ``width``: so much has room beside its indent in a terminal of 80 columns, and the caret stands where it points.
+    """
     if len(line) <= width:
         return line, 0
     start = max(0, min(column - width // 2, len(line) - width))
     return line[start : start + width], start
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    marks, wide = ("Mn", "Me", "Cf"), ("W", "F")
+    return sum(
+        0 if unicodedata.category(char) in marks else 2 if unicodedata.east_asian_width(char) in wide else 1
+        for char in text
+    )

@@ -73,8 +73,8 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "an unknown setting": ("settings: {schedul: flow}\n" + STEP, "unknown-key", "1:12", "'schedule'"),
     "another version": ("wavefile: 2\n" + STEP, "bad-version", "1:11", "version 1"),
     "a bad step name": ("steps: {a b: {run: x}}\n", "bad-text", "1:9", "letters, digits"),
-    "a control character in a name": ('steps: {"a\\tb": {run: x}}\n', "control-character", "1:9", "control"),
-    "a right-to-left mark in a name": ('steps: {"a\\u202eb": {run: x}}\n', "control-character", "1:9", "control"),
+    "a control character in a name": ('steps: {"a\\tb": {run: x}}\n', "control-character", "1:9", "is not shown"),
+    "a right-to-left mark in a name": ('steps: {"a\\u202eb": {run: x}}\n', "control-character", "1:9", "is not shown"),
     "a list for a title": (STEP + "    title: [x]\n", "wrong-type", "4:12", "found a list"),
     "a list in a list": (STEP + "    tags: [[x]]\n", "wrong-type", "4:12", "found a list"),
     "an empty item": (STEP + "    tags: [x, ~]\n", "empty-item", "4:15", "remove it"),
@@ -245,6 +245,35 @@ def test_a_problem_shows_its_line_and_a_caret_under_the_column(tmp_path: Path) -
         "        timeout: 5",
         "                 ^",
     ]
+
+
+def test_the_caret_stands_under_its_column_however_wide_the_signs_before_it_are(tmp_path: Path) -> None:
+    """A sign of two columns moves it by two, a mark above a letter by none; a long line is cut to 80 columns."""
+    wide = only(refused(tmp_path, "steps:\n  データ: {title: 'नि', run: x, timeout: 5}\n")).lines()
+    long = only(refused(tmp_path, f"steps:\n  a: {{run: '{'x' * 200}', timeout: 5}}\n")).lines()
+
+    assert wide[1:3] == ["      データ: {title: 'नि', run: x, timeout: 5}", f"{' ' * 45}^"]
+    assert len(long[1]) <= 80
+    assert long[1][long[2].index("^") :] == "5}"
+
+
+@pytest.mark.parametrize("name", ["नमस्ते", "ที่หนึ่ง", "தமிழ்", "été", "数据-1"])
+def test_a_name_may_be_of_any_script(name: str, tmp_path: Path) -> None:
+    """Many are written with marks above and below their letters."""
+    assert [step.name for step in loaded(tmp_path, f"steps: {{{name}: {{run: 'true'}}}}\n").steps] == [name]
+
+
+@pytest.mark.parametrize("name", ["e\u0301te", "\u0301te", "🏗️", "-नि"])
+def test_names_that_look_like_another_or_begin_with_a_mark_are_refused(name: str, tmp_path: Path) -> None:
+    assert only(refused(tmp_path, f"steps:\n  '{name}': {{run: 'true'}}\n")).code == "bad-text"
+
+
+def test_a_sign_that_is_not_shown_is_named(tmp_path: Path) -> None:
+    """It cannot be seen in the file either, such as what joins emoji, or a space that does not break."""
+    problem = only(refused(tmp_path, "steps:\n  'a\u200db': {run: 'true'}\n"))
+
+    assert problem.message == "'a\\u200db' holds a sign that is not shown: '\\u200d'"
+    assert problem.remedy == "leave it out"
 
 
 def test_an_undefined_name_in_a_block_is_shown_on_its_own_line(tmp_path: Path) -> None:

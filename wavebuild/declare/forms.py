@@ -164,16 +164,30 @@ class Label(Struct, frozen=True):
     what: str = "a text"
     pattern: re.Pattern[str] | None = None
     allowed: str = ""  # the pattern in words
+    marks: bool = False  # the signs above and below letters, of which many scripts are made, go with the letters
 
     def read(self, value: Value, reading: Reading) -> str:
         text = reading.text(value).text
         if not text.strip():
             raise reading.refuse("empty-text", value, f"expected {self.what}, found an empty text")
         if not text.isprintable():
-            raise reading.refuse("control-character", value, f"{word(text)} holds a control character or a line break")
-        if self.pattern is not None and not self.pattern.fullmatch(text):
+            hidden = next(char for char in text if not char.isprintable())
+            message = f"{word(text)} holds a sign that is not shown: {hidden!r}"
+            raise reading.refuse("control-character", value, message, "leave it out")
+        if not self.fits(text):
             raise reading.refuse("bad-text", value, f"{word(text)} is not {self.what}", self.allowed)
         return text
+
+    def fits(self, text: str) -> bool:
+        """Whether the text is of the pattern; a mark that could be one sign with its letter must be."""
+        if self.pattern is None or self.pattern.fullmatch(text):
+            return True
+        if not self.marks or text.isascii():
+            return False
+        import unicodedata
+
+        plain = text[:1] + "".join("_" if unicodedata.category(char) in ("Mn", "Mc") else char for char in text[1:])
+        return unicodedata.is_normalized("NFC", text) and self.pattern.fullmatch(plain) is not None
 
     def schema(self, templates: bool) -> Shape:
         pattern = shapes.whole(self.pattern) if self.pattern else r"^[^\n\r\t]*\S[^\n\r\t]*$"

@@ -41,6 +41,7 @@ STEP_NAME = Label(
     "the name of a step",
     re.compile(r"[^\W]([\w.-]{0,99})"),
     "names are letters, digits, '-', '_' and '.', begin with a letter or digit, and have at most 100 signs",
+    marks=True,
 )
 VARIABLE_NAME = Label(
     "the name of a variable", re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "names in templates are letters, digits and _"

@@ -305,7 +305,7 @@ def _as_stage(step: Any) -> Stage:
         if not isinstance(of(name), str) or not of(name):
             raise mistake("missing-key", f"a step needs {name!r}, a text; this one is {step!r:.200}")
     rule = schema.STEP_NAME
-    if rule.pattern is not None and not rule.pattern.fullmatch(of("name")):
+    if not rule.fits(of("name")):
         raise mistake("bad-text", f"{of('name')!r:.120} is not the name of a step", remedy=rule.allowed)
     for name in ("category", "advisor"):
         if not isinstance(of(name), str | None):
