@@ -375,6 +375,34 @@ def test_a_command_is_run_after_each_build_and_may_fail(site: Site) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.scenario(id="V3")
+def test_a_command_that_writes_what_a_step_reads_is_stopped_as_a_step_is(site: Site) -> None:
+    """However short it runs; and one that does not want to end does not outlive the watch."""
+    site.write("Wavefile", "steps: {s: {inputs: in, outputs: out, run: cp in out}}\n")
+    site.write("in", "1\n")
+    with watching(site, "--exec", "date +%N >> in") as watch:
+        watch.says("stopped: in changed each time --exec ran")
+        assert watch.builds <= 12
+    with watching(site, "--exec", "trap '' TERM; touch ../hooked; while :; do sleep 1; done") as watch:
+        watch.until((site.home / "hooked").exists)
+        assert watch.end() == 143
+    assert eventually(site.nothing_alive, 10)
+
+
+@pytest.mark.long
+def test_what_changed_while_it_built_makes_no_failure(site: Site) -> None:
+    """Until the build after it, what is made is outdated."""
+    step = "cat in > out; [ -e ../once ] || { touch ../once; sleep 0.2; echo 2 > in; }"
+    site.write("Wavefile", f"steps: {{s: {{inputs: in, outputs: out, run: '{step}'}}}}\nsettings: {{quiet: 3s}}\n")
+    site.write("in", "1\n")
+    with watching(site) as watch:
+        watch.says("· outdated at")
+        watch.makes("out", "2\n")
+        watch.says("· all is built at")
+        assert "failed at" not in watch.said
+
+
+@pytest.mark.long
 @pytest.mark.scenario(id="V10")
 def test_without_any_event_the_end_is_the_same(site: Site) -> None:
     """Where the observer is dead, and where nobody was asked: stamps are looked at."""

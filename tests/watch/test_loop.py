@@ -66,8 +66,8 @@ class Face:
     def say(self, lines: Sequence[str]) -> None:
         self.said += lines
 
-    def tick(self) -> bool:
-        return False
+    def tick(self) -> tuple[int, int] | None:
+        return None
 
     def keys(self) -> int:
         return self._heard

@@ -29,7 +29,9 @@ from wavebuild.ui.keys import Keys
 from wavebuild.ui.style import style_of
 from wavebuild.watch import background
 from wavebuild.watch.face import Asked, Cause, Ordered, State
+from wavebuild.watch.guard import Circle
 from wavebuild.watch.loop import Loop
+from wavebuild.watch.rounds import HOOK
 from wavebuild.watch.running import AT_LEAST, Built, Knows, Looked, Mouth, Owned, Ran, Refused, Runs
 from wavebuild.watch.sight import Sight
 
@@ -45,6 +47,9 @@ MOST_TOLD = 200
 
 COARSE = 10_000_000
 """Nanoseconds by which the stamp of a file may lag behind the clock."""
+
+HOOK_ENDS_WITHIN = 2.0
+"""Seconds that a command of --exec has to end when the watch does."""
 
 LAST_LINES = 20
 """Lines of a log that the key for it shows."""
@@ -293,13 +298,13 @@ class WatchScreen:
         if self._keys:
             self._keys.forget()
 
-    def tick(self) -> bool:
+    def tick(self) -> tuple[int, int] | None:
         if self._hook is None:
-            return False
+            return None
         if said := self._hook.look():
             self.say(said.splitlines())
             self.idle(self._state)
-        return self._hook.runs
+        return self._hook.window
 
     # what is shown
 
@@ -323,8 +328,11 @@ class WatchScreen:
             step = words.listed(state.circle.steps, 2)
             return [
                 f"stopped: {words.listed(state.circle.files, 2)} changed each time {step} ran",
-                f"make it an output of {step}, or no input; the next change builds again",
+                f"{_way_out(state.circle)}; the next change builds again",
             ]
+        if state.doubted is not None:
+            step = words.listed(state.doubted.steps, 2)
+            return [f"{words.listed(state.doubted.files, 2)} changed each time {step} ran: waiting for a rest"]
         if state.paused:
             return [f"paused{': something has changed' if state.waiting else ''}; p goes on"]
         if state.refused:
@@ -339,7 +347,10 @@ class WatchScreen:
     def _result(self) -> str:
         if self._last is None:
             return "nothing built"
-        return "all is built" if self._last.ok else "failed"
+        if self._last.ok:
+            return "all is built"
+        moved = self._last.moved and not any(each.outcome == Outcome.FAILED.value for each in self._last.ran)
+        return "outdated" if moved else "failed"
 
     def _key_line(self) -> str:
         if self._style.width >= 60:
@@ -433,6 +444,7 @@ class Hook:
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
         self._next: Built | None = None
+        self.window: tuple[int, int] | None = None  # from when to when the last one has run, in ns
 
     def begin(self, built: Built) -> str:
         """What kept it from being started; "" if nothing did."""
@@ -441,6 +453,7 @@ class Hook:
             return ""
         counts = dict(built.counts)
         told = {f"WAVEBUILD_{each.value.upper()}": str(counts.get(each.value, 0)) for each in Outcome}
+        began = time.time_ns() - COARSE
         environ = {**self._environ, **told, "WAVEBUILD_RUN": built.run, "WAVEBUILD_OK": str(int(built.ok))}
         try:
             self._process = subprocess.Popen(
@@ -452,15 +465,16 @@ class Hook:
             )
         except OSError as error:
             return f"--exec: {error.strerror}"
+        self.window = began, began
         return ""
-
-    @property
-    def runs(self) -> bool:
-        return self._process is not None
 
     def look(self) -> str:
         """What is to be said of it: that it failed; "" for nothing."""
-        if self._process is None or (code := self._process.poll()) is None:
+        if self._process is None:
+            return ""
+        if self.window is not None:
+            self.window = self.window[0], time.time_ns()
+        if (code := self._process.poll()) is None:
             return ""
         self._process = None
         said = f"--exec: the command failed ({_how_it_ended(code)})" if code else ""
@@ -474,7 +488,17 @@ class Hook:
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(HOOK_ENDS_WITHIN)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def _way_out(circle: Circle) -> str:
+    if HOOK in circle.steps:
+        return f"have {HOOK} leave alone what steps read"
+    return f"make it an output of {words.listed(circle.steps, 2)}, or no input"
 
 
 def _how_it_ended(code: int) -> str:

@@ -46,6 +46,7 @@ class State(Struct, frozen=True):
     waiting: bool = False  # something has changed that is not built yet
     refused: bool = False  # the last build could not begin
     circle: Circle | None = None  # building was stopped: builds cause one another
+    doubted: Circle | None = None  # it seems so, and all is to be still before the next one
 
 
 class Face(Protocol):
@@ -69,8 +70,8 @@ class Face(Protocol):
 
     def say(self, lines: Sequence[str]) -> None: ...
 
-    def tick(self) -> bool:
-        """Looks after what else was begun for a build; whether it still goes on."""
+    def tick(self) -> tuple[int, int] | None:
+        """Looks after what else was begun for a build: from when to when it has run (ns); None if nothing was."""
 
     def keys(self) -> int:
         """What becomes readable when somebody has pressed a key; -1 where nobody can."""

@@ -1,7 +1,7 @@
 """Notices that builds cause one another: a step runs again and again, as what it reads changes whenever it runs.
 
 It does not know what a build is, nor the time: it is told of rounds. A person who edits while it builds is no such
-cause: before it gives up it has one build made after all has been still.
+cause: before it gives up it has builds made after all has been still.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from msgspec import Struct
 
 MOST = 5
 """Rounds in a row after which it is doubted that a person makes the changes."""
+
+TRIES = 2
+"""Builds after a rest that show whether it happens even so."""
 
 Verdict = Literal["go", "rest", "stop"]
 """Build; build when all has been still for a while; build no more."""
@@ -46,7 +49,7 @@ class Guard:
         self._rounds += 1
         if self._rounds < MOST:
             return "go"
-        return "rest" if self._rounds == MOST else "stop"
+        return "rest" if self._rounds < MOST + TRIES else "stop"
 
     def forget(self) -> None:
         self._rounds, self._files, self._steps = 0, set(), set()

@@ -31,9 +31,6 @@ from wavebuild.watch.signals import Signals, stands_in_foreground
 STOPS_WITHIN = 2.0
 """Seconds that a build has to put the screen in order after Ctrl-Z."""
 
-REST = 2.0
-"""Seconds without a change after which a circle of builds is tried once more."""
-
 HELD = 0.2
 """Seconds between two looks whether somebody else still builds here."""
 
@@ -157,8 +154,8 @@ class Loop:
         """Something may have changed. ``at``: when that was heard of; 0: now."""
         self._changes.note(paths)
         self._quiet.change(at or time.monotonic())
-        if self._rounds.rests:
-            self._quiet_for(REST)
+        if self._rounds.doubted is not None:  # who makes changes while nothing runs is not kept waiting
+            self._quiet_for(self._quiet_said)
 
     def _quiet_for(self, seconds: float) -> None:
         """From now on, whatever was waited for."""
@@ -220,8 +217,8 @@ class Loop:
                 self._decide("changed")
         if self._running is None:
             self._show()
-            if self._face.tick():
-                self._rounds.hook_runs()
+            if (window := self._face.tick()) is not None:
+                self._rounds.hook_ran(window)
 
     def _is_due(self) -> bool:
         due = self._quiet.due
@@ -237,6 +234,7 @@ class Loop:
             waiting=self._paused and self._quiet.due is not None,
             refused=self._changes.refused,
             circle=self._rounds.circle,
+            doubted=self._rounds.doubted,
         )
         if state != self._shown:
             self._shown = state
@@ -260,7 +258,7 @@ class Loop:
             return
         moved = changes.moved_now(paths)
         meanwhile = self._rounds.moved
-        news = changes.sight.of_them_news(moved) | dict.fromkeys(meanwhile, UNKNOWN)
+        news = dict.fromkeys(meanwhile, UNKNOWN) | changes.sight.of_them_news(moved)
         if news and self._may_go_on(news):
             self._rounds.circle = None
             shown = changes.shown(map(changes.sight.path, news))
@@ -268,9 +266,11 @@ class Loop:
 
     def _may_go_on(self, news: dict[str, Stamp]) -> bool:
         """Whether builds do not just cause one another."""
-        verdict = self._rounds.verdict(news)
+        now = time.monotonic()
+        verdict = self._rounds.verdict(news, now)
         if verdict == "rest":
-            self._note(None)
+            self._changes.note(None)
+            self._quiet_for(self._rounds.rest(now))
         elif verdict == "stop" and self._changes.sight is not None:
             self._changes.sight.before.update(news)
         return verdict == "go"
