@@ -48,7 +48,10 @@ class Project:
         """Changed, and told of."""
         for name in names:
             (self.root / name).write_text(f"{name} is another one")
-        self.changes.note([str(self.root / name) for name in names])
+        self.tell(*names)
+
+    def tell(self, *names: str) -> None:
+        self.changes.note(self.changes.relevant([str(self.root / name) for name in names]))
         self.changes.look_ahead()
 
     def decide(self) -> dict[str, Stamp]:
@@ -81,11 +84,25 @@ def test_while_all_is_told_only_what_was_told_of_is_looked_at(project: Project) 
     assert project.is_right(moved)
     project.edit("b", "none")
     project.edit("c")
+    project.tell("noise")
     (project.root / "none").unlink()
     moved = project.decide()
     assert set(moved) == {"a", "b", "c"}
     assert project.is_right(moved)
     assert None not in project.looks()
+
+
+def test_a_file_in_a_folder_that_is_listed_is_looked_at_with_the_folder_alone(project: Project) -> None:
+    """The folder is told of only where it is another one, so that it may be all below it."""
+    project.sight(*NAMES, ".")
+    project.changes.note(None)
+    project.decide()
+    project.looks()
+    project.edit("a", "new")
+    moved = project.decide()
+    assert set(moved) == {"a", "c", "."}
+    assert project.is_right(moved)
+    assert project.looks() == [{"a", "."}]
 
 
 @pytest.mark.scenario(id="V1")

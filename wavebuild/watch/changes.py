@@ -60,8 +60,14 @@ class Changes:
         if self.sight is None or self.refused:
             unheard = tuple(f"{self._asked.root.rstrip('/')}/{name}" for name in UNHEARD)
             return [path for path in paths if not f"{path}/".startswith(tuple(f"{each}/" for each in unheard))]
-        names = self.sight.touched(paths)
-        return None if names is None else [self.sight.path(name) for name in names]
+        found = []
+        for path in paths:
+            names = self.sight.touched([path])
+            if names is None:
+                return None
+            if names:
+                found.append(path)
+        return found
 
     def note(self, paths: Iterable[str] | None) -> None:
         """These may have changed; None: anything may."""
