@@ -54,17 +54,57 @@ def test_what_msgspec_was_kept_from_bringing_in_is_there_for_everybody_else() ->
         _said("""
         import sys
         import wavebuild.structs
-        left = sorted({"platform", "textwrap", "typing_extensions"} & {*sys.modules})
-        import msgspec, os, platform, textwrap, uuid
+        names = {"platform", "textwrap", "typing_extensions", "msgspec.inspect", "msgspec._json_schema"}
+        left = sorted(names & {*sys.modules})
+        import datetime, msgspec, os, platform, textwrap, uuid
 
         class Point(msgspec.Struct):
             "  It has a place."
             id: uuid.UUID = uuid.UUID(int=7)
+            day: datetime.date = datetime.date(2024, 2, 29)
 
         described = msgspec.json.schema(Point)["$defs"]["Point"]["description"]
         read = msgspec.json.decode(msgspec.json.encode(Point()), type=Point)
         print(left, platform.system() == os.uname().sysname, read == Point(), uuid._LINUX == (sys.platform == "linux"))
-        print(described)
+        print(described, msgspec.inspect.type_info(int) == msgspec.inspect.IntType())
+        import msgspec.inspect
+        print(msgspec.inspect is sys.modules["msgspec.inspect"], len(msgspec.json.schema_components([Point])))
+        print(datetime.date.today().strftime("%Y") >= "2024", datetime.__name__, msgspec.toml.encode.__name__)
     """)
-        == "[] True True True\nIt has a place."
+        == "[] True True True\nIt has a place. True\nTrue 2\nTrue datetime encode"
     )
+
+
+def test_where_msgspec_asks_a_stand_in_for_more_it_is_brought_in_as_ever() -> None:
+    """Another version may want something else of what stands in meanwhile."""
+    assert (
+        _said("""
+        import sys
+        from wavebuild import structs
+        for name in [name for name in sys.modules if name.partition(".")[0] == "msgspec" and name != "msgspec._core"]:
+            del sys.modules[name]
+        del structs._Schemas.schema
+        structs._bring_in()
+        before = "msgspec" in sys.modules
+        import msgspec
+        print(before, "msgspec._json_schema" in sys.modules, msgspec.json.schema(int))
+    """)
+        == "False True {'type': 'integer'}"
+    )
+
+
+def test_what_is_packed_names_its_types_and_not_their_names() -> None:
+    """msgspec takes five times as long to make a decoder where each annotation is a text that it has to evaluate."""
+    found = _said("""
+        import importlib, msgspec
+        names = "declare.model errors graph.columns graph.owners graph.shared judge.reasons judge.trace run.account"
+        names += " run.events run.job run.records store.accounts store.causes store.kept"
+        for name in names.split():
+            module = importlib.import_module(f"wavebuild.{name}")
+            for each in vars(module).values():
+                if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.__name__:
+                    texts = [n for n, v in vars(each).get("__annotations__", {}).items() if isinstance(v, str)]
+                    if texts:
+                        print(each.__name__, *texts)
+    """)
+    assert found == ""

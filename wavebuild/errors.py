@@ -3,8 +3,6 @@
 It does not know who finds a problem, nor how a terminal draws it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Literal
 

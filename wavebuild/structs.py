@@ -6,10 +6,16 @@ import at the same time, nothing is hidden from anybody.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import sys
 import types
 from collections.abc import Mapping
+
+TYPE_CHECKING = False  # the module typing comes with msgspec
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _bring_in() -> None:
@@ -29,8 +35,14 @@ def _bring_in() -> None:
 
 def _stand_ins() -> Mapping[str, types.ModuleType]:
     """Of what msgspec brings in and does not use here: modules that know as much of it as is asked for meanwhile."""
-    platform, textwrap = _Platform("platform"), _Textwrap("textwrap")
-    return {one.__name__: one for one in (platform, textwrap) if one.__name__ not in sys.modules}
+    schemas = _Schemas("msgspec._json_schema")
+    found = [_Platform("platform"), _Later("textwrap"), _Later("msgspec.inspect"), schemas]
+    stand_ins: dict[str, types.ModuleType] = {one.__name__: one for one in found}
+    if sys.version_info < (3, 12):
+        with contextlib.suppress(ImportError):
+            # The very classes: the module itself first defines them in Python, and then throws that away.
+            stand_ins["datetime"] = importlib.import_module("_datetime")
+    return {name: one for name, one in stand_ins.items() if name not in sys.modules}
 
 
 class _Platform(types.ModuleType):
@@ -41,13 +53,23 @@ class _Platform(types.ModuleType):
         return os.uname().sysname
 
 
-class _Textwrap(types.ModuleType):
-    """It is used where a schema is written: whoever asks it for something is answered by the module itself."""
+class _Later(types.ModuleType):
+    """Whoever asks it for something is answered by the module itself."""
 
-    def __getattr__(self, name: str) -> object:
-        import textwrap
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:  # it is asked for more than it knows, while it stands in
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
 
-        return getattr(textwrap, name)
+
+class _Schemas(_Later):
+    """``msgspec.json`` hands on these two, which are used where a schema is written."""
+
+    def schema(self, *given: Any, **named: Any) -> Any:
+        return self.__getattr__("schema")(*given, **named)
+
+    def schema_components(self, *given: Any, **named: Any) -> Any:
+        return self.__getattr__("schema_components")(*given, **named)
 
 
 _bring_in()

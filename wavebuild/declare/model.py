@@ -3,8 +3,6 @@
 It does not know how the text was read, nor what lies on disk.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +50,33 @@ Age = float | Calendar  # seconds, or by the calendar
 
 
 # What is made for every step is a tree that never changes: the garbage collector need not know of it.
+class Hole(Struct, frozen=True, gc=False, array_like=True):
+    """An expression that can be filled only when the step is about to run.
+
+    ``source`` is the expression as written; ``values`` the other names it uses, as canonical
+    JSON, so that the fingerprint notices when one of them changes. ``quoted``: shell-quote.
+    """
+
+    source: str
+    values: tuple[tuple[str, str], ...] = ()
+    quoted: bool = True
+
+
+class Text(Struct, frozen=True, gc=False, array_like=True):
+    """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
+
+    parts: tuple[str | Hole, ...]
+
+    @property
+    def symbolic(self) -> str:
+        """The text with its holes left as written: what a fingerprint counts."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], str):
+            return self.parts[0]
+        return "".join(
+            part if isinstance(part, str) else "\0{" + part.source + repr(part.values) + "}" for part in self.parts
+        )
+
+
 class Artifact(Struct, frozen=True, gc=False, array_like=True):
     """Something a step reads or makes.
 
@@ -99,37 +124,16 @@ class Artifact(Struct, frozen=True, gc=False, array_like=True):
         return self.kind is Kind.FILE or self.kind in (Kind.FILE, Kind.DIRECTORY, Kind.GLOB)
 
 
-class Hole(Struct, frozen=True, gc=False, array_like=True):
-    """An expression that can be filled only when the step is about to run.
-
-    ``source`` is the expression as written; ``values`` the other names it uses, as canonical
-    JSON, so that the fingerprint notices when one of them changes. ``quoted``: shell-quote.
-    """
-
-    source: str
-    values: tuple[tuple[str, str], ...] = ()
-    quoted: bool = True
-
-
-class Text(Struct, frozen=True, gc=False, array_like=True):
-    """A text whose templates are filled in, but for holes (inputs, outputs, python)."""
-
-    parts: tuple[str | Hole, ...]
-
-    @property
-    def symbolic(self) -> str:
-        """The text with its holes left as written: what a fingerprint counts."""
-        if len(self.parts) == 1 and isinstance(self.parts[0], str):
-            return self.parts[0]
-        return "".join(
-            part if isinstance(part, str) else "\0{" + part.source + repr(part.values) + "}" for part in self.parts
-        )
-
-
 class Run(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """A shell script, or several, one shell each, up to the first failure."""
 
     scripts: tuple[Text, ...]
+
+
+if TYPE_CHECKING:
+    Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
+else:
+    Argument = Any  # msgspec cannot tell these forms apart when it reads them: see `graph.columns`
 
 
 class Call(Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -141,12 +145,6 @@ class Call(Struct, frozen=True, gc=False, array_like=True, tag=True):
     module: str
     function: str
     arguments: tuple[tuple[str, Argument], ...] = ()
-
-
-if TYPE_CHECKING:
-    Argument = None | bool | int | float | Text | tuple["Argument", ...] | dict[str, "Argument"]
-else:
-    Argument = Any  # msgspec cannot tell these forms apart when it reads them: see `graph.columns`
 
 
 class Manual(Struct, frozen=True, gc=False, array_like=True, tag=True):

@@ -3,8 +3,6 @@
 It does not know where the columns are kept, nor whether they still say what the Wavefile says.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
@@ -203,7 +201,7 @@ def _within(at: int, length: int) -> int:
     return at % length
 
 
-def _ends(lengths: Iterable[int]) -> array[int]:
+def _ends(lengths: Iterable[int]) -> "array[int]":
     found, end = array("q", [0]), 0
     for length in lengths:
         end += length
@@ -211,7 +209,7 @@ def _ends(lengths: Iterable[int]) -> array[int]:
     return found
 
 
-def _bytes(numbers: array[int]) -> memoryview:
+def _bytes(numbers: "array[int]") -> memoryview:
     return memoryview(numbers.tobytes())
 
 

@@ -3,8 +3,6 @@
 It does not know what the steps read, nor what lies on the disk.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property

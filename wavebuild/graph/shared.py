@@ -3,8 +3,6 @@
 It does not know what lies on the disk, nor how edits are merged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct

@@ -3,8 +3,6 @@
 It does not know how they are found, nor how they are shown.
 """
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 

@@ -4,8 +4,6 @@ It does not know where traces are kept. A verifying trace of depth one, after Mo
 and Peyton Jones, "Build Systems à la Carte" (2018).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 

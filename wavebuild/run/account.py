@@ -3,8 +3,6 @@
 It does not know where it is kept, nor how it is shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from msgspec import Struct

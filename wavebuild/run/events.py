@@ -4,8 +4,6 @@ It does not know who listens. Every event is a frozen value; instants are second
 epoch (for people), durations come from the monotonic clock.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from typing import Literal

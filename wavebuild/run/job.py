@@ -3,8 +3,6 @@
 It does not know steps, graphs or files' meaning: texts, numbers and tuples only.
 """
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 

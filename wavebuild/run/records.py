@@ -3,8 +3,6 @@
 It does not know how or where it is kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 

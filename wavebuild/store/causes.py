@@ -3,8 +3,6 @@
 It does not know where they are kept. A reason that this version does not know is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import get_args
 

@@ -4,8 +4,6 @@ It does not know when it may be used again: that is for whoever compares what it
 Only values are in it, so nothing that is read can run.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
