@@ -155,6 +155,19 @@ def test_names_commands_and_notices_cannot_forge_the_screen() -> None:
     assert "x\\x1b[2J\\x0afake" in text
 
 
+@pytest.mark.parametrize(("terminal", "whole", "short"), [(True, 20, 100), (False, 150, 0)])
+def test_on_a_terminal_the_first_of_very_many_failures_stays_in_reach(terminal: bool, whole: int, short: int) -> None:
+    """Of those behind them the names are told; a log that is kept somewhere else has all of it."""
+    names = [f"s{number}" for number in range(150)]
+    events = [settled(name, 1, Outcome.FAILED, command="make it", tail=("boom",), exit_code=2) for name in names]
+
+    text = screen_of([build_started([names]), *events], Manner(Style(colours=False, terminal=terminal)))
+
+    assert text.count("    boom") == text.count("  command  make it") == whole
+    assert text.count("\nfailed: s") == whole + short
+    assert ("and 30 more: wavebuild status tells which" in text) == ("wavebuild log STEP" in text) == terminal
+
+
 def test_of_an_endless_line_a_digest_shows_the_beginning_and_the_end() -> None:
     """What stands around such a line is not swept off the screen."""
     line = "begin " + "x" * 60_000 + " end"

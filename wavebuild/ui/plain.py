@@ -41,6 +41,8 @@ HEARTBEAT = 60.0
 GLANCE = 0.1  # between two looks at a log that is followed
 AT_A_GLANCE = 16  # pieces of a log that are shown before events may be told again
 DIGEST_LINES = 20
+MOST_WHOLE = 20  # failures that are told whole on a terminal
+MOST_SHORT = 100  # of those behind them: by name
 
 LONGEST_LINE = 2000
 """Characters of a line in a digest: of a longer one the middle is left to the log."""
@@ -172,10 +174,19 @@ def _colour(outcome: Outcome) -> Colour:
 
 
 def digest(picture: Picture, manner: Manner) -> list[str]:
-    """Everything a person needs to act on what went wrong, one block a step; then what else is to be said."""
+    """Everything a person needs to act on what went wrong, one block a step; then what else is to be said.
+
+    On a terminal the first is not swept out of reach by hundreds that come after it: these are one line each.
+    """
     out: list[str] = []
-    for settled in picture.troubles:
+    whole = MOST_WHOLE if manner.style.terminal else len(picture.troubles)
+    for settled in picture.troubles[:whole]:
         out += ["", *trouble(picture, settled, manner)]
+    if short := picture.troubles[whole:]:
+        out += ["", *(_headline(settled, manner) for settled in short[:MOST_SHORT])]
+        left = len(short) - MOST_SHORT
+        out += [f"and {left} more: wavebuild status tells which"] if left > 0 else []
+        out.append("what they printed: wavebuild log STEP")
     if not manner.quiet:
         for settled in picture.remarks:
             out += _remarks(settled)
@@ -184,18 +195,21 @@ def digest(picture: Picture, manner: Manner) -> list[str]:
 
 def trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
     """The block of one step that failed or waits."""
-    word = words.outcome_word(settled.outcome)
-    head = f"{word}: {escaped(settled.step)}"
-    if settled.outcome is Outcome.FAILED:
-        tries = f", {settled.attempts} tries" if settled.attempts > 1 else ""
-        after = f" after {words.duration(settled.seconds)}" if settled.attempts else ""
-        head += f" ({words.failure_words(settled)}{after}{tries})"
     facts = _facts(picture, settled)
-    out = [manner.style.paint(head, _colour(settled.outcome))]
+    out = [_headline(settled, manner)]
     out += [f"  {escaped(each)}" for each in settled.detail.splitlines()]
     out += [f"  {name.ljust(8)} {value}".rstrip() for name, value in facts]
     out += _tail(settled, manner)
     return out + _remarks(settled)
+
+
+def _headline(settled: Settled, manner: Manner) -> str:
+    head = f"{words.outcome_word(settled.outcome)}: {escaped(settled.step)}"
+    if settled.outcome is Outcome.FAILED:
+        tries = f", {settled.attempts} tries" if settled.attempts > 1 else ""
+        after = f" after {words.duration(settled.seconds)}" if settled.attempts else ""
+        head += f" ({words.failure_words(settled)}{after}{tries})"
+    return manner.style.paint(head, _colour(settled.outcome))
 
 
 def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
