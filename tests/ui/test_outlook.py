@@ -73,7 +73,7 @@ def test_under_the_barrier_the_waves_add_up() -> None:
 
 
 def test_who_takes_longer_than_ever_is_overdue_and_counts_no_more() -> None:
-    assert estimate(CHAIN, started("b", 1), settled("a", 1, Outcome.KEPT), now=7) == Estimate(5.0, overdue=True)
+    assert estimate(CHAIN, started("b", 1), settled("a", 1, Outcome.SUCCEEDED), now=7) == Estimate(5.0, overdue=True)
 
 
 def test_who_waits_for_the_next_try_has_all_before_it() -> None:
@@ -105,7 +105,23 @@ def test_steps_known_to_be_fresh_are_done_from_the_start_and_no_work() -> None:
 
     assert progress.waves == [Wave(2, 2), Wave(0, 1)]
     assert progress.fresh == 2
-    assert progress.estimate((), NOON) == Estimate(5.0)
+    assert progress.estimate((), NOON) == Estimate(5.0, most=True)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.KEPT, Outcome.RESTORED])
+def test_where_steps_need_not_run_what_is_to_come_is_the_most_it_can_be(outcome: Outcome) -> None:
+    """What a change reaches is judged when its inputs have settled: much of it is often fresh after all."""
+    waves = (["a", "b"], ["c"])
+    some = known(waves, {"a": 10.0, "b": 4.0, "c": 5.0}, {"a": 15.0, "b": 4.0, "c": 5.0})
+
+    assert not estimate(some, started("a", 1), settled("b", 1, Outcome.SUCCEEDED), now=1).most
+    assert estimate(some, started("a", 1), settled("b", 1, outcome), now=1) == Estimate(14.0, most=True)
+
+
+def test_of_what_runs_it_is_known_that_it_runs() -> None:
+    alone = known([["a", "b"], ["c"]], {"c": 5.0}, {"c": 5.0}, fresh=["a", "b"])
+
+    assert estimate(alone, started("c", 2), now=1) == Estimate(4.0)
 
 
 def test_when_a_list_grows_what_has_settled_stays_settled() -> None:

@@ -166,6 +166,9 @@ def test_steps_of_which_no_end_is_told_count_as_kept_and_not_as_work() -> None:
         (Estimate(42.0, unknown=3), ["at least 40 s: 3 steps never ran", "at least 40 s", "40 s or more", ""]),
         (Estimate(0.0, unknown=3), [""]),
         (Estimate(130.0, overdue=True), ["at least 2 min", "2 min or more", ""]),
+        (Estimate(130.0, most=True), ["up to 2 min left", "up to 2 min", ""]),
+        (Estimate(130.0, overdue=True, most=True), ["~2 min left", "~2 min", ""]),
+        (Estimate(42.0, unknown=1, most=True), ["~40 s, and 1 step that never ran", "~40 s and more", ""]),
         (Estimate(9.0, ending=True), ["a step has failed: finishing what runs", "finishing", ""]),
     ],
 )

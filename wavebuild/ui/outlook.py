@@ -27,12 +27,14 @@ class Estimate(Struct, frozen=True):
 
     ``unknown``: steps that would run something and of which nobody knows for how long; they count as nothing.
     ``overdue``: one that runs has taken longer than it did. ``ending``: a step has failed, and no other begins.
+    ``most``: some steps of this build were fresh, and others that are yet to begin may be, too.
     """
 
     seconds: float = 0.0
     unknown: int = 0
     overdue: bool = False
     ending: bool = False
+    most: bool = False
 
 
 class Group:
@@ -79,6 +81,7 @@ class Progress:
         self._barrier = False
         self._jobs = 1
         self._failed = False
+        self._spared = False  # a step that could have run did not
         self.fresh = 0
 
     def see(self, event: Event) -> None:
@@ -91,6 +94,7 @@ class Progress:
                 self._begin(event.waves, event.outlook)
             case StepSettled():
                 self._failed = self._failed or event.settled.outcome is Outcome.FAILED
+                self._spared = self._spared or event.settled.outcome in (Outcome.KEPT, Outcome.RESTORED)
                 self._end(event.settled.step)
             case _:
                 pass
@@ -114,11 +118,13 @@ class Progress:
             if each.step in known.number and not each.failure
         }
         overdue = any(elapsed > known.seconds[step] for step, elapsed in since.items() if step in known.seconds)
+        left = [known.seconds[step] - elapsed for step, elapsed in since.items() if step in known.seconds]
+        begun = max(left, default=0.0)
         if self._failed and not known.keep_going:
-            left = [known.seconds[step] - elapsed for step, elapsed in since.items() if step in known.seconds]
-            return Estimate(max(left, default=0.0), len(self._unknown.intersection(since)), overdue, ending=True)
+            return Estimate(begun, len(self._unknown.intersection(since)), overdue, ending=True)
         seconds = sum(group.left(self._settled, since, self._jobs) for group in self._groups)
-        return Estimate(seconds, len(self._unknown), overdue)
+        most = (self._spared or self.fresh > 0) and seconds >= begun + 1
+        return Estimate(seconds, len(self._unknown), overdue, most=most)
 
     def _begin(self, waves: Sequence[Sequence[str]], known: Outlook | None) -> None:
         """All that is counted is counted anew: there may be more steps than there were."""

@@ -260,8 +260,14 @@ def left_words(estimate: Estimate, runs: bool) -> list[str]:
         return [""]
     if estimate.unknown:
         steps = words.counted(estimate.unknown, "step")
+        if estimate.most:
+            return [f"~{time}, and {steps} that never ran", f"~{time} and more", ""]
         return [f"at least {time}: {steps} never ran", f"at least {time}", f"{time} or more", ""]
-    return [f"at least {time}", f"{time} or more", ""] if estimate.overdue else [f"~{time} left", f"~{time}", ""]
+    if estimate.most and not estimate.overdue:
+        return [f"up to {time} left", f"up to {time}", ""]
+    if estimate.overdue and not estimate.most:
+        return [f"at least {time}", f"{time} or more", ""]
+    return [f"~{time} left", f"~{time}", ""]
 
 
 def rounded(time: float) -> str:
