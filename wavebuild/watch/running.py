@@ -24,6 +24,9 @@ from wavebuild.watch.sight import Stamp
 BUG = 70
 """Exit code of a deed that has ended by a mistake of ours."""
 
+COARSE = 10_000_000
+"""Nanoseconds by which the stamp of a file may lag behind the clock."""
+
 AT_LEAST = signal.SIGUSR1
 """What we send to a build that may have heard what we have: it was asked to stop as often as this came, at least."""
 
