@@ -45,6 +45,8 @@ CASES = {
     "killed": Case("signal", "something killed it", "run: kill -KILL $$"),
     "memory": Case("out of memory", "MemoryError", f"limits: {{memory: 300M}}, run: \"{PYTHON} 'bytearray(900<<20)'\""),
     "timeout": Case("timeout", "when its `timeout` was over", "timeout: 0.3s, run: sleep 60"),
+    "by-timeout": Case("timeout", "its command `timeout` ended it", "run: timeout 0.1 sleep 60", False),
+    "no-timeout": Case(None, "", "run: echo no timeout; exit 124"),
     "disk": Case("disk full", "No space left on device", "run: echo hello > /dev/full"),
     "no-file": Case("file not found", "nodata.csv was not found, and is not declared", "run: cat nodata.csv"),
     "cp": Case("file not found", "dta.txt was not found; there is data.txt", "run: cp dta.txt gone"),
@@ -67,6 +69,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], st
     """All of them in one build: the steps of its JSON, and what was said on the terminal."""
     site = Site(tmp_path_factory.mktemp("causes"))
     steps = "".join(f"  {name}: {{{case.keys}}}\n" for name, case in CASES.items())
+    steps += "  like-killed: {run: exit 137}\n  no-cwd: {cwd: nowhere, run: 'true'}\n"
     late = "  late: {needs: [silent], on_demand: true, outputs: late.txt, run: touch late.txt}\n"
     site.write("Wavefile", f"steps:\n{steps}{late}")
     site.write("boom.py", 'def fails():\n    raise ValueError("no luck")\nif __name__ == "__main__": fails()\n')
@@ -104,6 +107,25 @@ def test_a_cause_is_named_by_the_evidence_and_by_nothing_else(name: str, failed:
 def of(**facts: Any) -> Settled:
     told: dict[str, Any] = {"failure": "exit", "exit_code": 1} | facts
     return Settled("s", Outcome.FAILED, 1, **told)
+
+
+@pytest.mark.xdist_group("causes")
+def test_a_code_of_somebody_killed_is_told_once_and_as_what_it_is(failed: tuple[dict[str, Any], str]):
+    """Any program may exit with 137: that somebody was killed is what the code says, and no more is known."""
+    steps, said = failed
+    digest = said[said.index("\nfailed: like-killed (") :].split("\n\n")[0]
+
+    assert steps["like-killed"]["cause"]["kind"] == "signal"
+    assert steps["like-killed"]["cause"]["certain"] is False
+    assert "its exit code says that something killed a command of it: most often" in digest
+    assert digest.count("killed") == 2  # and in its name
+
+
+@pytest.mark.xdist_group("causes")
+def test_a_step_that_cannot_start_is_said_to_be_one(failed: tuple[dict[str, Any], str]):
+    """Its word in the JSON, `start`, says too little."""
+    assert failed[0]["no-cwd"]["failure"] == "start"
+    assert "\nfailed: no-cwd (could not start after " in failed[1]
 
 
 def test_want_of_memory_is_only_likely_where_the_system_killed_something_else_perhaps():

@@ -15,6 +15,7 @@ _UNITS = "KMGT"
 _LIKE_KILLED = 128 + signal.SIGKILL
 """The exit code of a shell whose command was killed."""
 
+KILLED_WITHIN = "something killed a command of it"
 
 OF_THE_SYSTEM = "the system ran out of memory meanwhile and killed a process"
 
@@ -33,7 +34,8 @@ def perhaps_starved(code: int, memory: int | None, out_of_memory: bool) -> str:
         if out_of_memory:
             said.append(f"{OF_THE_SYSTEM}: most likely this one")
         else:
-            said.append("something killed it: most often that is the system, when memory runs out")
+            who = "something killed it" if code < 0 else f"its exit code says that {KILLED_WITHIN}"
+            said.append(f"{who}: most often that is the system, when memory runs out")
     if memory is not None and code:
         most = size(memory)
         said.append(

@@ -11,8 +11,9 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from wavebuild.regular import expression
 from wavebuild.run.events import Clue, Outcome, Settled
-from wavebuild.run.limits import OF_THE_SYSTEM
+from wavebuild.run.limits import KILLED_WITHIN, OF_THE_SYSTEM
 from wavebuild.ui.escapes import escaped, sanitized
 
 SIGNALS = {
@@ -46,6 +47,12 @@ _OURS = ("start", "outputs", "review", "worker died")
 
 _CLEAREST = ("no room", "no memory", "no interpreter", "no command", "no permission", "no folder", "no file", "killed")
 _BY_CODE = {127: ("no interpreter", "no command"), 126: ("no permission", "no interpreter", "no command")}
+
+
+BY_TIMEOUT = 124
+"""The exit code by which the command ``timeout`` says that it ended another."""
+
+_USES_TIMEOUT = expression(r"(?<![\w./-])(?:/usr/bin/)?timeout [\w.-]")
 
 
 class Cause(Struct, frozen=True):
@@ -121,8 +128,11 @@ def _of_signal(settled: Settled) -> Cause | None:
     if settled.signal:
         return Cause("signal", SIGNALS[settled.signal]) if settled.signal in SIGNALS else None
     name = _signal_of(settled.exit_code or 0)
+    exits = settled.failure in ("exit", "check")
+    if exits and settled.exit_code == BY_TIMEOUT and _USES_TIMEOUT.search(settled.command):
+        return Cause("timeout", "its command `timeout` ended it: it took longer than that allows", certain=False)
     if name and settled.failure in ("exit", "check", "review"):
-        meaning = f"a command of it was killed by {name}: {SIGNALS[name]}"
+        meaning = KILLED_WITHIN if name == "SIGKILL" else f"a command of it was killed by {name}: {SIGNALS[name]}"
         return Cause("signal", meaning, certain=name == "SIGKILL" and _last(settled.clues, "killed") is not None)
     return None
 
@@ -176,7 +186,7 @@ def _worded(clue: Clue, certain: bool) -> Cause | None:
         case "exception":
             return Cause("exception", f"{_said(clue)}, raised at {_one_line(clue.at)}", certain)
         case "killed":
-            return Cause("signal", "something killed a command of it", certain=False)
+            return Cause("signal", KILLED_WITHIN, certain=False)
         case "made instead":
             return None
         case _:

@@ -275,7 +275,10 @@ def failure_words(settled: Settled) -> str:
         return f"killed by {settled.signal}" if settled.failure in ("signal", "") else settled.failure
     if settled.exit_code is not None and settled.failure in ("exit", ""):
         return f"exit {settled.exit_code}"
-    return escaped(settled.failure) or outcome_word(settled.outcome)
+    return _IN_WORDS.get(settled.failure) or escaped(settled.failure) or outcome_word(settled.outcome)
+
+
+_IN_WORDS = {"start": "could not start"}  # where the word of the closed list says too little to a person
 
 
 def wave_words(wave: PlannedWave) -> str:
