@@ -433,6 +433,26 @@ class TestTheCommands:
             assert (done.code, place in done.err) == (2, True), place
         assert not (site.root / "ran").exists()
 
+    @pytest.mark.parametrize("flag", ["--events", "--timeline"])
+    def test_no_file_of_the_project_is_lost_to_lines_or_a_timeline(self, flag: str, tmp_path: Path):
+        """Nothing runs, nothing is emptied; their own file of an earlier build is written anew."""
+        site = Site(tmp_path)
+        wavefile = "steps:\n  a: {inputs: 'pages/*', outputs: made/, run: 'touch ran made/x'}\n"
+        site.write("Wavefile", wavefile)
+        site.write("pages/a.html", "a")
+        site.write("notes", "mine")
+        (site.root / "made").mkdir()
+
+        for place in ("Wavefile", "notes", "pages/a.html", "pages/new", "made/x"):
+            done = site.wavebuild(flag, place)
+            assert (done.code, place in done.err) == (2, True), place
+        assert (site.read("Wavefile"), site.read("notes"), site.read("pages/a.html")) == (wavefile, "mine", "a")
+        assert not (site.root / "ran").exists()
+        site.build(flag, "lines")
+        site.build("-B", flag, "lines")
+        assert site.wavebuild("watch", "--events", "pages/new").code == 2
+        assert not (site.root / "pages/new").exists()
+
     def test_what_came_to_stand_in_its_place_meanwhile_is_not_lost(self, tmp_path: Path):
         """A step wrote a file there: that is said, and the exit code is the build's."""
         site = Site(tmp_path)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.support.command import Site, events
 from tests.support.processes import eventually
 from tests.ui.samples import NOON, RUN, a_build_with_a_failure, build_started, settled, started
-from wavebuild.run.events import Event, Opinion, Outcome, StepReviewed, WaveStarted
+from wavebuild.run.events import Event, Opinion, Outcome, StepRetried, StepReviewed, WaveStarted
 from wavebuild.ui.timeline import CLOCKS, Run, critical_path, in_slots, trace
 
 PHASES = {"M", "X", "i", "s", "f"}
@@ -129,6 +129,57 @@ def test_the_critical_path_is_the_longest_chain_and_is_marked_by_arrows_and_a_ca
     ]
 
 
+def test_short_steps_at_once_have_a_slot_each_and_their_whole_length():
+    """A hundredth of a second is no slip of a clock: none is cut, none leaves the critical path for that."""
+    told: list[Event] = [
+        build_started([["a", "b"], ["z"]]),
+        *(started("a", 1, 0.0), started("b", 1, 0.001)),
+        *(settled("a", 1, Outcome.SUCCEEDED, 0.015, seconds=0.015, attempts=1),),
+        *(settled("b", 1, Outcome.SUCCEEDED, 0.011, seconds=0.01, attempts=1), started("z", 2, 0.016)),
+        settled("z", 2, Outcome.SUCCEEDED, 0.02, seconds=0.004, attempts=1),
+    ]
+
+    made = traced(told, {"z": ["a", "b"]})
+
+    assert problems(made) == []
+    assert {one["name"]: (one["tid"], one["dur"]) for one in slices(made)} == {
+        "a": (1, 15_000),
+        "b": (2, 10_000),
+        "z": (1, 4_000),
+    }
+    assert made["otherData"]["critical_path"] == ["a", "z"]
+
+
+def test_what_lay_ready_begins_when_its_slot_is_free():
+    """There are no more slots than jobs; where more would run than there are jobs, one was told of too early."""
+    told: list[Event] = [
+        build_started([["a", "b", "c"]], jobs=2),
+        *(started("a", 1, 0.0), started("b", 1, 0.0), started("c", 1, 0.9)),
+        *(settled(name, 1, Outcome.SUCCEEDED, 2.0, seconds=1.0, attempts=1) for name in "abc"),
+    ]
+
+    made = traced(told)
+
+    assert problems(made) == []
+    assert [(one["name"], one["tid"], one["ts"], one["dur"]) for one in slices(made)] == [
+        ("a", 1, 0, 1_000_000),
+        ("b", 2, 0, 1_000_000),
+        ("c", 1, 1_000_000, 1_000_000),
+    ]
+
+
+def test_a_pause_before_the_next_try_is_part_of_the_critical_path():
+    """As it is in the report."""
+    told: list[Event] = [
+        build_started([["a", "b"]]),
+        *(started("a", 1, 0.0), started("b", 1, 0.0), StepRetried(RUN, NOON + 0.1, "a", 1, "exit 1", 5.0)),
+        settled("b", 1, Outcome.SUCCEEDED, 3.0, seconds=3.0, attempts=1),
+        *(started("a", 1, 5.1, attempt=2), settled("a", 1, Outcome.SUCCEEDED, 5.2, seconds=0.2, attempts=2)),
+    ]
+
+    assert traced(told)["otherData"]["critical_path"] == ["a"]
+
+
 def test_reviews_and_waves_are_instants():
     """Under the barrier schedule the begin of each wave; of a review what was said."""
     said = Opinion("critic", 0.5, True, 0.85)
@@ -174,7 +225,7 @@ def test_no_two_slices_of_a_slot_overlap(times: list[tuple[float, float]]):
     most = max((sum(1 for a, b, _ in begun if a <= s <= a + b + CLOCKS) for s, _, _ in begun), default=0)
 
     assert problems(made) == []
-    assert max((one.slot for one in in_slots(run.ran)), default=0) <= most
+    assert max((one.slot for one in in_slots(run.ran, 0)), default=0) <= most
     assert set(critical_path(run.ran, run.waves, {})) <= {one.start.step for one in run.ran}
 
 

@@ -54,6 +54,10 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
         from wavebuild.ui.report import asked
 
         asked.refuse(caller, request, "--report", show.report, show.yes)
+    if (show.events is not None or show.timeline is not None) and not show.watched:
+        from wavebuild.ui.report import asked
+
+        asked.refuse_files(caller, request, show)
     from wavebuild.ui.event_lines import event_lines
 
     manner, screen, gauge = screen_of(caller, show)

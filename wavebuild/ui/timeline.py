@@ -36,7 +36,8 @@ from wavebuild.ui.escapes import escaped
 
 PROCESS = 1
 CONTROL = 0  # the lane of what is of no slot
-CLOCKS = 0.02  # seconds by which the end of one run and the begin of the next may overlap on one slot
+CLOCKS = 0.002  # seconds by which two clocks may tell of one moment
+SLIP = 0.25  # seconds by which the begin of one is told before the end of that whose slot it takes
 
 Upstream = Mapping[str, Sequence[str]]
 """Per step the names of those it directly follows."""
@@ -100,15 +101,25 @@ class Run(Struct):
 
     def whole(self) -> list[Ran]:
         """All that ran, by its begin; what has not told of its end ended when the build was last heard of."""
-        return in_slots([*self.ran, *(replace(one, end=self.at) for one in self.going.values())])
+        return [*self.ran, *(replace(one, end=self.at) for one in self.going.values())]
 
 
-def in_slots(ran: Sequence[Ran]) -> list[Ran]:
-    """Each in the first slot that was free when it began; none overlaps another in its slot."""
+def in_slots(ran: Sequence[Ran], jobs: int) -> list[Ran]:
+    """Each in the first slot that was free when it began; none overlaps another in its slot.
+
+    Where more would have run than there are jobs, one lay ready for the worker that was the first to be free.
+    """
     placed: list[Ran] = []
     last: list[int] = []  # per slot the place of its last one
     for one in sorted(ran, key=lambda each: each.start.at):
-        slot = next((at for at, place in enumerate(last) if placed[place].end <= one.start.at + CLOCKS), len(last))
+        free = (at for at, place in enumerate(last) if placed[place].end <= one.start.at + CLOCKS)
+        slot = next(free, len(last))
+        if slot == len(last) >= jobs > 0:
+            first = min(range(len(last)), key=lambda at: placed[last[at]].end)
+            late = placed[last[first]].end - one.start.at
+            if late <= SLIP:
+                slot = first
+                one = replace(one, start=replace(one.start, at=one.start.at + late), end=one.end + late)
         if slot == len(last):
             last.append(0)
         else:
@@ -120,10 +131,11 @@ def in_slots(ran: Sequence[Ran]) -> list[Ran]:
 
 
 def critical_path(ran: Sequence[Ran], waves: Sequence[Sequence[str]], upstream: Upstream) -> list[str]:
-    """The chain of steps, each behind the one before, whose runs took longest together."""
+    """The chain of steps, each behind the one before, that took longest together, the pauses between tries as well."""
     took: dict[str, float] = {}
     for one in ran:
-        took[one.start.step] = took.get(one.start.step, 0.0) + one.end - one.start.at
+        pause = one.retried.delay if one.retried else 0.0
+        took[one.start.step] = took.get(one.start.step, 0.0) + one.end - one.start.at + pause
     best: dict[str, float] = {}
     via: dict[str, str] = {}
     for name in (name for wave in waves for name in wave):
@@ -141,9 +153,9 @@ def critical_path(ran: Sequence[Ran], waves: Sequence[Sequence[str]], upstream: 
 
 def trace(run: Run, upstream: Upstream) -> dict[str, Json]:
     """The whole file: the object form of the Trace Event Format."""
-    ran = run.whole()
     began = run.began.at if run.began else run.at
-    path = critical_path(ran, run.waves, upstream)
+    path = critical_path(run.whole(), run.waves, upstream)
+    ran = in_slots(run.whole(), run.began.jobs if run.began else 0)
     critical = frozenset(path)
     out: list[Json] = [*_names(run, ran)]
     out += [_slice(one, began, one.start.step in critical) for one in ran]

@@ -57,6 +57,9 @@ def watch(
     full = show.events is not None or show.verbose or show.explain
     request = replace(request_of(caller, where, words, how), full=full, bare=bare)
     if show.events not in (None, "-"):
+        from wavebuild.ui.report import asked as reports
+
+        reports.refuse_files(caller, request, show)
         _begin_events(os.path.join(request.directory, str(show.events)), str(show.events))
     asked, layout = _asked(request, watched)
     hook = Hook(watched.exec, asked.root, dict(caller.environ)) if watched.exec else None

@@ -13,6 +13,7 @@ from wavebuild.ui.report import writing
 
 if TYPE_CHECKING:
     from wavebuild.engine import BuildResult, Request
+    from wavebuild.ui.asking import Show
 
 
 def refuse(caller: Caller, request: Request, flag: str, name: str, replaces: bool) -> None:
@@ -27,6 +28,23 @@ def refuse(caller: Caller, request: Request, flag: str, name: str, replaces: boo
             raise
         return  # a past run can be told of without it
     writing.refuse_inside(flag, where, wavefile.graph, wavefile.wavefile.files)
+
+
+def refuse_files(caller: Caller, request: Request, show: Show) -> None:
+    """Refuses files for lines and timelines where something else stands, or where they would be part of the project."""
+    named = (("--events", show.events, b'{"event": "'), ("--timeline", show.timeline, b'{"traceEvents":'))
+    wanted = [(flag, name, begins) for flag, name, begins in named if name not in (None, "", "-")]
+    places = [
+        (flag, writing.place_of_lines(flag, str(name), request.directory, begins)) for flag, name, begins in wanted
+    ]
+    if not places:
+        return
+    try:
+        wavefile = caller.engine().load(request)
+    except WavebuildError:
+        return  # the build says what is wrong with it
+    for flag, where in places:
+        writing.refuse_inside(flag, where, wavefile.graph, wavefile.wavefile.files)
 
 
 def write(

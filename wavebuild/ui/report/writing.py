@@ -1,4 +1,5 @@
-"""Where a report is written: never over what is none, never where it would be part of the project, whole or not at all.
+"""Where a report is written, and other files that a flag names: never over what is none, never where it would be part
+of the project, a report whole or not at all.
 
 It does not know what stands in it.
 """
@@ -57,6 +58,24 @@ def _is_ours(path: str) -> bool:
     except OSError:
         return False
     return not head or is_report(head)
+
+
+def place_of_lines(flag: str, name: str, folder: str, begins: bytes) -> Place:
+    """The place of a file that begins so; refused where something else stands, which would be lost."""
+    path = os.path.realpath(os.path.join(folder, name))
+    try:
+        found = disk.look_through(path)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return Place(name, path, is_file=found is None)
+        with open(path, "rb") as file:
+            head = file.read(len(begins))
+    except OSError:  # whoever opens it to write says so
+        return Place(name, path)
+    if head and head != begins:
+        raise mistake(
+            flag.lstrip("-"), f"{flag} {name}: something else stands there", remedy="name another, or remove it first"
+        )
+    return Place(name, path)
 
 
 def refuse_inside(flag: str, where: Place, graph: Graph, files: Collection[str]) -> None:
