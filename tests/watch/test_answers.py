@@ -294,6 +294,24 @@ def test_a_build_with_another_top_folder_is_not_answered(tmp_path: Path) -> None
     assert done.stdout.split() == ["True", "False"], done.stderr
 
 
+def test_where_too_much_must_be_looked_at_each_time_nobody_is_kept_waiting(site: Site) -> None:
+    """It would be late with every answer. Where it is less, it answers again."""
+    place = site.layout.settled.removesuffix(".settled") + SOCKET
+    several, names = site.outside / "several", [f"src/{number}" for number in range(700)]
+    several.mkdir()
+    for name in names:
+        (site.root / name).write_text("")
+        os.link(site.root / name, several / name.rpartition("/")[2])
+    for some in (names, names[:100]):
+        site.settle(["src", *some])
+        site.rest()
+        assert site.asked() == set()
+        site.answers._go_on(time.monotonic())
+
+        assert site.said[-1].startswith("answers nobody: 700 paths") == (some is names)
+        assert os.path.exists(place) == (some is not names)
+
+
 # By the socket
 
 

@@ -85,10 +85,14 @@ def told(stem: str, question: str, environ: Mapping[str, str], root: str) -> Tol
                 return None
             seal = file.read(SEAL)
         message = b"\0".join((encoded(__version__), identity(seal, status), whereabouts(root), encoded(question)))
-        patience = min(_PATIENCE + status.st_size * _PATIENCE_A_BYTE, _PATIENCE_AT_MOST)
-        return _read(seal, _exchanged(place, message, patience), environ)
+        return _read(seal, _exchanged(place, message, patience_for(status.st_size)), environ)
     except (OSError, ValueError, OverflowError):
         return None
+
+
+def patience_for(size: int) -> float:
+    """Seconds that are waited for an answer about so many bytes of evidence."""
+    return min(_PATIENCE + size * _PATIENCE_A_BYTE, _PATIENCE_AT_MOST)
 
 
 def identity(seal: bytes, status: os.stat_result) -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from wavebuild import __version__
 from wavebuild.engine.glance import SOCKET
-from wavebuild.engine.watched import MOST, answered, whereabouts
+from wavebuild.engine.watched import MOST, answered, patience_for, whereabouts
 from wavebuild.store.layout import Layout
 from wavebuild.store.settled import encoded
 from wavebuild.watch import inotify
@@ -25,6 +25,9 @@ from wavebuild.watch.mounts import TELLING
 
 LIMIT = 1 << 12
 """Rows that are looked at while somebody waits for an answer, and that an answer names, at most."""
+
+_A_LOOK = 8e-6
+"""Seconds that a look at a row takes, about: while somebody waits there is time for so many."""
 
 UNSURE = b"unsure"
 BUSY = "looks at the files"
@@ -161,14 +164,16 @@ class Answers:
     def _show(self, now: float) -> None:
         """Opens or closes the socket, and says how things are."""
         ground = self.ground
+        blind = len(ground.journal.blind)
         if ground.distrusted:
             said = f"answers nobody any more: {ground.distrusted}"
         elif not ground.identity:
             said = "waits for a build that ends well"
         elif self.is_behind():
             said = BUSY
+        elif blind > self._most_blind():
+            said = f"answers nobody: {_counted(blind, 'path')} would have to be looked at each time"
         else:
-            blind = len(ground.journal.blind)
             said = f"answers builds; {_counted(ground.watches, 'folder')} watched"
             said += f", {_counted(blind, 'path')} looked at each time" if blind else ""
             said += f"; {_counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
@@ -181,6 +186,12 @@ class Answers:
         if said != self._said:
             self._said = said
             self._say(said)
+
+    def _most_blind(self) -> int:
+        """Of so many paths at most can be told while somebody waits, if they must be looked at each time."""
+        evidence = self.ground.evidence
+        patience = patience_for(len(evidence.data)) if evidence is not None else 0.0
+        return min(LIMIT, int(patience / 2 / _A_LOOK))
 
     def _hear_of_state(self, now: float) -> None:
         """The evidence comes and goes with builds; without the folder that it lies in there is nothing to do."""
