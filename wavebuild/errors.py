@@ -83,7 +83,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A remedy that names the nearest known words, or nothing if none is near."""
     import difflib
 
-    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(dict.fromkeys(known)), n=2, cutoff=0.6)
     return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
 
 

@@ -46,6 +46,27 @@ def refused(*words: str, folder: str = "", commands: tuple[str, ...] = ()) -> tu
 
 
 @pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("tag:none", "no step has the tag 'none'"),
+        ("phase:none+", "no step is of the phase 'none'"),
+        ("step:none", "no step is called 'none'"),
+        ("*zz", "no step and no output of this Wavefile matches '*zz'"),
+        ("zz", "'zz' is not a step, an output or a title of this Wavefile"),
+    ],
+)
+def test_a_word_that_finds_nothing_is_told_as_what_it_was_meant_to_be(word: str, message: str) -> None:
+    assert [problem.message for problem in refused(word)] == [message]
+
+
+def test_a_name_that_is_known_twice_is_asked_about_once() -> None:
+    """A step and a command of that name are one word to a person."""
+    (problem,) = refused("bronzee", commands=("bronze",))
+
+    assert problem.remedy.count("'bronze'") == 1
+
+
+@pytest.mark.parametrize(
     ("word", "steps"),
     [
         ("bronze", ["bronze"]),
@@ -131,7 +152,7 @@ def test_an_unknown_target_of_the_wavefile_is_told_with_its_place() -> None:
         select(linked, (), "")
     (problem,) = caught.value.problems
     assert problem.place == linked.wavefile.targets[0][1]
-    assert problem.remedy == "did you mean 'bronze'?"
+    assert problem.remedy.count("'bronze'") == 1
 
 
 def test_all_unknown_words_are_told_at_once() -> None:

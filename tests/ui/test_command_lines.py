@@ -223,7 +223,13 @@ def test_the_two_spellings_of_an_ambiguous_word_do_what_they_say() -> None:
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("wach", "did you mean 'watch'"), ("statsu", "did you mean 'status'"), ("plan", "write it first")],
+    [
+        ("wach", "did you mean 'watch'"),
+        ("statsu", "did you mean 'status'"),
+        ("plan", "write it first"),
+        ("help", "wavebuild --help"),
+        ("zzzzz", "wavebuild list"),
+    ],
 )
 def test_an_unknown_target_that_looks_like_a_command_says_so(word: str, hint: str) -> None:
     error = mistake("unknown-target", f"'{word}' is not a step, an output or a title of this Wavefile")
@@ -232,6 +238,16 @@ def test_an_unknown_target_that_looks_like_a_command_says_so(word: str, hint: st
 
     assert done.code == 2
     assert hint in done.err
+
+
+@pytest.mark.parametrize("flag", ["-j", "--jobs"])
+def test_a_word_in_the_place_of_the_number_of_jobs_is_told_so(flag: str) -> None:
+    """As with make it is a target; it is never taken for a slip of a command."""
+    error = mistake("unknown-target", "'four' is not a step, an output or a title of this Wavefile")
+
+    done = called(flag, "four", engine=FakeEngine(raises=error))
+
+    assert done.err.splitlines()[1:] == [f"    {flag} takes a number: {flag} 4"]
 
 
 def test_what_the_environment_says_yields_to_flags() -> None:

@@ -214,11 +214,21 @@ def _unknown(
     if absent is not None:
         message = f"the step '{word}' does not exist here: its `when` at {absent} is false"
         return Problem("unknown-target", message, place, "", also=(absent,))
-    message = reason or f"'{word}' is not a step, an output or a title of this Wavefile"
+    message = reason or _nothing_is(word)
     remedy = did_you_mean(word.strip("+"), _known(graph, folder, commands))
     if "@" in word:
         remedy = graph.names.remedy(word.strip("+")) or remedy
     return Problem("unknown-target", message, place, remedy)
+
+
+def _nothing_is(word: str) -> str:
+    kind, _, label = word.strip("+").partition(":")
+    is_what = {"tag": "has the tag", "phase": "is of the phase", "step": "is called"}.get(kind) if label else None
+    if is_what:
+        return f"no step {is_what} '{label}'"
+    if _WILD.search(word):
+        return f"no step and no output of this Wavefile matches '{word}'"
+    return f"'{word}' is not a step, an output or a title of this Wavefile"
 
 
 def _known(graph: Graph, folder: str, commands: Sequence[str]) -> Iterator[str]:

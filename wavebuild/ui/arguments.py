@@ -217,6 +217,8 @@ def is_command(word: str) -> bool:
 
 def meant(word: str, named: str = "") -> str:
     """What a word that is no step may have meant among the commands; ``named``: the command it was said to."""
+    if word == "help":
+        return "wavebuild --help tells of the commands and flags"
     if not is_command(word):
         return did_you_mean(word, (*COMMANDS, *LATER_COMMANDS))
     if named == "build":

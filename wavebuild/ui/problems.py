@@ -6,11 +6,12 @@ It does not know who found them, nor how the command line ends by them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec.structs import replace
 
 from wavebuild.errors import Problem
-from wavebuild.ui.arguments import arranged, is_command, meant
+from wavebuild.ui.arguments import JOBS, arranged, is_command, meant
 from wavebuild.ui.escapes import escaped
 
 
@@ -27,6 +28,8 @@ def refusal_lines(problems: Sequence[Problem], argv: Sequence[str]) -> list[str]
         hints = _hints(problem, argv) if problem.code == "unknown-target" and not problem.place else []
         if hints:
             problem = replace(problem, remedy="\n".join(hints))
+        elif problem.code == "unknown-target" and not problem.remedy and not problem.place:
+            problem = replace(problem, remedy="wavebuild list tells what there is")
         lines = problem_lines(problem)
         out += [where + lines[0], *lines[1:]]
     return out
@@ -38,4 +41,7 @@ def _hints(problem: Problem, argv: Sequence[str]) -> list[str]:
     said = line[line.index("--") + 1 :] if "--" in line else ()
     named = line[0] if line[0] in argv else ""
     unknown = [word for word in said if f"'{word}'" in problem.message]
+    jobs = [f"{flag} takes a number: {flag} 4" for flag, word in pairwise(argv) if flag in JOBS and word in unknown]
+    if jobs and not problem.remedy:
+        return jobs
     return [hint for word in unknown if (hint := meant(word, named)) and (not problem.remedy or is_command(word))]
