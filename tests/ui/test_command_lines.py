@@ -242,12 +242,12 @@ def test_an_unknown_target_that_looks_like_a_command_says_so(word: str, hint: st
 
 @pytest.mark.parametrize("flag", ["-j", "--jobs"])
 def test_a_word_in_the_place_of_the_number_of_jobs_is_told_so(flag: str) -> None:
-    """As with make it is a target; it is never taken for a slip of a command."""
-    error = mistake("unknown-target", "'four' is not a step, an output or a title of this Wavefile")
+    """As with make it is a target; that it may be a slip of one is said, too."""
+    error = mistake("unknown-target", "'four' is not a step", remedy="did you mean 'fours'?")
 
     done = called(flag, "four", engine=FakeEngine(raises=error))
 
-    assert done.err.splitlines()[1:] == [f"    {flag} takes a number: {flag} 4"]
+    assert done.err.splitlines()[1:] == ["    did you mean 'fours'?", f"    {flag} takes a number: {flag} 4"]
 
 
 def test_what_the_environment_says_yields_to_flags() -> None:

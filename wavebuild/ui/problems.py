@@ -42,6 +42,6 @@ def _hints(problem: Problem, argv: Sequence[str]) -> list[str]:
     named = line[0] if line[0] in argv else ""
     unknown = [word for word in said if f"'{word}'" in problem.message]
     jobs = [f"{flag} takes a number: {flag} 4" for flag, word in pairwise(argv) if flag in JOBS and word in unknown]
-    if jobs and not problem.remedy:
-        return jobs
+    if jobs:
+        return [*problem.remedy.splitlines(), *jobs]
     return [hint for word in unknown if (hint := meant(word, named)) and (not problem.remedy or is_command(word))]
