@@ -6,6 +6,7 @@ It does not know how a browser shows it (``tests/browser`` does), nor how the st
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from tests.ui.samples import NOON, a_story, called, graph_of, step
 from tests.ui.stories import HOSTILE, full_of, many, of
+from wavebuild.declare.model import Range
 from wavebuild.engine.story import Chapter, Former
 from wavebuild.run.events import Clue, Opinion, Outcome, Settled, StepReviewed
 from wavebuild.ui.report import facts
@@ -282,6 +284,45 @@ class TestWhatIsSaid:
             ("this run (flow, 2 jobs)", 83),
             ("one step after another", 100),
         ]
+
+    def test_an_instant_says_on_which_clock(self, monkeypatch: pytest.MonkeyPatch):
+        """A page is read elsewhere, too."""
+        monkeypatch.setenv("TZ", "EST5")
+        time.tzset()
+        try:
+            assert facts.moment(NOON) == "2026-11-21 07:00:00 EST"
+            assert "2026-11-21 07:00:00 EST" in page(a_story())
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+    def test_what_took_longest_is_named(self):
+        """Of many steps the first few, with their share of all work; of few none, they can be seen at once."""
+        chapters = [
+            Chapter(
+                f"s{at}",
+                1,
+                Outcome.SUCCEEDED,
+                Settled(f"s{at}", Outcome.SUCCEEDED, 1, NOON, float(at)),
+                lane=0,
+                start=NOON,
+            )
+            for at in range(10)
+        ]
+        times = a_story().times
+        assert times is not None
+        story = of(*chapters, times=replace(times, serial=Range(45.0, 45.0)))
+
+        assert [each.name for each in facts.longest(story)] == ["s9", "s8", "s7", "s6", "s5"]
+        assert facts.share_of_all(story, chapters[9]) == ", 20 % of the time of all steps"
+        assert "What took longest" in page(story)
+        assert facts.longest(of(*chapters[:8])) == []
+
+    def test_a_review_that_is_approved_with_too_low_a_score_says_so(self):
+        """Else a draft is rejected, and nobody sees why."""
+        (line,) = facts.opinion_lines(Opinion("critic", 0.5, True, 0.9))
+
+        assert line == "critic: score 0.5 of 0.9 wanted, approved, but the score is too low"
 
     def test_a_row_says_why(self):
         """Of a failure the cause, of what waits for a person what it waits for."""

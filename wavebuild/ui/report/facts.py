@@ -6,6 +6,7 @@ It does not know how they are set on a page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ CHANGED = 12
 """Steps that are named as slower, and as faster."""
 WHYS = 3
 """Reasons that are named in a row of a table."""
+LONGEST, FEW = 5, 8
+"""How many of the steps that took longest are named, and up to how many that ran none is."""
 DIGITS = 12
 """Of a digest, what is shown."""
 
@@ -130,6 +133,25 @@ def bars(story: Story) -> list[Bar]:
     most = max([seconds for _, seconds, _ in [*named, *this]], default=0.0) or 1.0
     return [Bar(name, seconds, 100 * seconds / most, note, at < len(this)) for at, (name, seconds, note) in
             enumerate([*this, *named])]  # fmt: skip
+
+
+def moment(instant: float) -> str:
+    """An instant on the clock of whoever writes the page, and which clock that is: it may be read elsewhere."""
+    return f"{words.moment(instant)} {datetime.fromtimestamp(instant).astimezone().strftime('%Z')}".rstrip()
+
+
+def longest(story: Story) -> list[Chapter]:
+    """The steps that took longest, where there are more than one can see at once."""
+    ran = [each for each in story.chapters if each.settled is not None and each.lane is not None]
+    ran.sort(key=lambda each: -(each.settled.seconds if each.settled else 0.0))
+    return ran[:LONGEST] if len(ran) > FEW else []
+
+
+def share_of_all(story: Story, chapter: Chapter) -> str:
+    """How much of the work of all steps it was."""
+    serial = story.times.serial.low if story.times else 0.0
+    took = chapter.settled.seconds if chapter.settled else 0.0
+    return f", {100 * took / serial:.0f} % of the time of all steps" if serial and took / serial >= 0.01 else ""
 
 
 def saved_line(story: Story) -> str:
@@ -306,7 +328,8 @@ def attempts(chapter: Chapter) -> list[tuple[str, str, Opinion | None]]:
 
 def opinion_lines(said: Opinion) -> list[str]:
     """What an advisor said, in lines."""
-    verdict = "approved" if said.approved else "not approved"
+    short = "approved, but the score is too low" if said.approved else "not approved"
+    verdict = "approved" if said.passes else short
     out = [f"{said.advisor}: score {said.score:.4g} of {said.threshold:g} wanted, {verdict}"]
     if said.summary:
         out.append(said.summary)
