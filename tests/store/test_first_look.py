@@ -12,7 +12,7 @@ from tests.store.test_settled import written
 from tests.support.processes import children
 from wavebuild.engine.elsewhere import begun
 from wavebuild.engine.glance import STRETCH, WORTH, Glance, _glance_from_root
-from wavebuild.store.settled import NOTHING, Evidence, Settled, read, row
+from wavebuild.store.settled import NOTHING, Evidence, Head, read, row
 
 FILES = STRETCH + WORTH + 1500
 
@@ -28,7 +28,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def evidence_of(folder: Path) -> Evidence:
     rows = [(str(folder / f"{number:05}"), row(os.lstat(folder / f"{number:05}"))) for number in range(FILES)]
-    written(str(folder / "evidence"), str(folder), Settled("asked", 1, {}), [*rows, (str(folder / "absent"), NOTHING)])
+    written(str(folder / "evidence"), str(folder), Head("asked", 1, {}), [*rows, (str(folder / "absent"), NOTHING)])
     found = read(str(folder / "evidence"), "asked", {})
     assert found is not None
     return found

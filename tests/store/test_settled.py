@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from wavebuild.store.settled import NOTHING, Row, Settled, forget, in_order, moved, name_of, packed, read, row, save
+from wavebuild.store.settled import NOTHING, Head, Row, forget, in_order, moved, name_of, packed, read, row, save
 
 QUESTION = "[version, root, targets]"
 ENV = {"HOME": "/home/ada", "UNSET": None}
 
 
-def written(path: str, root: str, settled: Settled, rows: list[tuple[str, Row]]) -> None:
+def written(path: str, root: str, settled: Head, rows: list[tuple[str, Row]]) -> None:
     """Evidence of these absolute paths."""
     stamps = {name_of(at, root): packed(stamp) for at, stamp in rows}
     save(path, settled, stamps, in_order(stamps))
@@ -32,7 +32,7 @@ class Ground:
             source.write_text("one")
         looked = [*self.sources, folder / "src"]
         rows = [(str(path), row(os.lstat(path))) for path in looked] + [(str(folder / "src/absent"), NOTHING)]
-        written(self.path, str(folder), Settled(QUESTION, 14, ENV, b"more"), rows)
+        written(self.path, str(folder), Head(QUESTION, 14, ENV, b"more"), rows)
 
     def known(self, question: str = QUESTION, **environ: str) -> int | None:
         evidence = read(self.path, question, {"HOME": "/home/ada", "OTHER": "x"} | environ)
@@ -143,7 +143,7 @@ def test_rubbish_is_not_known(ground: Ground, data: bytes):
 
 def test_a_project_without_files_can_be_settled(tmp_path: Path):
     """Steps that read nothing and make nothing."""
-    written(str(tmp_path / "evidence"), str(tmp_path), Settled(QUESTION, 1, {}), [])
+    written(str(tmp_path / "evidence"), str(tmp_path), Head(QUESTION, 1, {}), [])
 
     evidence = read(str(tmp_path / "evidence"), QUESTION, {})
 
@@ -167,9 +167,7 @@ def test_the_rows_of_a_large_project_keep_their_numbers(tmp_path: Path):
     paths = [tmp_path / f"{number:04}" for number in range(1500)]
     for path in paths:
         path.touch()
-    written(
-        str(tmp_path / "evidence"), str(tmp_path), Settled(QUESTION, 1, {}), [(str(p), row(p.lstat())) for p in paths]
-    )
+    written(str(tmp_path / "evidence"), str(tmp_path), Head(QUESTION, 1, {}), [(str(p), row(p.lstat())) for p in paths])
     for number in (0, 1023, 1400):
         paths[number].write_text("x")
     for number in (1, 1024):
@@ -187,7 +185,7 @@ def test_paths_out_of_the_root_and_the_root_itself_have_rows(tmp_path: Path):
     root.mkdir()
     outside.write_text("one")
     stamps = [(str(path), row(path.lstat())) for path in (root, outside)]
-    written(str(tmp_path / "evidence"), str(root), Settled(QUESTION, 1, {}), stamps)
+    written(str(tmp_path / "evidence"), str(root), Head(QUESTION, 1, {}), stamps)
     evidence = read(str(tmp_path / "evidence"), QUESTION, {})
     assert evidence is not None
     here = os.open(".", os.O_RDONLY)
@@ -213,7 +211,7 @@ def test_the_root_of_all_files_may_be_the_root(root: str, tmp_path: Path):
     written(
         str(tmp_path / "evidence"),
         root or str(tmp_path),
-        Settled(QUESTION, 1, {}),
+        Head(QUESTION, 1, {}),
         [(str(source), row(source.lstat()))],
     )
     evidence = read(str(tmp_path / "evidence"), QUESTION, {})
@@ -238,7 +236,7 @@ def test_a_folder_that_cannot_be_looked_into_has_moved(ground: Ground, tmp_path:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     stamps = [(str(loop / "below"), NOTHING)]
-    written(ground.path, str(tmp_path), Settled(QUESTION, 1, {}), stamps)
+    written(ground.path, str(tmp_path), Head(QUESTION, 1, {}), stamps)
 
     assert ground.known() is None
 
@@ -249,7 +247,7 @@ def test_evidence_of_many_files_is_written_without_being_held_twice(tmp_path: Pa
     names = in_order(stamps)
     tracemalloc.start()
     try:
-        save(str(tmp_path / "evidence"), Settled(QUESTION, 1, {}), stamps, names)
+        save(str(tmp_path / "evidence"), Head(QUESTION, 1, {}), stamps, names)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -16,7 +16,7 @@ from random import Random
 from wavebuild import __version__
 from wavebuild.engine.watched import KNOWN, identity, whereabouts
 from wavebuild.store.layout import Layout
-from wavebuild.store.settled import SEAL, Evidence, Settled, in_order, moved, packed, read, row, save
+from wavebuild.store.settled import SEAL, Evidence, Head, in_order, moved, packed, read, row, save
 from wavebuild.watch import ground
 from wavebuild.watch.answers import Answers
 
@@ -62,7 +62,7 @@ class Site:
             except OSError:
                 stamps[name] = b""
         self.number += 1
-        save(self.layout.settled, Settled(QUESTION, self.number, {}), stamps, in_order(stamps))
+        save(self.layout.settled, Head(QUESTION, self.number, {}), stamps, in_order(stamps))
 
     def evidence(self) -> Evidence:
         found = read(self.layout.settled, QUESTION, {})

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.ui.samples import HERE, FakeEngine, called
 from wavebuild.errors import Problem
-from wavebuild.ui.figures import size
+from wavebuild.figures import size
 
 ODD = Problem("race", "b reads x, which a makes", HERE, "add to the inputs of b:\n  - x")
 
@@ -44,7 +44,7 @@ def test_a_race_is_not_begun_where_nobody_agrees_to_it():
     refused = called("check", "--race", engine=asked)
 
     assert refused.code == 1
-    assert "4 builds of 3 steps, one after another, in a copy of 12 files (3.3 MB)" in refused.err
+    assert "4 builds of 3 steps, one after another, in a copy of 12 files (3.3 MiB)" in refused.err
     assert "add --yes" in refused.err
     assert not any(name == "race" for name, _ in asked.asked)
 
@@ -65,7 +65,7 @@ def test_sizes_as_people_read_them():
     assert [size(n) for n in (1, 512, 1024, 1536 << 10, 5 << 40)] == [
         "1 byte",
         "512 bytes",
-        "1.0 KB",
-        "1.5 MB",
-        "5120.0 GB",
+        "1.0 KiB",
+        "1.5 MiB",
+        "5120.0 GiB",
     ]

@@ -19,7 +19,7 @@ from wavebuild.engine.watched import told
 from wavebuild.errors import WavebuildError
 from wavebuild.store.layout import Layout
 from wavebuild.store.lock import HELD, take
-from wavebuild.store.settled import Settled, in_order, packed, row, save
+from wavebuild.store.settled import Head, in_order, packed, row, save
 from wavebuild.watch import background
 from wavebuild.watch.background import ALONE, Begun, begin, beside, stop, there
 
@@ -46,7 +46,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
     layout = Layout(str(root), "Wavefile")
     layout.prepare()
     stamps = {"a": packed(row(os.lstat(root / "a")))}
-    save(layout.settled, Settled("asked", 7, {}), stamps, in_order(stamps))
+    save(layout.settled, Head("asked", 7, {}), stamps, in_order(stamps))
     yield layout
     stop(layout)
 

@@ -81,7 +81,7 @@ def keep_evidence(
     known = {number: trace for number, trace in _proven(looked, few, proven).items() if number not in left}
     more = lookers.packed(identity, loads, seen.broad, left, of_all, map(seen.of, names), known)
     with contextlib.suppress(OSError):
-        settled.save(layout.settled, settled.Settled(asked, total - len(left), env, more, len(left)), rows, names)
+        settled.save(layout.settled, settled.Head(asked, total - len(left), env, more, len(left)), rows, names)
 
 
 def seen_stamps(project: Project, facts: Facts, few: Few | None) -> dict[str, tuple[int, ...]]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata, util
 
-from wavebuild import __version__, disk
+from wavebuild import __version__, disk, figures
 from wavebuild.declare.model import Wavefile
 from wavebuild.engine.idle import layout_of
 from wavebuild.engine.project import layout_of_project, load, wavefile_of
@@ -52,10 +52,10 @@ def examine(request: Request) -> tuple[Finding, ...]:
     try:
         project = load(request)
         layout, wavefile = layout_of_project(request, project), project.wavefile
-        found.append(Finding("project", "Wavefile", f"{path}: {_counted(len(wavefile.steps), 'step')}"))
+        found.append(Finding("project", "Wavefile", f"{path}: {figures.counted(len(wavefile.steps), 'step')}"))
     except WavebuildError as error:
         layout, wavefile = layout_of(path, dict(request.environ)), None
-        what = f"{path}: {_counted(len(error.problems), 'problem')}"
+        what = f"{path}: {figures.counted(len(error.problems), 'problem')}"
         found.append(Finding("project", "Wavefile", what, "wavebuild check names each"))
     found += [*_folder("root", layout.root), *_state_folder(layout), *_temporary(dict(request.environ)), *_limits()]
     return (*found, *_state(layout, wavefile))
@@ -118,7 +118,7 @@ def _folder(name: str, folder: str, needs_room: bool = True) -> Iterator[Finding
         facts.append("`A` and `a` are one name")
     yield Finding("files", name, f"{folder} ({', '.join(facts)})")
     little = needs_room and free < LITTLE
-    yield Finding("files", f"{name}: free", _size(free), "make room on this disk" if little else "")
+    yield Finding("files", f"{name}: free", figures.size(free), "make room on this disk" if little else "")
     if room.f_flag & os.ST_RDONLY:
         yield Finding("files", f"{name}: rights", "mounted read-only", "builds need to write there; questions do not")
     elif not os.access(there, os.W_OK):
@@ -180,7 +180,7 @@ def _limits() -> Iterator[Finding]:
     soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if soft != resource.RLIM_INFINITY:
         remedy = "a file that grows beyond it kills its step: ulimit -f unlimited"
-        yield Finding("limits", "size of a file", _size(soft), remedy)
+        yield Finding("limits", "size of a file", figures.size(soft), remedy)
     try:
         watches = int(disk.tail("/proc/sys/fs/inotify/max_user_watches", 32))
     except (OSError, ValueError):
@@ -220,7 +220,7 @@ def _state(layout: Layout, wavefile: Wavefile | None) -> Iterator[Finding]:
     ):
         size = sum(entry.stat(follow_symlinks=False).st_size for _, entry in disk.walk(f"{layout.home}/{folder}"))
         if size:
-            yield Finding("state", folder, _size(size) + (f", {what}" if what else ""))
+            yield Finding("state", folder, figures.size(size) + (f", {what}" if what else ""))
 
 
 def _database(layout: Layout, held: bool) -> Iterator[Finding]:
@@ -234,7 +234,7 @@ def _database(layout: Layout, held: bool) -> Iterator[Finding]:
         yield Finding("state", "database", error.problems[0].message, error.problems[0].remedy)
         return
     if found.version or not found.damage:
-        yield Finding("state", "database", f"version {found.version}, {_size(found.bytes)}: {layout.state}")
+        yield Finding("state", "database", f"version {found.version}, {figures.size(found.bytes)}: {layout.state}")
     if found.damage:
         yield Finding("state", "damage", found.damage, anew)
         return
@@ -267,14 +267,3 @@ def _frozen(layout: Layout, wavefile: Wavefile | None) -> Iterator[Finding]:
     unknown = [name for name in names if name not in known]
     if unknown:
         yield Finding("state", "frozen, unknown", ", ".join(unknown), f"no step is called so: see {layout.frozen}")
-
-
-def _size(size: int) -> str:
-    for unit, bits in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
-        if size >= 1 << bits:
-            return f"{size / (1 << bits):.1f} {unit}"
-    return f"{size} bytes"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from wavebuild import disk
+from wavebuild import disk, figures
 from wavebuild.engine import building
 from wavebuild.engine.project import (
     Project,
@@ -288,7 +288,7 @@ def _refuse_outside(project: Project) -> None:
 def _refuse_lack_of_room(root: str, home: str) -> None:
     size, free = size_of(root), shutil.disk_usage(home).free
     if size.bytes > free:
-        what = f"a copy of the project takes {size.bytes >> 20} MB, and {free >> 20} MB are free"
+        what = f"a copy of the project takes {figures.size(size.bytes)}, and {figures.size(free)} are free"
         raise mistake("no-room", what, exit_code=1)
 
 

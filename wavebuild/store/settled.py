@@ -29,8 +29,9 @@ _COLUMNS = 5
 _stamp = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 
-class Settled:
-    """What was settled: the question, how many steps were fresh, and the caller's variables that were read.
+class Head:
+    """What evidence says besides its rows: the question, how many steps were fresh, and the caller's
+    variables that were read.
 
     ``more``: whatever else is to be found again with it; it is sealed with the rest. ``open``: how many steps
     nobody vouches for, whatever the stamps say.
@@ -121,7 +122,7 @@ def in_order(stamps: Mapping[str, bytes]) -> list[str]:
     return there + sorted(name for name, stamp in stamps.items() if not stamp)
 
 
-def save(path: str, settled: Settled, stamps: Mapping[str, bytes], names: Sequence[str]) -> None:
+def save(path: str, settled: Head, stamps: Mapping[str, bytes], names: Sequence[str]) -> None:
     """Writes the evidence; ``stamps``: name → packed stamp, and ``names`` in their order.
 
     Of many files nothing is held twice.

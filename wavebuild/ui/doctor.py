@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wavebuild.engine.values import Finding
+from wavebuild.figures import counted
 from wavebuild.ui.escapes import escaped
-from wavebuild.ui.figures import counted
 from wavebuild.ui.records import Record
 
 

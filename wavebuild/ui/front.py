@@ -117,7 +117,7 @@ def finished(asked: PlainBuild, environ: Mapping[str, str]) -> int | None:
     except OSError:
         return None
     if not asked.question and not asked.quiet:
-        from wavebuild.ui.figures import nothing_to_do
+        from wavebuild.figures import nothing_to_do
 
         _said(2, nothing_to_do(seen.fresh, time.monotonic() - began))
     return 0

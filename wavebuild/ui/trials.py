@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wavebuild.figures import size
 from wavebuild.ui import words
 from wavebuild.ui.escapes import escaped
-from wavebuild.ui.figures import size
 from wavebuild.ui.problems import problem_lines
 from wavebuild.ui.records import Record, problem_record
 

@@ -11,6 +11,9 @@ from datetime import datetime
 from typing import assert_never
 
 from wavebuild.declare.model import Range
+from wavebuild.figures import counted as counted
+from wavebuild.figures import duration as duration
+from wavebuild.figures import nothing_to_do as nothing_to_do
 from wavebuild.judge.fingerprint import as_written
 from wavebuild.judge.reasons import (
     ActionChanged,
@@ -41,9 +44,6 @@ from wavebuild.plan.model import PlannedWave, PlanWord
 from wavebuild.regular import expression
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.ui.escapes import escaped
-from wavebuild.ui.figures import counted as counted
-from wavebuild.ui.figures import duration as duration
-from wavebuild.ui.figures import nothing_to_do as nothing_to_do
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from wavebuild import __version__
 from wavebuild.engine.glance import SOCKET
 from wavebuild.engine.watched import MOST, answered, patience_for, whereabouts
+from wavebuild.figures import counted
 from wavebuild.store.layout import Layout
 from wavebuild.store.settled import encoded
 from wavebuild.watch import inotify
@@ -172,11 +173,11 @@ class Answers:
         elif self.is_behind():
             said = BUSY
         elif blind > self._most_blind():
-            said = f"answers nobody: {_counted(blind, 'path')} would have to be looked at each time"
+            said = f"answers nobody: {counted(blind, 'path')} would have to be looked at each time"
         else:
-            said = f"answers builds; {_counted(ground.watches, 'folder')} watched"
-            said += f", {_counted(blind, 'path')} looked at each time" if blind else ""
-            said += f"; {_counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
+            said = f"answers builds; {counted(ground.watches, 'folder')} watched"
+            said += f", {counted(blind, 'path')} looked at each time" if blind else ""
+            said += f"; {counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
             said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         can = said.startswith("answers builds")
         if can and self._listener is None and now >= self._open_at:
@@ -310,7 +311,3 @@ class Answers:
         self._lines.clear()
         self._state.close()
         self.ground.close()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

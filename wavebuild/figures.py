@@ -28,8 +28,8 @@ def duration(seconds: float) -> str:
 
 
 def size(number: int) -> str:
-    """Bytes: ``512 bytes``, ``3.4 MB``."""
+    """Bytes: ``512 bytes``, ``3.4 MiB``; units are powers of 1024."""
     if number < 1024:
         return counted(number, "byte")
     power = min((number.bit_length() - 1) // 10, 3)
-    return f"{number / 1024**power:.1f} {('KB', 'MB', 'GB')[power - 1]}"
+    return f"{number / 1024**power:.1f} {('KiB', 'MiB', 'GiB')[power - 1]}"
