@@ -171,6 +171,21 @@ def test_all_of_it_works_without_a_mouse(opened: Open):
     assert watched.focused == "#s2"
 
 
+@pytest.mark.parametrize("kind", ["critical", "failed", "blocked", "kept"])
+def test_the_focus_can_be_seen_on_every_box(opened: Open, kind: str):
+    """Whatever its own border is."""
+    page = opened(a_story()).page
+    page.keyboard.press("Tab")
+
+    page.locator(f".drawing a.{kind}").first.focus()
+
+    shown = page.evaluate(
+        "(at => { const look = getComputedStyle(at.querySelector('.step'));"
+        " return [look.stroke, parseFloat(look.strokeWidth)]; })(document.activeElement)"
+    )
+    assert shown == ["rgb(10, 95, 180)", 3.5]
+
+
 def test_the_graph_is_moved_and_zoomed(opened: Open):
     """By buttons, keys, wheel and mouse; a drag is no click."""
     watched = opened(busy(100))
