@@ -313,7 +313,7 @@ def test_restart_ends_what_a_change_makes_stale_and_nothing_else(site: Site) -> 
     """The build goes on where the change reaches nothing that runs."""
     site.write(
         "Wavefile",
-        'steps:\n  slow: {inputs: in, outputs: out, run: "cp in out; touch ../begun; grep -q 2 in || sleep 60"}\n'
+        'steps:\n  slow: {inputs: in, outputs: out, run: "cp in out; grep -q 2 in || { touch ../begun; sleep 60; }"}\n'
         '  other: {inputs: x, outputs: y, run: "cat x > y"}\n',
     )
     site.write("in", "1\n")
@@ -321,13 +321,27 @@ def test_restart_ends_what_a_change_makes_stale_and_nothing_else(site: Site) -> 
     with watching(site, "-j2", "--on-change", "restart") as watch:
         watch.makes("y", "1\n")
         watch.until((site.home / "begun").exists)
-        site.write("in", "2\n")  # during the first build nobody knows yet what is read
-        os.kill(watch.process.pid, signal.SIGTERM)
-        assert watch.process.wait(60) == 143
+        site.write("in", "2\n")  # no build has told yet what it looks at
+        watch.says("begun anew: in changed")
+        watch.makes("out", "2\n")
+        watch.says("watching")
+        assert watch.end() == 143
+    site.write("in", "1\n")
+    (site.home / "begun").unlink()
+    for arguments in ((), ("--poll",)):
+        with watching(site, "-j2", "--on-change", "restart", *arguments) as watch:
+            watch.until((site.home / "begun").exists)
+            site.write("in", "2\n")  # the build before has told
+            watch.says("begun anew: in changed")
+            watch.makes("out", "2\n")
+            watch.says("all is built")
+            assert watch.end() == 143
+        site.write("in", "1\n")
+        (site.home / "begun").unlink()
+    site.write("in", "2\n")
     with watching(site, "-j2", "--on-change", "restart") as watch:
         watch.makes("out", "2\n")
         watch.says("watching")
-        (site.home / "begun").unlink()
         site.write("in", "3\n")
         watch.until((site.home / "begun").exists)
         before = len(watch.events("build_started"))
@@ -387,6 +401,22 @@ def test_a_command_that_writes_what_a_step_reads_is_stopped_as_a_step_is(site: S
         watch.until((site.home / "hooked").exists)
         assert watch.end() == 143
     assert eventually(site.nothing_alive, 10)
+
+
+@pytest.mark.long
+def test_what_is_as_it_was_before_a_failure_is_well_again(site: Site) -> None:
+    """Though nothing has to be run for that; who is told of builds is told of this one."""
+    site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "grep good in > out"}}\n')
+    put(site, "in", "good\n")
+    told = site.home / "hook"
+    with watching(site, "--exec", 'echo "$WAVEBUILD_OK" >> ../hook') as watch:
+        watch.says("· all is built at")
+        put(site, "in", "bad\n")
+        watch.says("· failed at")
+        put(site, "in", "good\n")
+        watch.says("all is well again: nothing to do")
+        watch.until(lambda: watch.said.rindex("· all is built at") > watch.said.rindex("· failed at"))
+        watch.until(lambda: told.read_text() == "1\n0\n1\n")
 
 
 @pytest.mark.long

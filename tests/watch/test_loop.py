@@ -42,8 +42,8 @@ class Face:
         mouth.tell(Built("run", True, 0.0, (), False, 1, ()))
         return 0
 
-    def reaches(self, paths: Sequence[str], running: Collection[str]) -> bool:
-        return False
+    def reaches(self, paths: Sequence[str], running: Collection[str], seen: bool) -> Sequence[str]:
+        return ()
 
     def building(self, cause: Cause) -> None:
         self.causes.append(cause)

@@ -87,28 +87,29 @@ class WatchScreen:
         first, each = cause.kind == "start", self._asked.restart
         return forked.build(self._caller, request, self._show, mouth, self._heading(cause), first, each)
 
-    def reaches(self, paths: Sequence[str], running: Collection[str]) -> bool:
-        from wavebuild.watch.reach import reaches
+    def reaches(self, paths: Sequence[str], running: Collection[str], seen: bool) -> Sequence[str]:
+        from wavebuild.watch.reach import reaching
 
         try:
             graph = self._caller.engine().load(self._request).graph
         except WavebuildError:
-            return False  # what is broken is said when this build has ended
-        return reaches(graph, paths, running)
+            return ()  # what is broken is said when this build has ended
+        return reaching(graph, paths, running, seen)
 
     def building(self, cause: Cause) -> None:
         self._erase()
         self._at = time.time()
 
     def built(self, cause: Cause, built: Built, code: int) -> None:
-        if self._told and built.nothing_to_do:
+        mended = built.ok and built.nothing_to_do and (self._told or (self._last is not None and not self._last.ok))
+        if mended:
             self._print(["all is well again: nothing to do"])
         self._told = ()
-        if built.ran or not built.nothing_to_do or cause.kind == "start":
+        if built.ran or not built.nothing_to_do or mended or cause.kind == "start":
             self._last, self._since = built, time.time()
             if self._hook and (said := self._hook.begin(built)):
                 self._print([said])
-        if built.nothing_to_do and cause.kind in ("start", "asked"):
+        if built.nothing_to_do and not mended and cause.kind in ("start", "asked"):
             self._print([words.nothing_to_do(built.steps, built.seconds)])
 
     def refused(self, refused: Refused) -> None:
@@ -231,8 +232,12 @@ class WatchScreen:
             return "nothing built"
         if self._last.ok:
             return "all is built"
-        moved = self._last.moved and not any(each.outcome == Outcome.FAILED.value for each in self._last.ran)
-        return "outdated" if moved else "failed"
+        outcomes = {each.outcome for each in self._last.ran}
+        if Outcome.FAILED.value in outcomes:
+            return "failed"
+        if Outcome.INTERRUPTED.value in outcomes:
+            return "interrupted"
+        return "outdated" if self._last.moved else "failed"
 
     def _key_line(self) -> str:
         if self._style.width >= 60:

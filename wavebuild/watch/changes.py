@@ -7,6 +7,7 @@ whenever it is not sure that all changes were told of since. After such a look o
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
@@ -40,6 +41,7 @@ class Changes:
         self._all_is_told = all_is_told
         self._known: dict[str, Stamp] | None = None  # all that has moved, but for what was told of since
         self._before: dict[str, Stamp] = {}  # what had moved when the last build began
+        self._began = 0  # when the last build did (ns)
         self._heard: dict[str, None] = {}  # paths that changes were told of, for people
 
     @property
@@ -118,10 +120,13 @@ class Changes:
         return known
 
     def moved_meanwhile(self, paths: Collection[str] | None) -> list[str]:
-        """Which of these are other than they were when the build began that runs."""
+        """Which of these are other than they were when the build began that runs; of what no build has looked at yet,
+        which files were written since."""
         if self.sight is None:
-            return []
+            return [settled.name_of(path, self.root) for path in paths or () if _is_file_since(path, self._began)]
         names = None if paths is None else self.sight.touched(paths)
+        if names is None:
+            self.looked = time.monotonic()
         return [name for name, now in self.sight.moved(names).items() if self._before.get(name) != now]
 
     # builds
@@ -134,6 +139,7 @@ class Changes:
         if moved is None and self.sight is not None:
             moved = self.look()
         self._before = moved or {}
+        self._began = time.time_ns()
         self._kept = _identity(self._asked.evidence)
         return self._before
 
@@ -183,6 +189,14 @@ class Changes:
             inside = [each for each in self._heard if os.path.dirname(each) == path]
             found.update(inside or [path])
         return tuple(sorted(settled.name_of(path, self._asked.root) for path in found))
+
+
+def _is_file_since(path: str, moment: int) -> bool:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_ctime_ns >= moment
 
 
 def _identity(path: str) -> object:

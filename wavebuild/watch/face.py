@@ -55,8 +55,8 @@ class Face(Protocol):
     def deed(self, cause: Cause, sight: Sight | None, moved: Sequence[int] | None, mouth: Mouth) -> int:
         """The build, in its own process; ``moved``: the rows of the sight's evidence that are known to have moved."""
 
-    def reaches(self, paths: Sequence[str], running: Collection[str]) -> bool:
-        """Whether a change of these paths concerns one of these steps; in a process of its own."""
+    def reaches(self, paths: Sequence[str], running: Collection[str], seen: bool) -> Sequence[str]:
+        """Which changes concern one of these steps; in a process of its own. ``seen``: some step looks at each path."""
 
     def building(self, cause: Cause) -> None: ...
 

@@ -24,12 +24,15 @@ from wavebuild.watch.hearing import RETRY, Hearing
 from wavebuild.watch.observer import Observer
 from wavebuild.watch.quiet import Quiet
 from wavebuild.watch.rounds import Rounds
-from wavebuild.watch.running import Built, Knows, Looked, Message, Owned, Refused, Running, Runs
+from wavebuild.watch.running import Built, Knows, Looked, Message, Mouth, Owned, Reached, Refused, Running, Runs
 from wavebuild.watch.sight import UNKNOWN, Stamp
 from wavebuild.watch.signals import Signals, stands_in_foreground
 
 STOPS_WITHIN = 2.0
 """Seconds that a build has to put the screen in order after Ctrl-Z."""
+
+ASKS = 0.1
+"""The most of the time of a build that it may be asked whether a change reaches what runs."""
 
 HELD = 0.2
 """Seconds between two looks whether somebody else still builds here."""
@@ -64,6 +67,9 @@ class Loop:
             self._signals = signals
             try:
                 self._hearing.begin()
+                if self._asked.restart:  # what the first build runs may be made stale as well
+                    self._changes.renew()
+                    self._watch()
                 self._build(Cause("start"))
                 while self._code is None or self._running is not None:
                     self._wait()
@@ -100,10 +106,16 @@ class Loop:
             return None if self._running.is_heard else 0.05
         now = time.monotonic()
         moments = [] if self._paused or self._code is not None else [self._quiet.due]
-        if self._running is None and not self._paused:
+        if self._looks_untold():
             moments.append(self._next_look())
         due = min((moment for moment in moments if moment is not None), default=None)
         return None if due is None else max(0.0, due - now)
+
+    def _looks_untold(self) -> bool:
+        """Whether all is looked at from time to time now, though nobody tells of a change."""
+        if self._running is not None:
+            return self._asked.restart and self._hearing.polls and self._changes.sight is not None
+        return not self._paused
 
     def _next_look(self) -> float:
         """When all is looked at though nobody has told of a change."""
@@ -202,6 +214,9 @@ class Loop:
             if self._running.has_ended():
                 self._take_messages(self._running)
                 self._after(self._running)
+            elif self._looks_untold() and time.monotonic() >= self._next_look():
+                self._changes.note(None)
+                self._perhaps_restart(self._running)
             elif self._asked.restart and self._is_due():
                 self._perhaps_restart(self._running)
         if self._running is not None or self._code is not None:
@@ -361,14 +376,29 @@ class Loop:
         news = self._changes.moved_meanwhile(paths)
         if not news:
             return
-        face, runs = self._face, sorted(self._runs)
-        asking = Running(lambda _: int(not face.reaches(news, runs)), self._to_close())
-        while not asking.has_ended():
-            time.sleep(0.005)
-        asking.close()
-        if asking.code == 0:
-            self._hearing.said.append(f"begun anew: {', '.join(news[:3])} changed")
+        began = time.monotonic()
+        reached = self._reached(news)
+        self._quiet.seconds = max(self._quiet_said, (time.monotonic() - began) / ASKS)
+        if reached:
+            self._hearing.said.append(f"begun anew: {', '.join(reached[:3])} changed")
             running.interrupt()
+
+    def _reached(self, paths: Sequence[str]) -> Sequence[str]:
+        """Those of these that concern a step that runs; asked in a process of its own, which loads the project."""
+        face, runs, seen = self._face, sorted(self._runs), self._changes.sight is not None
+
+        def ask(mouth: Mouth) -> int:
+            mouth.tell(Reached(tuple(face.reaches(paths, runs, seen))))
+            return 0
+
+        asking = Running(ask, self._to_close())
+        told: list[Message] = []
+        while not asking.has_ended():
+            told += asking.messages()
+            time.sleep(0.005)
+        told += asking.messages()
+        asking.close()
+        return next((each.paths for each in told if isinstance(each, Reached)), ())
 
 
 def _import_ahead(modules: Sequence[str]) -> None:

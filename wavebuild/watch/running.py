@@ -91,7 +91,13 @@ class Knows(Struct, frozen=True, tag="knows"):
     modules: tuple[str, ...]
 
 
-Message = Built | Refused | Looked | Owned | Runs | Knows
+class Reached(Struct, frozen=True, tag="reached"):
+    """The changed paths that concern what runs."""
+
+    paths: tuple[str, ...]
+
+
+Message = Built | Refused | Looked | Owned | Runs | Knows | Reached
 
 
 class Mouth:
