@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -501,6 +504,41 @@ def test_a_screen_in_a_thread_takes_no_signals() -> None:
     thread.join(60)
 
     assert said[-1] == "the end"
+
+
+STOPPED = """
+import signal, threading, time
+from wavebuild.ui.live import _Signals
+found = []
+def screen():
+    while not signals.wants_to_stop: time.sleep(0.01)
+    signals.stop()
+    found.append(signals.has_gone_on())
+    shown.set()
+signals, shown = _Signals(), threading.Event()
+signals.take()
+thread = threading.Thread(target=screen)
+thread.start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])  # another thread hears of it, this one when it is awake
+signal.raise_signal(signal.SIGTSTP)
+while not found: time.sleep(0.7)
+found.append(signals.has_gone_on())
+print(found)
+"""
+
+
+def test_that_it_goes_on_after_ctrl_z_is_noted_once_however_late() -> None:
+    """Else a second panel would be drawn below the first, as if somebody had written since."""
+    child = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True, process_group=0)
+    try:
+        _, status = os.waitpid(child.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        os.kill(child.pid, signal.SIGCONT)
+        said, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+
+    assert said == "[True, False]\n"
 
 
 def test_a_terminal_that_cannot_be_measured_is_80_by_24() -> None:

@@ -48,6 +48,9 @@ LONGEST_HALF = 4096
 MOST_COLOURS = 200
 """Characters of codes that are kept of the colours in which a line was left."""
 
+LATEST_NOTE = 5.0
+"""Seconds after which a panel comes back that nobody has noted to go on."""
+
 HIDE, SHOW = "\x1b[?2026h\x1b[?25l", "\x1b[?25h\x1b[?2026l"
 """Around each write: terminals that know it show all of it at once, and on no terminal the cursor dances about."""
 
@@ -389,6 +392,7 @@ class _Signals:
     def __init__(self) -> None:
         self._taken = False
         self._went_on = False
+        self._times = 0  # that it is noted that we go on
         self.wants_to_stop = False
 
     def take(self) -> None:
@@ -408,9 +412,16 @@ class _Signals:
                 os.kill(os.getpid(), signal.SIGTSTP)
 
     def stop(self) -> None:
-        """Stops this process as the terminal meant to; returns when it goes on."""
+        """Stops this process as the terminal meant to; returns when it goes on, and that has been noted.
+
+        Whoever drew before that would draw once more when it is.
+        """
         self.wants_to_stop = False
+        before = self._times
         signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
+        latest = time.monotonic() + LATEST_NOTE
+        while self._times == before and time.monotonic() < latest:
+            time.sleep(0.01)
         self._went_on = True
 
     def has_gone_on(self) -> bool:
@@ -425,3 +436,4 @@ class _Signals:
         if self._taken:
             signal.signal(signal.SIGTSTP, self._note_stop)
         self._went_on = True
+        self._times += 1
