@@ -131,6 +131,21 @@ def test_a_failure_is_annotated_at_its_place_in_the_wavefile(site: Site):
     assert "did not make e" in message
 
 
+def test_where_no_cause_is_known_the_annotation_has_the_last_lines_of_the_log(site: Site):
+    """Beside the code a person sees what the step said; where the cause is known that is enough."""
+    site.write(
+        "Wavefile",
+        "steps:\n  a: {outputs: a, run: \"seq 9; printf '::error::x%%0A\\\\033[1mend'; exit 4\"}\n"
+        "  b: {outputs: b, run: 'echo one; pyhton'}\n",
+    )
+
+    job = ran_by(on_github(site, "-k").err)
+
+    said = {facts["title"]: message for facts, message in job.of("error")}
+    assert said["failed: a"].splitlines() == ["exit 4", "6", "7", "8", "9", "::error::x%0Aend"]
+    assert said["failed: b"] == "exit 127: the command pyhton was not found"
+
+
 def test_a_wrong_wavefile_is_annotated_in_a_build_and_by_check(site: Site):
     """File, line and column of each problem; warnings as such."""
     site.write("Wavefile", "steps:\n  a: {outputs: a, runn: x}\n  b: {outputs: b}\n")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from wavebuild.errors import Place, Problem
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.ui import words
-from wavebuild.ui.escapes import escaped
+from wavebuild.ui.escapes import escaped, sanitized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_ANNOTATIONS = 10
 """GitHub shows no more of one kind for one step of a job."""
 
+LAST = 5
+"""Lines of the log that stand in an annotation, where no cause is known."""
+
+LONGEST_LAST = 500
 MOST_ROWS = 200
 MOST_SUMMARY = 900_000
 """Bytes that are added to a summary, which may have 1 MiB."""
@@ -134,7 +138,9 @@ def _of_step(kind: str, settled: Settled, place: Place | None, paths: Paths) -> 
     facts = [words.failure_words(settled)] if settled.outcome is Outcome.FAILED else []
     cause = cause_of(settled)
     facts += [cause.in_words] if cause and cause.text not in settled.detail else []
-    message = "\n".join([": ".join(facts), *settled.detail.splitlines()]).strip("\n")
+    known = bool(cause or settled.detail)
+    last = [] if known else [sanitized(line[-LONGEST_LAST:].rstrip(), colours=False) for line in settled.tail[-LAST:]]
+    message = "\n".join([": ".join(facts), *settled.detail.splitlines(), *last]).strip("\n")
     title = f"{word}: {settled.step}"
     message = "\n".join(escaped(line) for line in message.split("\n")) or title
     if place is None:
