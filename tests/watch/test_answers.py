@@ -310,6 +310,9 @@ def test_where_too_much_must_be_looked_at_each_time_nobody_is_kept_waiting(site:
 
         assert site.said[-1].startswith("answers nobody: 700 paths") == (some is names)
         assert os.path.exists(place) == (some is not names)
+        site.answers.ground._folders.short = True
+        site.answers._go_on(time.monotonic())
+        assert "fs.inotify.max_user_watches" in site.said[-1]
 
 
 # By the socket

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import REPOSITORY
 from wavebuild.engine import watched
 from wavebuild.engine.glance import SOCKET
 from wavebuild.engine.watched import told
@@ -188,6 +189,35 @@ def test_a_process_that_only_has_the_number_of_one_is_not_ended(layout: Layout) 
         finally:
             stranger.kill()
             held.release()
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")]
+)
+def test_a_limit_of_the_system_is_told_by_its_name(layout: Layout, limit: str, told: str) -> None:
+    """In a namespace where nothing may be watched at all."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from wavebuild.store.layout import Layout
+from wavebuild.watch.background import begin
+from wavebuild.errors import WavebuildError
+try:
+    begin(Layout({layout.root!r}, {layout.file!r}))
+except WavebuildError as error:
+    print(error)
+"""
+    limited = f'echo 0 >/proc/sys/user/{limit} && echo limited && exec {sys.executable} -c "$PROGRAM"'
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", limited],
+        env={**os.environ, "PROGRAM": program},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    if not done.stdout.startswith("limited"):
+        pytest.skip(f"no namespaces here: {done.stderr.strip()}")
+    assert told in done.stdout, done
 
 
 def test_one_beside_a_watch_ends_with_it(layout: Layout) -> None:

@@ -178,8 +178,8 @@ class Answers:
             said = f"answers builds; {counted(ground.watches, 'folder')} watched"
             said += f", {counted(blind, 'path')} looked at each time" if blind else ""
             said += f"; {counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
-            said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         can = said.startswith("answers builds")
+        said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         if can and self._listener is None and now >= self._open_at:
             self._open(now)
         elif not can and self._listener is not None:

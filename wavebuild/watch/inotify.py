@@ -1,6 +1,7 @@
 """Linux's inotify, spoken without anybody between: what happens in a folder is told in the order in which it happened.
 
-It does not know which folders are watched, nor what follows from a change. Raises OSError as the system gave it.
+It does not know which folders are watched, nor what follows from a change. Raises OSError as the system gave it, but
+says which limit was reached.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ SELF = DELETE_SELF | MOVE_SELF | UNMOUNT
 _ONLYDIR, _DONT_FOLLOW = 0x1000000, 0x2000000
 ALL = MODIFY | ATTRIB | CLOSE_WRITE | COMES_OR_GOES | DELETE_SELF | MOVE_SELF
 
+_LIMITS = {
+    errno.ENOSPC: "the system allows no more watches (fs.inotify.max_user_watches)",
+    errno.EMFILE: "the system allows no more open files, or queues of changes (fs.inotify.max_user_instances)",
+}
 _HEAD = struct.Struct("iIII")
 _BUFFER = 1 << 18
 _AT_ONCE = 64
@@ -75,5 +80,5 @@ class Inotify:
     def _asked(self, answer: int) -> int:
         if answer < 0:
             number = ctypes.get_errno() or errno.EIO
-            raise OSError(number, os.strerror(number))
+            raise OSError(number, _LIMITS.get(number) or os.strerror(number))
         return answer
