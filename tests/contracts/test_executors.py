@@ -11,9 +11,9 @@ import pytest
 
 from tests.graph.declared import step
 from tests.support.stage import Stage
+from wavebuild.run.course import Executor
 from wavebuild.run.job import Ended, Job, Shell
 from wavebuild.run.pool import Pool
-from wavebuild.run.scheduler import Executor
 
 COUNT = 3
 

@@ -17,12 +17,13 @@ from tests.graph.declared import wavefile
 from wavebuild.declare.model import Schedule, Step
 from wavebuild.graph import Graph, link
 from wavebuild.plan import waves
+from wavebuild.run.course import Considered, Course
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, StepStarted, WaveStarted
 from wavebuild.run.gauge import Gauge
 from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due
 from wavebuild.run.room import Room
-from wavebuild.run.scheduler import Considered, Course, Scheduler
+from wavebuild.run.scheduler import Scheduler
 
 Ran = Literal[
     "kept", "runs", "fails", "waits", "cannot begin", "cannot start", "checked", "fails once", "cannot be tried again"

@@ -48,6 +48,7 @@ from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.trace import key
 from wavebuild.plan import remaining, waves
 from wavebuild.run.account import Account, Rare, account_of
+from wavebuild.run.course import STOPS_READERS, Course, Executor, Growth
 from wavebuild.run.events import (
     BuildSettled,
     BuildStarted,
@@ -69,7 +70,7 @@ from wavebuild.run.patience import Patient
 from wavebuild.run.pool import Pool
 from wavebuild.run.rebuilder import Rebuilder
 from wavebuild.run.room import Room
-from wavebuild.run.scheduler import STOPS_READERS, Course, Executor, Growth, Scheduler
+from wavebuild.run.scheduler import Scheduler
 from wavebuild.store import settled
 from wavebuild.store.contents import Contents
 from wavebuild.store.layout import Layout

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from wavebuild.run.course import Executor
 from wavebuild.run.events import Event
 from wavebuild.run.job import Ended, Job
-from wavebuild.run.scheduler import Executor
 
 SLICE = 0.004
 """Seconds for which it is told at a time: so long nobody is heard."""

@@ -10,26 +10,25 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from wavebuild.declare.model import Kind, Schedule, Step
+from wavebuild.declare.model import Kind, Step
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
+from wavebuild.run.course import STOPS_READERS, Considered, Course, Executor, Growth, Judge
 from wavebuild.run.due import Lines
 from wavebuild.run.events import Event, Outcome, Settled, StepSettled, StepStarted, WaveStarted
 from wavebuild.run.job import NOT_BEGUN, Ended, Job
 from wavebuild.run.life import Again, Asks, Behind, Due, Merges
 from wavebuild.run.room import Room
+from wavebuild.run.slots import ONE_SLOT, Slots
 from wavebuild.run.turns import Firsts, Place, Turns, share_a_file
 
 if TYPE_CHECKING:
     from wavebuild.run.gauge import Gauge
-
-_THE_TERMINAL = "the terminal"
-"""A resource of which there is one; the blank keeps it apart from those of the Wavefile."""
 
 AHEAD = 4
 """Steps for each slot whose intents are on record while all slots are taken."""
@@ -49,87 +48,11 @@ STILL_TRUE = 0.5
 STILL_TRUE_IN_LINE = 0.5
 """Seconds for which what was judged of those that wait for a slot is gone by."""
 
-_ONE_SLOT = {"cpus": 1}
-"""What a step takes that asks for nothing."""
-
 GROUP = 0.008
 """Seconds that what is to begin or has ended waits, at most, for others to be put on record together with it."""
 
 LOOK = 0.002
 """Seconds between two looks for ends while steps are considered, and each worker has what to go on with."""
-
-STOPS_READERS = (Outcome.FAILED, Outcome.BLOCKED, Outcome.WAITING, Outcome.INTERRUPTED)
-
-
-Considered = Settled | Due | Asks | Behind
-"""How a step ended without running; that a job of it is due; or behind which step it is considered again."""
-
-
-class Judge(Protocol):
-    """Whoever knows a step's life; ``run.rebuilder.Rebuilder`` is the real one."""
-
-    def consider(self, number: int) -> Considered: ...
-
-    def begin(self, due: Due) -> Settled | None: ...
-
-    def withdraw(self, due: Due) -> None: ...
-
-    def is_last(self, number: int) -> bool: ...
-
-    def job_ahead(self, due: Due) -> Job | None: ...
-
-    def set_going(self, number: int, tell: Callable[[Event], None]) -> None: ...
-
-    def start(self, due: Due | Asks, tell: Callable[[Event], None] | None = None) -> Job | Settled: ...
-
-    def finish(self, ended: Ended) -> Again | Job | Merges | Considered: ...
-
-    def merge(self, number: int) -> Settled: ...
-
-    def retry(self, number: int) -> Job: ...
-
-    def drop(self, number: int) -> Settled: ...
-
-    def commit(self) -> None: ...
-
-
-class Executor(Protocol):
-    """Where jobs run; ``run.pool.Pool`` is the real one.
-
-    What lies ready behind another job begins when that has ended well: ``then`` of its end says so. All that does not
-    begin so comes back, as an end that is none (NOT_BEGUN) or at once when it is taken back.
-    """
-
-    def submit(self, job: Job) -> None: ...
-
-    def lay_ready(self, job: Job, behind: int, until: float) -> bool: ...
-
-    def take_back(self) -> Sequence[int]: ...
-
-    def wait(self, timeout: float | None, other: int = -1) -> Sequence[Ended]: ...
-
-    def interrupt(self, at_once: bool = False) -> None: ...
-
-
-class Course(Struct, frozen=True):
-    """How this build is to go. ``first``: the place of each step among ready ones, the smallest first."""
-
-    wanted: frozenset[int]
-    waves: Sequence[Sequence[int]]
-    first: Mapping[int, int]
-    jobs: int
-    schedule: Schedule
-    keep_going: bool
-    capacities: Mapping[str, int]
-    run: str
-
-
-class Growth(Struct, frozen=True):
-    """The graph and the course once more is known; ``refused``: step → why its list is of no use."""
-
-    graph: Graph
-    course: Course
-    refused: Mapping[int, str]
 
 
 class Ready(Struct):
@@ -185,9 +108,8 @@ class Scheduler:
         self._due: Lines[Due | Asks | Again] = Lines()
         self._behind: dict[int, list[int]] = {}  # step → those that are considered again when a job of it has ended
         self._later: list[tuple[float, int]] = []  # further tries: when, which
-        self._running: dict[int, Mapping[str, int]] = {}
-        self._slots_used = 0
-        self._used: dict[str, int] = {}
+        self._slots = Slots(course.jobs, course.capacities)
+        self._running = self._slots.taken
         self._turns = Turns()
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
@@ -250,11 +172,11 @@ class Scheduler:
                 if self._take_growth():
                     continue
             ahead = bool(self._to_consider) and (not self._due or self._to_consider[0] < self._due.first)
-            if not (ahead and self._slots_free() > 0) and self._start_one_due():
+            if not (ahead and self._slots.free > 0) and self._start_one_due():
                 continue
             if self._make_one_ready():
                 continue
-            if not self._to_consider or (self._due and self._slots_free() <= 0):
+            if not self._to_consider or (self._due and self._slots.free <= 0):
                 return
             if (self._begun or self._untold) and time.monotonic() - self._first_of_group > GROUP:
                 self._commit()
@@ -290,11 +212,11 @@ class Scheduler:
         Where one job runs at a time, nothing begins before all is known of the one before it.
         """
         most = min(AHEAD * self.course.jobs, MOST_AHEAD) if self.course.jobs > 1 and self._room.has_no_limit else 0
-        if len(self._ready) + len(self._laid) + len(self._intended) >= most or self._slots_free() > 0 or not self._due:
+        if len(self._ready) + len(self._laid) + len(self._intended) >= most or self._slots.free > 0 or not self._due:
             return False
         kind, due = self._due.heads()[0]
         step = self._graph.wavefile.steps[due.number]
-        if not isinstance(due, Due) or self._resources(step) is not _ONE_SLOT or not _is_plain(step):
+        if not isinstance(due, Due) or self._slots.wanted_by(step) is not ONE_SLOT or not _is_plain(step):
             return False
         self._due.take(kind)
         if _is_long_ago(due):
@@ -310,7 +232,7 @@ class Scheduler:
 
     def _lay_ready(self) -> None:
         """Workers get the jobs of those who are ready while they run others: then they wait for nobody."""
-        if not self._ready or self._stopped or self._slots_free() > 0:
+        if not self._ready or self._stopped or self._slots.free > 0:
             return
         young = time.monotonic() - YOUNG
         hosts = [(number, host) for number, host in self._hosts.items() if host.since > young]
@@ -353,7 +275,7 @@ class Scheduler:
 
     def _go_on(self, ended: int, then: int) -> None:
         """A worker has ended a job, and has begun the one that lay ready behind it: that has its slot now."""
-        self._running[then] = self._running.pop(ended)
+        self._slots.hand_on(ended, then)
         del self._laid[then]
         host = self._hosts.pop(ended)
         self._hosts[then] = Host(time.monotonic(), host.line[1:])
@@ -380,11 +302,11 @@ class Scheduler:
         """Gives the slot of a job that ended well to one that is ready, before anything else is done."""
         if not self._ready or ended.failure or self._stopped or self._interrupts() > self._heard:
             return
-        if self._running.get(ended.id) is not _ONE_SLOT or not self._judge.is_last(ended.id):
+        if self._running.get(ended.id) is not ONE_SLOT or not self._judge.is_last(ended.id):
             return
         if (ready := self._first_ready()) is not None:
             self._ready.popleft()
-            self._running[ready.due.number] = self._running.pop(ended.id)
+            self._slots.hand_on(ended.id, ready.due.number)
             self._set_off(ready.due, self._to_be_said.append, ready.job)
 
     def _withdraw_those_ready(self) -> None:
@@ -451,7 +373,7 @@ class Scheduler:
 
     def _stand_in_line(self, due: Due | Asks | Again) -> None:
         step = self._graph.wavefile.steps[due.number]
-        kind = (tuple(self._resources(step).items()), due.number if step.updates else None)
+        kind = (tuple(self._slots.wanted_by(step).items()), due.number if step.updates else None)
         place = self._place_in_line(due)
         if self._laid and any(place < self._place_in_line(ready.due) for ready in self._laid.values()):
             self._take_back()
@@ -471,7 +393,7 @@ class Scheduler:
 
     def _start_one_due(self) -> bool:
         """Starts the first due step that fits; what a step before it waits for is not taken from it."""
-        free = self._slots_free()
+        free = self._slots.free
         if free <= 0:
             return False
         self._take_back()  # no worker waits for its turn behind another while a slot is free
@@ -482,17 +404,17 @@ class Scheduler:
             if ready is not None and self._place_in_line(ready.due) < self._place_in_line(due):
                 break
             step = self._graph.wavefile.steps[due.number]
-            wanted = self._resources(step)
+            wanted = self._slots.wanted_by(step)
             if isinstance(due, Due) and step.updates:
                 firsts = firsts or self._firsts()
                 if not (self._turns.may_begin(step) and firsts.let(self._place(due.number), step)):
                     continue
-            if not self._are_there(wanted, reserved):
+            if not self._slots.are_there(wanted, reserved):
                 reserved |= set(wanted)
                 continue
             if wanted["cpus"] > free:
                 return False  # a wide step waits for slots: thin ones behind it must not take them one by one
-            if not self._room.take(self._slots_used, wanted["cpus"]):
+            if not self._room.take(self._slots.used, wanted["cpus"]):
                 self._crowded = True
                 return False
             self._due.take(kind)
@@ -501,11 +423,11 @@ class Scheduler:
         return ready is not None and self._start_ready(ready)
 
     def _start_ready(self, ready: Ready) -> bool:
-        if not self._room.take(self._slots_used, 1):
+        if not self._room.take(self._slots.used, 1):
             self._crowded = True
             return False
         self._ready.popleft()
-        self._take(ready.due.number, _ONE_SLOT)
+        self._slots.take(ready.due.number, ONE_SLOT)
         self._set_off(ready.due, self._say, ready.job)  # told after the end of whoever had the slot
         return True
 
@@ -514,20 +436,20 @@ class Scheduler:
             self._try_again(due.number, wanted)
             return
         if isinstance(due, Asks):
-            self._take(due.number, wanted)
+            self._slots.take(due.number, wanted)
             self._set_off(due)  # it touches nothing, so nothing need be on record before
             return
         if _is_long_ago(due):
-            self._room.leave(self._slots_used)
+            self._room.leave(self._slots.used)
             self._consider_again(due)
             return
         failed = self._judge.begin(due)
         if failed is not None:
-            self._room.leave(self._slots_used)
+            self._room.leave(self._slots.used)
             self._settle(due.number, failed)
             return
         self._turns.take(due.number, self._graph.wavefile.steps[due.number])
-        self._take(due.number, wanted)
+        self._slots.take(due.number, wanted)
         self._open_group()
         self._begun.append(due)
 
@@ -537,7 +459,7 @@ class Scheduler:
             self._judge.set_going(due.number, tell or self._tell)
         job = made or self._judge.start(due, tell)
         if isinstance(job, Job):
-            if isinstance(due, Due) and self._running[due.number] is _ONE_SLOT:
+            if isinstance(due, Due) and self._running[due.number] is ONE_SLOT:
                 self._hosts[due.number] = Host(time.monotonic())
             self._submit(job)
         else:
@@ -559,7 +481,7 @@ class Scheduler:
         except (OSError, WavebuildError) as error:
             self._end(Ended(number, "start", detail=str(error)))
         else:
-            self._take(number, wanted)
+            self._slots.take(number, wanted)
             self._submit(job)
 
     def _submit(self, job: Job) -> None:
@@ -588,14 +510,14 @@ class Scheduler:
 
     def _lacking(self) -> dict[str, int]:
         """How many steps wait for each resource, though there are slots."""
-        free = self._slots_free()
+        free = self._slots.free
         if free <= 0 or not self._due:
             return {}
         found: dict[str, int] = {}
         reserved: set[str] = set()
         for kind, due in self._due.heads():
-            wanted = self._resources(self._graph.wavefile.steps[due.number])
-            short = [name for name in wanted if not self._are_there({name: wanted[name]}, reserved)]
+            wanted = self._slots.wanted_by(self._graph.wavefile.steps[due.number])
+            short = [name for name in wanted if not self._slots.are_there({name: wanted[name]}, reserved)]
             if not short and wanted["cpus"] > free:
                 short = ["cpus"]
             for name in short[:1]:
@@ -703,6 +625,12 @@ class Scheduler:
             self._settle(number, settled)
         return True
 
+    def _give_back(self, number: int) -> None:
+        """The slot of a step, and what else it had, is for others."""
+        self._hosts.pop(number, None)
+        self._slots.give_back(number)
+        self._room.leave(self._slots.used)
+
     # How a step settles, and whom that concerns
 
     def _settle(self, number: int, settled: Settled) -> None:
@@ -791,42 +719,6 @@ class Scheduler:
         self._to_consider.clear()
         self._withdraw_those_ready()
         self._due.leave_only(lambda due: isinstance(due, Again))
-
-    # Slots and resources
-
-    def _slots_free(self) -> int:
-        return self.course.jobs - self._slots_used
-
-    def _resources(self, step: Step) -> Mapping[str, int]:
-        if not step.resources and not step.console:
-            return _ONE_SLOT
-        wanted = dict(step.resources)
-        if step.console:
-            wanted[_THE_TERMINAL] = 1
-        wanted["cpus"] = max(1, min(wanted.get("cpus", 1), self.course.jobs))
-        return wanted
-
-    def _are_there(self, wanted: Mapping[str, int], reserved: set[str]) -> bool:
-        """Whether the named resources are free, and no step that comes first waits for them."""
-        return all(
-            name == "cpus"
-            or (name not in reserved and self._used.get(name, 0) + amount <= self.course.capacities.get(name, 1))
-            for name, amount in wanted.items()
-        )
-
-    def _take(self, number: int, wanted: Mapping[str, int]) -> None:
-        self._running[number] = wanted
-        self._slots_used += wanted["cpus"]
-        for name, amount in wanted.items():
-            self._used[name] = self._used.get(name, 0) + amount
-
-    def _give_back(self, number: int) -> None:
-        self._hosts.pop(number, None)
-        taken = self._running.pop(number, None)
-        for name, amount in taken.items() if taken else ():
-            self._used[name] -= amount
-        self._slots_used -= taken["cpus"] if taken else 0
-        self._room.leave(self._slots_used)
 
 
 def _is_long_ago(due: Due) -> bool:
