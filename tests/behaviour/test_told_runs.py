@@ -193,6 +193,43 @@ def test_tries_and_reviews_are_told(shop: Workshop):
     assert "echo draft" in chapters["draft"].command
 
 
+def test_times_are_those_that_anybody_computes_from_the_steps(shop: Workshop):
+    """Serial, flow and barrier times and the critical path of a small graph, computed here in another way."""
+    shop.wavefile(
+        "steps:\n"
+        "  a: {phase: one, tags: [t], outputs: a, run: 'sleep 0.1; echo > a'}\n"
+        "  b: {inputs: a, outputs: b, run: 'sleep 0.4; echo > b'}\n"
+        "  c: {inputs: a, outputs: c, run: 'sleep 0.1; echo > c'}\n"
+        "  d: {inputs: c, outputs: d, run: 'sleep 0.1; echo > d'}\n"
+        "  e: {outputs: e, run: 'sleep 0.2; echo > e'}\n"
+        "  f: {inputs: [b, d, e], outputs: f, run: 'echo > f'}\n"
+    )
+    built = shop.build(jobs=2)
+    took = {name: each.seconds for name, each in built.steps.items()}
+
+    story = told(shop)
+
+    ends = {"a": took["a"], "e": took["e"]}
+    ends["b"], ends["c"] = ends["a"] + took["b"], ends["a"] + took["c"]
+    ends["d"] = ends["c"] + took["d"]
+    ends["f"] = max(ends["b"], ends["d"], ends["e"]) + took["f"]
+    waves = max(took["a"], took["e"]) + max(took["b"], took["c"]) + took["d"] + took["f"]
+    assert story.times is not None
+    assert story.times.serial.low == pytest.approx(sum(took.values()))
+    assert story.times.flow.low == pytest.approx(ends["f"])
+    assert story.times.barrier_j.low == pytest.approx(waves)
+    chapters = by_name(story)
+    chain = ("a", "b", "f") if ends["b"] >= max(ends["d"], ends["e"]) else story.critical_path
+    assert story.critical_path == chain
+    assert (chapters["a"].phase, chapters["a"].tags) == ("one", ("t",))
+    for each in chapters.values():
+        assert each.end - each.start == pytest.approx(took[each.name], abs=0.001)
+        before = [chapters[name] for name in each.upstream]
+        assert all(other.end <= each.start + 0.3 for other in before)
+        beside = [one for one in chapters.values() if one.lane == each.lane and one.start > each.start]
+        assert all(one.start >= each.end - 0.003 for one in beside)
+
+
 def test_the_command_of_a_step_is_told_though_others_were_run_after_it(shop: Workshop):
     """A check and a probe come after the action: the one that makes the outputs is told, and the one that judged."""
     shop.wavefile(

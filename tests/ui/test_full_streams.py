@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Finished, Site
+from wavebuild.ui.event_lines import opened
 
 
 @pytest.fixture
@@ -54,3 +55,15 @@ def test_an_answer_that_cannot_be_written_ends_in_two(words: list[str], site: Si
 
     assert done.code == 2
     assert done.err.splitlines() == ["wavebuild: the answer cannot be written: No space left on device"]
+
+
+def test_a_long_line_of_events_is_written_at_once(tmp_path: Path) -> None:
+    """The names of ten thousand steps: who reads along, or is left after a kill, never has a part of them."""
+    path = tmp_path / "events"
+    line = "x" * 1_000_000 + "\n"
+
+    with opened(str(path), "events", more=False) as file:
+        file.write(line)
+        assert path.stat().st_size == 0
+        file.flush()
+        assert path.stat().st_size == len(line)

@@ -296,6 +296,15 @@ class TestWhatIsSaid:
             monkeypatch.undo()
             time.tzset()
 
+    def test_phase_and_tags_are_told_as_they_select(self):
+        """In the row, where a search finds them, and among the facts."""
+        story = a_story()
+        tagged = replace(story.chapters[0], phase="supply", tags=("nightly", "slow"))
+
+        assert dict(facts.facts(story, tagged))["Selected by"] == "phase:supply tag:nightly tag:slow"
+        assert "<small>phase:supply tag:nightly tag:slow</small>" in page(of(tagged))
+        assert "Selected by" not in dict(facts.facts(story, story.chapters[0]))
+
     def test_what_took_longest_is_named(self):
         """Of many steps the first few, with their share of all work; of few none, they can be seen at once."""
         chapters = [

@@ -359,6 +359,8 @@ class _Teller(Struct):
             base=step.base,
             place=f"{step.place.file}:{step.place.line}" if step.place.line else step.place.file,
             agent=step.agent,
+            phase=step.phase or "",
+            tags=step.tags,
             command=ran or self._hidden(_declared(step)),
             is_declared=not ran,
             gate=last if is_gate or (action and settled and settled.outcome is Outcome.FAILED) else "",

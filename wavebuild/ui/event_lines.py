@@ -16,6 +16,9 @@ from wavebuild.run.events import Event
 from wavebuild.ui.caller import let_go
 from wavebuild.ui.escapes import escaped
 
+LONGEST = 1 << 22
+"""Bytes up to which a line is written at once: a kill tears none, and a reader never sees a part of one."""
+
 
 @contextmanager
 def event_lines(
@@ -29,7 +32,7 @@ def event_lines(
     if file is None:
         yield lambda event: None
         return
-    lines = _Lines(stdout if file == "-" else _opened(os.path.join(folder, file), file, more))
+    lines = _Lines(stdout if file == "-" else opened(os.path.join(folder, file), file, more))
     try:
         yield lines.tell
     finally:
@@ -39,9 +42,10 @@ def event_lines(
             say([f"--events {escaped(file)}: events are missing: {lines.broken.strerror}"])
 
 
-def _opened(path: str, shown: str, more: bool) -> TextIO:
+def opened(path: str, shown: str, more: bool) -> TextIO:
+    """The file; nothing of a line is in it before all of it is."""
     try:
-        return open(path, "a" if more else "w", encoding="ascii")
+        return open(path, "a" if more else "w", buffering=LONGEST, encoding="ascii")
     except OSError as error:
         raise mistake("events", f"--events {shown}: {error.strerror}") from error
 

@@ -195,6 +195,12 @@ def change_words(change: Change) -> str:
     return f"{sign}{words.duration(abs(change.difference))}{share}"
 
 
+def marks(chapter: Chapter) -> str:
+    """By what it is selected beside its name, as a command line has it."""
+    phase = [f"phase:{chapter.phase}"] if chapter.phase else []
+    return " ".join([*phase, *(f"tag:{each}" for each in chapter.tags)])
+
+
 def why(chapter: Chapter) -> str:
     """In a row: why it ran, why it did not."""
     settled = chapter.settled
@@ -277,6 +283,8 @@ def facts(story: Story, chapter: Chapter) -> Iterator[tuple[str, str]]:
         if settled.attempts > 1:
             yield "Tries", str(settled.attempts)
     yield "Wave", str(chapter.wave) + (", on the critical path" if chapter.is_critical else "")
+    if chapter.phase or chapter.tags:
+        yield "Selected by", marks(chapter)
     if chapter.agent:
         yield "Agent", chapter.agent
     if chapter.place:
