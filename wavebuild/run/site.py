@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 20
 TAIL_BYTES = 64 << 10
+LAST_STATES = 3
+"""Of a line that is written over again and again, as progress bars are, so many of its states are lines."""
 
 
 class Site:
@@ -119,7 +121,7 @@ class Site:
 
     def tail(self, log: str | None) -> tuple[str, ...]:
         tail = disk.tail(os.path.join(self.root, log), TAIL_BYTES) if log else b""
-        return tuple(tail.decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
+        return last_lines(tail.decode("utf-8", "replace"))
 
     def result(self, step: Step, life: Life, outcome: Outcome, ended: Ended | None) -> Result:
         """What the history keeps of it."""
@@ -195,3 +197,15 @@ class Site:
             self.facts, life.due.number, life.due.read, life.discovered, life.seen, tracing.roots, free, ended_well
         )
         return masked(found, self.secrets.values())
+
+
+def last_lines(text: str) -> tuple[str, ...]:
+    """The last lines of a log: what stood there before a progress bar is not pushed out by all its states."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        states = [state for state in line.split("\r") if state.strip()]
+        for state in states[-LAST_STATES:] or [""]:
+            lines += state.splitlines() or [""]
+    if lines[-1] == "":
+        lines.pop()
+    return tuple(lines[-TAIL_LINES:])
