@@ -384,7 +384,8 @@ def _how(data: Data) -> Iterator[str]:
         "The second command takes an hour or more. `--work`, `--size`, `--only`, `--tool` and `--part` ",
         "measure less, and what was measured before stays in `benchmarks/results.json`; `--page` writes this ",
         "page and the table of README from there. `python benchmarks/generate.py wide 1000 FOLDER --tool ",
-        "ninja` writes the work alone.",
+        "ninja` writes the work alone. `python benchmarks/latency.py FOLDER` tells how soon a watch of `wide` 10,000 ",
+        "starts the step that reads a file which was saved.",
     )
 
 
