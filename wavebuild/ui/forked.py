@@ -32,6 +32,9 @@ MOST_TOLD = 200
 _OURS = ("wavebuild", "msgspec", "yaml", "jinja2", "markupsafe", "rich")
 """Packages that a build may have imported and the next one is spared; beside the standard library."""
 
+NEEDED = ("wavebuild.engine.building", "wavebuild.store.accounts")
+"""What a build imports that has something to do, with all that this brings in: so the first one is spared it, too."""
+
 _RAN = (Outcome.SUCCEEDED, Outcome.RESTORED, Outcome.FAILED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -47,7 +50,8 @@ def build(caller: Caller, request: Request, show: Show, mouth: Mouth, heading: s
         return _built(caller, replace(caller, engine=lambda: cast("Deeds", telling)), request, show, mouth, first)
 
     code = ended(caller, deed)
-    mouth.tell(Knows(tuple(name for name in [*sys.modules] if name not in known and _may_be_ahead(name))))
+    imported = (name for name in [*sys.modules] if name not in known and _may_be_ahead(name))
+    mouth.tell(Knows((*imported, *NEEDED)))
     return code
 
 

@@ -339,11 +339,11 @@ class Loop:
             self._face.crashed(code)
         if self._code is not None:
             return
+        self._take_sight(next((each for each in told if isinstance(each, Looked)), None))
+        self._watch()
         for each in told:
             if isinstance(each, Knows):
                 _import_ahead(each.modules)
-        self._take_sight(next((each for each in told if isinstance(each, Looked)), None))
-        self._watch()
         if self._again:
             self._build(Cause("asked"))
 

@@ -86,7 +86,7 @@ class Runs(Struct, frozen=True, tag="runs"):
 
 
 class Knows(Struct, frozen=True, tag="knows"):
-    """The modules that the build has imported: who imports them ahead spares the next build that."""
+    """The modules that the build has imported, or that another one will: who imports them ahead spares it that."""
 
     modules: tuple[str, ...]
 
