@@ -346,6 +346,16 @@ class TestWhatIsSaid:
         assert facts.why(Chapter("w", 1, Outcome.WAITING, said)) == "look at it"
         assert facts.why(Chapter("w", 1, Outcome.WAITING)) == "it waits for a person"
 
+    def test_a_cause_that_stands_in_full_below_is_not_told_twice(self):
+        """A row says it in short, without the ways out that do not follow there."""
+        detail = "ok was edited by hand. The ways out:\n  keep it: wavebuild accept ok"
+        failed = Chapter("a", 1, Outcome.FAILED, Settled("a", Outcome.FAILED, 1, failure="edited", detail=detail))
+
+        assert facts.cause(failed) == ""
+        assert facts.why(failed) == "edited: ok was edited by hand."
+        assert page(of(failed)).count("keep it: wavebuild accept ok") == 2  # in the card, and where the step is told of
+        assert page(of(failed)).count("The ways out:") == 2
+
     def test_what_failed_is_told_before_what_waits(self):
         """Whatever wave they are of."""
         waits = Chapter("w", 1, Outcome.WAITING, Settled("w", Outcome.WAITING, 1, detail="look"))

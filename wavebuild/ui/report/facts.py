@@ -214,7 +214,7 @@ def why(chapter: Chapter) -> str:
         case Outcome.NOT_STARTED:
             return "the build ended before its turn"
         case Outcome.FAILED if settled:
-            known = cause(chapter)
+            known = cause_in_a_row(chapter)
             return f"{failure(chapter)}: {known}" if known else failure(chapter)
         case Outcome.WAITING:
             return next(iter(detail_lines(chapter)), "") or "it waits for a person"
@@ -238,8 +238,14 @@ def failure(chapter: Chapter) -> str:
 
 
 def cause(chapter: Chapter) -> str:
+    """What it failed of, where that is known and the page does not say so below anyway."""
     found = cause_of(chapter.settled) if chapter.settled else None
-    return found.in_words if found else ""
+    return found.in_words if found and chapter.settled and found.text not in chapter.settled.detail else ""
+
+
+def cause_in_a_row(chapter: Chapter) -> str:
+    found = cause_of(chapter.settled) if chapter.settled else None
+    return found.in_words.removesuffix("The ways out:").rstrip() if found else ""
 
 
 def command_lines(chapter: Chapter) -> list[str]:
