@@ -19,6 +19,7 @@ import pytest
 from tests.support.command import REPOSITORY
 from tests.support.processes import namespace
 from tests.support.watching import QUESTION, Contest, Site
+from wavebuild import __version__
 from wavebuild.engine import watched
 from wavebuild.engine.glance import SOCKET, looked
 from wavebuild.engine.watched import KNOWN, MOST, answered, told
@@ -146,6 +147,19 @@ def unheard(site: Site, names: Iterable[str]) -> None:
     site.answers.ground._folders.changes()
     while not site.answers.ground.check():
         pass
+
+
+def test_that_builds_of_another_version_are_not_answered_is_said(site: Site) -> None:
+    """After an upgrade, say: whoever asks `doctor` learns why no build is answered."""
+    site.rest()
+    site.answers.answer(site.question())
+    site.answers._go_on(time.monotonic())
+    assert "version" not in site.said[-1]
+
+    site.answers.answer(b"9." + site.question())
+
+    site.answers._go_on(time.monotonic())
+    assert f"only those of version {__version__}" in site.said[-1]
 
 
 def test_what_changes_though_nobody_tells_of_it_is_looked_at_each_time_from_then_on(site: Site) -> None:

@@ -68,6 +68,7 @@ class Answers:
         self._take_at: float | None = now
         self._open_at = now
         self._check_at = now + check_every
+        self._is_asked_by_others = False
         self._over = ""
         self._closed = False
         self._remove()  # what a killed one has left
@@ -179,6 +180,7 @@ class Answers:
             said += f", {counted(blind, 'path')} looked at each time" if blind else ""
             said += f"; {counted(len(ground.untold), 'file')} changed and nobody told" if ground.untold else ""
         can = said.startswith("answers builds")
+        said += f"; only those of version {__version__}, but others have asked" if self._is_asked_by_others else ""
         said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         if can and self._listener is None and now >= self._open_at:
             self._open(now)
@@ -255,6 +257,7 @@ class Answers:
         if ground.doubts or ground.distrusted:
             return UNSURE
         version, which, where, question = (*message.split(b"\0", 3), b"", b"", b"", b"")[:4]
+        self._is_asked_by_others = self._is_asked_by_others or version != encoded(__version__)
         if version != encoded(__version__) or not ground.identity or which != ground.identity:
             return UNSURE
         if question != ground.question or where != whereabouts(ground.root) or not ground.caught_up():
