@@ -5,6 +5,7 @@ It does not know what the engine would do.
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.ui.samples import FakeEngine, called, graph_of, step
 from wavebuild.errors import Place, Problem, mistake
 from wavebuild.run.cores import cores
 from wavebuild.ui.arguments import VALUED, arranged, is_valued
+from wavebuild.ui.caller import Caller
 from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 
 ALL = cores()
@@ -455,3 +457,18 @@ def test_make_t_touches_nothing_here() -> None:
 
     assert (done.code, done.engine.deeds) == (2, [])
     assert "wavebuild -t TARGETS" in done.err
+
+
+def test_ctrl_c_at_a_question_leaves_the_shell_a_line_of_its_own() -> None:
+    """It is an answer, too: nothing is done."""
+
+    class Leaving(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    said = io.StringIO()
+
+    with pytest.raises(KeyboardInterrupt):
+        Caller("/", {}, Leaving(), io.StringIO(), said, (), FakeEngine).asks("remove 3?")
+
+    assert said.getvalue() == "remove 3? [y/N]\n\n"

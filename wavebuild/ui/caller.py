@@ -143,7 +143,11 @@ class Caller(Struct, frozen=True):
     def asks(self, question: str) -> bool:
         """Whether a person at a terminal says yes."""
         self.say([f"{question} [y/N]"])
-        return self.stdin.readline().strip().lower() in ("y", "yes")
+        try:
+            return self.stdin.readline().strip().lower() in ("y", "yes")
+        except KeyboardInterrupt:
+            self.say([""])  # the shell goes on behind the ^C
+            raise
 
     @property
     def terminal(self) -> str:
