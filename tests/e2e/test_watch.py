@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Site
-from tests.support.processes import command_line, eventually
+from tests.support.processes import children, command_line, eventually
 from tests.support.terminal import terminal
 from tests.support.watches import watching
 
@@ -264,6 +264,31 @@ def test_keys_build_explain_pause_and_quit(site: Site) -> None:
         assert screen.finish() == 0, screen.shown
         assert screen.echoes
     assert site.nothing_alive()
+
+
+@pytest.mark.long
+@pytest.mark.scenario(id="V8")
+def test_keys_answer_where_a_watch_is_quiet_and_the_log_is_of_a_step_that_printed(site: Site) -> None:
+    """With -s nothing else stands on the screen. No child of it is left that has ended."""
+    site.write(
+        "Wavefile",
+        "steps: {one: {inputs: x, outputs: y, run: 'cat x > y; echo said so'}, "
+        "two: {inputs: y, outputs: z, run: 'cat y > z'}}\n",
+    )
+    site.write("x", "1\n")
+    with terminal(site.argv("watch", "-s"), site.root, site.environ) as screen:
+        assert eventually(lambda: is_made(site, "z", "1\n"), 60)
+        for key, answer in (("?", "note changes"), ("e", "two (succeeded)"), ("l", "said so")):
+
+            def answered() -> bool:
+                screen.type(key)  # noqa: B023
+                screen.read(0.2)
+                return answer in screen.shown  # noqa: B023
+
+            assert eventually(answered, 60), screen.shown
+        assert children(screen.process, ended=True) == []
+        screen.type("q")
+        assert screen.finish() == 0
 
 
 @pytest.mark.long

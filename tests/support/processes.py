@@ -25,13 +25,14 @@ def alive(mark: str) -> list[int]:
     return found
 
 
-def children(pid: int) -> list[int]:
+def children(pid: int, ended: bool = False) -> list[int]:
+    """``ended``: those that have, and nobody has waited for."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[1]) == pid and fields[0] != "Z":
+                if int(fields[1]) == pid and (fields[0] == "Z") == ended:
                     found.append(int(folder.name))
     return found
 

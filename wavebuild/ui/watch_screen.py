@@ -31,6 +31,7 @@ from wavebuild.watch.sight import Sight
 
 if TYPE_CHECKING:
     from wavebuild.engine import Request
+    from wavebuild.watch.background import Beside
 
 LAST_LINES = 20
 """Lines of a log that the key for it shows."""
@@ -46,7 +47,10 @@ HELP = (
 
 
 class WatchScreen:
-    """The face of a watch: lines on stderr, at a terminal with a few that are replaced while nothing runs."""
+    """The face of a watch: lines on stderr, at a terminal with a few that are replaced while nothing runs.
+
+    ``beside``: who answers builds meanwhile.
+    """
 
     def __init__(self, caller: Caller, request: Request, show: Show, asked: Asked, hook: Hook | None) -> None:
         self._caller = caller
@@ -55,8 +59,10 @@ class WatchScreen:
         self._asked = asked
         self._hook = hook
         self._style = style_of(caller.stderr, caller.environ, show.color)
+        self.beside: Beside | None = None
         self._keys: Keys | None = None
         self._drawn = 0  # lines that are to be replaced
+        self._idles = False  # no build writes
         self._last: Built | None = None
         self._told: tuple[str, ...] = ()  # what was refused last
         self._state = State()
@@ -98,6 +104,7 @@ class WatchScreen:
 
     def building(self, cause: Cause) -> None:
         self._erase()
+        self._idles = False
         self._at = time.time()
 
     def built(self, cause: Cause, built: Built, code: int) -> None:
@@ -125,7 +132,7 @@ class WatchScreen:
             )
 
     def idle(self, state: State) -> None:
-        self._state = state
+        self._state, self._idles = state, True
         if self._show.quiet:
             return
         self._erase()
@@ -182,6 +189,8 @@ class WatchScreen:
             self._keys.forget()
 
     def tick(self) -> tuple[int, int] | None:
+        if self.beside is not None:
+            self.beside.reap()
         if self._hook is None:
             return None
         if said := self._hook.look():
@@ -262,7 +271,7 @@ class WatchScreen:
 
     def _aside(self, lines: Sequence[str]) -> None:
         """What a key has asked for, above the lines that are replaced; nothing while a build writes."""
-        if not self._drawn:
+        if not self._idles:
             return
         self._erase()
         self._print([part for line in lines for part in self._wrapped(line)])
@@ -303,7 +312,7 @@ class WatchScreen:
     def _path_of_log(self, ran: Ran) -> str:
         """Where it lies; "" if it printed nothing, or that is not kept."""
         path = os.path.join(self._asked.root, ran.log) if ran.log else ""
-        return path if os.path.isfile(path) else ""
+        return path if os.path.isfile(path) and os.path.getsize(path) else ""
 
     def _log(self) -> list[str]:
         ran = [each for each in (self._last.ran if self._last else ()) if self._path_of_log(each)]

@@ -64,7 +64,7 @@ def watch(
     asked, layout = _asked(request, watched)
     hook = Hook(watched.exec, asked.root, dict(caller.environ)) if watched.exec else None
     face = WatchScreen(caller, request, replace(show, watched=True), asked, hook)
-    answers = None if watched.poll else background.beside(layout)
+    face.beside = answers = None if watched.poll else background.beside(layout)
     try:
         face.begin()
         return Loop(asked, face).run()

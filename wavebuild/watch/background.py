@@ -55,6 +55,10 @@ class Beside:
         os.close(self._line)
         os.close(self._told)
 
+    def reap(self) -> None:
+        """The process that has begun it is no child of ours any more once it has ended."""
+        self._process.poll()
+
     def close(self) -> None:
         """Ends it, and waits for that."""
         os.close(self._line)
