@@ -444,5 +444,7 @@ class TestTheCommand:
         assert called("--report", "-", "--json", folder=str(tmp_path)).code == 2
         assert called("--report", "-", "--events", "-", folder=str(tmp_path)).code == 2
         assert called("--report", "x", "--events", "x", folder=str(tmp_path)).code == 2
-        assert called("--report", "x", "--timeline", "x", folder=str(tmp_path)).code == 2
+        assert called("--report", "x", "--timeline", "./x", folder=str(tmp_path)).code == 2
+        assert called("--events", "x", "--timeline", "x", folder=str(tmp_path)).code == 2
+        assert called("--timeline", "-", folder=str(tmp_path)).code == 2
         assert not list(tmp_path.iterdir())

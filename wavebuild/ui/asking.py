@@ -137,8 +137,9 @@ def mode_of(show: Show, how: How, words: Sequence[str]) -> Mode:
     _at_most_one("--json has stdout for itself: give --events a file", show.json, show.events == "-")
     if show.report == "-":
         _at_most_one("stdout holds one thing: the report or --json", True, show.json)
-    if show.report is not None and show.report in (show.events, show.timeline):
-        raise mistake("flags", f"{show.report} can hold one thing: give --report a file of its own")
+    if show.timeline == "-":
+        raise mistake("flags", "--timeline needs the name of a file, not '-'")
+    _each_its_own(show)
     if show.report is not None and (show.dry_run or show.question or show.touch):
         raise mistake("flags", "--report tells of a build: it goes with none of -n, -q and -t")
     if show.touch and (how.changed or how.unchanged):
@@ -168,6 +169,16 @@ def mode_under_make(environ: Mapping[str, str]) -> Mode:
     if letters.isalpha() and "q" in letters:
         return "question"
     return "plan" if letters.isalpha() and "n" in letters else "build"
+
+
+def _each_its_own(show: Show) -> None:
+    """No two of the files that a build is to write are one, however they are spelled."""
+    taken: set[str] = set()
+    for flag, name in (("--events", show.events), ("--timeline", show.timeline), ("--report", show.report)):
+        if name:
+            if os.path.normpath(name) in taken:
+                raise mistake("flags", f"{name} can hold one thing: give {flag} a file of its own")
+            taken.add(os.path.normpath(name))
 
 
 def _at_most_one(message: str, *given: bool) -> None:
