@@ -44,6 +44,7 @@ GROWTH = 0.10  # by how much the second half of the steps may cost more each tha
 GROWTH_OF_STATE = 0.30  # its tables are trees
 GROWTH_BY_CHANCE = {"build stat of state": 1.0}  # what grows with the square costs three times as much
 SLACK = 0.5
+SLACK_OF_WORKER = 1.5  # how often it has to wait for a command is chance
 
 Rows = dict[str, dict[int, int]]
 """Measure → number of steps → how often."""
@@ -116,7 +117,8 @@ def grown(now: Figures) -> Iterator[str]:
             few, some, many = sizes[-3:]
             first, second = (row[some] - row[few]) / (some - few), (row[many] - row[some]) / (many - some)
             growth = GROWTH_BY_CHANCE.get(measure, GROWTH_OF_STATE if measure.endswith("of state") else GROWTH)
-            if second > first * (1 + growth) + SLACK:
+            slack = SLACK_OF_WORKER if measure.startswith("worker") else SLACK
+            if second > first * (1 + growth) + slack:
                 yield (
                     f"{name}: {measure}: {first:.2f} for each step from {few} to {some} steps, "
                     f"{second:.2f} from {some} to {many}"

@@ -106,6 +106,37 @@ def test_what_comes_out_the_same_stops_there(four: Workshop) -> None:
     assert knows_all(four)
 
 
+def test_behind_what_comes_out_the_same_nobody_is_asked(four: Workshop) -> None:
+    """Only the reader is judged; where every end is told, that of the others is told, too."""
+    four.write(a__txt="1 and more\n")
+    built = four.build()
+    assert (built.ran, built.told) == (["a"], ["a", "b"])
+
+    four.write(a__txt="1 and much more\n")
+    built = four.build(full=True)
+    assert (built.ran, sorted(built.told)) == (["a"], ["a", "b", "c", "d"])
+
+
+def test_who_waits_for_a_person_holds_up_all_behind_it_also_after_a_cutoff(shop: Workshop) -> None:
+    """It never began, so those behind it have nothing to look at; and yet they are not as they were."""
+    shop.write(a__txt="1\n", m__txt="1\n", hand="by hand\n")
+    text = FOUR.replace("b.txt", "a.txt").replace("d.txt", "a.txt") + (
+        "  m: {inputs: m.txt, outputs: hand, manual: write it}\n"
+        "  n: {inputs: hand, outputs: out/n, run: note n; cp hand out/n}\n"
+        "  o: {inputs: out/n, outputs: out/o, run: note o; cp out/n out/o}\n"
+    )
+    shop.wavefile(text)
+    shop.build()
+    shop.touch("m")
+    settled(shop, text)
+    shop.write(m__txt="2\n")
+
+    for jobs in (1, 2):
+        built = shop.build(jobs=jobs, keep_going=True)
+        assert built.ran == []
+        assert [built.outcomes[name] for name in "mno"] == ["waiting", "blocked", "blocked"]
+
+
 def test_a_touched_source_runs_nothing(four: Workshop) -> None:
     """The bytes are the same: that is noticed once, not again."""
     os.utime(four.root / "b.txt", (1, 1))

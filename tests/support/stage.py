@@ -182,6 +182,9 @@ class Stage:
             self._intended.remove(due.number)
         self.book.append(("withdraw", self.name(due.number)))
 
+    def leaves_the_rest(self, settled: Mapping[int, Settled]) -> bool:
+        return False
+
     def is_last(self, number: int) -> bool:
         return number not in self._asking and not (self.fate(number) == "checked" and not self._tries.get(number))
 

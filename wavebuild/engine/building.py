@@ -290,11 +290,14 @@ class _Building:
                 self._meanwhile.tell_the_rest()
             return ended
         finally:
-            self._pool.close()
-            with contextlib.suppress(OSError):  # what stays names nobody; the next build removes it
-                disk.remove(self._layout.groups)
-                disk.remove_tree(os.path.join(self._layout.root, MEMORY))
-            self._contents.write()
+            self._pool.hang_up()
+            try:
+                self._contents.write()  # while the workers end
+            finally:
+                self._pool.close()
+                with contextlib.suppress(OSError):  # what stays names nobody; the next build removes it
+                    disk.remove(self._layout.groups)
+                    disk.remove_tree(os.path.join(self._layout.root, MEMORY))
 
     def _known_ends(self, judge: Vouched) -> Iterator[Event]:
         """Those that were known before anything was judged."""

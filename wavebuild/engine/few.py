@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import repeat
 from operator import methodcaller
 
@@ -121,6 +121,7 @@ class Vouched:
         self._few = few
         self._row_of: dict[bytes, int] = {}
         self._remade: set[str] | None = set()  # outputs of steps that have begun; None: nobody knows them all
+        self._to_look = set(few.seen)  # those that are judged, but for some that have settled since
         self.began: set[int] = set()
         self.looked: set[int] = set()
         facts.digests.stood = self._stood
@@ -140,12 +141,24 @@ class Vouched:
 
     def begin(self, due: Due) -> Settled | None:
         self.began.add(due.number)
+        self._to_look.update(self._few.reached.intersection(self._graph.downstream[due.number]))
         outputs = self._graph.wavefile.steps[due.number].outputs
         if any(output.kind is not Kind.FILE for output in outputs):
             self._remade = None
         elif self._remade is not None:
             self._remade.update(output.path for output in outputs)
         return self._rebuilder.begin(due)
+
+    def leaves_the_rest(self, settled: Mapping[int, Settled]) -> bool:
+        """Whether none of those that have not settled needs a look: while nothing begins, they are as they were."""
+        if self._full:
+            return False
+        while self._to_look:
+            number = next(iter(self._to_look))
+            if number not in settled:
+                return False
+            self._to_look.discard(number)
+        return True
 
     def withdraw(self, due: Due) -> None:
         self._rebuilder.withdraw(due)

@@ -207,10 +207,14 @@ class Pool:
                 with contextlib.suppress(OSError):
                     hired.wire.send(Interrupt(at_once))
 
-    def close(self) -> None:
-        """Ends the workers: one that hears no more of us kills what it runs, and goes."""
+    def hang_up(self) -> None:
+        """Lets all workers go: one that hears no more of us kills what it runs, and ends. Nobody waits for it yet."""
         for hired in self._workers:
             self._hang_up(hired)
+
+    def close(self) -> None:
+        """Ends the workers, and whatever they have left."""
+        self.hang_up()
         until = time.monotonic() + 2 * GRACE
         for hired in self._workers:
             if hired.shelf is not None:

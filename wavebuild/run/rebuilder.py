@@ -7,7 +7,7 @@ traces of depth one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
@@ -169,6 +169,9 @@ class Rebuilder:
             return self._give_up(step, life, Ended(due.number, "start", detail=complaint(error)))
         self._lives[due.number] = life
         return None
+
+    def leaves_the_rest(self, settled: Mapping[int, Settled]) -> bool:
+        return False
 
     def withdraw(self, due: Due) -> None:
         """A step that was to begin, and of which at most the intent is on record, will not.

@@ -113,6 +113,7 @@ class Scheduler:
         self._turns = Turns()
         self._unmerged: list[int] = []  # sandboxed steps that ended well, and whose edits wait for those before them
         self._stopped = False
+        self._stops_readers = False  # somebody has settled so that those behind it are blocked
         self._begun: list[Due] = []  # their intents are not on record yet
         self._intended: list[Due] = []  # nor are theirs, who begin when a slot is free
         self._ready: deque[Ready] = deque()  # they begin when a job ends
@@ -126,12 +127,12 @@ class Scheduler:
         self.gauge: Gauge | None = None  # somebody looks at what is waited for
 
     def run(self) -> dict[int, Settled]:
-        """Every wanted step settled, by number."""
+        """Every wanted step settled, by number; those are left out that their judge leaves as they were."""
         self._start_wave()
         for number in sorted(self.course.wanted):
             if not self._waiting_for[number]:
                 self._reach(number)
-        while len(self.settled) < len(self.course.wanted):
+        while len(self.settled) < len(self.course.wanted) and not self._is_done():
             self._listen()
             self._merge()
             self._advance()
@@ -143,6 +144,14 @@ class Scheduler:
         self._commit()
         self._judge.commit()  # what was let go when the last had ended
         return self.settled
+
+    def _is_done(self) -> bool:
+        """Whether nothing is in hand, nothing holds anybody up, and nobody else needs a look."""
+        if self._running or self._due or self._begun or self._stops_readers or self._stopped or self._has_lists:
+            return False
+        if self._later or self._behind or self._unmerged or self._ready or self._laid or self._intended:
+            return False
+        return self.course.schedule == "flow" and self._judge.leaves_the_rest(self.settled)
 
     def _advance(self) -> None:
         """Considers and starts what can be now, and puts it on record together with what has ended."""
@@ -176,7 +185,7 @@ class Scheduler:
                 continue
             if self._make_one_ready():
                 continue
-            if not self._to_consider or (self._due and self._slots.free <= 0):
+            if not self._to_consider or (self._due and self._slots.free <= 0) or self._is_done():
                 return
             if (self._begun or self._untold) and time.monotonic() - self._first_of_group > GROUP:
                 self._commit()
@@ -638,6 +647,7 @@ class Scheduler:
         if stops:
             self._commit()  # what had begun before starts; from now on nothing does
         self.settled[number] = settled
+        self._stops_readers = self._stops_readers or settled.outcome in STOPS_READERS
         self._turns.give_back(number)
         self._free_those_behind(number)
         self._may_grow = self._has_lists

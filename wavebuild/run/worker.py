@@ -141,9 +141,10 @@ def _tracker() -> int | None:
 
 def _keep_descriptors_to_ourselves() -> None:
     """What multiprocessing handed us must not reach the commands: a pipe they hold open hides our death."""
-    for handle in range(3, 256):
-        with contextlib.suppress(OSError):
-            os.set_inheritable(handle, False)
+    for handle in forking.open_handles():
+        if handle > 2:
+            with contextlib.suppress(OSError):  # the one by which they were listed
+                os.set_inheritable(handle, False)
 
 
 class Hands(Grip):
