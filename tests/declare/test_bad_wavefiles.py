@@ -263,6 +263,15 @@ def test_a_name_may_be_of_any_script(name: str, tmp_path: Path) -> None:
     assert [step.name for step in loaded(tmp_path, f"steps: {{{name}: {{run: 'true'}}}}\n").steps] == [name]
 
 
+def test_keys_of_a_step_that_are_not_indented_are_told_so(tmp_path: Path) -> None:
+    """The commonest slip of who writes a first Wavefile."""
+    problems = refused(tmp_path, "steps:\n  a:\n  outputs: [o]\n  run: x\n")
+
+    assert [str(each.place) for each in problems] == ["Wavefile:2:3", "Wavefile:3:3", "Wavefile:4:3"]
+    assert problems[1].message == "'outputs' stands where the names of steps do"
+    assert {each.remedy for each in problems[1:]} == {"it is a key of a step: indent it below the step's name"}
+
+
 @pytest.mark.parametrize("name", ["e\u0301te", "\u0301te", "🏗️", "-नि"])
 def test_names_that_look_like_another_or_begin_with_a_mark_are_refused(name: str, tmp_path: Path) -> None:
     assert only(refused(tmp_path, f"steps:\n  '{name}': {{run: 'true'}}\n")).code == "bad-text"

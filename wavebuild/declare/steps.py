@@ -106,6 +106,10 @@ class Surroundings(Struct, frozen=True):
 
 def read_steps(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
     """The step; of one with `foreach` a group of its name, and its instances, if they are known yet."""
+    if name.text in schema.STEP.names and isinstance(value, Scalar | Series):
+        message = f"'{name.text}' stands where the names of steps do"
+        around.reading.refuse("wrong-type", name, message, "it is a key of a step: indent it below the step's name")
+        return []
     entry = value.entries.get("foreach") if isinstance(value, Table) else None
     if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
         step = read_step(name, value, around)
