@@ -356,6 +356,23 @@ class TestWhatIsSaid:
         assert page(of(failed)).count("keep it: wavebuild accept ok") == 2  # in the card, and where the step is told of
         assert page(of(failed)).count("The ways out:") == 2
 
+    def test_a_row_of_a_blocked_step_says_what_it_is_behind(self):
+        """However many blocked steps stand between."""
+        failed = a_story().chapters[2]
+        one, two, three = (
+            Chapter(name, wave, Outcome.BLOCKED, Settled(name, Outcome.BLOCKED, wave, blocked_by=(before,)))
+            for name, wave, before in (("one", 3, "c"), ("two", 4, "one"), ("three", 5, "two"))
+        )
+
+        assert facts.behind([failed, one, two, three]) == {"two": ", behind c", "three": ", behind c"}
+        assert "blocked by two, behind c</td>" in page(of(failed, one, two, three))
+
+    def test_a_failed_step_is_told_beside_its_last_success(self):
+        """What took hours, and else takes minutes."""
+        failed = replace(a_story().chapters[2], retried=(), former=Former("r", 60.0))
+
+        assert dict(facts.facts(a_story(), failed))["Took"] == "1.0 s (when it last went well: 1 min)"
+
     def test_what_failed_is_told_before_what_waits(self):
         """Whatever wave they are of."""
         waits = Chapter("w", 1, Outcome.WAITING, Settled("w", Outcome.WAITING, 1, detail="look"))

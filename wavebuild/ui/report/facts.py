@@ -222,6 +222,20 @@ def why(chapter: Chapter) -> str:
             return reasons_line(chapter)
 
 
+def behind(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """Of each step that is blocked by blocked ones alone, what stands at the beginning; chapters come by waves."""
+    roots: dict[str, dict[str, None]] = {}
+    found = {}
+    for each in chapters:
+        if each.outcome is not Outcome.BLOCKED or each.settled is None:
+            continue
+        before = each.settled.blocked_by
+        roots[each.name] = dict.fromkeys(root for name in before for root in roots.get(name, {name: None}))
+        if not roots[each.name].keys() & set(before):
+            found[each.name] = f", behind {words.listed(tuple(roots[each.name]))}"
+    return found
+
+
 def reasons_line(chapter: Chapter) -> str:
     reasons = chapter.settled.reasons if chapter.settled else ()
     shown = "; ".join(words.reason_text(each) for each in reasons[:WHYS])
@@ -313,9 +327,10 @@ def _pauses(chapter: Chapter) -> str:
 
 
 def _former(chapter: Chapter) -> str:
-    if chapter.former is None or chapter.outcome is not Outcome.SUCCEEDED:
+    if chapter.former is None:
         return ""
-    return f" (before: {words.duration(chapter.former.seconds)})"
+    when = "before" if chapter.outcome is Outcome.SUCCEEDED else "when it last went well"
+    return f" ({when}: {words.duration(chapter.former.seconds)})"
 
 
 def attempts(chapter: Chapter) -> list[tuple[str, str, Opinion | None]]:

@@ -69,6 +69,7 @@ def page(story: Story) -> str:
         groups=list(_groups(told)),
         troubles=[each for wrong in (Outcome.FAILED, Outcome.WAITING) for each in told if each.outcome is wrong],
         facts=facts,
+        roots=facts.behind(story.chapters),
         words=words,
         instant=instant,
         kind=kind,
