@@ -168,6 +168,22 @@ def test_on_a_terminal_the_first_of_very_many_failures_stays_in_reach(terminal: 
     assert ("and 30 more: wavebuild status tells which" in text) == ("wavebuild log STEP" in text) == terminal
 
 
+@pytest.mark.parametrize(
+    ("tail", "shown"),
+    [
+        (("\x1bP never ends",), []),
+        (("boom", "", "\x1b[0m "), ["  its last line:", "    boom"]),
+        (("a", "", "b", "  "), ["  its last 3 lines:", "    a", "    ", "    b"]),
+    ],
+)
+def test_a_digest_ends_with_the_last_line_that_shows_something(tail: tuple[str, ...], shown: list[str]) -> None:
+    failed = settled("a", 1, Outcome.FAILED, command="a", tail=tail)
+
+    text = screen_of([build_started([["a"]]), started("a", 1), failed], Manner(Style(colours=True, terminal=True)))
+
+    assert text.splitlines()[text.splitlines().index("  command  a") + 1 :] == shown
+
+
 def test_of_an_endless_line_a_digest_shows_the_beginning_and_the_end() -> None:
     """What stands around such a line is not swept off the screen."""
     line = "begin " + "x" * 60_000 + " end"

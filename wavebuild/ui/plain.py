@@ -230,11 +230,13 @@ def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
 
 
 def _tail(settled: Settled, manner: Manner) -> list[str]:
-    if not settled.tail:
+    colours = manner.style.colours and manner.style.terminal
+    shown = [sanitized(_cut(each.rstrip("\r\n")), colours) for each in settled.tail[-DIGEST_LINES:]]
+    while shown and not sanitized(shown[-1], colours=False).strip():
+        shown.pop()
+    if not shown:
         return []
-    last = settled.tail[-DIGEST_LINES:]
-    title = "its last line:" if len(last) == 1 else f"its last {len(last)} lines:"
-    shown = [sanitized(_cut(each.rstrip("\r\n")), manner.style.colours and manner.style.terminal) for each in last]
+    title = "its last line:" if len(shown) == 1 else f"its last {len(shown)} lines:"
     return [f"  {title}", *(f"    {part}" for each in shown for part in each.split("\n"))]
 
 
