@@ -297,5 +297,15 @@ def test_the_last_line_of_a_log_is_what_a_terminal_would_show_of_it(data: bytes,
     assert last_line(data) == line
 
 
+def test_a_wave_in_which_a_step_has_failed_is_red_to_the_end() -> None:
+    """Its count grows as that of others, and looks as theirs without it."""
+    events: list[Event] = [two_waves("a", "b"), settled("a", 1, Outcome.FAILED), started("b", 1)]
+    more: list[Event] = [settled("b", 1, Outcome.SUCCEEDED), started("last", 2)]
+
+    for now, wave in ((scene_of(*events), "1/2"), (scene_of(*events, *more), "2/2")):
+        (row,) = [row for row in rows(now, 79, 24, PLAIN) if text_of(row).startswith("  wave")]
+        assert [colour for text, colour in row if text.strip() == wave] == ["red"]
+
+
 def test_waves_are_counted_where_steps_are_found_later() -> None:
     assert Wave(1, 2) in scene_of(two_waves("a", "b"), settled("a", 1, Outcome.KEPT)).waves

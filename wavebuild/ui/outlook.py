@@ -20,6 +20,7 @@ class Wave(Struct, frozen=True):
 
     done: int
     size: int
+    failed: bool = False
 
 
 class Estimate(Struct, frozen=True):
@@ -80,7 +81,7 @@ class Progress:
         self._group_of: dict[int, Group] = {}
         self._barrier = False
         self._jobs = 1
-        self._failed = False
+        self._failed: set[str] = set()
         self._spared = False  # a step that could have run did not
         self.fresh = 0
 
@@ -93,7 +94,8 @@ class Progress:
             case StepsFound():
                 self._begin(event.waves, event.outlook)
             case StepSettled():
-                self._failed = self._failed or event.settled.outcome is Outcome.FAILED
+                if event.settled.outcome is Outcome.FAILED:
+                    self._failed.add(event.settled.step)
                 self._spared = self._spared or event.settled.outcome in (Outcome.KEPT, Outcome.RESTORED)
                 self._end(event.settled.step)
             case _:
@@ -157,7 +159,8 @@ class Progress:
             return
         self._ended.add(step)
         at = self._wave_of[step]
-        self._waves[at] = Wave(self._waves[at].done + 1, self._waves[at].size)
+        wave = self._waves[at]
+        self._waves[at] = Wave(wave.done + 1, wave.size, wave.failed or step in self._failed)
         if self._known is not None and (number := self._known.number.get(step)) is not None:
             self._settled.add(number)
             self._unknown.discard(number)

@@ -192,7 +192,7 @@ def _waves(scene: Scene, columns: int, style: Style) -> Row:
         gap = "  "
     for number, wave in zip(shown, waves[shown.start : shown.stop], strict=True):
         done = wave.done >= wave.size
-        colour: Colour | None = "cyan" if number + 1 in active else "green" if done else "dim"
+        colour: Colour = "red" if wave.failed else "cyan" if number + 1 in active else "green" if done else "dim"
         row.append((f"{gap}{wave.done}/{wave.size}", colour))
         gap = "  "
     if shown.stop < len(waves):
