@@ -83,6 +83,28 @@ def test_colours_pass_to_a_terminal_and_are_put_back_at_the_end() -> None:
     assert sanitized("\x9b31mred", colours=True) == f"{RED}red{RESET}"
 
 
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("8", ""),
+        ("05", ""),
+        ("1;8;31", "1;31"),
+        ("38;5;8", "38;5;8"),
+        ("38;5;8;8", "38;5;8"),
+        ("48;2;5;6;8;6", "48;2;5;6;8"),
+        ("38:5:8", "38:5:8"),
+        ("58;8", "58"),
+        ("85;36", "85;36"),
+        ("0", "0"),
+    ],
+)
+def test_of_colours_none_makes_text_blink_or_vanish(code: str, left: str) -> None:
+    """Whoever reads a log sees all of it; the same numbers name colours, where they stand behind 38 and 48."""
+    shown = sanitized(f"\x1b[{code}mx", colours=True).removesuffix(RESET if left != "0" else "")
+
+    assert shown == (f"\x1b[{left}mx" if left else "x")
+
+
 def test_colours_are_removed_where_they_are_not_wanted() -> None:
     assert sanitized(f"{RED}red{RESET}", colours=False) == "red"
 

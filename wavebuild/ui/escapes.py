@@ -19,6 +19,8 @@ _COLOUR = expression(r"[0-9;:]*")
 _LONGEST_CSI = 128
 _WHOLE = expression(rf"\x1b\[([0-9;:]{{0,{_LONGEST_CSI}}})m|\r\n")
 """What most output has of control characters, in one piece; who takes it at once need not go character by character."""
+_HIDES = expression(r"(?:^|;)0*[568](?=;|$)")
+"""What makes text blink or vanish, or is a part of the number of a colour."""
 RESET = "\x1b[0m"
 
 _STRING_OPENERS = {"]": True, "P": False, "_": False, "^": False, "X": False}  # → ended by BEL as well
@@ -160,6 +162,11 @@ class Sanitizer:
     def _painting(self, colour: str) -> str:
         if not self._colours:
             return ""
+        if _HIDES.search(colour):
+            shown = _without_hiding(colour)
+            if not shown:
+                return ""
+            colour = shown
         self._painted = colour.strip("0") != ""
         return f"\x1b[{colour}m"
 
@@ -186,3 +193,18 @@ def sanitized(text: str, colours: bool) -> str:
     """A whole piece of step output at once."""
     sanitizer = Sanitizer(colours)
     return sanitizer.feed(text) + sanitizer.finish()
+
+
+def _without_hiding(colour: str) -> str:
+    """The numbers of a code for colours, but for those by which text blinks or vanishes."""
+    numbers = colour.split(";")
+    kept: list[str] = []
+    while numbers:
+        first = numbers.pop(0)
+        if first in ("38", "48", "58") and numbers:
+            length = {"5": 2, "2": 4}.get(numbers[0], 0)
+            kept += [first, *numbers[:length]]
+            del numbers[:length]
+        elif first.lstrip("0") not in ("5", "6", "8"):
+            kept.append(first)
+    return ";".join(kept)
