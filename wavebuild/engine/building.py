@@ -612,7 +612,7 @@ def _vouched(layout: Layout) -> int | None:
 
 def _names(project: Project, layers: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
     names = tuple(project.graph.number)
-    return tuple(tuple(names[number] for number in layer) for layer in layers)
+    return tuple(tuple(map(names.__getitem__, layer)) for layer in layers)
 
 
 def _lengths(project: Project, state: State, wanted: Collection[int]) -> dict[int, float]:

@@ -7,6 +7,8 @@ one walk: ``reasons`` is lazy, a build stops at the first, ``explain`` reads on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from operator import ne
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -256,12 +258,13 @@ def _only_gate(differences: Iterator[Reason]) -> bool:
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
     if was == now:
         return
-    for name, value in now.items():
-        if was.get(name) != value and not (value == UNASKED and name in was):
+    for name, value in compress(now.items(), map(ne, now.values(), map(was.get, now))):
+        if not (value == UNASKED and name in was):
             yield name, was.get(name), value
-    for name, value in was.items():
-        if name not in now:
-            yield name, value, None
+    if not was.keys() <= now.keys():
+        for name, value in was.items():
+            if name not in now:
+                yield name, value, None
 
 
 def _discovered_reason(member: str, was: str, now: str, maker: str | None) -> Reason:

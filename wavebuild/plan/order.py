@@ -32,9 +32,11 @@ def waves(graph: Graph, wanted: Collection[int], closed: bool = False) -> tuple[
     ``closed``: all that they wait for is wanted, too.
     """
     if closed or len(wanted) + len(graph.traits.groups) == len(graph.wave):
-        deep: list[list[int]] = [[] for _ in range(max((graph.wave[step] for step in wanted), default=0))]
-        for step in sorted(wanted):
-            deep[graph.wave[step] - 1].append(step)
+        ordered = sorted(wanted)
+        depths = [*map(graph.wave.__getitem__, ordered)]
+        deep: list[list[int]] = [[] for _ in range(max(depths, default=0))]
+        for step, wave in zip(ordered, depths, strict=True):
+            deep[wave - 1].append(step)
         return tuple(map(tuple, deep))
     depth: dict[int, int] = {}
     layers: list[list[int]] = []

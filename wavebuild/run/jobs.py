@@ -284,11 +284,13 @@ def _lists(this: Try) -> tuple[tuple[str, bytes], ...]:
     def here(path: str) -> str:
         return os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
 
+    files = list(map(here, this.read.files)) if folder else this.read.files
+
     changed = [reason.member for reason in this.reasons if isinstance(reason, _OF_INPUTS)]
     memory = (("WAVEBUILD_MEM", as_object(this.memory)),) if this.memory else ()
     return (
         *memory,
-        ("WAVEBUILD_INPUTS", _lines(list(map(here, this.read.files)))),
+        ("WAVEBUILD_INPUTS", _lines(files)),
         ("WAVEBUILD_OUTPUTS", _lines([this.made_at(artifact.path, here) for artifact in this.step.file_outputs])),
         ("WAVEBUILD_CHANGED", _lines(list(map(here, changed)))),
     )
