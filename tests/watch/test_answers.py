@@ -23,6 +23,7 @@ from wavebuild import __version__
 from wavebuild.engine import watched
 from wavebuild.engine.glance import SOCKET, looked
 from wavebuild.engine.watched import KNOWN, MOST, answered, told
+from wavebuild.watch import answers
 from wavebuild.watch.answers import UNSURE
 from wavebuild.watch.ground import MOST_UNTOLD
 
@@ -530,6 +531,23 @@ def test_out_of_handles_it_lets_go_of_who_waits_and_rests(site: Site) -> None:
         with pytest.raises(ConnectionResetError):
             asks.recv(1)
     opened()
+
+
+def test_where_no_socket_can_be_made_that_is_said_and_tried_again(site: Site) -> None:
+    """As where the state lies on a disk that knows none; it is tried less and less often."""
+    place = site.layout.settled.removesuffix(".settled") + SOCKET
+    os.mkdir(f"{place}.new")
+    site.rest()
+    now = time.monotonic()
+    site.answers._go_on(now)
+
+    assert site.said[-1].startswith("answers nobody: its socket cannot be used: ")
+    os.rmdir(f"{place}.new")
+    site.answers._go_on(now)
+    assert not os.path.exists(place)
+    site.answers._go_on(now + 2 * answers.CHECK_EVERY)
+    assert os.path.exists(place)
+    assert site.said[-1].startswith("answers builds")
 
 
 def test_who_may_look_into_a_folder_counts_for_all_that_is_in_it(site: Site) -> None:

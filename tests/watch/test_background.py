@@ -173,6 +173,17 @@ def test_it_keeps_nothing_of_who_began_it(layout: Layout, tmp_path: Path) -> Non
     assert os.getsid(begun.pid) != os.getsid(0)
 
 
+def test_one_that_was_stopped_is_ended_like_any_other(layout: Layout) -> None:
+    """By SIGSTOP: it goes on in order to end."""
+    begun = begin(layout)
+    os.kill(begun.pid, signal.SIGSTOP)
+
+    ended = stop(layout)
+
+    assert ended is not None
+    assert there(layout) is None
+
+
 def test_a_process_that_only_has_the_number_of_one_is_not_ended(layout: Layout) -> None:
     """The watcher runs in a container, say: what it says to be its number is that of something else here."""
     held = take(layout.watcher, ALONE, 0, lambda: False)

@@ -41,7 +41,7 @@ _PAUSE = 0.05
 
 _CHECK_PAUSE = 0.01
 _TRY_AGAIN = 1.0
-"""Seconds after which it is tried again to open what the system did not let us open."""
+"""Seconds after which it is tried again to open what the system did not let us open; each time twice as many."""
 
 _SETTLES = 0.02
 _LONGEST_QUESTION = 1 << 16
@@ -66,7 +66,8 @@ class Answers:
         now = time.monotonic()
         self._hear_at = 0.0
         self._take_at: float | None = now
-        self._open_at = now
+        self._open_at, self._rest = now, _TRY_AGAIN
+        self._cannot = ""
         self._check_at = now + check_every
         self._is_asked_by_others = False
         self._over = ""
@@ -184,6 +185,8 @@ class Answers:
         said += "; the system allows no more watches (fs.inotify.max_user_watches)" if ground.short else ""
         if can and self._listener is None and now >= self._open_at:
             self._open(now)
+        if can and self._listener is None:
+            said = f"answers nobody: its socket cannot be used: {self._cannot}"
         elif not can and self._listener is not None:
             self._close_listener()
         if said != self._said:
@@ -226,9 +229,9 @@ class Answers:
             line, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError, InterruptedError):
             return
-        except OSError:  # out of handles, say: whoever waits is let go of, else it would be asked again and again
+        except OSError as error:  # out of handles, say: who waits is let go of, else it would be asked again and again
             self._close_listener()
-            self._open_at = now + _TRY_AGAIN
+            self._give_up(error, now)
             return
         if len(self._lines) >= _MOST_LINES:
             line.close()
@@ -271,11 +274,11 @@ class Answers:
     def _open(self, now: float) -> None:
         """The socket, for nobody but whoever runs this; it is there when somebody listens, no sooner."""
         folder, name = os.path.split(self._place)
-        self._open_at = now + _TRY_AGAIN
         try:
             kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
             listener = socket.socket(socket.AF_UNIX, kind)
-        except OSError:
+        except OSError as error:
+            self._give_up(error, now)
             return
         try:
             os.fchmod(listener.fileno(), 0o600)  # of a socket: what its file will have
@@ -288,11 +291,17 @@ class Answers:
                 os.rename(f"{name}.new", name, src_dir_fd=handle, dst_dir_fd=handle)
             finally:
                 os.close(handle)
-        except OSError:
+        except OSError as error:
             listener.close()
+            self._give_up(error, now)
             return
-        self._listener = listener
-        self._open_at = now
+        self._listener, self._rest = listener, _TRY_AGAIN
+
+    def _give_up(self, error: OSError, now: float) -> None:
+        """For a while there is no socket."""
+        self._cannot = error.strerror or str(error)
+        self._open_at = now + self._rest
+        self._rest = min(2 * self._rest, CHECK_EVERY)
 
     def _close_listener(self) -> None:
         if self._listener is not None:

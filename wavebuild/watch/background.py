@@ -141,6 +141,7 @@ def _end(pid: int, lock: str) -> None:
         try:
             if holds := _has_open(pid, lock):
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
+                signal.pidfd_send_signal(handle, signal.SIGCONT)  # one that was stopped hears of nothing else
         except PermissionError:
             message = f"the watcher (pid {pid}) belongs to another user"
             raise mistake("not-yours", message, remedy="whoever began it can end it", exit_code=1) from None
