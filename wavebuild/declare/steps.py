@@ -6,20 +6,20 @@ It does not know the other steps.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from wavebuild.declare import paths, schema
+from wavebuild.declare import schema
 from wavebuild.declare.agents import ENOUGH, NONE, Bodies, called, text_in
 from wavebuild.declare.artifacts import listed
 from wavebuild.declare.categories import NO_CATEGORIES, Categories
 from wavebuild.declare.contents import Contents, awaited
 from wavebuild.declare.fields import Fields, Key
-from wavebuild.declare.foreach import Repetition, instance_name, label, read_repetition
-from wavebuild.declare.forms import Command, Reading, Whole
+from wavebuild.declare.fitting import Fitting
+from wavebuild.declare.forms import Command, Reading
 from wavebuild.declare.model import (
     Action,
     Argument,
@@ -28,10 +28,8 @@ from wavebuild.declare.model import (
     Check,
     Json,
     Kind,
-    Limits,
     Manual,
     Prompt,
-    Retries,
     Review,
     Run,
     ShellName,
@@ -42,10 +40,14 @@ from wavebuild.declare.syntax import Scalar, Series, Table, Value
 from wavebuild.declare.templates import HOLES, RESERVED, Scope
 from wavebuild.declare.variables import CallerEnv
 from wavebuild.errors import Place, WavebuildError, did_you_mean
+from wavebuild.later import Later
+
+if TYPE_CHECKING:
+    from wavebuild.declare import details
+else:  # few steps need it
+    details = Later("wavebuild.declare.details")
 
 _GIVEN_TO_CALLS = frozenset(("inputs", "outputs", "mem", "feedback"))
-_NO_RETRIES = Retries()
-_NO_LIMITS = Limits()
 _TITLES = (schema.TITLE, schema.PHASE, schema.TAGS)
 _AS_GIVEN: tuple[Key[Any], ...] = (
     *_TITLES,
@@ -71,8 +73,6 @@ _READ_ALWAYS = frozenset(
     )
 )
 _ACTIONS = frozenset(key.name for key in schema.ACTIONS)
-_OF_REPETITION = frozenset((schema.WITHOUT.name, schema.ALLOW_EMPTY.name))
-_RUNS = (Run, Call)
 
 
 class Surroundings(Struct, frozen=True):
@@ -104,78 +104,7 @@ class Surroundings(Struct, frozen=True):
         return tuple(sorted(self.env.items())) if self.env else ()
 
 
-def read_steps(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
-    """The step; of one with `foreach` a group of its name, and its instances, if they are known yet."""
-    if name.text in schema.STEP.names and isinstance(value, Scalar | Series):
-        message = f"'{name.text}' stands where the names of steps do"
-        around.reading.refuse("wrong-type", name, message, "it is a key of a step: indent it below the step's name")
-        return []
-    entry = value.entries.get("foreach") if isinstance(value, Table) else None
-    if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
-        step = read_step(name, value, around)
-        return [step] if step is not None else []
-    return _repeated(name, value, around)
-
-
-def _repeated(name: Scalar, value: Value, around: Surroundings) -> list[Step]:
-    fields = Fields.of(schema.STEP, value, around.reading.within(around.variables), around.defaults)
-    taken = dict.fromkeys((*around.variables.values, *around.variables.broken))
-    found = read_repetition(fields, around.contents, taken)
-    if found is None:
-        return []
-    pattern = _pattern(name, value, around, found.variables)
-    if pattern is None or found.unread:
-        if pattern is None:
-            return []
-        unread = (*found.unread, *pattern.unread)
-        return [replace(pattern, expands=True, awaits=(*found.awaits, *pattern.awaits), unread=unread)]
-    instances = _instances(name, value, around, found)
-    return [_standing_for(pattern, instances), *instances]
-
-
-def _pattern(name: Scalar, value: Value, around: Surroundings, variables: Sequence[str]) -> Step | None:
-    """The step with ``*`` for every variable: what its instances read and make lies in what it does."""
-    scope = around.variables
-    unknown = Scope(scope.values, scope.own, scope.broken.union(variables), wild=frozenset(variables))
-    return read_step(name, value, around, unknown)
-
-
-def _instances(name: Scalar, value: Value, around: Surroundings, found: Repetition) -> list[Step]:
-    """Each combination's step; after the first that something is wrong with, the rest would say the same."""
-    instances: dict[str, Step] = {}
-    for assignment in found.assignments:
-        before = len(around.reading.problems)
-        full = Scalar(instance_name(name.text, assignment), "", name.line, name.column)
-        if full.text in instances:
-            around.reading.refuse("duplicate-key", name, f"foreach makes two instances called {word(full.text)}")
-            break
-        values = tuple((variable, label(one)) for variable, one in assignment.items())
-        part = _Part(name.text, values, found.awaits)
-        step = read_step(full, value, around, around.variables.beside(assignment), part)
-        if step is not None:
-            instances[full.text] = step
-        if len(around.reading.problems) > before:
-            break
-    return list(instances.values())
-
-
-def _standing_for(pattern: Step, instances: Sequence[Step]) -> Step:
-    """The group that has the name of a repeated step."""
-    return Step(
-        name=pattern.name,
-        place=pattern.place,
-        needs=tuple((step.name.removeprefix(step.prefix), pattern.place) for step in instances),
-        title=pattern.title,
-        phase=pattern.phase,
-        tags=pattern.tags,
-        on_demand=pattern.on_demand,
-        category=pattern.category,
-        folder=pattern.folder,
-        prefix=pattern.prefix,
-    )
-
-
-class _Part(Struct, frozen=True):
+class Part(Struct, frozen=True):
     """Which instance of a repeated step a step is, and the lists that say so."""
 
     base: str = ""
@@ -183,11 +112,11 @@ class _Part(Struct, frozen=True):
     awaits: tuple[Artifact, ...] = ()
 
 
-_WHOLE = _Part()
+_WHOLE = Part()
 
 
 def read_step(
-    name: Scalar, value: Value, around: Surroundings, variables: Scope | None = None, part: _Part = _WHOLE
+    name: Scalar, value: Value, around: Surroundings, variables: Scope | None = None, part: Part = _WHOLE
 ) -> Step | None:
     """The step, or ``None`` when it is no mapping at all; what is wrong in it is recorded.
 
@@ -266,7 +195,7 @@ class _Reader:
         fields: Fields,
         around: Surroundings,
         variables: Scope,
-        part: _Part,
+        part: Part,
         category: str | None,
         filled: bool,
     ) -> None:
@@ -313,7 +242,9 @@ class _Reader:
             code=self._added_up(schema.CODE) if "code" in given else (),
             updates=updates,
             env=env,
-            cwd=self._cwd() if "cwd" in given else self._reading.home.folder,
+            cwd=details.folder(self._fields, self._reading, self._name)
+            if "cwd" in given
+            else self._reading.home.folder,
             shell=(get(schema.SHELL) if "shell" in given else None) or self._around.shell or "auto",
             category=self._category,
             threshold=self._around.categories.threshold(self._category),
@@ -329,8 +260,9 @@ class _Reader:
         if self._action is schema.AGENT or "review" in given:
             step = self._with_agent(step, told, apart)
         if self._fields.sound:
-            self._check_shape()
-            self._check_belongings(step)
+            fitting = Fitting(self._name, self._fields, self._reading, given, self._action)
+            fitting.check_shape()
+            fitting.check_belongings(step)
         return step
 
     def _with_agent(self, step: Step, told: Artifact | None, apart: bool) -> Step:
@@ -347,12 +279,12 @@ class _Reader:
 
     def _less_usual(self) -> dict[str, Any]:
         """The keys that few steps have, as far as they are given."""
-        given, get = self._given, self._fields.get
+        given, get, fields, reading = self._given, self._fields.get, self._fields, self._reading
         read: dict[str, Callable[[], object]] = {
-            "retries": self._retries,
-            "resources": self._resources,
-            "limits": self._limits,
-            "depfile": self._depfile,
+            "retries": lambda: details.retries(fields, reading),
+            "resources": lambda: details.resources(fields, reading, self._around.capacities or {}),
+            "limits": lambda: details.limits(fields, reading),
+            "depfile": lambda: details.depfile(fields, reading, self._name),
             "frozen": lambda: (get(schema.FROZEN) or False) and not self._is_group,
             "sandbox": lambda: (get(schema.SANDBOX) or False) and not self._is_group,
         }
@@ -388,67 +320,6 @@ class _Reader:
     @property
     def _is_group(self) -> bool:
         return self._action is None and schema.CHECKS.name not in self._given
-
-    def _check_shape(self) -> None:
-        """What does not go together."""
-        if not self._given.isdisjoint(_OF_REPETITION):
-            self._check_repetition()
-        if self._is_group:
-            self._check_group()
-        elif self._action is None and (spot := self._fields.spot(schema.OUTPUTS)):
-            self._refuse_lonely_outputs(spot)
-        elif self._action is schema.MANUAL and not self._fields.has(schema.OUTPUTS):
-            self._refuse("no-outputs", self._name, "a manual step needs outputs: what the person places")
-        elif self._action is schema.AGENT and not self._fields.has(schema.PROMPT):
-            remedy = "prompt: PATH, or prompt: {text: …}"
-            self._refuse(
-                "missing-key", self._fields.spot(schema.AGENT) or self._name, "an agent needs a prompt", remedy
-            )
-        if self._action is not schema.AGENT and (spot := self._fields.spot(schema.PROMPT)) and not self._is_group:
-            self._refuse(
-                "no-action", spot, "'prompt' is what an agent is told, and this step has none", "add agent: NAME"
-            )
-
-    def _check_belongings(self, step: Step) -> None:
-        """What only a step that runs something can have."""
-        if isinstance(step.action, Manual):
-            for artifact in step.outputs:
-                if artifact.kind is Kind.MEM:
-                    message = f"{artifact.text} is a value that a command or a call writes: a person places files"
-                    self._refuse("bad-artifact", artifact.place, message, "write it with --mem, or in a file")
-                if artifact.in_place:
-                    message = f"{artifact.text} is placed by a person: nothing of ours edits it in place"
-                    self._refuse("bad-artifact", artifact.place, message, "leave in_place out")
-        if isinstance(step.action, _RUNS):
-            return
-        runs = step.judges or self._is_group
-        if not runs and (spot := self._fields.spot(schema.LIMITS)):
-            self._refuse("no-action", spot, "'limits' has no meaning without run, call or checks", "remove it")
-        for key in (schema.DEPFILE, schema.SCRATCH, schema.CONSOLE, schema.UPDATES):
-            if (spot := self._fields.spot(key)) and not self._is_group:
-                self._refuse("no-action", spot, f"'{key.name}' has no meaning without run or call", "remove it")
-
-    def _check_repetition(self) -> None:
-        if self._fields.entry(schema.FOREACH):
-            return
-        for key in (schema.WITHOUT, schema.ALLOW_EMPTY):
-            if spot := self._fields.spot(key):
-                self._refuse("no-foreach", spot, f"'{key.name}' has no meaning without foreach", "remove it")
-
-    def _check_group(self) -> None:
-        if spot := self._fields.spot(schema.OUTPUTS):
-            self._refuse_lonely_outputs(spot)
-            return
-        idle = [spot for key in schema.STEP.keys if key not in schema.GROUP_KEYS and (spot := self._fields.spot(key))]
-        for spot in idle:
-            message = f"'{spot.text}' has no meaning without run, call, manual or checks"
-            self._refuse("no-action", spot, message, "a step without them is a group: it has only labels and needs")
-        if not idle and not self._fields.has(schema.NEEDS):
-            message = f"the step {word(self._name.text)} does nothing"
-            self._refuse("no-action", self._name, message, "give it run, call, manual, checks or needs")
-
-    def _refuse_lonely_outputs(self, spot: Spot) -> None:
-        self._refuse("no-action", spot, "outputs, but nothing makes them", "give the step run, call or manual")
 
     def _refuse(self, code: str, spot: Spot, message: str, remedy: str = "") -> None:
         self._reading.refuse(code, spot, message, remedy)
@@ -769,84 +640,6 @@ class _Reader:
             if artifact.kind is Kind.ENV and artifact.path in secrets:
                 message = f"{word(artifact.path)} is a secret, and an input would put it into the trace"
                 self._refuse("secret-told", artifact.place, message, "remove it from the inputs")
-
-    def _cwd(self) -> str:
-        found = self._fields.where(schema.CWD, self._reading)
-        if found is None:
-            return self._reading.home.folder
-        fields, reading = found
-        text, spot = fields.own(schema.CWD, reading), fields.spot(schema.CWD) or self._name
-        if text is None:
-            return ""
-        try:
-            return paths.folder(text, reading.home)
-        except paths.PathProblem as problem:
-            reading.refuse("bad-path", spot, problem.message, problem.remedy)
-            return ""
-
-    def _depfile(self) -> str | None:
-        where = self._fields.where(schema.DEPFILE, self._reading)
-        text = where and where[0].own(schema.DEPFILE, where[1])
-        if where is None or text is None:
-            return None
-        reading, spot = where[1], where[0].spot(schema.DEPFILE) or self._name
-        try:
-            found = paths.normal(text, reading.home)
-            if found.is_directory:
-                raise paths.PathProblem(
-                    f"the depfile {word(text)} is a folder", "name the file that the command writes"
-                )
-            paths.refuse_as_output(found, reading.home)
-        except paths.PathProblem as problem:
-            reading.refuse("bad-path", spot, problem.message, problem.remedy)
-            return None
-        return found.path
-
-    def _retries(self) -> Retries:
-        found = self._fields.where(schema.RETRIES, self._reading)
-        value = found and found[0].own(schema.RETRIES, found[1])
-        if found is None or value is None:
-            return _NO_RETRIES
-        reading = found[1]
-        try:
-            value = reading.filled(value)
-            if not isinstance(value, Table):
-                return Retries(Whole(0).read(value, reading))
-            fields = Fields.of(schema.RETRY, value, reading)
-        except Unreadable:
-            return _NO_RETRIES
-        times = fields.get(schema.TIMES)
-        if not fields.has(schema.TIMES) and fields.sound:
-            reading.refuse("missing-key", value, "retries need 'times'", "write retries: {times: 3, delay: 10s}")
-        causes = tuple(cause if cause == "timeout" else int(cause) for cause in fields.get(schema.ON) or ())
-        if any(isinstance(cause, int) and cause > 255 for cause in causes):
-            reading.refuse("out-of-range", fields.spot(schema.ON) or value, "an exit code is at most 255")
-        return Retries(times or 0, fields.get(schema.DELAY) or 0.0, causes)
-
-    def _limits(self) -> Limits:
-        """Merged by key, the step's own over the category's and those over the defaults'."""
-        found: dict[str, int | None] = {}
-        for layer, reading in self._fields.layers(self._reading):
-            value = layer.own(schema.LIMITS, reading)
-            if value is None:
-                continue
-            try:
-                fields = Fields.of(schema.LIMIT, reading.filled(value), reading)
-            except Unreadable:
-                continue
-            found |= {key.name: fields.get(key) for key in (schema.MOST_MEMORY, schema.MOST_OUTPUT) if fields.has(key)}
-        return Limits(**found) if found else _NO_LIMITS
-
-    def _resources(self) -> tuple[tuple[str, int], ...]:
-        found: dict[str, tuple[int, Spot]] = {}
-        for fields, reading in self._fields.layers(self._reading):
-            found |= fields.own(schema.RESOURCES, reading) or {}
-        for name, (number, spot) in found.items():
-            there = (self._around.capacities or {}).get(name, 1)
-            if number > there and name != "cpus":
-                message = f"{number} of {word(name)}, but there is only {there}"
-                self._refuse("out-of-range", spot, message, f"at the top: resources: {{{name}: {number}}}")
-        return tuple(sorted((name, number) for name, (number, _) in found.items()))
 
 
 def _with_hole(reading: Reading, name: str) -> Reading:

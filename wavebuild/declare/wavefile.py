@@ -9,6 +9,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,10 +25,16 @@ from wavebuild.declare.probes import check_probes, read_probes
 from wavebuild.declare.profiles import Profile, chosen_profile
 from wavebuild.declare.settings import Chosen, read_settings
 from wavebuild.declare.source import Unreadable, word
-from wavebuild.declare.syntax import Scalar, Table, Value
+from wavebuild.declare.syntax import Scalar, Series, Table, Value
 from wavebuild.declare.templates import Scope
 from wavebuild.declare.variables import CallerEnv, Overrides
 from wavebuild.errors import Place, Problem, did_you_mean
+from wavebuild.later import Later
+
+if TYPE_CHECKING:
+    from wavebuild.declare import instances
+else:  # it is needed where a step is repeated
+    instances = Later("wavebuild.declare.instances")
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 LONGEST_NAME = 100
@@ -472,6 +479,15 @@ def _defaults(fields: Fields, reading: Reading, outer: Fields | None) -> Fields 
 
 
 def _named(name: Scalar, body: Value, around: steps.Surroundings) -> list[Step]:
+    """The step; of one with `foreach` a group of its name, and its instances, if they are known yet."""
     with suppress(Unreadable):
         schema.STEP_NAME.read(name, around.reading)
-    return steps.read_steps(name, body, around)
+    if name.text in schema.STEP.names and isinstance(body, Scalar | Series):
+        message = f"'{name.text}' stands where the names of steps do"
+        around.reading.refuse("wrong-type", name, message, "it is a key of a step: indent it below the step's name")
+        return []
+    entry = body.entries.get(schema.FOREACH.name) if isinstance(body, Table) else None
+    if entry is not None and not (isinstance(entry.value, Scalar) and entry.value.is_null):
+        return instances.repeated(name, body, around)
+    step = steps.read_step(name, body, around)
+    return [step] if step is not None else []
