@@ -154,6 +154,7 @@ def test_a_command_line_asks_for_just_what_it_says(line: str, deed: str, wanted:
         ("-t", "add --yes"),
         ("-t a=1", "add --yes"),
         ("--set", "--set needs a value"),
+        ("--show-completion", "one of bash, zsh, fish"),
         ("--set pace", "NAME=VALUE"),
         ("--wait soon", "no duration"),
         ("--wait 5", "no duration"),
@@ -292,6 +293,8 @@ def test_help_shows_the_flags_of_a_build_and_all_commands(capsys: pytest.Capture
 
     text = capsys.readouterr().out
     assert "--keep-going" in text
+    assert "\n  --version " in text
+    assert "\n  --show-completion SHELL " in text
     assert all(f"\n  {name} " in text for name in COMMANDS)
 
 

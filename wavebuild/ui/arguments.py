@@ -161,7 +161,8 @@ def _with_value(name: str, rest: list[str], command: str) -> Piece:
     if not is_valued(name, command):
         return Piece("flag", name)
     if not rest:
-        raise mistake("no-value", f"{name} needs a value")
+        remedy = "one of bash, zsh, fish" if name == "--show-completion" else ""
+        raise mistake("no-value", f"{name} needs a value", remedy=remedy)
     return Piece("flag", name, rest.pop(0))
 
 

@@ -60,6 +60,9 @@ class Front(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The flags of a build first: they are what is typed most."""
         self.commands["build"].format_options(ctx, formatter)
+        own = [param for param in self.get_params(ctx) if param.name != "help"]
+        with formatter.section("Instead of a build"):
+            formatter.write_dl([record for param in own if (record := param.get_help_record(ctx))])
         self.format_commands(ctx, formatter)
 
 
