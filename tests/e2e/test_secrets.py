@@ -180,6 +180,18 @@ def test_a_command_line_that_holds_one_is_not_kept_as_it_was(project: Site) -> N
     assert_nowhere(project, project.wavebuild("history"), project.wavebuild("history", "--json"))
 
 
+def test_a_command_that_one_was_typed_into_is_told_masked(project: Site) -> None:
+    """On the screen, in the digest, the events, the timeline and the report."""
+    project.write("Wavefile", "secrets: [TOKEN]\nvars: {v: x}\nsteps: {a: {outputs: a, run: 'true {{ v }}; exit 3'}}\n")
+    files = ("--events", "e.jsonl", "--timeline", "t.json", "--report", "r.html")
+
+    built = project.wavebuild("-v", "--set", f"v={SECRET}", *files)
+
+    assert (built.code, "***" in built.err) == (1, True)
+    told = [built.out, built.err, *(project.read(name) for name in files[1::2])]
+    assert [traces(each.encode()) for each in told] == [[]] * 5
+
+
 def test_a_variable_that_is_a_secret_of_any_step_is_no_input_of_another(project: Site) -> None:
     """Its digest would be in the trace."""
     project.write("Wavefile", 'steps:\n  a: {secrets: [TOKEN], run: ./a}\n  b: {inputs: "env:TOKEN", run: ./b}\n')

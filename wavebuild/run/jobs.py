@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import assert_never
 
@@ -26,6 +26,7 @@ from wavebuild.judge.trace import key
 from wavebuild.later import json, sha256
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell, Tracing
+from wavebuild.run.masking import masked_text
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
 from wavebuild.run.sandbox import Private
@@ -337,15 +338,17 @@ def _lines(paths: Sequence[str]) -> bytes:
     return os.fsencode("\n".join(paths) + "\n") if paths else b""
 
 
-def shown(job: Job, root: str) -> str:
-    """The commands of a job, ready to paste into a shell at the root."""
+def shown(job: Job, root: str, secrets: Collection[str] = ()) -> str:
+    """The commands of a job, ready to paste into a shell at the root, without secrets that were typed there."""
     parts = []
     for command in job.commands:
         match command:
             case Shell(argv):
+                argv = tuple(masked_text(word, secrets) for word in argv) if secrets else argv
                 parts.append(f"{_joined(argv[:-1])} {shlex.quote(argv[-1])}" if len(argv) > 1 else shlex.join(argv))
             case PythonCall(module=module, function=function, arguments=arguments):
-                parts.append(f"{module}:{function} {arguments}")
+                known = masked_text(arguments, secrets) if secrets else arguments
+                parts.append(f"{module}:{function} {known}")
             case _:
                 assert_never(command)
     where = "." if job.cwd in ("", root) else os.path.relpath(job.cwd, root)

@@ -327,7 +327,7 @@ class Rebuilder:
             life.asks = list(self._inquiry.of_made(step, life)) if asks else []
         if life.asks:
             job = self._inquiry.job_after(step, life)
-            life.command = shown(job, self._root)
+            life.command = shown(job, self._root, self.site.secrets.values())
             return job
         if life.attempt.enters and step.updates:
             life.moved = self._recording.moved(step, life.due)

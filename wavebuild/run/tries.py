@@ -117,7 +117,7 @@ class Tries:
         return job if job.timeout is None else replace(job, timeout=max(0.01, job.timeout - life.of_this_try))
 
     def shown(self, life: Life, job: Job) -> str:
-        return shown(job, life.private.root if life.private else self._root)
+        return shown(job, life.private.root if life.private else self._root, self._site.secrets.values())
 
     def _memory(self, step: Step, life: Life) -> tuple[dict[str, str], str]:
         """The values that a job may read, and where it writes its own; checks may read what the action wrote."""
