@@ -45,7 +45,10 @@ SMALL = (
     "that is touched for the first time is an eighth of all: 14,500 pages, at 3 µs each on this machine. The "
     "interpreter, the looks and the command that ninja starts, too, are some 1.2 times what ninja takes: that is the "
     "floor. Imports, judging and records stand between it and what was found. They are the same whatever the size: of "
-    "a cutoff in `layers` 1,000 they are nearly all, and in `layers` 10,000 it takes a tenth of the time of ninja."
+    "a cutoff in `layers` 1,000 they are nearly all, and in `layers` 10,000 it takes a tenth of the time of ninja. "
+    "Of the instructions of such a cutoff, without those of the system, the interpreter takes 11 %, `re`, which the "
+    "installed script imports, 7 %, msgspec and what it needs 13 %, our 147 modules 53 %, to be read and to define "
+    "what is in them; 16 % are left to look, judge, run, record and tell."
 )
 STEP = (
     "A full build: what the child processes take is the same for both. Of each step wavebuild hashes what it reads and "
