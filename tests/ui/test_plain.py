@@ -6,6 +6,7 @@ It does not know the engine.
 from __future__ import annotations
 
 import io
+import shlex
 import threading
 import tracemalloc
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def test_a_build_with_a_failure_reads_from_top_to_bottom() -> None:
         "\n"
         "failed: b (exit 3 after 8.0 s, 2 tries)\n"
         "  command  cd sub\n"
-        "           python b.py\n"
+        "python b.py\n"
         "  log      .wavebuild/logs/b.log\n"
         "  blocked  d\n"
         "  its last 2 lines:\n"
@@ -166,6 +167,15 @@ def test_on_a_terminal_the_first_of_very_many_failures_stays_in_reach(terminal: 
     assert text.count("    boom") == text.count("  command  make it") == whole
     assert text.count("\nfailed: s") == whole + short
     assert ("and 30 more: wavebuild status tells which" in text) == ("wavebuild log STEP" in text) == terminal
+
+
+def test_a_command_of_several_lines_can_be_pasted_from_the_digest() -> None:
+    """What stands in a text within it, the spaces and empty lines there too, is what the step ran."""
+    command = f"bash -c {shlex.quote('cat > o <<EOF' + chr(10) * 2 + '  two  ' + chr(10) + 'EOF' + chr(10))}"
+
+    text = screen_of([build_started([["a"]]), settled("a", 1, Outcome.FAILED, command=command, tail=("boom",))])
+
+    assert f"  command  {command}\n  its last line:\n" in text
 
 
 @pytest.mark.parametrize(

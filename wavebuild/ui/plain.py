@@ -198,7 +198,7 @@ def trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
     facts = _facts(picture, settled)
     out = [_headline(settled, manner)]
     out += [f"  {escaped(each)}" for each in settled.detail.splitlines()]
-    out += [f"  {name.ljust(8)} {value}".rstrip() for name, value in facts]
+    out += [line for name, value in facts for line in f"  {name.ljust(8)} {value}".split("\n")]
     out += _tail(settled, manner)
     return out + _remarks(settled)
 
@@ -220,7 +220,8 @@ def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
     if cause is not None and cause.text not in settled.detail:
         facts.append(("cause", cause.in_words))
     script = words.script_lines(settled.command)
-    facts += [("command" if not at else "", each) for at, each in enumerate(script)]
+    if script:
+        facts.append(("command", "\n".join(script)))  # not indented: a text within it would be another one when pasted
     if settled.log:
         facts.append(("log", escaped(settled.log)))
     stopped = picture.blocked_by(settled.step)
