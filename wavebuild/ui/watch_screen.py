@@ -67,7 +67,6 @@ class WatchScreen:
         self._told: tuple[str, ...] = ()  # what was refused last
         self._state = State()
         self._idled: list[str] = []
-        self._at = time.time()
         self._since = time.time()
 
     def begin(self) -> None:
@@ -105,7 +104,6 @@ class WatchScreen:
     def building(self, cause: Cause) -> None:
         self._erase()
         self._idles = False
-        self._at = time.time()
 
     def built(self, cause: Cause, built: Built, code: int) -> None:
         mended = built.ok and built.nothing_to_do and (self._told or (self._last is not None and not self._last.ok))
