@@ -273,7 +273,7 @@ def test_keys_answer_where_a_watch_is_quiet_and_the_log_is_of_a_step_that_printe
     site.write(
         "Wavefile",
         "steps: {one: {inputs: x, outputs: y, run: 'cat x > y; echo said so'}, "
-        "two: {inputs: y, outputs: z, run: 'cat y > z'}}\n",
+        "two: {inputs: y, outputs: z, run: 'cat y > z; sleep 0.5'}}\n",
     )
     site.write("x", "1\n")
     with terminal(site.argv("watch", "-s"), site.root, site.environ) as screen:
