@@ -16,6 +16,8 @@ from tests.support.processes import children, command_line, eventually
 from tests.support.terminal import terminal
 from tests.support.watches import watching
 
+EDITS = int(os.environ.get("EDITS", "300"))  # how often a file is saved while what a watch holds is measured: over 50
+
 GLOB = 'steps: {all: {inputs: "src/**/*.txt", outputs: all, run: "cat $(find src -name \'*.txt\' | sort) > all"}}\n'
 SLOW = 'steps: {slow: {inputs: in, outputs: out, run: "cat in > out; touch ../begun; sleep 60"}}\n'
 
@@ -486,6 +488,7 @@ def test_without_any_event_the_end_is_the_same(site: Site) -> None:
 
 @pytest.mark.long
 @pytest.mark.scenario(id="V9")
+@pytest.mark.timeout(120 + EDITS)
 def test_hundreds_of_edits_leave_memory_descriptors_and_processes_as_they_were(site: Site) -> None:
     """A watch that goes on for days."""
     site.write("Wavefile", GLOB)
@@ -493,11 +496,11 @@ def test_hundreds_of_edits_leave_memory_descriptors_and_processes_as_they_were(s
     with watching(site) as watch:
         watch.makes("all", lines(0))
         grown = []
-        for number in range(1, 301):
+        for number in range(1, EDITS + 1):
             source.write_text(f"{number}\n")
             watch.makes("all", lines(number))
             watch.until(lambda: len(watch.events("build_settled")) > number)  # noqa: B023
-            if number in (50, 300):
+            if number in (50, EDITS):
                 watch.until(lambda: len(watch.events("build_started")) == len(watch.events("build_settled")))
                 grown.append(_facts_of(watch.process.pid))
     (memory, handles, below), (later, handles_later, below_later) = grown

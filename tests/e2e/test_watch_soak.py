@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from random import Random
 
@@ -10,6 +11,8 @@ import pytest
 from tests.support.command import Site
 from tests.support.meddling import Meddler
 from tests.support.watches import Watch, watching
+
+EDITS = int(os.environ.get("EDITS", "300"))
 
 
 def soak(site: Site, seed: int, edits: int, pause: float, still: int) -> None:
@@ -52,6 +55,7 @@ def test_edits_of_all_kinds_end_in_what_a_clean_build_makes(site: Site) -> None:
 @pytest.mark.scenario(id="V5")
 @pytest.mark.scenario(id="V10")
 @pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.timeout(180 + EDITS)
 def test_three_hundred_edits_in_a_minute_end_in_what_a_clean_build_makes(site: Site, seed: int) -> None:
     """No change is missed, and no build causes another one."""
-    soak(site, seed, edits=300, pause=0.1, still=60)
+    soak(site, seed, edits=EDITS, pause=0.1, still=60)
