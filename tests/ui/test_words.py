@@ -139,11 +139,12 @@ def test_many_names_are_cut_short_with_how_many_are_left() -> None:
 
 def test_a_command_with_bytes_that_are_no_text_can_be_pasted(tmp_path: Path) -> None:
     """What is shown of a command names the same file when it is given back to a shell."""
-    name = os.fsdecode(b"caf\xe9\xff it's")
+    name = os.fsdecode(b"caf\xe9\xff it's\ta tab")
     command = shlex.join(["sh", "-c", f"printf %s {shlex.quote(name)}"])
 
     shown = words.pasteable(command)
 
     assert shown.isascii()
+    assert "\t" not in shown
     said = subprocess.run(["bash", "-c", shown], capture_output=True, cwd=tmp_path, check=True).stdout
     assert said == os.fsencode(name)

@@ -22,7 +22,7 @@ SIGNALS = {
     "SIGABRT": "it gave up by itself (abort): often a failed assertion",
     "SIGFPE": "it calculated what cannot be (such as a division by zero)",
     "SIGILL": "it ran an instruction that this machine does not have",
-    "SIGPIPE": "it wrote to a reader that had gone",
+    "SIGPIPE": "it wrote to a reader that had gone, such as `head` in a pipe",
     "SIGTERM": "somebody asked it to end",
     "SIGKILL": "something killed it",
     "SIGINT": "it was interrupted, as by Ctrl-C",

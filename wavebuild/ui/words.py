@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from wavebuild.engine.values import BuildResult
 
 TO = "\N{EN DASH}"
-_BYTES = expression("[\udc80-\udcff]+")
+_BYTES = expression("[\t\udc80-\udcff]+")
 HEX = expression(r"[0-9a-f]{16,}")
 
 
@@ -233,10 +233,10 @@ def shortened(value: str | None, width: int = 48) -> str:
 def pasteable(command: str) -> str:
     """A command as it may be shown, such that a shell reads it back: bytes that are no text stand as ``$'\\xff'``.
 
-    They stand within single quotes, as shlex puts them there.
+    So do tabs, by which a shell at a terminal completes. They stand within single quotes, as shlex puts them there.
     """
     return escaped(
-        _BYTES.sub(lambda run: "'$'" + "".join(f"\\x{ord(each) - 0xDC00:02x}" for each in run[0]) + "''", command)
+        _BYTES.sub(lambda run: "'$'" + "".join(f"\\x{ord(each) & 0xFF:02x}" for each in run[0]) + "''", command)
     )
 
 
