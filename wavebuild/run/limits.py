@@ -17,6 +17,7 @@ _LIKE_KILLED = 128 + signal.SIGKILL
 
 KILLED_WITHIN = "something killed a command of it"
 
+_KILLED, _BY_EXIT_CODE = "something killed it", f"its exit code says that {KILLED_WITHIN}"
 OF_THE_SYSTEM = "the system ran out of memory meanwhile and killed a process"
 
 
@@ -34,7 +35,7 @@ def perhaps_starved(code: int, memory: int | None, out_of_memory: bool) -> str:
         if out_of_memory:
             said.append(f"{OF_THE_SYSTEM}: most likely this one")
         else:
-            who = "something killed it" if code < 0 else f"its exit code says that {KILLED_WITHIN}"
+            who = _KILLED if code < 0 else _BY_EXIT_CODE
             said.append(f"{who}: most often that is the system, when memory runs out")
     if memory is not None and code:
         most = size(memory)
@@ -42,6 +43,11 @@ def perhaps_starved(code: int, memory: int | None, out_of_memory: bool) -> str:
             f"each of its processes may have {most} of memory (limits.memory): if one asked for more, that is why"
         )
     return "\n".join(said)
+
+
+def as_by_exit_code(said: str) -> str:
+    """The same of a command whose end a shell tells by its exit code."""
+    return said.replace(_KILLED, _BY_EXIT_CODE)
 
 
 def times_out_of_memory() -> int:

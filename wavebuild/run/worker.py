@@ -32,7 +32,7 @@ from wavebuild.run.job import (
     PythonCall,
     Shell,
 )
-from wavebuild.run.limits import perhaps_starved, said_too_much, times_out_of_memory
+from wavebuild.run.limits import as_by_exit_code, perhaps_starved, said_too_much, times_out_of_memory
 from wavebuild.run.processes import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -317,7 +317,8 @@ class Hands(Grip):
             finally:
                 if handle != log:
                     os.close(handle)
-        return replace(told, detail=ended.detail or told.detail)
+        detail = as_by_exit_code(ended.detail) if told.exit_code else ended.detail
+        return replace(told, detail=detail or told.detail)
 
     def _furnish(self, job: Job, furniture: Furniture) -> Ended | None:
         """Makes a private folder ready, which is no part of the job's time; or how the job ends before it began."""
