@@ -550,6 +550,44 @@ def test_where_no_socket_can_be_made_that_is_said_and_tried_again(site: Site) ->
     assert site.said[-1].startswith("answers builds")
 
 
+def test_evidence_that_cannot_be_read_for_want_of_handles_is_read_later(site: Site) -> None:
+    """No build may come for a long time to say that there is some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    now = time.monotonic()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        site.answers._go_on(now)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not site.answers.ground.identity
+
+    site.answers._go_on(now + 2)
+
+    assert site.answers.ground.identity
+    assert site.asked() == set()
+
+
+def test_a_name_that_came_and_went_is_remembered(site: Site) -> None:
+    """It is gone when somebody looks; whoever has opened it writes on."""
+    site.rest()
+    assert site.asked() == set()
+    os.link(site.root / "src/a", site.root / "src/new")
+    site.answers.ground.hear()
+    with open(site.root / "src/new", "r+") as file:
+        os.unlink(site.root / "src/new")
+        site.settle()
+        site.rest()
+        assert site.asked() == set()
+        os.rename(site.root / "src/b", site.root / "src/c")
+        assert site.asked() == {"src", "src/b", "src/c"}
+        file.write("by a name that is gone")
+        file.flush()
+
+        assert site.asked() == site.truth() == {"src", "src/a", "src/b", "src/c"}
+
+
 def test_who_may_look_into_a_folder_counts_for_all_that_is_in_it(site: Site) -> None:
     """Where a folder is closed, what is in it is not as it was: nobody can tell."""
     site.rest()

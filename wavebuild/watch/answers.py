@@ -150,6 +150,8 @@ class Answers:
             self._over = self._over or self._gone()  # a folder above may have been moved, which nobody tells
             if not self._over:
                 ground.take()
+                if ground.is_hindered:
+                    self._take_at = now + _TRY_AGAIN
         if self.is_behind():
             ground.look_on()
         if now >= self._check_at or ground.doubts:

@@ -8,6 +8,7 @@ when it is asked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable
@@ -41,7 +42,7 @@ class Ground:
     """``root``: the folder of the project. ``path``: where the evidence lies.
 
     ``identity``: of the evidence that is known; "" for none. ``untold``: what has changed though nobody told of it.
-    ``distrusted``: why nothing is said any more.
+    ``distrusted``: why nothing is said any more. ``is_hindered``: evidence may be there, but not to be read now.
     """
 
     def __init__(self, root: str, path: str) -> None:
@@ -55,6 +56,7 @@ class Ground:
         self.env: list[bytes] = []
         self.untold = set[bytes]()
         self.distrusted = ""
+        self.is_hindered = False
         self._doubted = 0
         self._number = 0
         self._next = 0
@@ -101,9 +103,11 @@ class Ground:
             with open(self._path, "rb", 0) as file:
                 status = os.fstat(file.fileno())
                 sealed = Sealed(file.read())
-        except OSError:
+        except OSError as error:
             self.identity = b""
+            self.is_hindered = error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
             return False
+        self.is_hindered = False
         if not sealed.is_whole:
             self.identity = b""
             return False
@@ -223,14 +227,13 @@ class Ground:
 
         It may still when that name is gone: by a handle that was opened by it.
         """
-        if status.st_nlink != 1:
-            self._named_twice.add(status.st_ino)
-        return status.st_ino in self._named_twice or self.mounts.is_at(name)
+        return status.st_nlink != 1 or status.st_ino in self._named_twice or self.mounts.is_at(name)
 
     def _look_at_namesakes(self, status: os.stat_result) -> None:
         """A file that is known by one name has another: from now on it may be written to by either."""
         if status.st_nlink < 2 or stat.S_ISDIR(status.st_mode) or self.evidence is None:
             return
+        self._named_twice.add(status.st_ino)
         if not self._row_of:
             self._row_of = dict(zip(self.evidence.columns[1::5].tolist(), range(self.evidence.there), strict=True))
         row = self._row_of.get(status.st_ino)
@@ -270,8 +273,8 @@ class Ground:
                 if not folders.is_wanted(name) and not name.startswith(b"/"):
                     found.append(each)
             elif status is not None:
-                told = told and stat.S_ISREG(status.st_mode) and not self._has_other_names(status, name)
                 self._look_at_namesakes(status)
+                told = told and stat.S_ISREG(status.st_mode) and not self._has_other_names(status, name)
             journal.looked(each, now == wanted, told and now is not None)
         return found
 
