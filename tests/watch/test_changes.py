@@ -180,3 +180,13 @@ def test_what_a_link_leads_to_is_looked_at_each_time(
     moved = project.decide()
     assert set(moved) == {"a", "c", "none"}
     assert project.is_right(moved)
+
+
+def test_what_came_and_is_gone_again_is_not_told_to_have_changed(project: Project) -> None:
+    """An editor wrote it, and then gave it the name of the file that was saved; what was there before is told."""
+    root = project.root
+    project.sight(".", *NAMES)
+    (root / "new").write_text("came")
+    (root / "b").unlink()
+    project.changes.remember([str(root / name) for name in ("a", "b", "new", "sedO7Wybh")])
+    assert project.changes.shown([str(root), str(root / "a")]) == ("a", "b", "new")

@@ -183,12 +183,20 @@ class Changes:
         return self._asked.root
 
     def shown(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """What has changed, from the root; of a folder, what has come or gone in it where that was heard."""
+        """What has changed, from the root; of a folder, what has come or gone in it where that was heard.
+
+        Not what has come and is gone again: there an editor has written what it then gave another name.
+        """
         found = set()
         for path in paths:
-            inside = [each for each in self._heard if os.path.dirname(each) == path]
+            inside = [each for each in self._heard if os.path.dirname(each) == path and self._is_or_was(each)]
             found.update(inside or [path])
         return tuple(sorted(settled.name_of(path, self._asked.root) for path in found))
+
+    def _is_or_was(self, path: str) -> bool:
+        """Whether it is there, or the last build has looked at it."""
+        seen = self.sight is not None and self.sight.names(settled.name_of(path, self._asked.root))
+        return seen or os.path.lexists(path)
 
 
 def _is_file_since(path: str, moment: int) -> bool:

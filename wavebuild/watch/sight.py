@@ -86,6 +86,9 @@ class Sight:
     def path(self, name: str) -> str:
         return self.root if name == "." else os.path.join(self.root, name)
 
+    def names(self, name: str) -> bool:
+        return name in self._row or name in self._told
+
     def touched(self, paths: Iterable[str]) -> list[str] | None:
         """Which of its names these paths speak of; None: of folders, so that it may be many."""
         found: dict[str, None] = {}
@@ -95,7 +98,7 @@ class Sight:
             # What comes or goes in a folder that is listed is a change of that folder.
             for each in (path, os.path.dirname(path)):
                 name = settled.name_of(each, self.root)
-                if name in self._row or name in self._told:
+                if self.names(name):
                     found[name] = None
         return list(found)
 
