@@ -447,6 +447,23 @@ def test_what_is_as_it_was_before_a_failure_is_well_again(site: Site) -> None:
 
 
 @pytest.mark.long
+def test_what_waits_for_a_person_makes_no_failure(site: Site) -> None:
+    """What that person makes is built on."""
+    site.write(
+        "Wavefile",
+        "steps: {sign: {inputs: in, outputs: signed, manual: sign it}, "
+        "send: {inputs: signed, outputs: sent, run: cp signed sent}}\n",
+    )
+    site.write("in", "1\n")
+    with watching(site) as watch:
+        watch.says("· waiting at")
+        put(site, "signed", "by hand\n")
+        watch.makes("sent", "by hand\n")
+        watch.says("· all is built at")
+        assert "failed at" not in watch.said
+
+
+@pytest.mark.long
 def test_what_changed_while_it_built_makes_no_failure(site: Site) -> None:
     """Until the build after it, what is made is outdated."""
     step = "cat in > out; [ -e ../once ] || { touch ../once; sleep 0.2; echo 2 > in; }"

@@ -240,11 +240,10 @@ class WatchScreen:
         if self._last.ok:
             return "all is built"
         outcomes = {each.outcome for each in self._last.ran}
-        if Outcome.FAILED.value in outcomes:
-            return "failed"
-        if Outcome.INTERRUPTED.value in outcomes:
-            return "interrupted"
-        return "outdated" if self._last.moved else "failed"
+        ended = (
+            each.value for each in (Outcome.FAILED, Outcome.INTERRUPTED, Outcome.WAITING) if each.value in outcomes
+        )
+        return next(ended, "outdated" if self._last.moved else "failed")
 
     def _key_line(self) -> str:
         if self._style.width >= 60:
