@@ -67,3 +67,13 @@ def test_a_command_that_is_run_after_builds_may_be_what_goes_round() -> None:
         verdicts.append(rounds.verdict({"in": at(2.5)}, 100))
     assert verdicts == ["go"] * (MOST - 1) + ["rest"]
     assert rounds.doubted == Circle(("in",), (HOOK,))
+
+
+def test_what_changes_beyond_a_link_while_a_step_runs_is_seen_to_change_then() -> None:
+    """The link itself is as old as ever."""
+    rounds = Rounds()
+    verdicts = []
+    for number in range(MOST):
+        rounds.built(build_of(10 * number + 10, 10 * number + 11))
+        verdicts.append(rounds.verdict({"link": at(1) + at(10 * number + 10.5)}, 100))
+    assert verdicts == ["go"] * (MOST - 1) + ["rest"]

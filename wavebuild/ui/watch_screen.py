@@ -220,11 +220,11 @@ class WatchScreen:
                 f"stopped: {words.listed(state.circle.files, 2)} changed each time {step} ran",
                 f"{_way_out(state.circle)}; the next change builds again",
             ]
+        if state.paused:
+            return [f"paused{': something has changed' if state.waiting else ''}; p goes on"]
         if state.doubted is not None:
             step = words.listed(state.doubted.steps, 2)
             return [f"{words.listed(state.doubted.files, 2)} changed each time {step} ran: waiting for a rest"]
-        if state.paused:
-            return [f"paused{': something has changed' if state.waiting else ''}; p goes on"]
         if state.refused:
             return ["nothing could be built: waiting for a change"]
         way = "looking at" if state.polls else "watching"

@@ -274,7 +274,9 @@ class Loop:
         moved = changes.moved_now(paths)
         meanwhile = self._rounds.moved
         news = dict.fromkeys(meanwhile, UNKNOWN) | changes.sight.of_them_news(moved)
-        if news and self._may_go_on(news):
+        if not news:
+            self._rounds.doubted = None  # somebody else has built it
+        elif self._may_go_on(news):
             self._rounds.circle = None
             shown = changes.shown(map(changes.sight.path, news))
             self._build(Cause("changed", shown), None if meanwhile else moved)
@@ -296,6 +298,7 @@ class Loop:
         """``moved``: all that is other than it was seen, if that is known."""
         self._quiet.forget()
         self._cause, self._told, self._again = cause, [], False
+        self._rounds.doubted = None
         self._runs.clear()
         self._lent = False
         moved = self._changes.begin(moved)

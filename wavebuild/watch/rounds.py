@@ -27,6 +27,7 @@ class Rounds:
         self.doubted: Circle | None = None
         self.moved: dict[str, str] = {}  # what has changed while a step ran that reads it, and that step
         self._rest_ends = 0.0
+        self._rests_with: dict[str, Stamp] = {}  # what was to be built when it was doubted
         self._guard = Guard()
         self._windows: dict[str, tuple[int, int]] = {}  # what the last build ran, from when to when (ns)
 
@@ -51,7 +52,7 @@ class Rounds:
         verdict = self._guard.round(tuple(news), [*self.moved.values()] or self._ran_meanwhile(news))
         if verdict == "rest":
             self.doubted = self._guard.circle
-            self._rest_ends = now + self._seconds_of(self.doubted)
+            self._rest_ends, self._rests_with = now + self._seconds_of(self.doubted), dict(news)
         elif verdict == "stop":
             self.circle = self._guard.circle
             self._guard.forget()
@@ -63,8 +64,8 @@ class Rounds:
         return max(0.0, self._rest_ends - now)
 
     def _while_it_rests(self, news: Mapping[str, Stamp], now: float) -> Verdict:
-        if not all(map(self._is_of_a_step, news.values())):
-            self.forget()  # somebody else makes changes
+        if any(self._rests_with.get(name) != stamp for name, stamp in news.items()):
+            self.forget()  # somebody makes changes while nothing runs
             return "go"
         if now < self._rest_ends:
             return "rest"
@@ -75,17 +76,7 @@ class Rounds:
         windows = [self._windows[step] for step in circle.steps if step in self._windows]
         return min(LONGEST_REST, max([REST, *((end - begin) / 1e9 for begin, end in windows)]))
 
-    def _is_of_a_step(self, stamp: Stamp) -> bool:
-        """Whether it may have become so while a step of the last build ran; what is not there does not tell when."""
-        moment = _moment(stamp)
-        return moment is None or any(begin <= moment <= end for begin, end in self._windows.values())
-
     def _ran_meanwhile(self, news: Mapping[str, Stamp]) -> list[str]:
         """The steps of the last build while which all of this has changed; none of what was removed tells when."""
-        moments = [_moment(stamp) or 0 for stamp in news.values()]
+        moments = [max(stamp[4::5], default=0) for stamp in news.values()]
         return [step for step, (begin, end) in self._windows.items() if all(begin <= each <= end for each in moments)]
-
-
-def _moment(stamp: Stamp) -> int | None:
-    """When it was changed; None if that is not known."""
-    return stamp[4] if len(stamp) >= 5 else None
