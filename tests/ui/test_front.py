@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,28 @@ WORDS = [
     "-B", "-n", "--", "-kq", "-Ctmp", "a=b", "--set", "-s", "-v", "Wavefile", ".", "..", "-q", "-k", "-C", "-f", "",
     "7", "1000000000",
 ]  # fmt: skip
+
+
+def test_the_command_that_is_installed_imports_nothing_before_the_front() -> None:
+    """Not even what the interpreter itself can do without: a build with nothing to do is mostly what it imports."""
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"][
+        "shared-scripts"
+    ]
+    assert script == {"wavebuild/ui/wavebuild": "wavebuild"}
+    assert (ROOT / "wavebuild/ui/wavebuild").read_text().startswith("#!python\n")  # installers name theirs in its place
+
+    told = subprocess.run(
+        [sys.executable, "-S", "-X", "importtime", ROOT / "wavebuild/ui/wavebuild", "--version"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    imported = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "wavebuild.ui.front" in imported
+    assert not imported & {"re", "enum", "functools"}
+    assert re.fullmatch(r"wavebuild \d.*\n", told.stdout)
 
 
 @pytest.mark.parametrize("seed", range(500))
