@@ -20,16 +20,21 @@ def end(number: int, frame: object) -> None:
     global ended
     sign = signal.SIGKILL if ended else signal.SIGTERM
     ended = True
-    if child:
+    try:
         os.killpg(child, sign)
+    except ProcessLookupError:
+        return
     signal.alarm(10)
 
 
-for sign in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+heard = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # until there is something to end
+for sign in heard:
     signal.signal(sign, end)
 started = time.perf_counter()
-child = os.posix_spawn(command[0], command, os.environ, setpgroup=0)
+child = os.posix_spawn(command[0], command, os.environ, setpgroup=0, setsigmask=())
 signal.setitimer(signal.ITIMER_REAL, float(cap))
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
 _, status, usage = os.wait4(child, 0)
 wall = time.perf_counter() - started
 signal.setitimer(signal.ITIMER_REAL, 0)

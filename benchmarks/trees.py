@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from benchmarks.works import Work, write_source, write_sources
 
 LAUNCH = Path(__file__).with_name("launch.py")
 FOREVER = 3600.0
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 Stamps = dict[str, tuple[int, int, int]]
 
 
@@ -97,19 +99,27 @@ class Tree:
         seconds = seconds or (CAP if self.tool.slow else FOREVER)
         launch = (sys.executable, "-I", "-S", str(LAUNCH), str(result), str(seconds), *command)
         with tempfile.TemporaryFile() as output:
-            with subprocess.Popen(
-                launch,
-                cwd=self.folder,
-                env=self.tool.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as process:
-                try:
-                    process.wait()
-                except BaseException:  # nothing goes on when we are ended
+            # No interrupt comes between the start of the process and the moment from which it would be ended with us.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+            process = None
+            try:
+                process = subprocess.Popen(
+                    launch,
+                    cwd=self.folder,
+                    env=self.tool.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                )
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                process.wait()
+            except BaseException:  # nothing goes on when we are ended
+                if process is not None:
                     process.terminate()
-                    raise
+                    process.wait()
+                raise
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             cost = json.loads(result.read_text())
             if cost["code"] != 0 and not cost["capped"]:
                 output.seek(0)
