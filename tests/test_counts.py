@@ -192,6 +192,8 @@ Database.write = _write_twice
     "a file read a second time": (
         "run/rebuilder.py",
         """
+import os
+
 from wavebuild import disk
 
 _read_before = Rebuilder.begin
