@@ -46,9 +46,9 @@ SMALL = (
     "interpreter, the looks and the command that ninja starts, too, are some 1.2 times what ninja takes: that is the "
     "floor. Imports, judging and records stand between it and what was found. They are the same whatever the size: of "
     "a cutoff in `layers` 1,000 they are nearly all, and in `layers` 10,000 it takes a tenth of the time of ninja. "
-    "Of the instructions of such a cutoff, without those of the system, the interpreter takes 11 %, `re`, which the "
-    "installed script imports, 7 %, msgspec and what it needs 13 %, our 147 modules 53 %, to be read and to define "
-    "what is in them; 16 % are left to look, judge, run, record and tell."
+    "Of the instructions of such a cutoff, without those of the system, the interpreter takes 11 %, `re` 7 %, "
+    "msgspec and what it needs 13 %, our 147 modules 53 %, to be read and to define what is in them; 16 % are left to "
+    "look, judge, run, record and tell."
 )
 STEP = (
     "A full build: what the child processes take is the same for both. Of each step wavebuild hashes what it reads and "
@@ -67,6 +67,20 @@ COLD = (
     "Cold files: a build with nothing to do waits for the disk, which has to give the inode of every file. In a trial "
     "with 60,000 files the looks alone took 0.7 to 1.2 s, 0.5 s of them CPU, whether files were asked for by name, by "
     "inode or in the order of ninja."
+)
+LOAD = (
+    "A cold load of 100,000: its dry run tells of every step. Of more than 16,384 steps only the last that were asked "
+    "for stay as objects, as all of them would take ten times the room; the dry run makes each of them nine times of "
+    "its packed form. In a profile this is all that grows faster than the work: 8 of 42 profiled seconds."
+)
+FULL_GROWTH = (
+    "A full build of 100,000 takes ninja 14 times and make 12 times what one of 10,000 takes: folders with ten times "
+    "the files, and ten times the files in the system's caches. wavebuild is nearer to them in the large than in the "
+    "small."
+)
+END = (
+    "Memory: the peak of a full build comes at its end, when the evidence is written by which the next build can do "
+    "without looking at steps. In a profile with 30,000 steps the build held 134 MiB before it, and 166 MiB at most."
 )
 SHOWN = {"go-task": "go-task", "scons": "SCons", "snakemake": "Snakemake", "dvc": "DVC", "make": "make -rR"}
 
@@ -202,10 +216,10 @@ def bars() -> Iterator[Bar]:
     yield Bar("`python` 200, full build, against doit", 1, _of("python 200", names.FULL, "doit"), why=CALL)
     for phase in names.NAMES:
         if phase != names.CUTOFF:
-            why = COLD if phase == names.COLD_NO_OP else ""
+            why = {names.COLD_NO_OP: COLD, names.COLD_LOAD: LOAD, names.FULL: FULL_GROWTH}.get(phase, "")
             yield Bar(f"growth from 10,000 to 100,000, `wide`: {phase}", 11, _growth(phase), why=why)
     yield Bar("cold load, `wide` 10,000", 2, _seconds(wide, names.COLD_LOAD), unit="s")
-    yield Bar("memory of a full build, `wide` 100,000", 400, _memory(large, names.FULL), unit="MiB")
+    yield Bar("memory of a full build, `wide` 100,000", 400, _memory(large, names.FULL), unit="MiB", why=END)
 
 
 def judged(data: Data) -> Iterator[tuple[Bar, Ratio | None, Ratio | None]]:
