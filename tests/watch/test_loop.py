@@ -16,7 +16,7 @@ from wavebuild.judge.stamp import stamp
 from wavebuild.watch import hearing
 from wavebuild.watch.face import Asked, Cause, Ordered, State
 from wavebuild.watch.loop import Loop
-from wavebuild.watch.running import Built, Looked, Mouth, Refused
+from wavebuild.watch.running import Built, Looked, Mouth, Refused, Runs
 from wavebuild.watch.sight import Sight
 
 LONGEST = 60
@@ -180,3 +180,114 @@ def test_what_no_step_looks_at_starts_nothing(root: Path) -> None:
 
     face = looped(root, script)
     assert [cause.paths for cause in face.causes] == [(), ("in",)]
+
+
+class Restarting(Face):
+    """A change ends what runs. ``slow``: what the step of each build does before it waits to be ended."""
+
+    def __init__(
+        self, root: Path, script: Sequence[Callable[[], None]], slow: Sequence[Callable[[Mouth], None]]
+    ) -> None:
+        super().__init__(root, script)
+        self.slow = list(slow)
+        self.ordered: list[Ordered] = []
+
+    def deed(self, cause: Cause, sight: Sight | None, moved: Sequence[int] | None, mouth: Mouth) -> int:
+        code, seen = 0, self.seen()
+        if self.slow:
+            try:
+                self.slow[0](mouth)
+            except KeyboardInterrupt:
+                code = 130
+        mouth.tell(Looked(str(self.root), str(self.root / "none"), False, 0.02, self.seen() | seen))
+        mouth.tell(Built("run", not code, 0.0, (), False, 1, ()))
+        return code
+
+    def seen(self) -> dict[str, tuple[int, ...]]:
+        """What there is of what it reads."""
+        found = [self.root / "in", *self.root.glob("sub"), *self.root.glob("sub/*")]
+        return {os.path.relpath(path, self.root): stamp(str(path)) for path in found}
+
+    def built(self, cause: Cause, built: Built, code: int) -> None:
+        self.slow = self.slow[1:]
+
+    def reaches(self, paths: Sequence[str], running: Collection[str], seen: bool) -> Sequence[str]:
+        return [path for path in paths if path in ("in", "sub/x") and list(running) == ["one"]]
+
+    def order(self, ordered: Ordered) -> None:
+        self.ordered.append(ordered)
+        os.write(self._presses, b"!")
+
+    def pressed(self) -> list[Ordered]:
+        super().pressed()
+        return [self.ordered.pop(0)] if self.ordered else ["quit"]
+
+    def watched(self) -> Loop:
+        """The watch that it has seen to its end."""
+        asked = Asked(str(self.root), str(self.root / "lock"), str(self.root / "none"), "", {}, restart=True)
+        loop = self.loop = Loop(asked, self)
+        assert loop.run() == 0
+        return loop
+
+    def hold(self, number: signal.Signals) -> None:
+        """Stops the observer, or lets it go on."""
+        assert self.loop._hearing.observer is not None
+        os.kill(self.loop._hearing.observer._process.pid, number)
+
+
+def wait_to_be_ended() -> None:
+    time.sleep(LONGEST)
+    raise AssertionError("nobody has ended the build")
+
+
+def test_a_step_that_had_begun_before_a_change_is_ended_though_that_is_heard_later(root: Path) -> None:
+    """The change is made before anybody has heard that the step runs; and in the first build, as soon as it begins."""
+
+    def slow(mouth: Mouth) -> None:
+        began = time.time()
+        edit(root, "2")
+        time.sleep(1.0)  # the change is heard of and judged meanwhile; if it is not yet, the test shows less
+        mouth.tell(Runs("one", True, began))
+        wait_to_be_ended()
+
+    face = Restarting(root, [lambda: None], [slow])
+    face.watched()
+    assert "begun anew: in changed" in face.said
+    assert [cause.paths for cause in face.causes] == [(), ("in",)]
+
+
+def test_a_step_that_begins_after_a_change_is_not_ended_by_it(root: Path) -> None:
+    """It has read what it is changed to."""
+
+    def slow(mouth: Mouth) -> None:
+        edit(root, "2")
+        time.sleep(1.0)
+        mouth.tell(Runs("one", True, time.time()))
+        time.sleep(0.2)
+
+    face = Restarting(root, [], [slow])
+    face.watched()
+    assert not face.said
+
+
+def test_what_changes_while_a_folder_is_not_watched_yet_ends_the_step_that_reads_it(root: Path) -> None:
+    """The folder is new, and its observer is slow: all is looked at as soon as it is watched."""
+
+    def finds(mouth: Mouth) -> None:
+        (root / "sub").mkdir()
+        (root / "sub/x").write_text("1")
+
+    def slow(mouth: Mouth) -> None:
+        mouth.tell(Runs("one", True, time.time()))
+        time.sleep(0.05)  # else the file may be as old as the step
+        (root / "sub/x").write_text("22")
+        face.hold(signal.SIGCONT)
+        wait_to_be_ended()
+
+    def begin() -> None:
+        face.hold(signal.SIGSTOP)
+        face.order("build")
+
+    face = Restarting(root, [begin, lambda: face.order("build")], [lambda mouth: None, finds, slow])
+    face.watched()
+    assert any("sub/x" in line for line in face.said)

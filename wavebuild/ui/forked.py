@@ -114,14 +114,14 @@ class Telling:
         match event:
             case StepStarted():
                 if self._each:
-                    self._mouth.tell(Runs(event.step, True))
+                    self._mouth.tell(Runs(event.step, True, event.at))
                 if event.console:
                     self._owner = event.step
                     self._mouth.ask_for_terminal()
             case StepSettled(settled=settled, at=at):
                 self._give_back(settled.step)
                 if self._each:
-                    self._mouth.tell(Runs(settled.step, False))
+                    self._mouth.tell(Runs(settled.step, False, at))
                 if settled.outcome in _RAN and len(self._ran) < MOST_TOLD:
                     self._ran.append(_ran(settled, at))
             case StepRetried(step=step):

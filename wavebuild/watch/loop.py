@@ -31,6 +31,9 @@ from wavebuild.watch.signals import Signals, stands_in_foreground
 STOPS_WITHIN = 2.0
 """Seconds that a build has to put the screen in order after Ctrl-Z."""
 
+STANDS_WITHIN = 5.0
+"""Seconds that the observer has to watch all, before a build begins that a change may end."""
+
 ASKS = 0.1
 """The most of the time of a build that it may be asked whether a change reaches what runs."""
 
@@ -51,6 +54,8 @@ class Loop:
         self._cause = Cause("start")
         self._told: list[Message] = []
         self._runs: set[str] = set()  # the steps that run now
+        self._meanwhile: dict[str, float] = {}  # what has changed since the build began, and when that was found
+        self._unasked: set[str] = set()  # of these: what may reach a step that runs
         self._quiet = Quiet(0.0)
         self._quiet_said = 0.075
         self._lent = False  # a step has the terminal
@@ -70,12 +75,23 @@ class Loop:
                 if self._asked.restart:  # what the first build runs may be made stale as well
                     self._changes.renew()
                     self._watch()
+                    self._await_observer(STANDS_WITHIN)
                 self._build(Cause("start"))
                 while self._code is None or self._running is not None:
                     self._wait()
                 return self._code
             finally:
                 self._hearing.end()
+
+    def _await_observer(self, seconds: float) -> None:
+        """Waits until all is watched, or somebody has had enough."""
+        end = time.monotonic() + seconds
+        while (observer := self._hearing.heard) is not None and not observer.standing:
+            heard: list[Observer | int] = [observer, self._signals.reads]
+            ready, _, _ = select.select(heard, [], [], max(0.0, end - time.monotonic()))
+            if observer not in ready:
+                return
+            self._take_batch(observer)
 
     # what comes
 
@@ -158,7 +174,7 @@ class Loop:
             self._note(relevant, batch.at)
         if self._running is None and not self._paused:
             self._changes.look_ahead()
-        if self._looks_when_standing and observer.standing and self._running is None:
+        if self._looks_when_standing and observer.standing and (self._running is None or self._asked.restart):
             self._looks_when_standing = False
             self._note(None)
 
@@ -185,8 +201,11 @@ class Loop:
                 case Owned():
                     self._lent = False
                     self._face.take_back()
-                case Runs(step=step, now=now):
-                    (self._runs.add if now else self._runs.discard)(step)
+                case Runs(step=step, now=True, at=at):
+                    self._runs.add(step)
+                    self._unasked.update(name for name, found in self._meanwhile.items() if found >= at)
+                case Runs(step=step):
+                    self._runs.discard(step)
                 case _:
                     self._told.append(message)
 
@@ -219,6 +238,8 @@ class Loop:
                 self._perhaps_restart(self._running)
             elif self._asked.restart and self._is_due():
                 self._perhaps_restart(self._running)
+            elif self._unasked:  # the word that a step has begun came later than what has changed since
+                self._restart_if_reached(self._running)
         if self._running is not None or self._code is not None:
             return
         if self._hearing.said:
@@ -300,6 +321,8 @@ class Loop:
         self._cause, self._told, self._again = cause, [], False
         self._rounds.doubted = None
         self._runs.clear()
+        self._meanwhile.clear()
+        self._unasked.clear()
         self._lent = False
         moved = self._changes.begin(moved)
         self._shown = None
@@ -374,10 +397,17 @@ class Loop:
         """Ends the build if what it runs is made stale by a change; what it does not run it will judge as it is."""
         paths = self._changes.taken()
         self._quiet.forget()
-        if running.stopped or not self._runs:
+        if running.stopped:
             return
         news = self._changes.moved_meanwhile(paths)
-        if not news:
+        self._meanwhile.update(dict.fromkeys(news, time.time()))
+        self._unasked.update(news)
+        self._restart_if_reached(running)
+
+    def _restart_if_reached(self, running: Running) -> None:
+        news = sorted(self._unasked)
+        self._unasked.clear()
+        if running.stopped or not self._runs or not news:
             return
         began = time.monotonic()
         reached = self._reached(news)

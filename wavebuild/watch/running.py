@@ -79,10 +79,11 @@ class Owned(Struct, frozen=True, tag="owned"):
 
 
 class Runs(Struct, frozen=True, tag="runs"):
-    """A step has begun; or has ended."""
+    """A step has begun; or has ended. ``at``: when, in seconds since 1970."""
 
     step: str
     now: bool
+    at: float
 
 
 class Knows(Struct, frozen=True, tag="knows"):
