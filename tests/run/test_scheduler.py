@@ -80,6 +80,7 @@ def stages(draw, /, **fixed):
         "choose": lambda running: min(running, key=lambda number: place[number]),
         "interrupt_after": draw(some.none() | some.integers(0, 6)),
         "bursts": draw(some.booleans()),
+        "together": draw(some.booleans()),
         "declines": draw(some.frozensets(some.integers(0, count))).__contains__,
     }
     return Stage(steps, **(facts | fixed))
@@ -206,6 +207,14 @@ class TestWhoIsReady:
         assert stage.at("withdraw", "c") < stage.at("begin", "c")
         assert stage.wrote("consider").count("c") >= 2
         assert stage.wrote("begin").count("c") == 1
+
+    @pytest.mark.parametrize("count", range(3, 30))
+    def test_those_who_are_ready_begin_though_all_workers_have_ended_what_they_had(self, count, monkeypatch):
+        """Their intents may not be on record yet, and nobody else is left to begin."""
+        monkeypatch.setattr(scheduler, "GROUP", 60.0)
+        stage = Stage([step(f"s{n}", [], [f"s{n}.out"]) for n in range(count)], together=True)
+
+        assert set(outcomes(stage).values()) == {"succeeded"}
 
     def test_where_room_is_scarce_nobody_is_made_ready(self):
         """A slot that is free is then no room yet."""

@@ -59,6 +59,7 @@ class Stage:
     room: Room | None = None
     declines: Callable[[int], bool] = lambda number: False  # whether the worker does not take what lies ready for it
     bursts: bool = False  # what lay ready has ended, too, when its begin is heard of
+    together: bool = False  # all that workers have been given has ended when the first end is heard of
     waits_in_vain: int = 0  # so often nothing has ended when the scheduler has waited
     timeouts: list[float | None] = field(default_factory=list)  # how long it waited, each time
     book: list[tuple[str, str]] = field(default_factory=list)  # ("begin" | "end" | "consider" | …, step)
@@ -329,6 +330,9 @@ class Stage:
             return [found for number in stopped for found in self._next_behind(self._end(number, how))]
         self.ends += 1
         found = self._next_behind(self._end(self.choose(tuple(self.running))))
+        while self.together and self.running:
+            self.ends += 1
+            found += self._next_behind(self._end(self.running[0]))
         while self.bursts and found[-1].then is not None:
             self.ends += 1
             found += self._next_behind(self._end(found[-1].then))

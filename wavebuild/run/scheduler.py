@@ -197,9 +197,10 @@ class Scheduler:
     def _commit(self) -> bool:
         """Puts on record what has begun and what has ended, in one group; then those start, and these are told.
 
-        Whether one of them could not start: its slot is for others.
+        Whether more can begin: one of them could not start, and its slot is for others; or those who are ready now
+        find a slot free, as all jobs have ended meanwhile.
         """
-        settled = len(self.settled)
+        settled, intended = len(self.settled), len(self._intended)
         while self._begun or self._untold or self._intended:
             self._judge.commit()
             now = time.monotonic() if self._intended else 0.0
@@ -211,7 +212,7 @@ class Scheduler:
             while self._begun:
                 self._set_off(self._begun.pop(0))
             self._lay_ready()
-        return len(self.settled) > settled
+        return len(self.settled) > settled or (intended > 0 and self._slots.free > 0)
 
     # No worker waits for what is done about the job that it has ended
 
