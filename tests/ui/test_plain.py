@@ -5,7 +5,9 @@ It does not know the engine.
 
 from __future__ import annotations
 
+import cProfile
 import io
+import pstats
 import shlex
 import threading
 import tracemalloc
@@ -167,6 +169,24 @@ def test_on_a_terminal_the_first_of_very_many_failures_stays_in_reach(terminal: 
     assert text.count("    boom") == text.count("  command  make it") == whole
     assert text.count("\nfailed: s") == whole + short
     assert ("and 30 more: wavebuild status tells which" in text) == ("wavebuild log STEP" in text) == terminal
+
+
+def test_ten_times_the_failures_cost_ten_times_the_calls() -> None:
+    """Each of them has blocked others; calls are counted, as their number is the same on every machine."""
+
+    def calls(size: int) -> int:
+        picture = view.Picture(
+            troubles=tuple(settled(f"f{at}", 1, Outcome.FAILED).settled for at in range(size)),
+            blocked=tuple(settled(f"b{at}", 2, Outcome.BLOCKED, blocked_by=(f"f{at}",)).settled for at in range(size)),
+        )
+        profile = cProfile.Profile()
+        profile.enable()
+        digest(picture, PLAIN)
+        profile.disable()
+        return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    calls(3)
+    assert calls(300) < 12 * calls(30)
 
 
 def test_a_command_of_several_lines_can_be_pasted_from_the_digest() -> None:

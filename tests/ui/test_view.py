@@ -39,7 +39,7 @@ def test_counts_troubles_and_blocked_are_kept_for_the_end() -> None:
 
     assert picture.counts == ((Outcome.SUCCEEDED, 2), (Outcome.FAILED, 1), (Outcome.BLOCKED, 1))
     assert [each.step for each in picture.troubles] == ["b"]
-    assert picture.blocked_by("b") == ("d",)
+    assert view.stopped_by(picture.blocked)("b") == ("d",)
     assert picture.done == picture.steps == 4
 
 

@@ -145,12 +145,12 @@ def _say_to_the_job(caller: Caller, request: Request, result: BuildResult) -> No
     from wavebuild.ui.github import said_to_the_job
     from wavebuild.ui.plain import Manner, trouble
     from wavebuild.ui.style import Style
-    from wavebuild.ui.view import Picture
+    from wavebuild.ui.view import stopped_by
 
-    picture = Picture(blocked=tuple(each for each in result.steps if each.outcome is Outcome.BLOCKED))
+    stopped = stopped_by([each for each in result.steps if each.outcome is Outcome.BLOCKED])
 
     def digest(settled: Settled) -> list[str]:
-        return trouble(picture, settled, Manner(Style()))
+        return trouble(settled, stopped(settled.step), Manner(Style()))
 
     root = root_of(caller)
     caller.say([*said_to_the_job(result, caller.environ, root, lambda: _places(caller, request), digest)])

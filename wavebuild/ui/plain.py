@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, assert_never
 
 from msgspec import Struct
@@ -31,7 +31,7 @@ from wavebuild.ui import view, words
 from wavebuild.ui.escapes import RESET, escaped, sanitized
 from wavebuild.ui.logs import PIECE, Followed, LogReader
 from wavebuild.ui.style import Colour, Style
-from wavebuild.ui.view import Picture
+from wavebuild.ui.view import Picture, stopped_by
 
 if TYPE_CHECKING:
     from wavebuild.ui.github import Frame, Unmarked
@@ -180,8 +180,9 @@ def digest(picture: Picture, manner: Manner) -> list[str]:
     """
     out: list[str] = []
     whole = MOST_WHOLE if manner.style.terminal else len(picture.troubles)
+    stopped = stopped_by(picture.blocked)
     for settled in picture.troubles[:whole]:
-        out += ["", *trouble(picture, settled, manner)]
+        out += ["", *trouble(settled, stopped(settled.step), manner)]
     if short := picture.troubles[whole:]:
         out += ["", *(_headline(settled, manner) for settled in short[:MOST_SHORT])]
         left = len(short) - MOST_SHORT
@@ -193,9 +194,9 @@ def digest(picture: Picture, manner: Manner) -> list[str]:
     return out
 
 
-def trouble(picture: Picture, settled: Settled, manner: Manner) -> list[str]:
-    """The block of one step that failed or waits."""
-    facts = _facts(picture, settled)
+def trouble(settled: Settled, stopped: Sequence[str], manner: Manner) -> list[str]:
+    """The block of one step that failed or waits; ``stopped``: the steps that did not run because of it."""
+    facts = _facts(settled, stopped)
     out = [_headline(settled, manner)]
     out += [f"  {escaped(each)}" for each in settled.detail.splitlines()]
     out += [line for name, value in facts for line in f"  {name.ljust(8)} {value}".split("\n")]
@@ -212,7 +213,7 @@ def _headline(settled: Settled, manner: Manner) -> str:
     return manner.style.paint(head, _colour(settled.outcome))
 
 
-def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
+def _facts(settled: Settled, stopped: Sequence[str]) -> list[tuple[str, str]]:
     from wavebuild.ui.causes import cause_of
 
     facts = []
@@ -224,7 +225,6 @@ def _facts(picture: Picture, settled: Settled) -> list[tuple[str, str]]:
         facts.append(("command", "\n".join(script)))  # not indented: a text within it would be another one when pasted
     if settled.log:
         facts.append(("log", escaped(settled.log)))
-    stopped = picture.blocked_by(settled.step)
     if stopped:
         facts.append(("blocked", words.listed(stopped, most=12)))
     return facts

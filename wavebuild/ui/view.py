@@ -76,10 +76,6 @@ class Picture(Struct, frozen=True):
                 return each
         return None
 
-    def blocked_by(self, step: str) -> tuple[str, ...]:
-        """The steps that did not run because of this one, those behind them included."""
-        return stopped_by(self.blocked)(step)
-
 
 def stopped_by(blocked: Sequence[Settled]) -> Callable[[str], tuple[str, ...]]:
     """Of a step, those of the blocked ones that did not run because of it, those behind them included."""

@@ -173,7 +173,7 @@ class Answers:
         if ground.distrusted:
             said = f"answers nobody any more: {ground.distrusted}"
         elif not ground.identity:
-            said = "waits for a build that ends well"
+            said = "waits for a build that ends well, with no input that is reached by a symbolic link"
         elif self.is_behind():
             said = BUSY
         elif blind > self._most_blind():
