@@ -18,8 +18,12 @@ from wavebuild.errors import Place, mistake
 from wavebuild.store.held import is_held
 from wavebuild.store.layout import unwritable
 
-_LOOKS = 0.2
-"""Seconds in which somebody may have it who only looks whether it is held: nobody is refused for that."""
+_MOMENT = 0.2
+"""Seconds in which nobody is refused: whoever has it may be about to let go."""
+
+_LOOKS = 10.0
+"""Seconds in which those may have it who only look whether it is held: nobody is refused for that. Each look takes a
+moment, but on a busy machine whoever looks may come to stand still in the midst of it."""
 
 HELD = 3
 """Exit code: another wavebuild holds this project."""
@@ -64,7 +68,6 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
     except OSError as error:
         raise unwritable("the project cannot be held", path, error) from None
     began = time.monotonic()
-    until = began + max(wait, _LOOKS)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +84,8 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
         if stopped():
             os.close(handle)
             return None
-        if time.monotonic() >= until:
+        passed = time.monotonic() - began
+        if passed >= max(wait, _MOMENT) and (passed >= _LOOKS or not _is_only_looked_at(handle)):
             holder = os.pread(handle, 4096, 0).decode("utf-8", "replace").strip() or "another process"
             os.close(handle)
             raise mistake(
@@ -90,12 +94,22 @@ def take(path: str, command: str, wait: float, stopped: Callable[[], bool]) -> L
                 remedy="wait for it, or use --wait DURATION",
                 exit_code=HELD,
             )
-        time.sleep(0.01 if time.monotonic() < began + _LOOKS else 0.05)
+        time.sleep(0.01 if passed < _MOMENT else 0.05)
     said = os.fsencode(f"pid {os.getpid()}, {_user()}@{os.uname().nodename}: {command}\n")
     with contextlib.suppress(OSError):  # the text only informs: on a full disk the lock holds without it
         os.ftruncate(handle, 0)
         os.pwrite(handle, said, 0)
     return Lock(handle, path, said)
+
+
+def _is_only_looked_at(handle: int) -> bool:
+    """Whether those who have it now share it, as ``is_held`` does: a build lets nobody share."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return True
 
 
 def holder(path: str) -> str:
