@@ -295,7 +295,7 @@ steps:
         assert shop.read("o") == "odd"
 
     @pytest.mark.scenario(id="F7")
-    @pytest.mark.timeout(30)
+    @pytest.mark.timeout(100)
     @pytest.mark.parametrize("kind", ["fifo", "self-link", "dangling link"])
     def test_odd_things_in_a_directory_that_is_read_are_no_crash(self, shop: Workshop, kind: str):
         """Told of or taken as absent; other steps go on."""

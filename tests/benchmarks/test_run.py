@@ -189,7 +189,7 @@ def test_a_measurement_that_is_broken_off_leaves_no_process(tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as process:
         assert eventually(lambda: len(_commands_with(f"tail -f {mark}")) >= 2, 60)
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
 
     assert eventually(lambda: not _commands_with(mark))
 

@@ -306,7 +306,7 @@ def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
         loaded(tmp_path, b"#" * (16 * 1024 * 1024 + 1))
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 def test_a_fifo_is_refused_and_never_waited_for(tmp_path: Path) -> None:
     from wavebuild.declare import load
 
@@ -342,7 +342,7 @@ BOMBS = {
 
 
 @pytest.mark.scenario(id="W8")
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_small_file_that_unfolds_without_end_is_refused(bomb: str, tmp_path: Path) -> None:
     problem = only(refused(tmp_path, BOMBS[bomb] + STEP))

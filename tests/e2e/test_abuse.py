@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests.support.command import Finished, Site, Snapshot, snapshot
+from tests.support.command import LONGEST, Finished, Site, Snapshot, snapshot
 from tests.support.processes import alive, command_line, eventually, peak_memory
 
 pytestmark = pytest.mark.long
@@ -111,7 +111,7 @@ def test_a_timeout_kills_the_children_too(site: Site) -> None:
     build = failed_build(site, "sh -c 'sleep 100 & sleep 100' & sleep 100", extra="timeout: 1s")
 
     assert "timeout" in build.err
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_a_missing_output_is_a_failure_that_names_it(site: Site) -> None:
@@ -167,7 +167,7 @@ def test_a_daemon_does_not_hold_the_build_and_is_ended(daemon: str, site: Site) 
     build = finished_build(site, f"{daemon}\n      {GOOD}")
 
     assert build.steps["victim"]["outcome"] == "succeeded"
-    assert build.seconds < 20
+    assert build.seconds < 60
 
 
 @pytest.mark.scenario(id="P8")
@@ -229,7 +229,7 @@ def test_a_killed_worker_fails_its_step_and_the_build_goes_on(site: Site) -> Non
     assert worker != process.pid, "steps are started by workers"
 
     os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=LONGEST)
 
     assert process.returncode == 1, err
     outcomes = {name: step["outcome"] for name, step in json.loads(out)["steps"].items()}
@@ -245,12 +245,14 @@ def test_without_keep_going_nothing_new_starts_after_a_failure(site: Site) -> No
     site.write(
         "Wavefile",
         "steps:\n"
-        "  bad: {inputs: in, outputs: b, run: 'echo bad >> $JOURNAL; sleep 0.2; exit 3'}\n"
-        "  slow: {inputs: in, outputs: s, run: 'echo slow >> $JOURNAL; sleep 1; cat in > s'}\n"
+        "  bad: {inputs: in, outputs: b, run: 'echo bad >> $JOURNAL; until grep slow $JOURNAL; do sleep 0.02; done; "
+        "exit 3'}\n"
+        "  slow: {inputs: in, outputs: s, run: 'echo slow >> $JOURNAL; "
+        "until grep failed ../events; do sleep 0.02; done; cat in > s'}\n"
         "  after: {inputs: s, outputs: a, run: 'echo after >> $JOURNAL; cat s > a'}\n",
     )
 
-    build = site.wavebuild("-j2", "--json")
+    build = site.wavebuild("-j2", "--json", "--events", "../events")
 
     assert build.code == 1
     outcomes = {name: step["outcome"] for name, step in build.steps.items()}

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,14 @@ def fetched(cache: Path) -> Path:
     archive = cache / f"{PACKAGE}-{VERSION}.tar.gz"
     if not archive.exists():
         wanted = [f"{PACKAGE}=={VERSION}", "--no-deps", "--no-binary", PACKAGE, "--dest", str(cache)]
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", *wanted], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
+        for seconds in (0, 5, 20):  # where it comes from may be out of reach for a moment
+            time.sleep(seconds)
+            done = subprocess.run(
+                [sys.executable, "-m", "pip", "download", "-q", *wanted], capture_output=True, text=True, check=False
+            )
+            if not done.returncode:
+                break
+        else:
             without(f"{archive.name} ({done.stderr.strip()[-200:]})")
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == SHA256
     return archive

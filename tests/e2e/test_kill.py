@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from tests.support.command import Site, events, snapshot, succeeded
+from tests.support.command import LONGEST, Site, events, snapshot, succeeded
 from tests.support.processes import eventually, kill_marked
 
 STEPS = {
@@ -101,7 +101,7 @@ def test_after_a_kill_of_everything_the_next_build_is_right(seed: int, site: Sit
 
     assert outputs(site) == clean_outputs(site)
     assert not set(done) & set(site.ran()), build.err
-    assert site.build("-j2").seconds < 10
+    site.build("-j2")
     assert site.ran() == []
 
 
@@ -198,7 +198,7 @@ def test_a_signal_ends_the_build_and_brings_the_former_outputs_back(
     process = started(site)
 
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=LONGEST)
 
     assert process.returncode == code, err
     assert snapshot(site.root, without=(".wavebuild", "in", "quick.txt")) == before
@@ -214,7 +214,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_does_no_more_harm(site: Site
     process = started(site)
 
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=LONGEST)
 
     assert process.returncode == 130, err
     assert "Traceback" not in err
@@ -223,24 +223,24 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_does_no_more_harm(site: Site
 
 @pytest.mark.scenario(id="K5")
 def test_a_second_ctrl_c_kills_a_step_that_ignores_the_first(site: Site) -> None:
-    """The step ignores INT and TERM; two signals end the build long before the grace time would."""
+    """The step ignores INT and TERM; two signals end the build, however long the grace time is."""
     site.write("in", "x")
     site.write(
         "Wavefile",
         'steps: {deaf: {inputs: in, outputs: out, run: \'trap "" INT TERM; echo deaf >> $JOURNAL; '
         "while :; do sleep 0.1; done'}}\n",
     )
+    site.grace = 1000.0
     process = site.start()
-    assert eventually(lambda: site.journal.exists())
+    assert eventually(lambda: site.journal.exists() and site.journal.read_text() == "deaf\n")
 
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
-    second = time.monotonic()
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=LONGEST)
 
     assert process.returncode == 130, err
-    assert time.monotonic() - second < 1.5
     assert site.nothing_alive()
     site.write("Wavefile", "steps: {deaf: {inputs: in, outputs: out, run: 'cat in > out'}}\n")
     site.build()
@@ -261,7 +261,7 @@ def test_an_ignored_sigint_stays_ignored_and_sigterm_works(site: Site) -> None:
         time.sleep(0.5)
         survived = process.poll() is None
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=LONGEST)
 
     assert survived
     assert process.returncode == 143, said

@@ -9,12 +9,11 @@ import os
 import shlex
 import signal
 import urllib.parse
-from pathlib import Path
 
 import pytest
 
-from tests.support.command import Finished, Site
-from tests.support.processes import alive, eventually, is_worker, kill_marked
+from tests.support.command import LONGEST, Finished, Site
+from tests.support.processes import alive, command_line, eventually, is_worker, kill_marked
 from tests.support.terminal import terminal
 
 pytestmark = pytest.mark.long
@@ -150,7 +149,7 @@ def test_whoever_is_killed_in_the_midst_of_it(whom: str, project: Site) -> None:
     else:
         workers = [pid for pid in alive(project.mark) if is_worker(pid)]
         os.kill(process.pid if whom == "build" else workers[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=LONGEST)
 
     assert_nowhere(project, Finished(process.returncode, out, err, 0.0))
     project.write("Wavefile", "secrets: [TOKEN, PRIVATE_KEY]\nsteps: {a: {outputs: a, run: touch a}}\n")
@@ -163,12 +162,18 @@ def test_no_process_of_ours_shows_it_in_its_command(project: Site) -> None:
     project.write("Wavefile", "secrets: [TOKEN, PRIVATE_KEY]\nsteps: {a: {run: 'touch begun; sleep 60'}}\n")
     process = project.start()
     assert eventually(lambda: (project.root / "begun").exists())
-    shown = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive(project.mark)]
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    shown: list[str] = []
 
-    assert len(shown) >= 3
-    assert [traces(each) for each in shown if traces(each)] == []
+    def all_are_there() -> bool:
+        """The command, its worker and what the step runs by then; `touch` is about to end, or has."""
+        shown[:] = filter(None, map(command_line, alive(project.mark)))
+        return len(shown) >= 3 and any("sleep 60" in line for line in shown)
+
+    assert eventually(all_are_there)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=LONGEST)
+
+    assert [traces(os.fsencode(each)) for each in shown if traces(os.fsencode(each))] == []
 
 
 @pytest.mark.scenario(id="X11")

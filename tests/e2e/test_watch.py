@@ -127,11 +127,11 @@ def test_a_broken_wavefile_is_told_and_what_was_good_is_watched_on(site: Site) -
         watch.makes("all", lines(1))
         watch.says("watching")
         good = more.read_text()
-        more.write_text("steps: {one: [\n")
+        put(site, "more.yaml", "steps: {one: [\n")
         watch.says("more.yaml:")
         watch.says("waiting for a change")
         site.write("x", "2\n")
-        more.write_text(good.replace("cp x y", "cat x x > y"))
+        put(site, "more.yaml", good.replace("cp x y", "cat x x > y"))
         watch.makes("y", lines(2, 2))
         site.write("src/a.txt", "2\n")
         watch.makes("all", lines(2))
@@ -303,10 +303,10 @@ def test_a_suspended_watch_gives_the_terminal_back_and_takes_it_again(site: Site
     with terminal(site.argv("watch"), site.root, site.environ) as screen:
         screen.wait_for("q quit")
         os.kill(screen.process, signal.SIGTSTP)
-        assert eventually(lambda: screen.echoes, 30)
+        assert eventually(lambda: screen.echoes)
         source.write_text("2\n")
         os.kill(screen.process, signal.SIGCONT)
-        assert eventually(lambda: not screen.echoes, 30)
+        assert eventually(lambda: not screen.echoes)
         assert eventually(lambda: is_made(site, "y", "2\n"), 60)
         os.kill(screen.process, signal.SIGTERM)
         assert screen.finish() == 143
@@ -320,17 +320,17 @@ def test_a_step_that_asks_has_the_terminal_while_it_runs(site: Site) -> None:
         "Wavefile",
         "steps: {ask: {inputs: x, outputs: out, console: true, run: 'echo your name?; read n; echo $n > out'}}\n",
     )
-    source = site.write("x", "1\n")
+    site.write("x", "1\n")
     with terminal(site.argv("watch"), site.root, site.environ) as screen:
         for name in ("quentin", "pepe"):
             screen.wait_for("your name?")
-            assert eventually(lambda: screen.echoes, 30)
+            assert eventually(lambda: screen.echoes)
             screen.type(f"{name}\n")
             assert eventually(lambda: is_made(site, "out", f"{name}\n"), 60)  # noqa: B023
             screen.shown = ""
             screen.wait_for("q quit")
             screen.shown = ""
-            source.write_text(name)
+            put(site, "x", name)
         screen.wait_for("your name?")
         screen.type("\x03")
         assert screen.finish() == 130
@@ -386,15 +386,15 @@ def test_restart_ends_what_a_change_makes_stale_and_nothing_else(site: Site) -> 
 def test_another_build_beside_the_watch_is_taken_for_what_it_made(site: Site) -> None:
     """And while somebody else holds the project, the watch waits."""
     site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "cat in > out; echo s >> \\"$JOURNAL\\""}}\n')
-    source = site.write("in", "1\n")
+    site.write("in", "1\n")
     with watching(site) as watch:
         watch.makes("out", "1\n")
         watch.says("watching")
         for number in range(2, 6):
-            source.write_text(f"{number}\n")
+            put(site, "in", f"{number}\n")
             site.build("--wait", "60s")
             watch.makes("out", f"{number}\n")
-        source.write_text("6\n")
+        put(site, "in", "6\n")
         watch.makes("out", "6\n")
     assert site.ran() == ["s"] * 6
 
@@ -403,16 +403,16 @@ def test_another_build_beside_the_watch_is_taken_for_what_it_made(site: Site) ->
 def test_a_command_is_run_after_each_build_and_may_fail(site: Site) -> None:
     """It hears how the build ended."""
     site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "cp in out; grep -q good in"}}\n')
-    source = site.write("in", "good\n")
+    site.write("in", "good\n")
     hook = 'echo "$WAVEBUILD_OK $WAVEBUILD_SUCCEEDED $WAVEBUILD_FAILED" >> ../hook; [ "$WAVEBUILD_OK" = 1 ]'
     told = site.home / "hook"
     with watching(site, "--exec", hook) as watch:
         watch.until(told.exists)
         watch.until(lambda: told.read_text() == "1 1 0\n")
-        source.write_text("bad\n")
+        put(site, "in", "bad\n")
         watch.until(lambda: told.read_text() == "1 1 0\n0 0 1\n")
         watch.says("--exec: the command failed (exit 1)")
-        source.write_text("good again\n")
+        put(site, "in", "good again\n")
         watch.until(lambda: told.read_text() == "1 1 0\n0 0 1\n1 1 0\n")
 
 
@@ -428,7 +428,7 @@ def test_a_command_that_writes_what_a_step_reads_is_stopped_as_a_step_is(site: S
     with watching(site, "--exec", "trap '' TERM; touch ../hooked; while :; do sleep 1; done") as watch:
         watch.until((site.home / "hooked").exists)
         assert watch.end() == 143
-    assert eventually(site.nothing_alive, 10)
+    assert eventually(site.nothing_alive)
 
 
 @pytest.mark.long
@@ -486,14 +486,14 @@ def test_without_any_event_the_end_is_the_same(site: Site) -> None:
     with watching(site, "--poll") as watch:
         watch.makes("all", lines(1))
         watch.says("looking at")
-        site.write("src/b.txt", "2\n")
+        put(site, "src/b.txt", "2\n")
         watch.makes("all", lines(1, 2))
-        site.write("Wavefile", GLOB.replace("cat $", "cat /dev/null $"))
+        put(site, "Wavefile", GLOB.replace("cat $", "cat /dev/null $"))
         watch.until(lambda: watch.builds == 3)
-        site.write("Wavefile", "steps: [\n")
+        put(site, "Wavefile", "steps: [\n")
         watch.says("waiting for a change")
-        site.write("Wavefile", GLOB)
-        site.write("src/b.txt", "3\n")
+        put(site, "Wavefile", GLOB)
+        put(site, "src/b.txt", "3\n")
         watch.makes("all", lines(1, 3))
     with watching(site) as watch:
         watch.says("watching")
@@ -529,7 +529,7 @@ def test_hundreds_of_edits_leave_memory_descriptors_and_processes_as_they_were(s
 def _facts_of(pid: int) -> tuple[int, int, int]:
     """Resident bytes, descriptors and children, when no build runs: that would be a copy of the watch."""
     folder = Path(f"/proc/{pid}")
-    assert eventually(lambda: [int(each) for each in _children(pid)] == [_observer_of(pid)], 30)
+    assert eventually(lambda: [int(each) for each in _children(pid)] == [_observer_of(pid)])
     memory = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return memory, min(_handles_over_time(folder)), len(_children(pid))
 

@@ -209,7 +209,7 @@ def test_nothing_is_written_through_a_link_that_a_person_placed(leads: str, shop
 
 
 @pytest.mark.scenario(id="F7")
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("kind", ["mkfifo {}", "mkdir {}; mkfifo {}/x"])
 @pytest.mark.parametrize("output", ["o", "d/"])
 def test_a_step_that_makes_what_is_no_file_has_failed(kind: str, output: str, shop: Workshop) -> None:

@@ -35,7 +35,7 @@ NO_WAVEFILES = {
 
 @pytest.mark.scenario(id="W1")
 @pytest.mark.scenario(id="W11")
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("argv", [(), ("plan",), ("-q",)], ids=["build", "plan", "-q"])
 @pytest.mark.parametrize("kind", NO_WAVEFILES)
 def test_what_is_no_wavefile_is_refused_with_its_path_and_nothing_is_created(

@@ -147,11 +147,11 @@ def test_no_script_takes_long(tmp_path: Path) -> None:
     """Whatever is written, looking at it is a matter of moments."""
     import time
 
-    began = time.monotonic()
+    began = time.process_time()
     for script in ("cat <<a\n" * 10_000, "(a.b;" * 20_000, "./" * 20_000 + "x", "echo " + ">x " * 20_000):
         named(tmp_path, script)
 
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 class TestNames:
@@ -182,9 +182,9 @@ def test_many_steps_are_looked_at_quickly(tmp_path: Path) -> None:
         f"  s{k}: {{outputs: [o{k}.txt, d{k}/], run: cp o{k - 1}.txt d{k - 1}/x; ls d{k - 1}/}}\n" for k in range(2_000)
     )
     graph = link(loaded(tmp_path, f"steps:\n{steps}"))
-    began = time.monotonic()
+    began = time.process_time()
 
     found = warnings(graph, lambda path: False, ())
 
     assert len(found) == 3 * 1_999
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -151,7 +151,7 @@ def test_a_project_of_many_steps_is_held_in_columns_from_the_start(
     assert all_of(large.graph) == all_of(small.graph)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(100)
 def test_what_misses_all_that_it_reads_asks_for_its_makers_once(tmp_path: Path) -> None:
     """One by one it would be six thousand times six thousand."""
     made = tuple(Artifact(Kind.FILE, f"o/{k}", Place("Wavefile", 1, k)) for k in range(6_000))

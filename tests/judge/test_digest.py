@@ -196,7 +196,7 @@ class TestLargeFiles:
         barrier, read = threading.Barrier(2), disk.sha256
 
         def summed(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.stat_result, bytes | None]:
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=60)
             return read(path, small, size)
 
         monkeypatch.setattr(ahead, "_cores", lambda: cores)
@@ -389,7 +389,7 @@ class TestLinks:
 
 class TestOtherKinds:
     @pytest.mark.scenario(id="F7")
-    @pytest.mark.timeout(10)
+    @pytest.mark.timeout(60)
     @pytest.mark.parametrize("how", ["bytes", "json", "csv", "python", "sqlite", "stat", "key"])
     @pytest.mark.parametrize("through_a_link", [False, True])
     def test_a_fifo_is_refused_and_never_waited_for(self, tmp_path: Path, how: str, through_a_link: bool):
@@ -526,15 +526,14 @@ class TestMakingSure:
 
         assert not digests.make_sure()
 
-    def test_nothing_to_make_sure_of_takes_no_time(self, tmp_path: Path):
+    def test_nothing_to_make_sure_of_takes_no_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """Old files are believed at once."""
         aged(tmp_path / "a", "one")
         digests = Digests(str(tmp_path), {}, now=lambda: time.time_ns() + 10**12)
         digests.see(file("a"))
-        began = time.monotonic()
+        monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits"))
 
         assert all(digests.make_sure() for _ in range(50))
-        assert time.monotonic() - began < 0.5
 
     def test_a_time_in_the_future_is_left_to_the_next_build(self, tmp_path: Path):
         """Waiting would not make it older."""

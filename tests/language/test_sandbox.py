@@ -548,7 +548,7 @@ def test_a_kill_leaves_the_project_as_it_was(shop: Workshop):
     before = os.stat(shop.root / "o")
     shop.write(a="2\n")
     with Site(shop.home).start() as process:
-        assert eventually(lambda: list(shop.root.glob(".wavebuild/sandbox/*/tree/root/ready")), 20)
+        assert eventually(lambda: list(shop.root.glob(".wavebuild/sandbox/*/tree/root/ready")))
         process.kill()
         process.communicate()
     shop.write(a="1\n")

@@ -555,7 +555,7 @@ class TestFunctions:
 
     def test_an_event_of_many_functions_at_once(self, here: Path):
         """As many as there are jobs run at once, in threads too."""
-        meet = threading.Barrier(3, timeout=20)
+        meet = threading.Barrier(3, timeout=60)
         steps = [wavebuild.Step(f"s{at}", lambda: meet.wait() and None, always=True, version="1") for at in range(3)]
 
         assert wavebuild.build(steps, jobs=3).ok

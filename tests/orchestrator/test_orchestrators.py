@@ -75,7 +75,7 @@ class TestS2_01_OneAfterAnother:
 class TestS2_02_Waves:
     def test_a_diamond_has_waves_of_one_two_and_one(self):
         """S2-03, S2-04, S2-05, S2-12: B and C meet at a barrier, so they run at once; D sees both."""
-        together = threading.Barrier(2, timeout=20)
+        together = threading.Barrier(2, timeout=60)
 
         def meet(task: str, context: dict[str, Any]) -> str:
             if task in "bc":

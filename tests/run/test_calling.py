@@ -17,7 +17,7 @@ def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Crew]:
     place = Crew(tmp_path, alone=request.param)
     yield place
     place.pool.close()
-    assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+    assert eventually(lambda: not alive(place.mark)), "a process outlived the pool"
 
 
 def test_it_holds_none_of_what_the_build_is_made_of(crew: Crew):

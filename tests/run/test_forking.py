@@ -7,7 +7,6 @@ import os
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
     place = Crew(tmp_path, alone=True)
     yield place
     place.pool.close()
-    assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+    assert eventually(lambda: not alive(place.mark)), "a process outlived the pool"
 
 
 def is_forked(crew: Crew) -> bool:
@@ -38,12 +37,10 @@ def is_forked(crew: Crew) -> bool:
 
 
 def test_it_is_a_copy_of_the_build_where_that_may_be(crew: Crew):
-    """And there at once."""
-    began = time.monotonic()
+    """It begins without a new interpreter."""
     assert crew.run("echo x").failure == ""
 
     assert is_forked(crew)
-    assert time.monotonic() - began < 5
 
 
 def test_it_holds_no_file_of_the_build_open(crew: Crew, tmp_path: Path):

@@ -80,10 +80,10 @@ def test_a_secret_of_few_signs_is_masked_as_it_is_alone() -> None:
 def test_a_long_key_costs_little_time() -> None:
     """Thirty lines in twenty forms each, and a log that nearly holds them everywhere."""
     key = "\n".join(f"{number:02}" + "A/b+" * 15 for number in range(30))
-    began = time.monotonic()
+    began = time.process_time()
     masked([key], [b"A/b+" * 16_000] * 8)
 
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize("blank", ["", "\n", " ", "\t\n"])

@@ -66,7 +66,7 @@ def test_a_noted_process_of_this_root_is_ended(tmp_path: Path, sleepers: list[Sl
     left = sleeper(sleepers, tmp_path)
 
     assert end_orphans(noted(tmp_path, left), str(tmp_path)) == 1
-    assert left.wait(5) == -9
+    assert left.wait(60) == -9
 
 
 def test_a_process_that_shows_nothing_of_the_root_is_ended_too(tmp_path: Path, sleepers: list[Sleeper]):
@@ -74,7 +74,7 @@ def test_a_process_that_shows_nothing_of_the_root_is_ended_too(tmp_path: Path, s
     left = sleeper(sleepers, "")
 
     assert end_orphans(noted(tmp_path, left), str(tmp_path)) == 1
-    assert left.wait(5) == -9
+    assert left.wait(60) == -9
 
 
 @pytest.mark.scenario(id="C3")
@@ -129,7 +129,7 @@ def test_who_went_into_a_session_of_its_own_is_told_by_its_run(tmp_path: Path, s
     sleepers += daemons
 
     assert end_orphans(str(path), str(tmp_path)) == 2
-    assert (daemons[0].wait(5), daemons[1].poll()) == (-9, None)
+    assert (daemons[0].wait(60), daemons[1].poll()) == (-9, None)
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "999999999 0\n", "rubbish\nnot a number at all\n", "\xff\x00"])

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tests.support.crew import Crew
 from tests.support.processes import alive, children, eventually
-from wavebuild.run import pool
+from wavebuild.run import grip, pool
 from wavebuild.run.groups import standing
 from wavebuild.run.job import NOT_BEGUN, Ended
 from wavebuild.run.pool import guarded
@@ -31,7 +31,16 @@ def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Crew]:
     place = Crew(tmp_path, alone=request.param)
     yield place
     place.pool.close()
-    assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+    assert eventually(lambda: not alive(place.mark)), "a process outlived the pool"
+
+
+def in_time(run: Callable[[float], Ended], has_come: Callable[[Ended], object]) -> Ended:
+    """A run that its timeout ended when it had come far enough: on a busy machine it gets there with a longer one."""
+    for seconds in (0.3, 2.0, 8.0):
+        ended = run(seconds)
+        if has_come(ended):
+            break
+    return ended
 
 
 class Contended(Shelf):
@@ -104,11 +113,10 @@ class TestCommands:
     def test_waiting_ends_when_another_descriptor_has_something(self, crew: Crew):
         """Whoever waits for jobs may wait for a token of a make, too; it is left to them to read it."""
         read, write = os.pipe()
-        crew.submit(1, "sleep 0.2")
+        crew.submit(1, "until test -e go; do sleep 0.02; done")
         os.write(write, b"+")
-        before = time.monotonic()
-        assert crew.pool.wait(20.0, read) == []
-        assert time.monotonic() - before < 10
+        assert crew.pool.wait(3600.0, read) == []
+        crew.write("go", "")
         assert os.read(read, 9) == b"+"
         os.close(read)
         os.close(write)
@@ -187,7 +195,7 @@ class TestCommands:
     def test_a_log_can_be_read_while_the_job_still_runs(self, crew: Crew):
         """After a moment at the latest."""
         crew.submit(1, "echo begun; until [ -e go ]; do sleep 0.02; done; echo done")
-        shown = eventually(lambda: (crew.folder / "log").exists() and crew.log == "begun\n", 5)
+        shown = eventually(lambda: (crew.folder / "log").exists() and crew.log == "begun\n")
         (crew.folder / "go").touch()
         crew.ends(1)
 
@@ -217,14 +225,14 @@ class TestWhoLiesReady:
         place = Crew(tmp_path, alone=True)
         yield place
         place.pool.close()
-        assert eventually(lambda: not alive(place.mark), 5), "a process outlived the pool"
+        assert eventually(lambda: not alive(place.mark)), "a process outlived the pool"
 
     def test_it_begins_without_anybody_hearing_of_the_end_before_it(self, crew: Crew):
         """The end says so; one after another, in the order in which they were laid there."""
         crew.submit(1, "until test -e go; do sleep 0.01; done")
         laid = [crew.lay(number, f"echo {number} >> ran", behind=1) for number in (2, 3)]
         crew.write("go", "")
-        assert eventually(lambda: (crew.folder / "ran").exists() and "3" in (crew.folder / "ran").read_text(), 10)
+        assert eventually(lambda: (crew.folder / "ran").exists() and "3" in (crew.folder / "ran").read_text())
 
         ended = crew.ends(3)
 
@@ -256,7 +264,7 @@ class TestWhoLiesReady:
 
         def let_the_worker_take() -> None:
             crew.write("go", "")
-            assert eventually(lambda: (crew.folder / "ran3").exists(), 10)
+            assert eventually(lambda: (crew.folder / "ran3").exists())
 
         hired.shelf = Contended(hired.shelf, let_the_worker_take)
 
@@ -293,7 +301,7 @@ class TestWhoLiesReady:
         """The job that the worker ran has failed by that, and no other."""
         crew.submit(1, "sleep 60")
         assert crew.lay(2, "touch ran", behind=1)
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
         os.kill(crew.worker_of("sleep 60"), signal.SIGKILL)
 
         ended = crew.ends(2)
@@ -304,7 +312,7 @@ class TestWhoLiesReady:
         """What was laid ready and not taken back comes back with it."""
         crew.submit(1, "sleep 60")
         assert crew.lay(2, "touch ran", behind=1)
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
         crew.pool.interrupt()
 
         ended = crew.ends(2)
@@ -402,25 +410,31 @@ class TestTimeouts:
         ended = crew.run("sleep 60 & sleep 60; echo never", timeout=0.2)
 
         assert ended.failure == "timeout"
-        assert ended.seconds < 5
+        assert ended.seconds < 50
         assert "never" not in crew.log
 
     def test_who_ignores_the_polite_signal_is_killed(self, crew: Crew):
         """After a time of grace."""
-        ended = crew.run("trap '' TERM; echo armed; while :; do sleep 0.1; done", timeout=0.2)
+        ended = in_time(
+            lambda seconds: crew.run("trap '' TERM; echo armed; while :; do sleep 0.1; done", timeout=seconds),
+            lambda ended: "armed" in crew.log,
+        )
 
         assert (ended.failure, ended.signal) == ("timeout", signal.SIGKILL)
 
     def test_the_time_is_for_all_commands_of_a_job(self, crew: Crew):
         """Not for each anew."""
-        ended = crew.run("sleep 0.3", "sleep 60", timeout=0.6)
+        ended = in_time(
+            lambda seconds: crew.run(f"sleep {seconds}", "sleep 60", timeout=2 * seconds), lambda ended: ended.command
+        )
 
         assert (ended.failure, ended.command) == ("timeout", 1)
+        assert ended.seconds < 50
 
     def test_a_worker_that_cannot_hear_is_ended_with_its_job(self, crew: Crew):
         """A while after the time was up; what the job said is kept."""
-        crew.submit(1, "echo said; kill -STOP $PPID; sleep 60", timeout=0.2)
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        crew.submit(1, "echo said; kill -STOP $PPID; sleep 60", timeout=3.0)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
         former, pool.OVERDUE = pool.OVERDUE, 0.3
         try:
             (ended,) = crew.ends(1)
@@ -433,14 +447,14 @@ class TestTimeouts:
     @pytest.mark.scenario(id="K12")
     def test_time_in_which_the_worker_was_stopped_is_not_the_jobs(self, crew: Crew):
         """A paused container, Ctrl-Z: the command stood still as well, or could not be looked after."""
-        crew.submit(1, "touch begun; sleep 2.5; touch done", timeout=4)
+        crew.submit(1, "touch begun; sleep 2.5; touch done", timeout=6)
         assert eventually((crew.folder / "begun").exists)
         (worker,) = crew.workers()
         os.kill(worker, signal.SIGSTOP)
         stopped = [pid for pid in alive(crew.mark) if pid not in (worker, os.getpid())]
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(4.5)
+        time.sleep(6.5)
         for pid in (*stopped, worker):
             os.kill(pid, signal.SIGCONT)
         (ended,) = crew.ends(1)
@@ -454,21 +468,24 @@ class TestLeftovers:
         ended = crew.run("sleep 60 & setsid sleep 60 & exit 0")
 
         assert (ended.failure, ended.leftovers >= 1) == ("", True)
-        assert eventually(lambda: len(alive(crew.mark)) <= 1, 5)  # the worker itself, which the mark also names
+        assert eventually(lambda: len(alive(crew.mark)) <= 1)  # the worker itself, which the mark also names
 
     def test_who_is_born_faster_than_ended_does_not_hold_up_the_worker(self, crew: Crew):
         """The step has ended; the rest is ended with the worker, or ends by itself."""
         crew.write(
             "hydra.py",
-            "import os, signal, time\nend = time.time() + 8\nsignal.signal(15, signal.SIG_IGN)\n"
-            "while time.time() < end:\n    if os.fork(): os._exit(0)\n    os.setsid()\n",
+            "import os, signal, time\nend = time.time() + 100\nsignal.signal(15, signal.SIG_IGN)\n"
+            "while time.time() < end and not os.path.exists('over'):\n"
+            "    if os.fork(): os._exit(0)\n    os.setsid()\n    open('lives', 'a').close()\n",
         )
-        began = time.monotonic()
-        ended = crew.run(f"{sys.executable} hydra.py & sleep 0.3; exit 0")
+        try:
+            ended = crew.run(f"{sys.executable} hydra.py & until test -e lives; do sleep 0.02; done; exit 0")
 
-        assert ended.failure == ""
-        assert time.monotonic() - began < 7
-        assert crew.run("echo on").failure == ""
+            assert ended.failure == ""
+            assert ended.seconds < 50
+            assert crew.run("echo on").failure == ""
+        finally:
+            crew.write("over", "")
 
     def test_nothing_left_counts_nothing(self, crew: Crew):
         """Children that ended are not leftovers."""
@@ -481,7 +498,7 @@ class TestDeathOfAWorker:
         """By any signal, in the middle of a job; what it ran ends too, and what it said is kept."""
         crew.submit(1, "echo begun; sleep 60")
         crew.submit(2, "until [ -e go ]; do sleep 0.02; done; echo fine", log="two.log")
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
         victim = crew.worker_of("sleep 60")
 
         os.kill(victim, signal.SIGKILL)
@@ -520,11 +537,10 @@ class TestDeathOfAWorker:
     def test_one_that_dies_during_a_call_is_noticed_at_once(self, crew: Crew):
         """The call keeps nothing open that would hide it; it ends too."""
         crew.write("one.py", "import os, time\ndef f():\n    os.kill(os.getppid(), 9)\n    time.sleep(60)\n")
-        began = time.monotonic()
         ended = crew.call("one:f")
 
         assert (ended.failure, ended.signal) == ("worker died", signal.SIGKILL)
-        assert time.monotonic() - began < 5
+        assert ended.seconds < 50
         assert alive(crew.mark) == []
 
     def test_an_idle_worker_that_died_is_replaced(self, crew: Crew):
@@ -533,19 +549,19 @@ class TestDeathOfAWorker:
         (worker,) = crew.workers()
 
         os.kill(worker, signal.SIGKILL)
-        assert eventually(lambda: (now := standing(worker)) is None or now.state == "Z", 5)
+        assert eventually(lambda: (now := standing(worker)) is None or now.state == "Z")
 
         assert crew.run("echo on", id=2).failure == ""
 
     def test_closing_ends_what_still_runs(self, crew: Crew):
         """At once, without waiting for it."""
         crew.submit(1, "trap '' INT TERM; sleep 60")
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
         began = time.monotonic()
 
         crew.pool.close()
 
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 50
         assert not any("sleep 60" in line for line in crew.command_lines())
 
 
@@ -553,7 +569,7 @@ class TestInterrupts:
     def test_politely_first(self, crew: Crew):
         """The command may clear up behind itself."""
         crew.submit(1, "trap 'echo clean; exit 3' INT; echo armed; while :; do sleep 0.02; done")
-        assert eventually(lambda: crew.log == "armed\n", 5)
+        assert eventually(lambda: crew.log == "armed\n")
 
         crew.pool.interrupt()
         (ended,) = crew.ends(1)
@@ -561,38 +577,36 @@ class TestInterrupts:
         assert ended.failure == "interrupted"
         assert crew.log == "armed\nclean\n"
 
-    def test_then_at_once(self, crew: Crew):
-        """Whoever ignores the first does not survive the second."""
+    def test_then_at_once(self, crew: Crew, monkeypatch: pytest.MonkeyPatch):
+        """Whoever ignores the first does not survive the second, however long the grace time is."""
+        monkeypatch.setattr(grip, "GRACE", 1000.0)  # for a worker that is a copy of this process
         crew.submit(1, "trap '' INT TERM; echo armed; while :; do sleep 0.02; done")
-        assert eventually(lambda: crew.log == "armed\n", 5)
-        began = time.monotonic()
+        assert eventually(lambda: crew.log == "armed\n")
 
         crew.pool.interrupt()
         crew.pool.interrupt(at_once=True)
         (ended,) = crew.ends(1)
 
         assert (ended.failure, ended.signal) == ("interrupted", signal.SIGKILL)
-        assert time.monotonic() - began < 1.5
 
     @pytest.mark.parametrize("at_once", [True, False])
     def test_a_worker_that_cannot_hear_is_killed(self, crew: Crew, at_once: bool):
         """At once, or after a longer time of grace; so is what it ran."""
         crew.submit(1, "kill -STOP $PPID; sleep 60")
-        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()), 10)
-        began = time.monotonic()
+        assert eventually(lambda: any("sleep 60" in line for line in crew.command_lines()))
 
         crew.pool.interrupt(at_once)
         (ended,) = crew.ends(1)
 
         assert ended.failure == "interrupted"
-        assert time.monotonic() - began < (2 if at_once else 8)
+        assert ended.seconds < 50
         assert alive(crew.mark) == []
 
     def test_an_import_that_hangs_is_ended(self, crew: Crew):
         """The worker itself imports, and hears nothing meanwhile."""
         crew.write("one.py", "import time\nprint('begun', flush=True)\ntime.sleep(60)\ndef f(): pass\n")
         crew.submit(1, call=crew.called("one:f"))
-        assert eventually(lambda: any(path.read_text() for path in crew.folder.glob(".worker-*")), 10)
+        assert eventually(lambda: any(path.read_text() for path in crew.folder.glob(".worker-*")))
         crew.pool.interrupt(at_once=True)
         (ended,) = crew.ends(1)
 
@@ -602,7 +616,7 @@ class TestInterrupts:
     def test_the_next_command_of_the_job_does_not_start(self, crew: Crew):
         """Even if the first takes the signal for a good end."""
         crew.submit(1, "trap 'exit 0' INT; echo armed; while :; do sleep 0.02; done", "echo second")
-        assert eventually(lambda: crew.log == "armed\n", 5)
+        assert eventually(lambda: crew.log == "armed\n")
 
         crew.pool.interrupt()
         (ended,) = crew.ends(1)
@@ -763,7 +777,7 @@ class TestCalls:
             "    finally: print('clean')\n",
         )
         crew.submit(1, call=crew.called("one:f"))
-        assert eventually(lambda: "begun" in crew.log, 10)
+        assert eventually(lambda: "begun" in crew.log)
         crew.pool.interrupt()
         (ended,) = crew.ends(1)
 
@@ -886,7 +900,7 @@ class TestWhatImportingDoes:
             "def f():\n    with lock: print(threading.active_count())\n",
         )
         for _ in range(2):
-            assert crew.call("one:f", timeout=5).failure == ""
+            assert crew.call("one:f", timeout=50).failure == ""
 
         assert crew.log == "import\n2\n" * 2
 
@@ -944,7 +958,7 @@ class TestHowACallEnds:
         )
         ended = crew.call("one:f")
 
-        assert (ended.failure, ended.seconds < 10) == ("", True)
+        assert (ended.failure, ended.seconds < 50) == ("", True)
         assert (crew.folder / "made").read_text() == "done"
 
     def test_last_words_that_cannot_be_written_are_a_failure(self, crew: Crew):
@@ -991,7 +1005,7 @@ def test_a_worker_whose_parent_dies_while_it_starts_says_nothing(parent_lives: b
             process.wait()
         os.write(tell, b"torn")
         os.close(tell)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     os.close(hear)
 
     assert ("Traceback" in said) == parent_lives

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.processes import eventually
 from wavebuild.run.job import Touches
 from wavebuild.run.tracing import BESIDE, FLAGS, QUICK, Ledger, Transcript, replay, unescaped
 
@@ -198,10 +199,7 @@ def test_strace_itself_is_understood(tmp_path: Path, way: tuple[str, ...]):
     )
     trace = tmp_path.parent / "trace"
     subprocess.run(["strace", *way, *FLAGS, "-o", trace, "--", "sh", "-c", script], cwd=tmp_path, check=True)
-    for _ in range(200):  # a tracer that stands beside ends a little later
-        if _is_over(trace):
-            break
-        time.sleep(0.01)
+    assert eventually(lambda: _is_over(trace))  # a tracer that stands beside ends a little later
     ledger = Ledger()
     with open(trace, encoding="latin-1") as lines:
         Transcript(ledger, str(tmp_path)).take(lines)

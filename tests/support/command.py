@@ -24,6 +24,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 LONGEST = 100.0  # seconds before a command counts as hung
 
+WITH_GRACE = """
+import sys
+from wavebuild.run import grip
+grip.GRACE = float(sys.argv.pop(1))
+sys.argv[0] = "wavebuild"
+from wavebuild.ui.front import main
+main()
+"""
+"""The command, whose workers are copies of it and have the grace time that it was given."""
+
 Snapshot = dict[str, tuple[str, int, int, bytes]]
 
 
@@ -82,11 +92,15 @@ def succeeded(path: Path) -> list[str]:
 
 @dataclass
 class Site:
-    """A root to build in, beside a journal into which ``echo NAME >> "$JOURNAL"`` writes what ran."""
+    """A root to build in, beside a journal into which ``echo NAME >> "$JOURNAL"`` writes what ran.
+
+    ``grace``: seconds that whoever is asked to end has before it is asked harder, if not as many as usual.
+    """
 
     home: Path
     mark: str = field(default_factory=lambda: f"wave-site-{uuid.uuid4().hex}")
     read_so_far: int = 0
+    grace: float | None = None
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -122,7 +136,9 @@ class Site:
         return (self.root / path).read_text()
 
     def argv(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "wavebuild", *arguments]
+        if self.grace is None:
+            return [sys.executable, "-m", "wavebuild", *arguments]
+        return [sys.executable, "-c", WITH_GRACE, str(self.grace), *arguments]
 
     def wavebuild(self, *arguments: str, **environ: str) -> Finished:
         """Runs the command to its end; no bug of its own may show."""
@@ -165,7 +181,7 @@ class Site:
         return alive(self.mark)
 
     def nothing_alive(self) -> bool:
-        return eventually(lambda: not self.alive(), 5)
+        return eventually(lambda: not self.alive())
 
     def copy_of(self, example: str, built: tuple[str, ...]) -> None:
         """Takes a shipped example as the root, without the folders that are built in it."""

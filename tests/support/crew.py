@@ -17,7 +17,7 @@ from tests.support.processes import alive, children, command_line, is_worker
 from wavebuild.run.job import Ended, Job, PythonCall, Shell
 from wavebuild.run.pool import Pool
 
-LONGEST = 30.0  # seconds after which a job that has not ended counts as lost
+LONGEST = 60.0  # seconds after which a job that has not ended counts as lost
 
 
 @dataclass

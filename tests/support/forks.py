@@ -60,7 +60,7 @@ class Forks:
         assert self._server.stdin
         assert self._server.stdout
         self._server.stdin.close()
-        self._server.wait(10)
+        self._server.wait(60)
         self._server.stdout.close()
 
     def start(self, argv: Sequence[str], cwd: Path, environ: Mapping[str, str], into: Path, fault: Fault | None) -> int:
@@ -157,7 +157,7 @@ class ForkedSite(Site):
         running.finished()
 
     def nothing_alive(self) -> bool:
-        return eventually(lambda: not alive(self.mark), 5)
+        return eventually(lambda: not alive(self.mark))
 
 
 def serve() -> None:

@@ -293,7 +293,7 @@ class Watched:
         return self
 
     def wait_for(self, what: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not what():
             assert time.monotonic() < end, "\n".join(self.glass.rows)
             time.sleep(0.01)

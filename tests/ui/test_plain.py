@@ -266,7 +266,7 @@ def test_off_a_terminal_a_silent_build_says_that_it_lives() -> None:
 
     screen.tell(build_started([["a"]]))
     screen.tell(started("a", 1))
-    said = stream.written.wait(20)
+    said = stream.written.wait(60)
     screen.close([])
 
     assert said
