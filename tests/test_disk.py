@@ -41,10 +41,26 @@ def test_where_every_change_is_told_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_where_every_change_of_folders_is_told_it_is(tmp_path: Path) -> None:
+    """A hundred changes, each right after a look; what a killed build left of its trial is no hindrance."""
+    (tmp_path / ".trial").write_text("")
+    if not disk.tells_changes_of_folders(str(tmp_path)):
+        pytest.skip("the clock of this file system stands still between ticks")
+    times = set()
+    for number in range(100):
+        (tmp_path / str(number)).write_text("")
+        times.add(tmp_path.stat().st_mtime_ns)
+
+    assert len(times) == 100
+    assert not (tmp_path / ".trial").exists()
+
+
 def test_what_cannot_be_tried_is_not_vouched_for(tmp_path: Path) -> None:
     """Neither a folder that is not there, nor one in which no file can be made."""
     assert disk.tells_every_change(str(tmp_path / "none")) is None
     assert disk.tells_every_change("/proc") is None
+    assert not disk.tells_changes_of_folders(str(tmp_path / "none"))
+    assert not disk.tells_changes_of_folders("/proc")
 
 
 def test_a_file_that_seems_empty_is_read_to_its_end() -> None:

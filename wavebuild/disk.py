@@ -179,6 +179,29 @@ def _tells_change(handle: int) -> int | None:
     return status.st_dev if still and len(times) == 3 else None
 
 
+def tells_changes_of_folders(folder: str) -> bool:
+    """Whether the same holds of the folder itself, in which a file of ours comes and goes."""
+    trial = os.path.join(folder, ".trial")
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return any(_tells_going(trial, handle) for _ in range(3))
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+
+
+def _tells_going(trial: str, folder: int) -> bool:
+    before = time.clock_gettime_ns(_COARSE_CLOCK)
+    os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    came = os.fstat(folder)
+    os.unlink(trial)
+    went = os.fstat(folder)
+    still = time.clock_gettime_ns(_COARSE_CLOCK) == before
+    return still and came.st_ctime_ns != went.st_ctime_ns and came.st_mtime_ns != went.st_mtime_ns
+
+
 def read_link(path: str) -> str:
     return os.readlink(path)
 

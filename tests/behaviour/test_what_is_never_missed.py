@@ -261,3 +261,21 @@ def test_a_module_that_now_hides_the_one_that_was_called_is_seen(shop: Workshop)
     shop.build()
 
     assert shop.read("o") == "package"
+
+
+def test_a_module_that_is_made_after_a_step_looked_for_it(shop: Workshop):
+    """Of the steps that call one module each looks for what it imports: what one has found is no news to another."""
+    shop.put("m.py", "try:\n    import more\nexcept ImportError:\n    more = None\ndef f(outputs):\n"
+             "    open(outputs[0], 'w').write(more.SAID if more else 'alone')\n")  # fmt: skip
+    shop.wavefile(
+        "steps:\n  a: {outputs: a, call: 'm:f'}\n"
+        "  gen: {inputs: a, outputs: more.py, run: \"echo SAID = \\\\'made\\\\' > more.py\"}\n"
+        "  b: {inputs: more.py, outputs: b, call: 'm:f'}"
+    )
+    shop.build()
+    first = shop.read("a"), shop.read("b")
+    again = shop.build()
+
+    assert first == ("alone", "made")
+    assert again.outcomes["a"] == "succeeded"
+    assert (shop.settle() and shop.read("a"), shop.read("b")) == ("made", "made")

@@ -73,6 +73,7 @@ def steady() -> None:
     from wavebuild import disk
 
     disk.tells_every_change = lambda folder: os.stat(folder).st_dev
+    disk.tells_changes_of_folders = lambda folder: True
     disk.fault = passed
 
 

@@ -57,9 +57,10 @@ def keep_evidence(
     well = [number for number in looked if number not in left]
     if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, well):
         return
-    folders = _settled_folders(request, project, facts, state, well)
+    tells = _Telling(facts, os.path.dirname(layout.lock))
+    folders = _settled_folders(request, project, facts, state, well, tells)
     try:
-        rows = _rows(project, facts, folders) if folders is not None else None
+        rows = _rows(project, facts, folders, tells) if folders is not None else None
     except OverflowError:
         return
     if rows is None:
@@ -218,18 +219,21 @@ def _is_settled(standing: Standing) -> bool:
 
 
 def _settled_folders(
-    request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int]
+    request: Request, project: Project, facts: Facts, state: State, wanted: Iterable[int], tells: _Telling
 ) -> Folders | None:
     """The folders as they are now that nothing runs any more, if every step that lists one still has nothing to do."""
     if not facts.folders.visited:
         return facts.folders
-    if any(status is not None and not trusted(stamp_of(status), time.time_ns()) for status in _now(facts.folders)):
+    now = time.time_ns()
+    if not all(trusted(stamp_of(status), now) or tells.every_change_of(status) for status in _now(facts.folders)):
         time.sleep(TICK / 1e9)
     again = facts.folders.anew()
     looks = facts.with_folders(again)
     for number in wanted:
         step = project.wavefile.steps[number]
         if not _looks_into_folders(step):
+            continue
+        if _looks_for_modules_alone(step) and facts.agrees(step, looks):
             continue
         known = state.made()
         standing = stand(
@@ -240,19 +244,45 @@ def _settled_folders(
     return again
 
 
+class _Telling:
+    """Of which folders every change shows in their stamps, however soon it comes after a look.
+
+    ``trial``: a folder of ours, where it is tried, once and only if somebody asks.
+    """
+
+    def __init__(self, facts: Facts, trial: str) -> None:
+        self._facts = facts
+        self._trial = trial
+        self._tells: bool | None = None
+
+    def every_change_of(self, status: os.stat_result) -> bool:
+        if not self._facts.digests.vouches_for(stamp_of(status)):
+            return False
+        if self._tells is None:
+            self._tells = disk.tells_changes_of_folders(self._trial)
+        return self._tells
+
+
 def _looks_into_folders(step: Step) -> bool:
+    return step.frozen or bool(step.code) or step.has_calls or _lists(step)
+
+
+def _looks_for_modules_alone(step: Step) -> bool:
+    """Whether folders say nothing of it but which modules its calls find: most call what others call, too."""
+    return not (step.frozen or step.code or _lists(step))
+
+
+def _lists(step: Step) -> bool:
     kinds = {artifact.kind for artifact in (*reads(step), *step.outputs)}
-    if step.frozen:
-        return True
-    listing = not kinds.isdisjoint((Kind.DIRECTORY, Kind.GLOB, Kind.STEP))
-    return listing or bool(step.code) or step.has_calls
+    return not kinds.isdisjoint((Kind.DIRECTORY, Kind.GLOB, Kind.STEP))
 
 
-def _now(folders: Folders) -> Iterable[os.stat_result | None]:
-    return (disk.look(os.path.join(folders.root, folder) if folder else folders.root) for folder in folders.visited)
+def _now(folders: Folders) -> Iterable[os.stat_result]:
+    paths = (os.path.join(folders.root, folder) if folder else folders.root for folder in folders.visited)
+    return (status for path in paths if (status := disk.look(path)) is not None)
 
 
-def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, bytes] | None:
+def _rows(project: Project, facts: Facts, folders: Folders, tells: _Telling) -> dict[str, bytes] | None:
     """Name → packed stamp, of everything; None if a clock cannot vouch for it, or links are on the way.
 
     A link may lead elsewhere tomorrow without a change of what stands at its own place: what lies
@@ -274,7 +304,10 @@ def _rows(project: Project, facts: Facts, folders: Folders) -> dict[str, bytes] 
     probed = {facts.digests.absolute(path) for path in asked_for if facts.digests.named(path) not in rows}
     for path in (*listed, *probed, *read):
         status = listed[path] if path in listed else disk.look(path)
-        if status is not None and (stat.S_ISLNK(status.st_mode) or not _is_old(path, status, probed, now)):
+        if status is not None and stat.S_ISLNK(status.st_mode):
+            return None
+        is_sure = status is None or _is_old(path, status, probed, now)
+        if not is_sure and not (status is not None and path in listed and tells.every_change_of(status)):
             return None
         if path in read and not _says_the_same(path, status, read[path], project):
             return None

@@ -419,7 +419,7 @@ class Digests:
             return True
         if sum(self._memo[name].stamp[2] for name in self._readings if self._memo[name].stamp) > LARGEST_SECOND_READING:
             return False
-        if not all(self._is_vouched(self._memo[name].stamp) for name in self._readings):
+        if not all(self.vouches_for(self._memo[name].stamp) for name in self._readings):
             time.sleep(TICK / 1e9)
         for name, reading in list(self._readings.items()):
             before = self._memo[name]
@@ -520,9 +520,9 @@ class Digests:
 
     def _is_sure(self, now: Stamp, started: int) -> bool:
         """Whether a stamp taken before the bytes were read, at ``started`` by the clock, stands for them."""
-        return trusted(now, started) or (self._is_vouched(now) and now[4] <= started)
+        return trusted(now, started) or (self.vouches_for(now) and now[4] <= started)
 
-    def _is_vouched(self, mark: Stamp) -> bool:
+    def vouches_for(self, mark: Stamp) -> bool:
         """Whether a change after this stamp was taken has another one, however soon it comes."""
         if self._vouched == UNTRIED:
             self._vouched = self._vouch()

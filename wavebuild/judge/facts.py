@@ -107,6 +107,9 @@ class Facts:
         self.assumed = assumed
         self.former: Collection[str] = ()  # what steps that are no more have made, whether it stands or not
         self._many: tuple[int, tuple[str, ...] | None] = (-1, None)  # of the step that was asked for last
+        self._found: dict[_Sought, _Found] = {}  # of what is imported; many steps call one module
+        self._unsteady: set[_Sought] = set()  # what was not the same all the while
+        self._agreed: dict[_Sought, bool] = {}
 
     def orphans_in(self, artifact: Artifact) -> list[str]:
         """What would be its members, had steps that are no more not made it."""
@@ -579,32 +582,113 @@ class Facts:
 
     def _module(self, call: Call, step: Step) -> list[Artifact]:
         """The file of a called module where it lies inside the root: its code is an input without being named."""
-        for base in _bases(step):
-            files = [os.path.normpath(file) for file in import_files(call.module, "", (base,))]
+        return [Artifact(Kind.FILE, file, step.place) for file in self._module_files(call.module, _bases(step))]
+
+    def _module_files(self, module: str, bases: tuple[str, ...]) -> tuple[str, ...]:
+        sought = (module, False, bases)
+        found = self._found_before(sought)
+        if found is None:
+            looked: dict[str, bool] = {}
+            found = self._keep(sought, self._seek_module(module, bases, looked), looked)
+        return found.files
+
+    def _seek_module(self, module: str, bases: tuple[str, ...], looked: dict[str, bool]) -> tuple[str, ...]:
+        """``looked``: takes where it looked, and whether a file is there."""
+        for base in bases:
+            files = [os.path.normpath(file) for file in import_files(module, "", (base,))]
             for file in files:
                 self.folders.note(os.path.dirname(file))
-            there = [file for file in files if os.path.isfile(self.digests.absolute(file))]
+                looked[file] = os.path.isfile(self.digests.absolute(file))
+            there = tuple(file for file in files if looked[file])
             if any(file in there for file in files[-2:]):
-                return [Artifact(Kind.FILE, file, step.place) for file in there]
-        return []
+                return there
+        return ()
 
-    def _closure(self, top: str, bases: Sequence[str]) -> list[Reading]:
+    def _closure(self, top: str, bases: tuple[str, ...]) -> tuple[Reading, ...]:
         """A program and every file inside the root that it imports, directly or not."""
-        todo, found, looked = [top], {top: None}, {top}
+        sought = (top, True, bases)
+        found = self._found_before(sought)
+        if found is None:
+            looked: dict[str, bool] = {}
+            imports: dict[str, str] = {}
+            found = self._keep(sought, self._seek_imported(top, bases, looked, imports), looked, imports)
+        return found.readings
+
+    def _seek_imported(
+        self, top: str, bases: tuple[str, ...], looked: dict[str, bool], imports: dict[str, str]
+    ) -> tuple[str, ...]:
+        """``imports``: takes what each of the files imports."""
+        todo = [top]
         while todo:
             file = todo.pop()
-            imports = self.digests.see(Reading(file, file, "imports")).digest or ""
+            imports[file] = self._imports_of(file)
             places = tuple(dict.fromkeys((os.path.dirname(file), os.path.dirname(top), *bases)))
-            for name in imports.split("\n"):
+            for name in imports[file].split("\n"):
                 for path in map(os.path.normpath, import_files(name, file, places) if name else ()):
-                    if path in looked:
+                    if path in looked or path == top:
                         continue
-                    looked.add(path)
                     self.folders.note(os.path.dirname(path))
-                    if os.path.isfile(self.digests.absolute(path)):
-                        found[path] = None
+                    looked[path] = os.path.isfile(self.digests.absolute(path))
+                    if looked[path]:
                         todo.append(path)
-        return [Reading(f"{path} (python)", path, "python") for path in sorted(found)]
+        return tuple(sorted(imports))
+
+    def _imports_of(self, file: str) -> str:
+        return self.digests.see(Reading(file, file, "imports")).digest or ""
+
+    def _found_before(self, sought: _Sought) -> _Found | None:
+        """What was found of this before, if a look says that all is there that was, and nothing else."""
+        found = self._found.get(sought)
+        if found is None or self.digests.elsewhere:
+            return None
+        if not all(map(os.path.isfile, found.there)) or any(map(os.access, found.absent, repeat(os.F_OK))):
+            return None
+        return found if all(self._imports_of(file) == imports for file, imports in found.imports) else None
+
+    def _keep(
+        self, sought: _Sought, files: tuple[str, ...], looked: Mapping[str, bool], imports: Mapping[str, str] = {}
+    ) -> _Found:
+        there, absent = (
+            tuple(self.digests.absolute(file) for file, stands in looked.items() if stands is kind)
+            for kind in (True, False)
+        )
+        readings = tuple(Reading(f"{path} (python)", path, "python") for path in files)
+        found = _Found(files, readings, there, absent, tuple(imports.items()))
+        if self.digests.elsewhere or self._found.setdefault(sought, found) != found:
+            self._unsteady.add(sought)
+        self._found[sought] = found
+        return found
+
+    def agrees(self, step: Step, later: Facts) -> bool:
+        """Whether all that the step's calls import has been the same whenever it was asked for, and is it ``later``."""
+        bases = _bases(step)
+        calls = (action for action in (step.action, *step.judges) if isinstance(action, Call))
+        return all(self._agrees(call.module, bases, later) for call in calls)
+
+    def _agrees(self, module: str, bases: tuple[str, ...], later: Facts) -> bool:
+        sought = (module, False, bases)
+        if sought not in later._agreed:
+            programs = [(file, True, bases) for file in later._module_files(module, bases)]
+            for program, _, _ in programs:
+                later._closure(program, bases)
+            found = ((self._found.get(each), later._found[each]) for each in (sought, *programs))
+            steady = self._unsteady.isdisjoint((sought, *programs))
+            later._agreed[sought] = steady and all(before == after for before, after in found)
+        return later._agreed[sought]
+
+
+class _Found(Struct, frozen=True):
+    """What is imported from files below the root; ``there``, ``absent``: where was looked for them, absolute."""
+
+    files: tuple[str, ...]
+    readings: tuple[Reading, ...]
+    there: tuple[str, ...]
+    absent: tuple[str, ...]
+    imports: tuple[tuple[str, str], ...]  # of each program
+
+
+_Sought = tuple[str, bool, tuple[str, ...]]
+"""A module by its name, or all that a program imports; and the folders in which is looked."""
 
 
 class Makers:
