@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +49,30 @@ def test_a_call_holds_no_line_of_its_worker_open(crew: Crew):
     crew.call("one:f")
 
     assert crew.log == "[0, 1, 2]\n"
+
+
+def test_it_holds_nothing_open_that_the_build_was_started_with(crew: Crew, tmp_path: Path):
+    """What somebody waits for to be closed is none of its business."""
+    handle = os.open(tmp_path / "held", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(handle, True)
+    crew.write("one.py", "def f(): pass\n")
+    crew.call("one:f")
+    os.close(handle)
+    (worker,) = crew.workers()
+
+    assert str(tmp_path / "held") not in {os.readlink(each) for each in Path(f"/proc/{worker}/fd").iterdir()}
+
+
+def test_it_is_started_as_the_build_was(tmp_path: Path):
+    """The flags of the interpreter, by a letter or in words; and it never looks into the current folder first."""
+    tell = "import json, sys; from wavebuild.run.hiring import _flags; print(json.dumps(_flags()))"
+    told = []
+    for flags in ([], ["-OO", "-B"], ["-W", "error", "-X", "utf8"]):
+        words = [sys.executable, *flags, "-c", tell]
+        done = subprocess.run(words, capture_output=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""}, check=True)
+        told.append(json.loads(done.stdout))
+
+    assert told == [["-P"], ["-OO", "-B", "-P"], ["-Werror", "-X", "utf8", "-P"]]
 
 
 def test_who_used_multiprocessing_has_left_nothing(crew: Crew):

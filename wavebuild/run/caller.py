@@ -50,6 +50,8 @@ _INTERRUPTS = signal.default_int_handler
 
 _READABLE = int(select.POLLIN)
 
+_MOST_HANDLES = 1 << 16
+
 _OF_A_TRACKER = b"from multiprocessing.resource_tracker import main"
 
 
@@ -81,6 +83,8 @@ def main(handle: int, sentinel: int) -> NoReturn:
         os._exit(DROPPED)
     facts: Facts = messages.pop(0)
     parent, groups, environ, keeps_interrupt_ignored, run, handed, arguments, places, imports = facts
+    for low, high in _between((2, handle, sentinel, *handed)):  # whatever the build was started with is not for us
+        os.closerange(low, high)
     _become_nobody(arguments, places)
     os.environ.clear()
     os.environ.update(environ)
@@ -177,8 +181,7 @@ class Caller(Grip):
         self._told: set[str] = set()  # variables that tell of the attempt
         self._spool: Spool | None = None
         self._out_of_memory = times_out_of_memory()  # when last looked at
-        edges = sorted({2, *handed, 256})
-        self._closed = [(low + 1, high) for low, high in itertools.pairwise(edges)]  # in a call
+        self._closed = _between((2, *handed))  # in a call
         self.said: list[CallJob | bool] = []  # by the build, and not heard yet
         self._absent: list[str] = []  # files that would be another module of this name
         self._finders: list[FileFinder] = []
@@ -378,6 +381,11 @@ class Caller(Grip):
             from wavebuild.run.confined import limit_memory
 
             limit_memory(memory)
+
+
+def _between(kept: Sequence[int]) -> list[tuple[int, int]]:
+    """The ranges of descriptors that leave these open, and those below them all."""
+    return [(low + 1, high) for low, high in itertools.pairwise((*sorted(set(kept)), _MOST_HANDLES))]
 
 
 def _bearings() -> tuple[object, ...]:

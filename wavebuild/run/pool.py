@@ -245,7 +245,7 @@ class Pool:
         shown = dict(zip(_SHOWN, (_root_told(told), "", told.get("WAVEBUILD_RUN", "")), strict=True))
         warmth = job.warmth
         forked = warmth is None and self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
-        ours, theirs = _line(forked)
+        ours, theirs = _line(spawned=warmth is None and not forked)
         hired = None
         # Until the worker has said what it does with them, the terminal's signals wait; in a copy of us all do.
         mask = signal.pthread_sigmask(
@@ -300,8 +300,7 @@ class Pool:
         run, handed = shown["WAVEBUILD_RUN"], self._handed.handles
         ignored = _is_interrupt_ignored()
         facts = (os.getpid(), self._groups, environ, ignored, run, handed, sys.argv, places, imports)
-        with _without_the_current_folder(), _known_by(shown):
-            process = begin(theirs.fileno(), handed)
+        process = begin(theirs.fileno(), handed, {**os.environ, **shown})
         wire.send_facts(facts)
         return Hired(process, wire)
 
@@ -488,9 +487,9 @@ def _cleared(shelf: Shelf) -> list[int]:
     return list(iter(shelf.take_back, None))
 
 
-def _line(forked: bool) -> tuple[End, End]:
-    """The two ends of a line; to a new interpreter goes one that multiprocessing can hand over."""
-    if forked:
+def _line(spawned: bool) -> tuple[End, End]:
+    """The two ends of a line; ``spawned``: one of them is handed over by multiprocessing."""
+    if not spawned:
         return _socket.socketpair()
     import multiprocessing
 
