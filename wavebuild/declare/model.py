@@ -294,7 +294,9 @@ class Step(Struct, frozen=True, gc=False, array_like=True):
     @property
     def has_calls(self) -> bool:
         """Whether it, or what judges it, is a Python function: the code of that is an input."""
-        return isinstance(self.action, Call) or any(isinstance(action, Call) for action in self.judges)
+        if isinstance(self.action, Call):
+            return True
+        return bool(self.checks or self.review) and any(isinstance(action, Call) for action in self.judges)
 
     @property
     def is_group(self) -> bool:

@@ -58,11 +58,12 @@ class Said(Struct, frozen=True):
     layers: tuple[Layer, ...]
 
 
-def said(wavefile: Wavefile, step: Step) -> tuple[Said, ...]:
-    """Every key of the language, in its order; what the load has used up is shown as it is written."""
+def said(wavefile: Wavefile, step: Step, repeated: bool) -> tuple[Said, ...]:
+    """Every key of the language, in its order; what the load has used up is shown as it is written.
+
+    ``repeated``: it stands for instances, and has no values of its own: they depend on the variables.
+    """
     layers = _layers(wavefile, step)
-    # What stands for the instances of a repeated step has no values of its own: they depend on the variables.
-    repeated = any(other.base == step.name for other in wavefile.steps)
     return tuple(_said(key.name, step, layers, repeated) for key in schema.STEP.keys)
 
 

@@ -141,7 +141,11 @@ def _addition(
     if not lines:
         return None
     step = several[0][0]
-    written = {one.key for one in said(project.wavefile, step) if any(layer.name == "step" for layer in one.layers)}
+    written = {
+        one.key
+        for one in said(project.wavefile, step, repeated=False)
+        if any(layer.name == "step" for layer in one.layers)
+    }
     return Addition(base, step.place, tuple(lines), tuple(key for key in wanted if wanted[key] and key in written))
 
 

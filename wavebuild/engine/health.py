@@ -261,8 +261,9 @@ def _frozen(layout: Layout, wavefile: Wavefile | None) -> Iterator[Finding]:
     except WavebuildError as error:
         yield Finding("state", "frozen", error.problems[0].message, f"see {layout.frozen}")
         return
-    if names:
-        yield Finding("state", "frozen", ", ".join(names))
+    if not names:
+        return
+    yield Finding("state", "frozen", ", ".join(names))
     known = {part for step in wavefile.steps for part in (step.name, step.base)} if wavefile is not None else {*names}
     unknown = [name for name in names if name not in known]
     if unknown:

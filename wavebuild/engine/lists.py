@@ -119,7 +119,8 @@ def linked(request: Request, wavefile: Wavefile) -> Project:
 def settled_lists(project: Project, wanted: Collection[int], has_settled: Callable[[int], bool]) -> list[Artifact]:
     """What wanted steps wait for and whoever makes it has settled well, or is not wanted itself."""
     steps, makers = project.wavefile.steps, project.graph.owners.makers
-    unread = dict.fromkeys(one for number in sorted(wanted) if steps[number].unread for one in steps[number].unread)
+    growing = sorted(project.graph.traits.growing.intersection(wanted))
+    unread = dict.fromkeys(one for number in growing for one in steps[number].unread)
     return [one for one in unread if all(n not in wanted or has_settled(n) for n in makers(one))]
 
 

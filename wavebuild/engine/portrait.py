@@ -32,13 +32,14 @@ def show(request: Request, step: str) -> Portrait:
     try:
         facts, _ = facts_of(project, state, request)
         status, unknown = _status(request, one)
+        instances = tuple(_instances(project, one.name))
         commands, checks = _commands(request, project, facts, number)
         return Portrait(
             step=one.name,
             place=one.place,
             group=one.is_group,
-            instances=tuple(each.name for each in project.wavefile.steps if each.base == one.name),
-            said=said(project.wavefile, one),
+            instances=instances,
+            said=said(project.wavefile, one, repeated=bool(instances)),
             reads=tuple(_reads(project, facts, number)),
             makes=tuple(_makes(project, facts, number)),
             shares=tuple(_shares(project, facts, number)),
@@ -52,6 +53,11 @@ def show(request: Request, step: str) -> Portrait:
     finally:
         if state is not None:
             state.close()
+
+
+def _instances(project: Project, name: str) -> Iterator[str]:
+    steps = project.wavefile.steps
+    return (steps[one].name for one in sorted(project.graph.traits.repeated) if steps[one].base == name)
 
 
 def _number(project: Project, name: str) -> int:
@@ -69,7 +75,7 @@ def _number(project: Project, name: str) -> int:
 
 
 def _names(project: Project, numbers: tuple[int, ...]) -> tuple[str, ...]:
-    return tuple(project.wavefile.steps[number].name for number in numbers)
+    return tuple(project.graph.names.every[number] for number in numbers)
 
 
 def _status(request: Request, step: Step) -> tuple[StatusLine | None, tuple[Problem, ...]]:

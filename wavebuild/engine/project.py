@@ -136,14 +136,14 @@ def jobs_of(request: Request, project: Project) -> int:
 
 def durations_of(project: Project, state: State | None, wanted: Collection[int] | None = None) -> dict[int, Range]:
     """Per step the measured time where there is one, else the estimate, in seconds; ``wanted``: None is all steps."""
-    names = list(project.graph.number)
+    names, estimated = project.graph.names.every, project.graph.traits.estimated
     numbers = range(len(names)) if wanted is None else wanted
     measured = state.durations(None if wanted is None else {names[number] for number in wanted}) if state else {}
     found = {}
-    for number in numbers:
+    for number in numbers if measured else estimated.intersection(numbers):
         if names[number] in measured:
             found[number] = Range(measured[names[number]], measured[names[number]])
-        elif (estimate := project.wavefile.steps[number].estimate) is not None:
+        elif number in estimated and (estimate := project.wavefile.steps[number].estimate) is not None:
             found[number] = estimate
     return found
 
@@ -253,7 +253,7 @@ def missing_of(project: Project, facts: Facts, wanted: Iterable[int]) -> tuple[P
     """Every missing source of these steps; a step whose inputs cannot be read is left to be judged alone."""
     problems: list[Problem] = []
     for number in sorted(wanted):
-        if project.wavefile.steps[number].unread:
+        if number in project.graph.traits.growing:
             continue  # what it reads is not known yet
         with contextlib.suppress(WavebuildError):
             problems += missing_sources(project.graph, facts, (number,))

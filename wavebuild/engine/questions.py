@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ from wavebuild.judge.freshness import Now
 from wavebuild.judge.reasons import (
     EditLost,
     ListRefused,
+    NeverRan,
     OutputEdited,
     OutputMissing,
     Unasked,
@@ -134,14 +135,14 @@ def status(request: Request) -> tuple[StatusLine, ...]:
 def _status(view: _View) -> tuple[StatusLine, ...]:
     project, selection = view.project, view.selection
     last = view.state.last_results() if view.state else {}
-    lines = []
+    names, lines = project.graph.names.every, []
     for number in sequence(project, selection.wanted):
-        step, foreseen = project.wavefile.steps[number], view.foreseen[number]
-        result = last.get(step.name)
-        traces = view.state.traces(key(step)) if view.state else []
+        name, foreseen = names[number], view.foreseen[number]
+        result = last.get(name)
+        traces = view.state.traces(key(project.wavefile.steps[number])) if view.state else []
         lines.append(
             StatusLine(
-                step=step.name,
+                step=name,
                 word=foreseen.word,
                 reasons=foreseen.reasons,
                 last_outcome=Outcome(result.outcome) if result else None,
@@ -378,7 +379,7 @@ def _view_of_few(request: Request, project: Project, selection: Selection, few: 
 def _look(request: Request, project: Project) -> _View:
     """What is wanted, as it is now; lists whose makers have nothing to do are read."""
     refused = dict[Artifact, str]()
-    known = frozenset(number for number, step in enumerate(project.wavefile.steps) if not step.unread)
+    known = frozenset(range(len(project.wavefile.steps))) - project.graph.traits.growing
     while True:
         view = _look_at(request, project, select_steps(request, project), refused, known)
         settled = {number for number, foreseen in view.foreseen.items() if foreseen.word in SETTLED}
@@ -432,15 +433,17 @@ def _look_at(
 def _discovered_makers(project: Project, selection: Selection, state: State | None) -> dict[int, set[int]]:
     """Of steps with a depfile: those that make what was discovered."""
     found: dict[int, set[int]] = {}
-    for number in selection.wanted:
-        step = project.wavefile.steps[number]
-        traces = state.traces(key(step)) if state is not None and step.depfile else ()
+    if state is None:
+        return found
+    for number in project.graph.traits.discovering & selection.wanted:
+        traces = state.traces(key(project.wavefile.steps[number]))
         owners = {project.graph.owner(member) for trace in traces for member in trace.discovered}
         found[number] = {owner for owner in owners if owner is not None and owner != number}
     return found
 
 
 _UNSEEN = Now({}, {}, {}, {}, {}, {})
+_FIRST_RUN = Runs(_UNSEEN, (NeverRan(),))
 _OF_THE_MOMENT = (EditLost, OutputEdited, OutputMissing, Unclaimed, Upstream)
 """Reasons that a running step may seem to have only because its outputs are half made."""
 
@@ -459,28 +462,49 @@ def _standings(
     that is not there, stops its readers alone, too.
     """
     facts, _ = _facts_to_read(request, project, state, orphans)
-    refuse(missing_of(project, facts, selection.wanted & known_before))
     known = _known(facts, state)
     forced = forced_steps(request, selection)
     clock = request.clock()
+    growing = project.graph.traits.growing
     found: dict[int, Standing] = {}
     with Asker(facts, invocation_of(request, project)) as asker:
-        for number in sequence(project, selection.wanted):
-            if project.wavefile.steps[number].unread:
-                continue  # what it reads is not known yet
-            if number not in known_before and (missing := missing_of(project, facts, (number,))):
-                found[number] = Stops("input", (), tuple(ListRefused(problem.message) for problem in missing))
-                continue
-            traces = state.traces(key(project.wavefile.steps[number])) if state else ()
+        for some in _parts(request, project, selection):
+            if missing_of(project, facts, known_before.intersection(some)):
+                refuse(missing_of(project, facts, selection.wanted & known_before))
+            for number in some:
+                if number in growing:
+                    continue  # what it reads is not known yet
+                if number not in known_before and (missing := missing_of(project, facts, (number,))):
+                    found[number] = Stops("input", (), tuple(ListRefused(problem.message) for problem in missing))
+                    continue
+                traces = state.traces(key(project.wavefile.steps[number])) if state else ()
 
-            def stands(number: int = number, traces: Sequence[Trace] = traces) -> Standing:
-                return stand(facts, number, facts.read(number), traces, known, clock, number in forced)
+                def stands(number: int = number, traces: Sequence[Trace] = traces) -> Standing:
+                    return stand(facts, number, facts.read(number), traces, known, clock, number in forced)
 
-            try:
-                found[number] = asker.decided(number, stands) if request.ask else stands()
-            except WavebuildError as error:
-                found[number] = Stops("input", (), tuple(Unreadable(_located(each)) for each in error.problems))
+                try:
+                    found[number] = _lean(asker.decided(number, stands) if request.ask else stands())
+                except WavebuildError as error:
+                    found[number] = Stops("input", (), tuple(Unreadable(_located(each)) for each in error.problems))
     return found
+
+
+TOGETHER = 1 << 8
+"""So many steps are asked for their sources and then judged: few enough that each is still there as an object."""
+
+
+def _parts(request: Request, project: Project, selection: Selection) -> Iterator[Sequence[int]]:
+    """The wanted steps in their order; all at once where commands are asked, which is not to begin in vain."""
+    ordered = sequence(project, selection.wanted)
+    size = max(len(ordered), 1) if request.ask else TOGETHER
+    yield from (ordered[start : start + size] for start in range(0, len(ordered), size))
+
+
+def _lean(standing: Standing) -> Standing:
+    """The standing without the facts that no plan asks for: those of a step with nothing to compare them with."""
+    if not isinstance(standing, Runs) or standing.former:
+        return standing
+    return _FIRST_RUN if standing.reasons == _FIRST_RUN.reasons else Runs(_UNSEEN, standing.reasons)
 
 
 def _located(problem: Problem) -> str:

@@ -91,10 +91,9 @@ def _carriers(graph: Graph, number: int) -> set[int]:
 
 def _undeclared(graph: Graph, is_file: Callable[[str], bool]) -> Iterator[Problem]:
     folders = {
-        output.path: number
-        for number, step in enumerate(graph.wavefile.steps)
-        for output in step.outputs
-        if output.kind is Kind.DIRECTORY
+        output.artifact.path: output.step
+        for output in graph.owners.wide.outputs
+        if output.artifact.kind is Kind.DIRECTORY
     }
     for mention in mentions(graph):
         step = graph.wavefile.steps[mention.step]
@@ -169,13 +168,15 @@ def _words_of(script: str) -> Iterator[str]:
 
 
 def _called_like_commands(graph: Graph, commands: Collection[str]) -> Iterator[Problem]:
-    for step in graph.wavefile.steps:
-        if step.name in commands:
-            message = f"the step '{step.name}' is called like a command: `wavebuild {step.name}` alone is refused"
-            yield _warning("step-like-command", message, step.place, f"it is built by: wavebuild build {step.name}")
+    for name in sorted(graph.number.keys() & {*commands}):
+        place = graph.wavefile.steps[graph.number[name]].place
+        message = f"the step '{name}' is called like a command: `wavebuild {name}` alone is refused"
+        yield _warning("step-like-command", message, place, f"it is built by: wavebuild build {name}")
 
 
 def _unused_resources(graph: Graph) -> Iterator[Problem]:
+    if not graph.wavefile.resources:
+        return
     taken = {name for step in graph.wavefile.steps for name, _ in step.resources}
     for name, _ in graph.wavefile.resources:
         if name not in taken:

@@ -42,7 +42,11 @@ class Columns(Struct, frozen=True, array_like=True):
     on_demand: list[int]
     growing: list[int]
     secrets: tuple[str, ...]
-    reviewed: list[int] = []
+    reviewed: list[int]
+    discovering: list[int]
+    estimated: list[int]
+    titled: list[int]
+    repeated: list[int]
 
 
 def packed(graph: Graph) -> Columns:
@@ -71,6 +75,10 @@ def packed(graph: Graph) -> Columns:
         sorted(graph.traits.growing),
         graph.traits.secrets,
         sorted(graph.traits.reviewed),
+        sorted(graph.traits.discovering),
+        sorted(graph.traits.estimated),
+        sorted(graph.traits.titled),
+        sorted(graph.traits.repeated),
     )
 
 
@@ -97,6 +105,10 @@ def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str
             frozenset(columns.growing),
             columns.secrets,
             frozenset(columns.reviewed),
+            frozenset(columns.discovering),
+            frozenset(columns.estimated),
+            frozenset(columns.titled),
+            frozenset(columns.repeated),
         ),
     )
 

@@ -29,7 +29,11 @@ class Traits(Struct, frozen=True):
     on_demand: frozenset[int]
     growing: frozenset[int]  # what they read, or which instances there are, is known only in the build
     secrets: tuple[str, ...]  # names of variables, sorted
-    reviewed: frozenset[int] = frozenset()  # an advisor judges what they make
+    reviewed: frozenset[int]  # an advisor judges what they make
+    discovering: frozenset[int]  # they have a depfile, which says what else they read
+    estimated: frozenset[int]
+    titled: frozenset[int]  # they have a title or a phase
+    repeated: frozenset[int]  # instances of a step that is repeated
 
 
 class Graph(Struct, frozen=True):
@@ -123,6 +127,10 @@ def _traits(steps: Sequence[Step]) -> Traits:
         frozenset(k for k, step in enumerate(steps) if step.unread),
         tuple(sorted({name for step in steps if step.secrets for name in step.secrets})),
         frozenset(k for k, step in enumerate(steps) if step.review is not None),
+        frozenset(k for k, step in enumerate(steps) if step.depfile),
+        frozenset(k for k, step in enumerate(steps) if step.estimate is not None),
+        frozenset(k for k, step in enumerate(steps) if step.title is not None or step.phase is not None),
+        frozenset(k for k, step in enumerate(steps) if step.base),
     )
 
 

@@ -26,6 +26,11 @@ class Names:
         self.number = {name: k for k, name in enumerate(names or (step.name for step in steps))}
 
     @cached_property
+    def every(self) -> tuple[str, ...]:
+        """The name of each step, by its number."""
+        return tuple(self.number)
+
+    @cached_property
     def _instances(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for k, step in enumerate(self._steps):
@@ -53,7 +58,7 @@ class Names:
         """What may have been meant by a name that finds nothing."""
         base, at, _ = name.partition("@")
         if at and base in self._instances:
-            names = [self._steps[k].name for k in self._instances[base]]
+            names = [self.every[k] for k in self._instances[base]]
             near = did_you_mean(name, names)
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             return near or f"the instances of '{base}' are: {', '.join(names[:SHOWN])}{more}"

@@ -36,7 +36,7 @@ def make_plan(
         for number, layer in enumerate(waves(graph, wanted), start=1)
     )
     critical = [step for step in timing.critical_path if step in counted] if timing else []
-    names = tuple(graph.wavefile.steps[step].name for step in critical)
+    names = tuple(graph.names.every[step] for step in critical)
     return Plan(planned_waves, names, timing.times if timing else None, jobs)
 
 
@@ -66,15 +66,15 @@ def _timing(
 def _planned(
     graph: Graph, number: int, wave: int, foreseen: Foreseen, estimate: Range | None, slack: Range | None
 ) -> PlannedStep:
-    step = graph.wavefile.steps[number]
+    step = graph.wavefile.steps[number] if number in graph.traits.titled else None
     return PlannedStep(
-        name=step.name,
+        name=graph.names.every[number],
         wave=wave,
         word=foreseen.word,
         reasons=foreseen.reasons,
         after=foreseen.after,
-        title=step.title,
-        phase=step.phase,
+        title=step.title if step else None,
+        phase=step.phase if step else None,
         estimate=estimate,
         slack=slack,
     )

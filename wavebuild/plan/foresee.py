@@ -60,10 +60,10 @@ def foresee(
     ``discovered``: of a step, those that make what it is known to read without having declared it;
     ``refused``: lists whose makers have settled and that are of no use, and why.
     """
-    found = dict(known)
+    found, growing = dict(known), graph.traits.growing
     for layer in waves(graph, wanted):
         for number in layer:
-            if graph.wavefile.steps[number].unread:
+            if number in growing:
                 found[number] = _awaiting(graph, number, found, refused)
                 continue
             makers = sorted({*graph.data_upstream[number], *discovered.get(number, ())})
@@ -73,27 +73,27 @@ def foresee(
 
 def _awaiting(graph: Graph, number: int, found: Mapping[int, Foreseen], refused: Mapping[Artifact, str]) -> Foreseen:
     """A step whose instances, or some of whose inputs, are not known before others have settled."""
-    steps = graph.wavefile.steps
+    step, names = graph.wavefile.steps[number], graph.names.every
     before = [up for up in graph.upstream[number] if up in found]
-    stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
+    stopped = tuple(names[up] for up in before if found[up].word in STOPPED)
     if stopped:
         return Foreseen(PlanWord.BLOCKED, (), stopped)
-    useless = tuple(ListRefused(refused[artifact]) for artifact in steps[number].unread if artifact in refused)
+    useless = tuple(ListRefused(refused[artifact]) for artifact in step.unread if artifact in refused)
     if useless:
         return Foreseen(PlanWord.BLOCKED, useless)
-    makers = [up for artifact in steps[number].unread for up in graph.owners.makers(artifact) if up in found]
-    after = tuple(dict.fromkeys(steps[up].name for up in makers))
-    return Foreseen(PlanWord.EXPANDS if steps[number].expands else PlanWord.MAYBE, (Upstream(after),), after)
+    makers = [up for artifact in step.unread for up in graph.owners.makers(artifact) if up in found]
+    after = tuple(dict.fromkeys(names[up] for up in makers))
+    return Foreseen(PlanWord.EXPANDS if step.expands else PlanWord.MAYBE, (Upstream(after),), after)
 
 
 def _foreseen(
     graph: Graph, number: int, standing: Standing, found: Mapping[int, Foreseen], upstream: Iterable[int]
 ) -> Foreseen:
-    steps = graph.wavefile.steps
+    names = graph.names.every
     before = [up for up in graph.upstream[number] if up in found]
-    stopped = tuple(steps[up].name for up in before if found[up].word in STOPPED)
+    stopped = tuple(names[up] for up in before if found[up].word in STOPPED)
     makers = [up for up in upstream if up in found]
-    unsettled = tuple(steps[up].name for up in makers if found[up].word in UNSETTLED)
+    unsettled = tuple(names[up] for up in makers if found[up].word in UNSETTLED)
     match standing:
         case Waits():
             return Foreseen(PlanWord.WAITING)
@@ -121,7 +121,7 @@ def _foreseen(
         return Foreseen(PlanWord.BLOCKED, _reasons(verdict), stopped)
     open_makers = frozenset(unsettled)
     shared = tuple(
-        path for path in graph.shared.paths if any(steps[up].name in open_makers for up in graph.shared.updaters(path))
+        path for path in graph.shared.paths if any(names[up] in open_makers for up in graph.shared.updaters(path))
     )
     if isinstance(standing, Runs) and open_makers and _may_be_as_once(standing, open_makers, shared):
         verdict = Undecided(())

@@ -130,7 +130,7 @@ def _resolve(graph: Graph, word: str, folder: str) -> _Found:
     made = _by_path(graph, word, folder)
     if made.steps:
         return made
-    titled = _Found(frozenset(k for k, step in enumerate(graph.wavefile.steps) if step.title == word))
+    titled = _Found(frozenset(k for k in graph.traits.titled if graph.wavefile.steps[k].title == word))
     return titled if titled.steps else _Found(frozenset(), named.reason or made.reason)
 
 

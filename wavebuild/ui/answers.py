@@ -166,9 +166,8 @@ def list_lines(graph: Graph, style: Style, instances: bool = False) -> list[str]
     """
     steps = graph.wavefile.steps
     of_base: dict[str, list[int]] = {}
-    for at, step in enumerate(steps):
-        if step.base:
-            of_base.setdefault(step.base, []).append(at)
+    for at in sorted(graph.traits.repeated):
+        of_base.setdefault(steps[at].base, []).append(at)
     rows = []
     for at, step in enumerate(steps):
         if step.name in of_base and not instances:
@@ -217,10 +216,12 @@ def _some(texts: Iterable[str], most: int) -> str:
 
 def _makers(graph: Graph, members: Sequence[int], together: Mapping[str, Sequence[int]]) -> Iterable[str]:
     """The steps before these, all instances of one as the one that is repeated."""
-    steps = graph.wavefile.steps
+    steps, names = graph.wavefile.steps, graph.names.every
     before = dict.fromkeys(maker for at in members for maker in graph.upstream[at] if maker not in members)
     whole = {base for base, every in together.items() if all(at in before for at in every)}
-    return dict.fromkeys(steps[at].base if steps[at].base in whole else steps[at].name for at in before)
+    if not whole:
+        return [names[at] for at in before]
+    return dict.fromkeys(steps[at].base if steps[at].base in whole else names[at] for at in before)
 
 
 # the shared memory

@@ -260,7 +260,7 @@ def _listed_step(graph: Graph, at: int) -> Record:
         "reads": names(each.text for each in step.inputs),
         "produces": names(each.text for each in step.outputs),
         "updates": names(each.text for each in step.updates),
-        "depends_on": names(graph.wavefile.steps[maker].name for maker in graph.upstream[at]),
+        "depends_on": names(graph.names.every[maker] for maker in graph.upstream[at]),
         "needs": names(name for name, _ in step.needs),
         "on_demand": step.on_demand,
     }

@@ -11,7 +11,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wavebuild.declare.model import Step
 from wavebuild.graph import Graph, reads
 from wavebuild.regular import expression
 from wavebuild.ui.escapes import escaped
@@ -76,12 +75,15 @@ def sketch(
     A repeated step is one box, in the wave of its first instance, unless its ``instances`` are wanted. ``only``: these
     steps and no other. ``together``: in which boxes steps are shown, where that is said; those of one wave in one box.
     """
-    steps = graph.wavefile.steps
+    steps, names, titled = graph.wavefile.steps, graph.names.every, graph.traits.titled
     # A group stands for its members: the arrows already go to and from them.
     around = _around(graph, upstream, downstream)
-    shown = [at for at in around if not steps[at].is_group and (only is None or at in only)]
-    count = Counter(steps[at].base for at in shown)
-    label = together or {at: _label(steps[at], not instances and count[steps[at].base] > 1) for at in shown}
+    shown = [at for at in around if at not in graph.traits.groups and (only is None or at in only)]
+    base = {at: steps[at].base for at in shown if at in graph.traits.repeated}
+    count = Counter(base.values())
+    label = together or {
+        at: base[at] if at in base and not instances and count[base[at]] > 1 else names[at] for at in shown
+    }
     boxes: dict[str, Box] = {}
     for at in shown:
         one = boxes.get(label[at])
@@ -89,10 +91,8 @@ def sketch(
             boxes[label[at]] = replace(one, wave=min(one.wave, graph.wave[at]), instances=one.instances + 1)
         else:
             named = graph.number.get(label[at], None if together else at)
-            title = None if named is None else steps[named].title
-            boxes[label[at]] = Box(
-                label[at], title, graph.wave[at], of_one=label[at] in (steps[at].base, steps[at].name)
-            )
+            title = steps[named].title if named in titled else None
+            boxes[label[at]] = Box(label[at], title, graph.wave[at], of_one=label[at] in (base.get(at), names[at]))
     return Sketch(tuple(boxes.values()), tuple(_joined(graph, shown, label)))
 
 
@@ -137,10 +137,6 @@ def _before_digits(name: str) -> str:
 
 def _first_part(name: str) -> str:
     return _PARTS.split(name, 1)[0]
-
-
-def _label(step: Step, together: bool) -> str:
-    return step.base if together and step.base else step.name
 
 
 def _joined(graph: Graph, shown: Sequence[int], label: Mapping[int, str]) -> Iterator[Arrow]:
