@@ -6,11 +6,12 @@ import pytest
 
 from tests.support.workshop import Workshop
 from wavebuild.run import scheduler
+from wavebuild.run.events import Event, StepSettled
 
 NAMES = tuple(f"s{number}" for number in range(6))
 
 
-def steps(first: str, second: str = "sleep 1; cp in s1") -> str:
+def steps(first: str, second: str) -> str:
     """Two that run for a while, and four that wait for their slots."""
     lines = [f"  {name}: {{inputs: in, outputs: {name}, run: 'note {name}; cat in > {name}'}}" for name in NAMES[2:]]
     own = [
@@ -38,15 +39,20 @@ def test_after_a_failure_the_former_outputs_of_those_that_were_ready_stand(shop:
     shop.wavefile(steps("cp in s0", "cp in s1"))
     shop.build(jobs=2, order=NAMES)
     shop.put("in", "2")
-    shop.wavefile(steps("sleep 0.3; exit 1", "sleep 0.6; cp in s1"))
+    until_it_failed = "touch ../begun; until test -e ../failed; do sleep 0.02; done; cp in s1"
+    shop.wavefile(steps("until test -e ../begun; do sleep 0.02; done; sleep 0.3; exit 1", until_it_failed))
 
-    built = shop.build(jobs=2, order=NAMES)
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled) and event.settled.step == "s0":
+            (shop.home / "failed").touch()
+
+    built = shop.build(jobs=2, order=NAMES, meanwhile=told)
 
     assert built.code == 1
     assert sorted(built.ran) == ["s0", "s1"]
     assert [built.outcomes[name] for name in NAMES[2:]] == ["not_started"] * 4
     assert [shop.read(name) for name in NAMES[2:]] == ["1"] * 4
-    shop.wavefile(steps("cp in s0", "sleep 0.6; cp in s1"))
+    shop.wavefile(steps("cp in s0", until_it_failed))
     again = shop.build(jobs=2, order=NAMES)
     assert sorted(again.ran) == ["s0", *NAMES[2:]]
     assert [shop.read(name) for name in NAMES] == ["2"] * 6
@@ -60,7 +66,7 @@ def test_an_input_that_changes_before_they_begin_is_read_as_it_then_is(shop: Wor
     shop.wavefile(
         "steps:\n"
         "  s0: {outputs: s0, run: 'sleep 0.3; echo 2 > late; sleep 0.6; touch s0'}\n"
-        "  s1: {outputs: s1, run: 'sleep 1; touch s1'}\n"
+        "  s1: {outputs: s1, run: 'until grep -q 2 late; do sleep 0.02; done; sleep 0.3; touch s1'}\n"
         "  s2: {inputs: late, outputs: s2, run: 'note s2; cat late > s2'}\n"
     )
 
@@ -77,7 +83,8 @@ def test_what_a_person_makes_of_an_output_before_they_begin_is_not_lost(shop: Wo
     shop.wavefile(steps("cp in s0", "cp in s1"))
     shop.build(jobs=2, order=NAMES)
     shop.put("in", "2")
-    shop.wavefile(steps("sleep 0.3; echo mine > s2; sleep 0.6; cp in s0"))
+    until_then = "until grep -q mine s2; do sleep 0.02; done; sleep 0.3; cp in s1"
+    shop.wavefile(steps("sleep 0.3; echo mine > s2; sleep 0.6; cp in s0", until_then))
 
     built = shop.build(jobs=2, keep_going=True, order=NAMES)
 
@@ -117,9 +124,15 @@ def test_who_has_read_an_input_before_it_changed_looks_again_in_the_next_build(s
     shop.wavefile(text.format("", ""))
     shop.build(jobs=2, order=NAMES, alone=True)
     shop.put("in", "2")
-    shop.wavefile(text.format("sleep 0.3; echo 2 > late; sleep 0.6; ", "sleep 1; "))
+    wait = "until {}; do sleep 0.02; done; "
+    first = wait.format("test -e ../judged") + "echo 2 > late; sleep 0.6; "
+    shop.wavefile(text.format(first, wait.format("grep -q 2 late") + "sleep 0.3; "))
 
-    built = shop.build(jobs=2, order=NAMES, alone=True)
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled) and event.settled.step == "early":
+            (shop.home / "judged").touch()
+
+    built = shop.build(jobs=2, order=NAMES, alone=True, meanwhile=told)
 
     assert (built.code, built.outcomes["early"], shop.read("s2")) == (0, "kept", "2\n")
     assert shop.build().ran == ["early"]

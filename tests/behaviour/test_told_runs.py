@@ -119,7 +119,7 @@ def test_a_step_is_told_beside_its_last_success(shop: Workshop):
 
 def test_one_after_another_has_one_row_and_two_at_once_have_two(shop: Workshop):
     """The rows of the timeline are as few as there were steps at once."""
-    meet = "touch ../{0}; for i in $(seq 500); do [ -e ../{1} ] && break; sleep 0.02; done; sleep 0.2; echo > {0}"
+    meet = "touch ../{0}; for i in $(seq 3000); do [ -e ../{1} ] && break; sleep 0.02; done; sleep 0.2; echo > {0}"
     shop.wavefile(
         "steps:\n"
         f"  x: {{outputs: x, run: '{meet.format('x', 'y')}'}}\n"
@@ -279,7 +279,7 @@ def test_a_pause_before_the_next_try_counts_in_every_schedule(shop: Workshop):
     """The critical path leads through a step that waited long, though it worked for a short time."""
     shop.wavefile(
         "steps:\n"
-        "  slow: {outputs: s, run: 'sleep 0.4; echo > s'}\n"
+        "  slow: {outputs: s, run: 'sleep 0.2; echo > s'}\n"
         "  shaky:\n    outputs: t\n    retries: {times: 1, delay: 1s}\n"
         "    run: 'test -e ../once || { echo > ../once; exit 3; }; echo > t'\n"
     )
@@ -397,7 +397,7 @@ def test_of_too_many_steps_those_that_matter_are_told(shop: Workshop, monkeypatc
     """What went wrong, then the critical path, then what took longest; the others count, and no more."""
     monkeypatch.setattr(reporting, "MOST", 3)
     shop.wavefile(
-        "steps:\n  bad: {outputs: x, run: 'exit 3'}\n  slow: {outputs: s, run: 'sleep 0.3; echo > s'}\n"
+        "steps:\n  bad: {outputs: x, run: 'exit 3'}\n  slow: {outputs: s, run: 'sleep 0.8; echo > s'}\n"
         "  after: {inputs: s, outputs: t, run: 'cp s t'}\n  one: {outputs: u, run: 'echo > u'}\n"
     )
 

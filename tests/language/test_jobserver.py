@@ -207,7 +207,7 @@ class TestAbove:
         taken = os.read(pipe, 2)
         shop.wavefile(
             "steps:\n"
-            "  first: {run: 'for i in $(seq 100); do test -e ../second && exit; sleep 0.1; done; exit 1'}\n"
+            "  first: {run: 'for i in $(seq 600); do test -e ../second && exit; sleep 0.1; done; exit 1'}\n"
             "  second: {run: touch ../second}\n"
         )
 

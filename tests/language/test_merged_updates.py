@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.workshop import Built, Workshop
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import Event, StepSettled
+from wavebuild.run.events import Event, StepSettled, StepStarted
 
 BASE = "bundle: demo\n\njobs:\n  bronze: none\n\napps:\n  gold: none\n"
 
@@ -132,12 +132,16 @@ class TestMerging:
         shop.wavefile("""
         defaults: {sandbox: true}
         steps:
-          a: {updates: f, run: 'sleep 0.3; exit 1'}
+          a: {updates: f, run: 'until test -e $WAVEBUILD_PROJECT/../begun; do sleep 0.02; done; sleep 0.3; exit 1'}
           b: {updates: f, run: 'echo b >> f'}
         """)
         shop.put("f", "")
 
-        built = shop.build(jobs=2)
+        def told(event: Event) -> None:
+            if isinstance(event, StepStarted) and event.step == "b":
+                (shop.home / "begun").touch()
+
+        built = shop.build(jobs=2, meanwhile=told)
 
         assert (built.outcomes, shop.read("f")) == ({"a": "failed", "b": "succeeded"}, "b\n")
 

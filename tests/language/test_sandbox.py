@@ -564,7 +564,7 @@ def test_a_kill_leaves_the_project_as_it_was(shop: Workshop):
 def test_a_timeout_ends_the_step_and_not_its_furnishing(shop: Workshop):
     """The former output stands."""
     shop.write(a="1\n")
-    one(shop, "inputs: a\n    outputs: o\n    timeout: 1s", "cat a > o; test $(cat a) = 1 || sleep 60")
+    one(shop, "inputs: a\n    outputs: o\n    timeout: 4s", "cat a > o; test $(cat a) = 1 || sleep 60")
     shop.build()
     shop.write(a="2\n")
     built = shop.build()

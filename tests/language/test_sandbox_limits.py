@@ -158,15 +158,19 @@ steps:
 def test_an_input_that_moves_while_the_step_runs_counts_as_moved(shop: Workshop):
     """The next build runs it again."""
     shop.write(a="1\n")
-    shop.wavefile("steps: {s: {inputs: a, outputs: o, sandbox: true, run: 'cat a > o; sleep 0.5'}}")
+    wait = "until test -e $WAVEBUILD_PROJECT/../edited; do sleep 0.02; done"
+    shop.wavefile(f"steps: {{s: {{inputs: a, outputs: o, sandbox: true, run: 'cat a > o; {wait}'}}}}")
+    (shop.home / "edited").touch()
 
     def edit(event: object) -> None:
         if type(event).__name__ == "StepStarted":
             while not list(shop.root.glob(".wavebuild/sandbox/*/tree/root/o")):
                 time.sleep(0.01)
             shop.put("a", "2\n")
+            (shop.home / "edited").touch()
 
     shop.build()
+    (shop.home / "edited").unlink()
     shop.put("a", "3\n")
     moved = shop.build(meanwhile=_later(edit))
 

@@ -483,7 +483,7 @@ class TestRetries:
     def test_a_step_that_waits_for_its_next_try_gives_back_its_slot(self):
         """Under one job the others run meanwhile."""
         stage = Stage(
-            [step("flaky", [], ["f.out"]), *chain("a", "b")], fates={"flaky": "fails once"}, delay=0.1, jobs=1
+            [step("flaky", [], ["f.out"]), *chain("a", "b")], fates={"flaky": "fails once"}, delay=1.0, jobs=1
         )
 
         assert set(outcomes(stage).values()) == {"succeeded"}
