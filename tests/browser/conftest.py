@@ -89,6 +89,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     def open_(told: Story | str, width: int = 1280, checked: bool = True, **how: Any) -> Watched:
         file = tmp_path / f"{len(contexts)}.html"
         file.write_text(told if isinstance(told, str) else report(told))
+        how = {"reduced_motion": "reduce"} | how  # else a page may still be scrolling when it is measured
         context = browser.new_context(viewport={"width": width, "height": 800}, **how)
         contexts.append(context)
         watched = Watched(context.new_page())
