@@ -11,12 +11,13 @@ from tests.support.workshop import Workshop
 from wavebuild.errors import WavebuildError
 from wavebuild.run.room import load_of_machine
 
-THREE = """
-steps:
-  a: {outputs: a.txt, KEYS, run: note a; sleep 0.05; echo a > a.txt}
-  b: {outputs: b.txt, KEYS, run: note b; sleep 0.05; echo b > b.txt}
-  c: {outputs: c.txt, KEYS, run: note c; sleep 0.05; echo c > c.txt}
-"""
+RUN = "note {0}; until test $(wc -l < $JOURNAL) -ge MEET; do sleep 0.02; done; sleep 0.05; echo {0} > {0}.txt"
+STEPS = "\nsteps:\n" + "".join(f"  {name}: {{outputs: {name}.txt, KEYS, run: {RUN.format(name)}}}\n" for name in "abc")
+
+
+def three(keys: str, meet: int = 1) -> str:
+    """``meet``: none of them goes on before so many have begun in all builds."""
+    return STEPS.replace("KEYS", keys).replace("MEET", str(meet))
 
 
 class TestResources:
@@ -35,7 +36,7 @@ class TestResources:
     )
     def test_steps_run_together_as_far_as_what_they_share_allows(self, shop: Workshop, keys: str, top: str, most: int):
         """Whether a step, its category or the defaults say so; all run in the end, and then all are fresh."""
-        shop.wavefile(top + THREE.replace("KEYS", keys))
+        shop.wavefile(top + three(keys, meet=most))
         built = shop.build(jobs=3)
 
         assert (sorted(built.ran), built.most_at_once) == (["a", "b", "c"], most)
@@ -44,15 +45,16 @@ class TestResources:
     def test_a_profile_gives_another_capacity(self, shop: Workshop):
         """On the large machine two at once; what a step takes is no reason to run it again."""
         text = "resources: {db: 1}\nprofiles: {large: {resources: {db: 2}}}\n"
-        shop.wavefile(text + THREE.replace("KEYS", "resources: [db]"))
+        shop.wavefile(text + three("resources: [db]"))
 
         assert shop.build(jobs=3).most_at_once == 1
         assert shop.build(jobs=3, profile="large").ran == []
+        shop.wavefile(text + three("resources: [db]", meet=5))
         assert shop.build(jobs=3, profile="large", force=True).most_at_once == 2
 
     def test_more_than_there_is_is_refused_with_its_place(self, shop: Workshop):
         """Before anything runs: such a step could never start."""
-        shop.wavefile("resources: {db: 2}\n" + THREE.replace("KEYS", "resources: {db: 3}"))
+        shop.wavefile("resources: {db: 2}\n" + three("resources: {db: 3}"))
 
         with pytest.raises(WavebuildError, match="3 of 'db', but there is only 2"):
             shop.build()
@@ -60,9 +62,9 @@ class TestResources:
 
     def test_taking_other_resources_is_no_reason_to_run(self, shop: Workshop):
         """They say when a step may run, not what it makes."""
-        shop.wavefile(THREE.replace("KEYS", "resources: [db]"))
+        shop.wavefile(three("resources: [db]"))
         shop.settle(jobs=3)
-        shop.wavefile(THREE.replace("KEYS", "resources: {cpus: 2}"))
+        shop.wavefile(three("resources: {cpus: 2}"))
 
         assert shop.plan() == dict.fromkeys("abc", "FRESH")
         assert shop.build(jobs=3).ran == []
@@ -92,7 +94,7 @@ class TestTriesThatWait:
 class TestLoad:
     def test_a_machine_that_is_busy_stops_no_build(self, shop: Workshop):
         """Over every load one step at a time goes on, and all come to run."""
-        shop.wavefile(THREE.replace("KEYS", "title: x"))
+        shop.wavefile(three("title: x"))
         built = shop.build(jobs=3, load=0.0)
 
         assert (built.code, sorted(built.ran)) == (0, ["a", "b", "c"])

@@ -25,7 +25,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 BUSY = "echo + >> $JOURNAL; sleep 0.05; echo - >> $JOURNAL"
-MANY = "many: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@" + BUSY.replace("$", "$$") + "\n"
+
+
+def meeting(count: int, text: str = BUSY) -> str:
+    """Who is busy stays so until so many have begun, however slowly they begin."""
+    return text.replace("sleep 0.05", f"until test $(grep -c + $JOURNAL) -ge {count}; do sleep 0.02; done; sleep 0.05")
+
+
+def many(meet: int = 1) -> str:
+    """The file of a make with six rules."""
+    return "many: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@" + meeting(meet).replace("$", "$$") + "\n"
 
 
 TAKE = """
@@ -59,7 +68,7 @@ class TestBelow:
     @pytest.mark.parametrize("jobs", [1, 2, 3])
     def test_makes_of_several_steps_share_the_jobs(self, shop: Workshop, jobs: int):
         """All are used, and never more, though two makes run under -j3."""
-        shop.put("many.mk", MANY)
+        shop.put("many.mk", many(min(jobs, 2)))
         shop.wavefile(self.TWO)
         built = shop.build(jobs=jobs)
 
@@ -70,7 +79,7 @@ class TestBelow:
 
     def test_plain_steps_are_of_the_number(self, shop: Workshop):
         """A slot that a make uses is none for a step."""
-        shop.put("many.mk", MANY)
+        shop.put("many.mk", many(2))
         plain = "".join(f"  p{n}: {{outputs: p{n}, run: '{BUSY}; touch p{n}'}}\n" for n in range(4))
         shop.wavefile("steps:\n  a: {outputs: a.txt, run: make -f many.mk > a.txt}\n" + plain)
         built = shop.build(jobs=3)
@@ -144,7 +153,7 @@ class TestBelow:
 
     def test_calls_and_checks_get_it_too(self, shop: Workshop):
         """A call may start a make as well as a script may."""
-        shop.put("many.mk", MANY)
+        shop.put("many.mk", many(2))
         shop.put("work.py", "import os\ndef go():\n    assert os.system('make -f many.mk > a.txt') == 0\n")
         shop.wavefile("steps:\n  a: {outputs: a.txt, call: 'work:go', checks: make -f many.mk}\n")
         built = shop.build(jobs=3)
@@ -186,7 +195,7 @@ class TestAbove:
 
     def test_it_takes_a_token_for_each_job_but_the_first(self, shop: Workshop, pipe: int):
         """Make said -j3: three run at once."""
-        shop.wavefile(self.FOUR)
+        shop.wavefile(meeting(3, self.FOUR))
         built = shop.build(jobs=None)
 
         assert (built.code, built.result.jobs, built.most_at_once) == (0, 3, 3)
@@ -220,7 +229,7 @@ class TestAbove:
 
     def test_the_project_may_ask_for_fewer(self, shop: Workshop, pipe: int):
         """``settings.jobs`` is a limit then."""
-        shop.wavefile("settings: {jobs: 2}\n" + self.FOUR)
+        shop.wavefile("settings: {jobs: 2}\n" + meeting(2, self.FOUR))
 
         assert shop.build(jobs=None).most_at_once == 2
 
@@ -256,7 +265,7 @@ class TestAbove:
 
     def test_an_own_number_wins_and_is_said(self, shop: Workshop, pipe: int):
         """As in a make below a make: then there are jobs of its own."""
-        shop.wavefile(self.FOUR)
+        shop.wavefile(meeting(4, self.FOUR))
         built = shop.build(jobs=4)
 
         assert built.most_at_once == 4
