@@ -385,7 +385,7 @@ def test_restart_ends_what_a_change_makes_stale_and_nothing_else(site: Site) -> 
 @pytest.mark.long
 def test_another_build_beside_the_watch_is_taken_for_what_it_made(site: Site) -> None:
     """And while somebody else holds the project, the watch waits."""
-    site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "cat in > out; echo s >> \\"$JOURNAL\\""}}\n')
+    site.write("Wavefile", 'steps: {s: {inputs: in, outputs: out, run: "echo s >> \\"$JOURNAL\\"; cat in > out"}}\n')
     site.write("in", "1\n")
     with watching(site) as watch:
         watch.makes("out", "1\n")

@@ -18,7 +18,7 @@ def test_builds_in_one_process_leave_no_memory_descriptor_process_or_file_behind
     """A short soak: what only grows shows within some thirty builds."""
     soak = Soak(tmp_path, Random(3))
 
-    soak.go_on(seconds=4, at_least=9)
+    soak.go_on(seconds=4, at_least=18)
 
     assert soak.complaints(allowance=6 << 20) == []
 
