@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from tests.support.command import LONGEST, Finished, Site, Snapshot, snapshot
-from tests.support.processes import alive, command_line, eventually, peak_memory
+from tests.support.command import Finished, Site, Snapshot, snapshot
+from tests.support.processes import SOON, alive, command_line, eventually, peak_memory
 
 pytestmark = pytest.mark.long
 
@@ -229,7 +229,7 @@ def test_a_killed_worker_fails_its_step_and_the_build_goes_on(site: Site) -> Non
     assert worker != process.pid, "steps are started by workers"
 
     os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=LONGEST)
+    out, err = process.communicate(timeout=SOON)
 
     assert process.returncode == 1, err
     outcomes = {name: step["outcome"] for name, step in json.loads(out)["steps"].items()}

@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 
-from tests.support.command import LONGEST, Site, events, snapshot, succeeded
-from tests.support.processes import eventually, kill_marked
+from tests.support.command import Site, events, snapshot, succeeded
+from tests.support.processes import SOON, eventually, kill_marked
 
 STEPS = {
     "a": ((), "src/a"),
@@ -198,7 +198,7 @@ def test_a_signal_ends_the_build_and_brings_the_former_outputs_back(
     process = started(site)
 
     process.send_signal(number)
-    _, err = process.communicate(timeout=LONGEST)
+    _, err = process.communicate(timeout=SOON)
 
     assert process.returncode == code, err
     assert snapshot(site.root, without=(".wavebuild", "in", "quick.txt")) == before
@@ -214,7 +214,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_does_no_more_harm(site: Site
     process = started(site)
 
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=LONGEST)
+    _, err = process.communicate(timeout=SOON)
 
     assert process.returncode == 130, err
     assert "Traceback" not in err
@@ -238,7 +238,7 @@ def test_a_second_ctrl_c_kills_a_step_that_ignores_the_first(site: Site) -> None
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=LONGEST)
+    _, err = process.communicate(timeout=SOON)
 
     assert process.returncode == 130, err
     assert site.nothing_alive()
@@ -261,7 +261,7 @@ def test_an_ignored_sigint_stays_ignored_and_sigterm_works(site: Site) -> None:
         time.sleep(0.5)
         survived = process.poll() is None
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=LONGEST)
+        said, _ = process.communicate(timeout=SOON)
 
     assert survived
     assert process.returncode == 143, said

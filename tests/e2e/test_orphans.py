@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import LONGEST, Site
-from tests.support.processes import children, eventually, is_worker
+from tests.support.command import Site
+from tests.support.processes import SOON, children, eventually, is_worker
 
 pytestmark = pytest.mark.long
 
@@ -119,7 +119,7 @@ def test_after_a_kill_of_the_worker_alone(how: str, site: Site) -> None:
     hidden = Hidden(site, how)
     try:
         os.kill(hidden.worker, signal.SIGKILL)
-        _, err = hidden.build.communicate(timeout=LONGEST)
+        _, err = hidden.build.communicate(timeout=SOON)
         assert (hidden.build.returncode, "worker" in err, "Traceback" in err) == (1, True, False), err
         assert not _lives(hidden.pid)
         next_build_is_right(site, hidden)

@@ -12,8 +12,8 @@ import urllib.parse
 
 import pytest
 
-from tests.support.command import LONGEST, Finished, Site
-from tests.support.processes import alive, command_line, eventually, is_worker, kill_marked
+from tests.support.command import Finished, Site
+from tests.support.processes import SOON, alive, command_line, eventually, is_worker, kill_marked
 from tests.support.terminal import terminal
 
 pytestmark = pytest.mark.long
@@ -149,7 +149,7 @@ def test_whoever_is_killed_in_the_midst_of_it(whom: str, project: Site) -> None:
     else:
         workers = [pid for pid in alive(project.mark) if is_worker(pid)]
         os.kill(process.pid if whom == "build" else workers[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=LONGEST)
+    out, err = process.communicate(timeout=SOON)
 
     assert_nowhere(project, Finished(process.returncode, out, err, 0.0))
     project.write("Wavefile", "secrets: [TOKEN, PRIVATE_KEY]\nsteps: {a: {outputs: a, run: touch a}}\n")
@@ -171,7 +171,7 @@ def test_no_process_of_ours_shows_it_in_its_command(project: Site) -> None:
 
     assert eventually(all_are_there)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=LONGEST)
+    process.communicate(timeout=SOON)
 
     assert [traces(os.fsencode(each)) for each in shown if traces(os.fsencode(each))] == []
 

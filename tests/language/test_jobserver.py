@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import REPOSITORY, Site
-from tests.support.processes import eventually, kill_marked
+from tests.support.processes import SOON, eventually, kill_marked
 from tests.support.workshop import Workshop
 from wavebuild import engine
 from wavebuild.run.events import StepStarted
@@ -330,7 +330,7 @@ class TestRealMake:
     def test_a_rule_with_a_plus_shares(self, site: Site):
         """Its own recipes and our steps are three at most."""
         with self.make(site, "+") as process:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=SOON)
 
         assert process.returncode == 0, said
         assert peak(site.ran()) <= 3
@@ -340,7 +340,7 @@ class TestRealMake:
     def test_a_rule_without_one_is_told_what_it_lacks(self, site: Site):
         """And gets one job."""
         with self.make(site, "") as process:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=SOON)
 
         assert process.returncode == 0, said
         assert peak(site.ran()) <= 2, "one of ours, one of make's"
@@ -352,7 +352,7 @@ class TestRealMake:
         with self.make(site, "+", long) as process:
             assert eventually(lambda: site.journal.exists() and site.journal.read_text().count("+") > 2)
             os.killpg(process.pid, signal.SIGINT)
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=SOON)
 
         assert process.returncode != 0
         assert "INTERNAL" not in said

@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+SOON = 40.0
+"""Seconds that a busy machine may take for what is soon done; less than steps of tests sleep for."""
+
 
 def alive(mark: str) -> list[int]:
     """The processes whose environment holds the mark, zombies left out."""
@@ -78,8 +81,8 @@ def kill_marked(mark: str) -> None:
         time.sleep(0.005)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 60.0) -> bool:
-    """Whether the condition comes true in time; a machine that is busy takes long."""
+def eventually(condition: Callable[[], object], seconds: float = SOON) -> bool:
+    """Whether the condition comes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

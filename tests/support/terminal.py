@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.support.emulator import Emulator
 
-LONGEST = 60.0
+LONGEST = 40.0
 
 
 @dataclass

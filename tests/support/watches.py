@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.command import Site, events
 
-LONGEST = 60.0
+LONGEST = 40.0
 
 
 class Watch:
