@@ -31,10 +31,12 @@ for name in ("CI", "NO_COLOR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
 # A process that has run thousands of tests is large; what they try is what a build of a person's size does.
 forking.MOST_MEMORY = 1 << 40
 
-# On a machine that is busy with something else, inputs are made slowly: that says nothing of what is tested.
+# On a machine that is busy with something else, inputs are made and tried slowly: that says nothing of what is tested.
 # In CI the same examples are tried each time, so that what fails there fails everywhere.
 same_each_time = bool(os.environ.get("NO_SKIPS"))
-settings.register_profile("wavebuild", suppress_health_check=[HealthCheck.too_slow], derandomize=same_each_time)
+settings.register_profile(
+    "wavebuild", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=same_each_time
+)
 settings.load_profile("wavebuild")
 
 

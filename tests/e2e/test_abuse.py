@@ -248,7 +248,7 @@ def test_without_keep_going_nothing_new_starts_after_a_failure(site: Site) -> No
         "  bad: {inputs: in, outputs: b, run: 'echo bad >> $JOURNAL; until grep slow $JOURNAL; do sleep 0.02; done; "
         "exit 3'}\n"
         "  slow: {inputs: in, outputs: s, run: 'echo slow >> $JOURNAL; "
-        "until grep failed ../events; do sleep 0.02; done; cat in > s'}\n"
+        "until grep -q outcom[e]....failed ../events; do sleep 0.02; done; cat in > s'}\n"
         "  after: {inputs: s, outputs: a, run: 'echo after >> $JOURNAL; cat s > a'}\n",
     )
 

@@ -136,7 +136,8 @@ def worker_killed(struck: Struck) -> Aftermath:
     running, step = struck.paused()
     workers = [child for child in children(running.process) if is_worker(child)]
     for worker in workers[:1]:
-        os.kill(worker, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
     struck.release()
     ended = running.finished(60)
     wrong = "" if ended.code in (0, 1, -9) else f"a killed worker makes exit 1, not {ended.code}: {ended.err}"
