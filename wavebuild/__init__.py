@@ -2,7 +2,7 @@
 
 Folders are verbs, files are nouns, and by alphabet they follow the data; a module imports only
 from what stands earlier in
-``structs < regular < errors < disk < declare < graph < judge < plan < run < store
+``bytecode < structs < regular < errors < disk < declare < graph < judge < plan < run < store
 < engine < watch < ui < orchestrator``:
 
 - ``declare/``  TEXT → MODEL: Wavefile, Step, Artifact, frozen values with their place in the text
@@ -17,6 +17,7 @@ from what stands earlier in
 - ``watch/``    CHANGES ON DISK → BUILDS
 - ``orchestrator/`` PROGRAMS → BUILDS: the Python face, for pipelines and for agents
 - ``errors.py`` every message a person can be shown
+- ``bytecode.py`` our own modules, without a search
 - ``structs.py`` msgspec, of which the values are made
 
 It does not know any of them until it is asked: importing it imports nothing else.

@@ -10,7 +10,9 @@ import sys
 TYPE_CHECKING = False  # the module typing is not imported for it
 if TYPE_CHECKING:
     import json as json
-    from collections.abc import Callable
+    import re as re
+    import sqlite3 as sqlite3
+    from collections.abc import Callable, Iterable
     from hashlib import _Hash
     from typing import Any
 
@@ -30,6 +32,8 @@ class Later:
 
 if not TYPE_CHECKING:
     json = Later("json")
+    re = Later("re")
+    sqlite3 = Later("_sqlite3")  # what the module of that name adds are dates and times, which nothing of ours holds
 
 LITTLE = 1 << 11
 """Bytes up to which the interpreter's own SHA-256 is quick enough: OpenSSL takes longer to come."""
@@ -56,6 +60,27 @@ def sha256(data: bytes) -> _Hash:
     import hashlib
 
     return hashlib.sha256(data)
+
+
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-")
+
+
+def quoted(word: str) -> str:
+    """A word as a shell reads it, as ``shlex.quote`` writes it: that module brings in ``re``."""
+    if word and _PLAIN.issuperset(word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def joined(words: Iterable[str]) -> str:
+    """A command as a shell reads it, as ``shlex.join`` writes it."""
+    return " ".join(map(quoted, words))
+
+
+def on_main_thread() -> bool:
+    """Whether we are the thread that takes signals; nobody needs ``threading`` for that where nobody else has it."""
+    threading = sys.modules.get("threading")
+    return threading is None or threading.current_thread() is threading.main_thread()
 
 
 def blake2b(data: bytes) -> str:

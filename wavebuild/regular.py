@@ -5,8 +5,10 @@ It does not know what they are for.
 
 from __future__ import annotations
 
-import re
-from typing import Any, AnyStr, cast
+from typing import TYPE_CHECKING, Any, AnyStr, cast
+
+if TYPE_CHECKING:
+    import re
 
 
 class _Later:
@@ -17,6 +19,8 @@ class _Later:
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
+        import re
+
         found = getattr(re.compile(self._text, self._flags), name)
         setattr(self, name, found)
         return found

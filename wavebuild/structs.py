@@ -26,7 +26,7 @@ def _bring_in() -> None:
     sys.modules.update(held)  # type: ignore[arg-type]
     try:
         import msgspec  # noqa: F401
-    except ImportError:
+    except (ImportError, AttributeError):
         pass  # a version that cannot do without: it is imported as ever by who needs it
     finally:
         for name in held:
@@ -37,6 +37,8 @@ def _stand_ins() -> Mapping[str, types.ModuleType]:
     """Of what msgspec brings in and does not use here: modules that know as much of it as is asked for meanwhile."""
     schemas = _Schemas("msgspec._json_schema")
     found = [_Platform("platform"), _Later("textwrap"), _Later("msgspec.inspect"), schemas]
+    with contextlib.suppress(ImportError, TypeError, RuntimeError):
+        found.append(_expressions())
     stand_ins: dict[str, types.ModuleType] = {one.__name__: one for one in found}
     if sys.version_info < (3, 12):
         with contextlib.suppress(ImportError):
@@ -60,6 +62,22 @@ class _Later(types.ModuleType):
         if sys.modules.get(self.__name__) is self:  # it is asked for more than it knows, while it stands in
             raise AttributeError(name)
         return getattr(importlib.import_module(self.__name__), name)
+
+
+class _Expressions(_Later):
+    """``msgspec`` asks for the function by which it compiles the patterns that values are to match, if any are."""
+
+    def compile(self, *given: Any) -> Any:
+        return self.__getattr__("compile")(*given)
+
+
+def _expressions() -> types.ModuleType:
+    """``typing`` names two types of it: those of an expression that finds everything, and of what that has found."""
+    _sre = importlib.import_module("_sre")
+    everything = _sre.compile("", 0, [1], 0, {}, ())  # 1: it is found
+    stand_in = _Expressions("re")
+    stand_in.Pattern, stand_in.Match = type(everything), type(everything.match(""))  # type: ignore[attr-defined]
+    return stand_in
 
 
 class _Schemas(_Later):

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.crew import Crew
+from wavebuild.run import simple
 from wavebuild.run.job import Ended
 from wavebuild.run.simple import OWN, STARTS, kind_of, plain_of
 
@@ -172,6 +173,19 @@ class TestWhichScripts:
             assert found is not None
             assert found.files
             assert (found.words, found.line) == (words, line)
+
+    @settings(max_examples=400, deadline=None)
+    @given(
+        st.lists(
+            st.sampled_from([*"a01=/ <>&\t\n;$", " ", ">> ", "2>&1", " >&2", "1>", "a b"]), min_size=1, max_size=9
+        ).map("".join)
+    )
+    def test_without_quotes_a_line_is_read_alike_in_both_ways(self, text: str):
+        """Most lines are read without an expression."""
+        quick, slow = simple._read_unquoted(text.strip(" \t\n")), simple._read(text)
+
+        assert (quick and (quick.words, quick.files)) == (slow and (slow.words, slow.files))
+        assert not quick or not quick.files or quick.line == (slow and slow.line)
 
     @pytest.mark.parametrize("script", ["", "\n", "cp a b\ncp c d", "cp a\x00b", "cp 'a\nb' c", "cp a\x0bb", "cp a\r"])
     def test_more_than_one_line_or_none_goes_to_it(self, script: str):

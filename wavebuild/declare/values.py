@@ -5,11 +5,10 @@ It does not know where a value stands.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 
 from wavebuild.declare.model import Json
-from wavebuild.later import json
+from wavebuild.later import json, quoted
 from wavebuild.regular import expression
 
 _INT = expression(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
@@ -175,5 +174,5 @@ def shown(value: object) -> str:
 def shell_quoted(value: object) -> str:
     """A value as words of a shell command: a list item by item, all else as one word."""
     if isinstance(value, (str, int, float, Mapping)) or not isinstance(value, Iterable):
-        return shlex.quote(shown(value))
-    return " ".join(shlex.quote(shown(item)) for item in value)
+        return quoted(shown(value))
+    return " ".join(quoted(shown(item)) for item in value)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -216,6 +215,8 @@ def command_shown(request: Request, project: Project) -> str:
     secrets = [value for value in secrets_of(request, project).values() if value]
     if not secrets:
         return request.command_line
+    import shlex
+
     return shlex.join(masked_text(word, secrets) for word in shlex.split(request.command_line))
 
 

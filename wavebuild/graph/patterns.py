@@ -11,7 +11,6 @@ which takes away what a directory may hold.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import assert_never
@@ -19,12 +18,13 @@ from typing import assert_never
 from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind
+from wavebuild.later import re
 from wavebuild.regular import expression
 
 BELOW = "/"  # stands as the last part of a directory: whatever lies below it; no real part can be "/"
 ANY_PARTS = "**"
 _WILD = expression(r"[*?\[]")
-_UP_TO_LAST_WILD = expression(r".*[*?\[\]]", re.DOTALL)
+_UP_TO_LAST_WILD = expression(r"(?s).*[*?\[\]]")
 
 
 class Pattern(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Pattern(Struct, frozen=True):
 
 
 def is_wild(text: str) -> bool:
-    return _WILD.search(text) is not None
+    return "*" in text or "?" in text or "[" in text
 
 
 def fixed_folder(artifact: Artifact) -> str:

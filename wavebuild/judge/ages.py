@@ -5,9 +5,12 @@ It does not know steps or traces, nor what time it is: instants in, instants out
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 
 from wavebuild.declare.model import Age, Calendar
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 
 def is_too_old(age: Age, began: float, clock: float, zone: str | None) -> bool:
@@ -26,6 +29,8 @@ def held_until(age: Age, began: float, zone: str | None) -> float:
 
 def _start(calendar: Calendar, instant: float, zone: str | None, periods: int = 0) -> float:
     """When the day or week of an instant began, or the one so many later; the clock's changes are the zone's matter."""
+    from datetime import datetime, timedelta
+
     where = _zone(zone)
     day = datetime.fromtimestamp(instant, where).date()
     length = 1

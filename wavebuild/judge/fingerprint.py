@@ -6,14 +6,13 @@ judges. Both are kept in parts, so that a reason can say what changed, old and n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from wavebuild.declare.model import Argument, Artifact, Call, Check, Hole, Manual, Prompt, Run, Step, Text
 from wavebuild.later import json, sha256
 from wavebuild.regular import expression
 
-_HOLE = expression(r"\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}", re.DOTALL)
+_HOLE = expression(r"(?s)\x00\{(?P<source>.*?)\((?:\(.*?\),?\s*)*\)\}")
 """A hole of ``Text.symbolic``: its source, and what other names it uses."""
 
 LONGEST = 2000

@@ -5,14 +5,13 @@ It does not know why a step is wanted, nor whether it will run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 
 from wavebuild.graph import Graph
 from wavebuild.regular import expression
 
 NaturalKey = tuple[tuple[bool, int, str], ...]
-_RUN_OF_DIGITS = expression(r"(\d+)", re.ASCII)
+_RUN_OF_DIGITS = expression(r"(?a)(\d+)")
 
 
 def natural_key(name: str) -> NaturalKey:

@@ -6,7 +6,6 @@ It does not know whether those steps are fresh, nor what lies on the disk.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from msgspec import Struct
 from wavebuild.declare.model import Step
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.later import re
 from wavebuild.regular import expression
 
 _WILD = expression(r"[*?]")

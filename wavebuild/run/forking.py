@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import gc
 import importlib.machinery
 import io
 import os
 import signal
 import sys
-import threading
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NoReturn
@@ -33,7 +31,7 @@ _INITIAL = "/proc/self/environ"
 
 def may_fork(shown: Mapping[str, str]) -> bool:
     """Whether a copy of this process is as good as a new one; ``shown``: what its environment has to show."""
-    if not sys.platform.startswith("linux") or any(thread.name not in ONLY_LOOKS for thread in threading.enumerate()):
+    if not sys.platform.startswith("linux") or not _is_alone():
         return False
     try:
         with open("/proc/self/statm", "rb") as file:
@@ -43,6 +41,12 @@ def may_fork(shown: Mapping[str, str]) -> bool:
     except (OSError, ValueError, IndexError):
         return False
     return resident <= MOST_MEMORY and sum(map(len, _entries(shown))) <= room
+
+
+def _is_alone() -> bool:
+    """Whether no thread is there but those that only look; where nobody needed the module there is none."""
+    threading = sys.modules.get("threading")
+    return threading is None or all(thread.name in ONLY_LOOKS for thread in threading.enumerate())
 
 
 def is_hidden_by_ours(folders: Sequence[str]) -> bool:
@@ -153,7 +157,23 @@ def show(shown: Mapping[str, str]) -> None:
     for entry in sorted(former, key=len):
         if not entry.startswith(names) and len(block) + len(entry) <= end - begin:
             block += entry
-    ctypes.memmove(begin, block.ljust(end - begin, b"\0"), end - begin)
+    _overwrite(begin, block.ljust(end - begin, b"\0"))
+
+
+def _overwrite(begin: int, block: bytes) -> None:
+    """Writes into our own memory; where the system has that by no file, by ``ctypes``, which takes longer to come."""
+    try:
+        memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            written = os.pwrite(memory, block, begin)
+        finally:
+            os.close(memory)
+    except OSError:
+        written = 0
+    if written < len(block):
+        import ctypes
+
+        ctypes.memmove(begin, block, len(block))
 
 
 def _entries(shown: Mapping[str, str]) -> list[bytes]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 from types import FrameType, TracebackType
+
+from wavebuild.later import on_main_thread
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,7 +40,7 @@ class Interrupts:
         return 128 + self._first if self._first is not None else 0
 
     def __enter__(self) -> Interrupts:
-        on_main = threading.current_thread() is threading.main_thread()
+        on_main = on_main_thread()
         if self._taken and not on_main:
             return self
         self.wake, self._other_end = os.pipe()

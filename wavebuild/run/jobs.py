@@ -6,7 +6,6 @@ It does not know why the step runs, nor where the job goes.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,7 +22,7 @@ from wavebuild.judge.facts import Read
 from wavebuild.judge.reasons import InputAdded, InputChanged, InputRemoved, Reason
 from wavebuild.judge.shared import shared_files
 from wavebuild.judge.trace import key
-from wavebuild.later import json, sha256
+from wavebuild.later import joined, json, quoted, sha256
 from wavebuild.run.environment import exactly, passed
 from wavebuild.run.job import Confines, Job, PythonCall, Shell, Tracing
 from wavebuild.run.masking import masked_text
@@ -331,7 +330,7 @@ def _filled(
 @lru_cache(maxsize=64)
 def _joined(start: tuple[str, ...]) -> str:
     """What stands before a script, which is the same for most steps."""
-    return shlex.join(start)
+    return joined(start)
 
 
 def _lines(paths: Sequence[str]) -> bytes:
@@ -345,11 +344,11 @@ def shown(job: Job, root: str, secrets: Collection[str] = ()) -> str:
         match command:
             case Shell(argv):
                 argv = tuple(masked_text(word, secrets) for word in argv) if secrets else argv
-                parts.append(f"{_joined(argv[:-1])} {shlex.quote(argv[-1])}" if len(argv) > 1 else shlex.join(argv))
+                parts.append(f"{_joined(argv[:-1])} {quoted(argv[-1])}" if len(argv) > 1 else joined(argv))
             case PythonCall(module=module, function=function, arguments=arguments):
                 known = masked_text(arguments, secrets) if secrets else arguments
                 parts.append(f"{module}:{function} {known}")
             case _:
                 assert_never(command)
     where = "." if job.cwd in ("", root) else os.path.relpath(job.cwd, root)
-    return " && ".join(parts) if where == "." else f"cd {shlex.quote(where)} && " + " && ".join(parts)
+    return " && ".join(parts) if where == "." else f"cd {quoted(where)} && " + " && ".join(parts)

@@ -10,12 +10,12 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import stat
 import struct
 
 from msgspec import Struct
 
+from wavebuild.later import re
 from wavebuild.regular import expression
 
 HIGH = 100
@@ -197,5 +197,5 @@ def _options(flags: str) -> list[str]:
 
 def _aside(flags: str) -> int:
     """Where the values of variables begin, which are nobody's options."""
-    found = _ASIDE.search(flags)
+    found = _ASIDE.search(flags) if flags else None
     return len(flags) if found is None else found.start()

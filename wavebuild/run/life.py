@@ -5,7 +5,6 @@ It does not know who judges the step, nor where a job runs.
 
 from __future__ import annotations
 
-import shlex
 import signal
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from wavebuild.judge.freshness import Now
 from wavebuild.judge.reasons import FailedBefore, OutputEdited, Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Trace
+from wavebuild.later import quoted
 from wavebuild.run import transaction
 from wavebuild.run.audit import Seen
 from wavebuild.run.events import Opinion
@@ -120,7 +120,7 @@ def ways_out(step: Step, why: str, paths: Sequence[str], accepted: bool, reasons
     """What a person can do when a file of theirs stands where the step would write, or a frozen one's is not there."""
     name = step.name
     few = paths[:5]
-    shown = " ".join(shlex.quote(path) for path in few)
+    shown = " ".join(quoted(path) for path in few)
     rest = f" … ({len(paths)} in all)" if len(paths) > len(few) else ""
     if why == "frozen":
         return (
@@ -156,7 +156,7 @@ def way_on(step: Step) -> str:
 def unlike(step: Step, changed: Sequence[str]) -> str:
     """In words that outputs are not what an advisor has judged."""
     assert step.review is not None
-    few = " ".join(map(shlex.quote, changed[:5])) + (f" … ({len(changed)} in all)" if len(changed) > 5 else "")
+    few = " ".join(map(quoted, changed[:5])) + (f" … ({len(changed)} in all)" if len(changed) > 5 else "")
     message = f"{few} changed while the advisor {step.review.advisor!r} judged: what it judged is no more"
     return f"{message}\nan advisor only reads the outputs: what it writes goes elsewhere"
 

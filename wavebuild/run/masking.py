@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-import shlex
 from collections.abc import Iterable
 
-from wavebuild.later import json
+from wavebuild.later import json, quoted, re
 
 MASK = b"***"
 SHORTEST = 4
@@ -107,7 +105,7 @@ def _written(value: bytes) -> Iterable[bytes]:
         json.dumps(text, ensure_ascii=False)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1].replace("/", "\\/"),
         repr(text)[1:-1],
-        shlex.quote(text),
+        quoted(text),
         text.replace("'", "'\\''"),
         re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
         html.escape(text),

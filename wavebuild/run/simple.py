@@ -23,6 +23,10 @@ Kind = Literal["dash", "bash"]
 STARTS = (("sh", "-eu", "-c"), ("bash", "-euo", "pipefail", "-c"))
 """What stands before the script, where the Wavefile names no shell of its own."""
 
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+_SIGNS = frozenset(f"{_LETTERS}./,:@%+=-")
+_UNQUOTED = frozenset({*_SIGNS, *" \t<>&"})
+_FIRST = frozenset(f"{_LETTERS}./")
 _SIGN = r"[A-Za-z0-9_./,:@%+=-]"
 _WORD = rf"(?:{_SIGN}|'[ -&(-~]*')+"
 _LEAD = rf"(?P<lead>[12]?>>?|0?<)[ \t]*(?P<file>{_WORD})"
@@ -31,8 +35,6 @@ _LINE = expression(
     rf"[ \t\n]*({_SIGN}+(?:[ \t]+(?:{_WORD}|[12]?>>?[ \t]*{_WORD}|0?<[ \t]*{_WORD}|2>&1|1?>&2))*)[ \t\n]*"
 )
 _PIECE = expression(rf"{_LEAD}|{_SAME}|{_WORD}")
-_FIRST = expression(r"[A-Za-z0-9_./][A-Za-z0-9_./,:@%+-]*")
-_NAME = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _OWN = """
     . : alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
@@ -86,7 +88,9 @@ class Plain(Struct, frozen=True):
 
 
 _WRITES = os.O_WRONLY | os.O_CREAT
-_OPENED = {">": _WRITES | os.O_TRUNC, ">>": _WRITES | os.O_APPEND, "<": os.O_RDONLY}
+_OPENED = {">>": _WRITES | os.O_APPEND, ">": _WRITES | os.O_TRUNC, "<": os.O_RDONLY}
+_LEADS = frozenset((">", "1>", "2>", ">>", "1>>", "2>>", "<", "0<"))
+_SAME_AS = {"2>&1": (2, 1), ">&2": (1, 2), "1>&2": (1, 2)}
 _USUAL = {">": "1", ">>": "1", "<": "0"}
 
 
@@ -94,16 +98,48 @@ def plain_of(argv: tuple[str, ...]) -> Plain | None:
     """The one command that a shell with these arguments would run, if that needs no shell."""
     if argv[:-1] not in STARTS or not sys.platform.startswith("linux"):
         return None
-    found = _LINE.fullmatch(argv[-1])
+    script = argv[-1]
+    plain = _read(script) if "'" in script else _read_unquoted(script.strip(" \t\n"))
+    if plain is None or plain.words[0] in OWN:
+        return None
+    return plain if plain.words[0][0] in _FIRST and "=" not in plain.words[0] else None
+
+
+def _read_unquoted(line: str) -> Plain | None:
+    """As `_read`, without an expression: most lines are of this kind, and to make one takes longer than to begin."""
+    if not line or not _UNQUOTED.issuperset(line):
+        return None
+    pieces = line.split()
+    if _SIGNS.issuperset(line.replace(" ", "").replace("\t", "")):
+        return Plain(tuple(pieces))
+    words, files, shown = [], [], []
+    rest = iter(pieces)
+    for piece in rest:
+        if _SIGNS.issuperset(piece):
+            words.append(piece)
+        elif not words:
+            return None
+        elif piece in _SAME_AS:
+            stream, same = _SAME_AS[piece]
+            files.append(File(stream, None, same=same))
+            shown.append(f"{stream}>&{same}")
+        else:
+            number = piece[0] if piece[0] in "012" else ""
+            sign = next((sign for sign in _OPENED if piece.startswith(sign, len(number))), "")
+            file = piece[len(number) + len(sign) :] or next(rest, "")
+            if f"{number}{sign}" not in _LEADS or not file or not _SIGNS.issuperset(file):
+                return None
+            files.append(File(int(number or _USUAL[sign]), file, _OPENED[sign]))
+            shown.append(f"{'' if number == _USUAL[sign] else number}{sign} {file}")
+    return Plain(tuple(words), tuple(files), " ".join((*words, *shown)))
+
+
+def _read(script: str) -> Plain | None:
+    """The words and redirections of a script that is one plain command."""
+    found = _LINE.fullmatch(script)
     if found is None:
         return None
     line = found[1]
-    is_bare = not ("'" in line or ">" in line or "<" in line)
-    plain = Plain(tuple(line.split())) if is_bare else _read(line)
-    return None if plain.words[0] in OWN or not _FIRST.fullmatch(plain.words[0]) else plain
-
-
-def _read(line: str) -> Plain:
     words, written, files, shown = [], [], [], []
     for piece in _PIECE.finditer(line):
         if lead := piece["lead"]:
@@ -156,9 +192,13 @@ def _kind(shell: str, path: str) -> Kind | None:
     return "dash" if name == "dash" else "bash" if name == "bash" else None
 
 
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.isidentifier()
+
+
 @functools.lru_cache(256)
 def _hands_on_all(names: tuple[str, ...]) -> bool:
-    return all(_NAME.fullmatch(name) and name not in _NOT_HANDED_ON and not name.startswith("BASH") for name in names)
+    return all(_is_name(name) and name not in _NOT_HANDED_ON and not name.startswith("BASH") for name in names)
 
 
 def as_told(kind: Kind, env: Mapping[str, str], executable: str, redirected: bool = False) -> dict[str, str] | None:

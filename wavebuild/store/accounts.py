@@ -3,6 +3,7 @@
 It does not know where they are kept. A reason that this version does not know is left out.
 """
 
+import functools
 import zlib
 from collections.abc import Iterable
 from typing import get_args
@@ -63,7 +64,14 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 _KINDS: dict[str, type[Reason]] = {kind.__name__: kind for kind in get_args(Reason)}
-_KEPT = msgspec.msgpack.Decoder(_Kept)
+
+
+@functools.cache
+def _decoder() -> msgspec.msgpack.Decoder[_Kept]:
+    """Made when a past run is asked for: that takes long, and a build only writes."""
+    return msgspec.msgpack.Decoder(_Kept)
+
+
 _FIELDS = [name for name in _Step.__struct_fields__ if name != "reasons"]
 
 
@@ -85,7 +93,7 @@ def written(account: Account, secrets: Iterable[str] = ()) -> bytes:
 def unwritten(data: bytes) -> Account:
     """Raises msgspec.MsgspecError or zlib.error for what was not written here."""
     unpacking = zlib.decompressobj()
-    kept = unpacked(unpacking.decompress(data, LARGEST), _KEPT)
+    kept = unpacked(unpacking.decompress(data, LARGEST), _decoder())
     steps = tuple([_settled(each) for each in kept.steps])
     return Account(kept.targets, kept.only, kept.folder, steps, kept.retried, kept.reviewed, kept.notices)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from wavebuild import disk
 from wavebuild.judge.digest import LARGEST_KEPT
-from wavebuild.later import sha256
+from wavebuild.later import sha256, sqlite3
 from wavebuild.run.masking import forms_of
 
 LARGEST = 64 << 20

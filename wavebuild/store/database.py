@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wavebuild import disk
 from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.later import sqlite3
 from wavebuild.store.layout import unwritable
 
 VERSION = 4

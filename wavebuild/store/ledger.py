@@ -5,7 +5,6 @@ It does not know what the rows mean: whoever is kept in it does, and says what c
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from wavebuild.errors import Place, WavebuildError, mistake
+from wavebuild.later import sqlite3
 from wavebuild.store.database import Batch, Cell, Database, Row, is_damage, remedy
 from wavebuild.store.rows import Kinds
 

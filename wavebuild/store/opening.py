@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -19,6 +18,7 @@ from msgspec import Struct
 from wavebuild import disk
 from wavebuild.errors import Place, mistake
 from wavebuild.judge.trace import Made
+from wavebuild.later import sqlite3
 from wavebuild.store.claims import Claims, claimed, size_of
 from wavebuild.store.database import (
     OLDEST,

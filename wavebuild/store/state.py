@@ -8,7 +8,6 @@ build, it is written anew, with all that is in memory and all that can still be 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.memory import value_digest
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
+from wavebuild.later import sqlite3
 from wavebuild.run.account import Account
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store.causes import written

@@ -5,13 +5,13 @@ It does not know what a flag does, only which take a value and which belong to a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from wavebuild.errors import did_you_mean, mistake
+from wavebuild.later import re
 from wavebuild.regular import expression
 from wavebuild.ui.vocabulary import COMMANDS, LATER_COMMANDS
 

@@ -6,13 +6,13 @@ It does not know what will be done with the request.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec import Struct
 
 from wavebuild.errors import mistake
+from wavebuild.later import joined
 from wavebuild.run.cores import cores
 from wavebuild.ui.arguments import duration, settings, split_words, values
 from wavebuild.ui.caller import Caller
@@ -123,7 +123,7 @@ def request_of(caller: Caller, where: Where, words: Sequence[str], how: How | No
         terminal=caller.terminal,
         alone=caller.alone,
         commands=COMMANDS,
-        command_line=shlex.join(("wavebuild", *caller.argv)),
+        command_line=joined(("wavebuild", *caller.argv)),
     )
 
 

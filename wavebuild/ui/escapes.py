@@ -6,10 +6,12 @@ It does not know where the text comes from, nor to which stream it goes.
 from __future__ import annotations
 
 import enum
-import re
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from wavebuild.regular import expression
+
+if TYPE_CHECKING:
+    import re
 
 # Left-to-right marks, embeddings, overrides and isolates, and the two line separators that some terminals obey.
 _FORGING = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"

@@ -181,6 +181,9 @@ def _built(argv: Sequence[str], asked: PlainBuild | None) -> int:
     import gc
 
     gc.set_threshold(*FEW_COLLECTIONS)
+    from wavebuild import bytecode
+
+    bytecode.take("wavebuild")
     import wavebuild.structs  # noqa: F401  before msgspec
 
     if asked is not None:

@@ -5,8 +5,8 @@ It does not know how a step runs, nor what a terminal could do beyond lines.
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, assert_never
@@ -34,6 +34,8 @@ from wavebuild.ui.style import Colour, Style
 from wavebuild.ui.view import Picture, stopped_by
 
 if TYPE_CHECKING:
+    import threading
+
     from wavebuild.ui.github import Frame, Unmarked
 
 WORD = 12  # the column of "started", "succeeded", "interrupted"
@@ -303,12 +305,12 @@ class PlainScreen:
         self._picture = view.EMPTY
         self._followed: dict[str, Followed] = {}  # by step
         self._speaker = ""  # the step whose output was shown last
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._framed: str | None = None  # the step whose output comes in a group; "": output that is mixed
         self._unmarked: Unmarked | None = None
         self._owner = ""  # the step that owns the terminal
         self._held: list[str] = []  # what is to be said when it has ended
-        self._over = threading.Event()
+        self._over: threading.Event | None = None
         self._pulse: threading.Thread | None = None
 
     @property
@@ -345,8 +347,8 @@ class PlainScreen:
 
     def close(self, ending: list[str]) -> None:
         """The last words: the digest, then the ending."""
-        self._over.set()
-        if self._pulse:
+        if self._over and self._pulse:
+            self._over.set()
             self._pulse.join()
         with self._lock:
             self._release()
@@ -394,7 +396,10 @@ class PlainScreen:
         if self._way in ("stream", "prefix"):
             self._followed[event.step] = self._follow(event.step, event.log)
         if self._has_pulse and not self._pulse and (self._followed or not self._manner.style.terminal):
-            self._pulse = threading.Thread(target=self._look, name="wavebuild-screen", daemon=True)
+            import threading
+
+            self._over = threading.Event()
+            self._pulse = threading.Thread(target=self._look, args=(self._over,), name="wavebuild-screen", daemon=True)
             self._pulse.start()
 
     @property
@@ -457,8 +462,8 @@ class PlainScreen:
             said = frame.opened(step) if self._framed else frame.stopped()
         self._emit(("\n" if self._midline else "") + "".join(f"{line}\n" for line in said))
 
-    def _look(self) -> None:
-        while not self._over.wait(GLANCE if self._followed else min(1.0, self._beat)):
+    def _look(self, over: threading.Event) -> None:
+        while not over.wait(GLANCE if self._followed else min(1.0, self._beat)):
             self.glance()
             if not self._followed and not self._manner.style.terminal:
                 with self._lock:

@@ -5,9 +5,7 @@ It does not know on which screen they appear, nor in which colours.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import assert_never
 
 from wavebuild.declare.model import Range
@@ -40,6 +38,7 @@ from wavebuild.judge.reasons import (
     Unreadable,
     Upstream,
 )
+from wavebuild.later import re
 from wavebuild.plan.model import PlannedWave, PlanWord
 from wavebuild.regular import expression
 from wavebuild.run.events import Outcome, Settled
@@ -308,6 +307,8 @@ def orphan_lines(orphans: Sequence[str]) -> list[str]:
 
 def moment(instant: float) -> str:
     """An instant on the clock of whoever reads it."""
+    from datetime import datetime
+
     return datetime.fromtimestamp(instant).strftime("%Y-%m-%d %H:%M:%S")
 
 
