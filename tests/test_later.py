@@ -35,6 +35,20 @@ def test_who_sums_little_does_not_bring_in_openssl() -> None:
     assert _said(program) == "False"
 
 
+def test_who_sums_much_brings_openssl_in() -> None:
+    """Half a megabyte at once is no more than it takes to come; again and again it is."""
+    said = _said("""
+        import sys
+        from wavebuild.later import sha256
+        known = []
+        for _ in range(4):
+            sha256(bytes(1 << 19))
+            known.append("hashlib" in sys.modules)
+        print(known)
+    """)
+    assert said == "[False, False, True, True]"
+
+
 def test_json_comes_when_it_is_first_used() -> None:
     """It is the very module then."""
     assert (

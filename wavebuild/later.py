@@ -36,7 +36,10 @@ if not TYPE_CHECKING:
     sqlite3 = Later("_sqlite3")  # what the module of that name adds are dates and times, which nothing of ours holds
 
 LITTLE = 1 << 11
-"""Bytes up to which the interpreter's own SHA-256 is quick enough: OpenSSL takes longer to come."""
+"""Bytes up to which the interpreter's own SHA-256 is quick enough, however often: OpenSSL takes longer to come."""
+
+_MUCH = 1 << 20
+"""Bytes of what is larger that it sums in the time in which OpenSSL would come."""
 
 
 def _own() -> Callable[[bytes], _Hash] | None:
@@ -51,11 +54,15 @@ def _own() -> Callable[[bytes], _Hash] | None:
 
 
 _of_little = _own()
+_left = _MUCH
 
 
 def sha256(data: bytes) -> _Hash:
     """SHA-256 of these bytes."""
-    if _of_little is not None and len(data) <= LITTLE and "hashlib" not in sys.modules:
+    global _left
+    if _of_little is not None and (len(data) <= LITTLE or len(data) <= _left) and "hashlib" not in sys.modules:
+        if len(data) > LITTLE:
+            _left -= len(data)
         return _of_little(data)
     import hashlib
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -201,3 +202,81 @@ def test_another_wavebuild_that_is_installed_is_not_taken_for_this_one(
 
     assert crew.call("one:f").failure == ""
     assert crew.log == "called\n"
+
+
+# Workers that begin before the first call is known
+
+
+def expected(crew: Crew, root: str = "") -> list[int]:
+    """Those who begin early, for calls of this root."""
+    before = set(crew.workers())
+    crew.pool.hire_early(5, root or crew.mark, "")
+    return sorted(set(crew.workers()) - before)
+
+
+def test_who_began_early_makes_the_first_call(crew: Crew):
+    """As many as there may be; and what it imports and is told is what any other would be told."""
+    early = expected(crew)
+    crew.write("one.py", "import os\ndef f(): print(os.getppid(), os.environ['SITE_MARK'], os.getcwd())\n")
+
+    assert len(early) == crew.size
+    assert crew.call("one:f").failure == ""
+    worker, mark, folder = crew.log.split()
+    assert (int(worker) in early, mark, folder) == (True, crew.mark, str(crew.folder))
+    assert sorted(crew.workers()) == early
+
+
+def test_who_is_known_by_another_root_makes_no_call(crew: Crew):
+    """By that a later build would look for what this one left."""
+    early = expected(crew, "elsewhere")
+    crew.write("one.py", "import os\ndef f(): print(os.getppid())\n")
+    crew.call("one:f")
+
+    assert int(crew.log) not in early
+
+
+def test_who_began_early_and_died_is_not_missed(crew: Crew):
+    """Nobody has told it anything yet: another makes the call."""
+    for pid in expected(crew):
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    crew.write("one.py", "def f(): print('called')\n")
+
+    assert crew.call("one:f").failure == ""
+    assert crew.log == "called\n"
+
+
+def test_when_another_dies_who_began_early_is_no_stray(crew: Crew):
+    """It has no step, and is ours."""
+    (first, *others) = expected(crew)
+    crew.write("one.py", "import os\ndef f(): os.kill(os.getppid(), 9)\n")
+    assert crew.call("one:f").failure == "worker died"
+    crew.write("two.py", "import os\ndef f(): print(os.getppid())\n")
+    crew.call("two:f")
+
+    assert int(crew.log.split()[-1]) in (first, *others)
+
+
+def test_who_began_early_for_nothing_ends_at_once(crew: Crew):
+    """Also while it is still on its way; and so does whoever waits when the build is killed."""
+    early = expected(crew)
+    crew.pool.close()
+
+    assert early
+    assert not [pid for pid in early if Path(f"/proc/{pid}").exists()]
+
+
+def test_who_began_early_ends_when_the_build_is_killed(tmp_path: Path):
+    """It hears that nobody will say anything any more."""
+    program = (
+        "import os, time\nfrom wavebuild.run.pool import Pool\n"
+        f"pool = Pool(2, {str(tmp_path / 'groups')!r}, os.environ)\npool.hire_early(2, {str(tmp_path)!r}, '')\n"
+        "print(*[each.process.pid for each in pool._early], flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdout is not None
+        early = build.stdout.readline().split()
+        build.kill()
+
+    assert len(early) == 2
+    assert eventually(lambda: not alive(str(tmp_path)), 10)

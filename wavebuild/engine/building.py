@@ -6,6 +6,7 @@ It does not know how steps are judged or ordered: it puts those who do together.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from wavebuild import declare, disk
-from wavebuild.declare.model import Artifact, Call, Run
+from wavebuild.declare.model import Artifact, Call, Run, Step
 from wavebuild.engine.evidence import goes_by_more, keep_evidence, renewed, seen_stamps
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
@@ -44,7 +45,7 @@ from wavebuild.engine.project import (
 from wavebuild.engine.sharing import Share, joined, shared
 from wavebuild.engine.values import Addition, BuildResult, Request, Sight
 from wavebuild.errors import WavebuildError, mistake
-from wavebuild.judge.facts import Facts, refuse
+from wavebuild.judge.facts import MANY, Facts, refuse
 from wavebuild.judge.trace import key
 from wavebuild.plan import remaining, waves
 from wavebuild.run.account import Account, Rare, account_of
@@ -144,10 +145,15 @@ class _Building:
         notices = [*_said_of_the_root(request, self._layout), *([self._share.notice] if self._share.notice else [])]
         self._state = open_repaired(self._layout, self._project, notices, scope_of(request), lock)
         try:
-            self._see()
-            self._order()
-            self._announce(notices)
-            self._make_ready()
+            self._open_pool()
+            try:
+                self._see()
+                self._order()
+                self._announce(notices)
+                self._make_ready()
+            except BaseException:
+                self._pool.close()
+                raise
             ended = self._work()
             return self._settle(ended)
         finally:
@@ -155,10 +161,30 @@ class _Building:
 
     # Before anything begins
 
+    def _open_pool(self) -> None:
+        request, share = self._request, self._share
+        environ = {name: value for name, value in request.environ if name not in SOMETIMES}
+        if share.makeflags is not None:
+            environ["MAKEFLAGS"] = share.makeflags
+        handed = share.tokens.ours if share.tokens else ()
+        self._pool = Pool(share.jobs, self._layout.groups, environ, self._interrupts.wake, request.alone, handed)
+
+    def _hire_early(self) -> None:
+        """Where nothing is on record, all that is wanted runs: those who make its calls may begin at once."""
+        request = self._request
+        if request.audit or request.around is not None or self._state.known_keys():
+            return
+        steps = self._project.wavefile.steps
+        few = itertools.islice(self._selection.wanted, MANY)
+        calls = sum(1 for number in few if _is_made_warm(steps[number]))
+        if calls:
+            self._pool.hire_early(calls, self._layout.root, self._run)
+
     def _see(self) -> None:
         """What is wanted, which of it must be looked at, and whatever facts that takes. Missing sources are refused."""
         request, layout = self._request, self._layout
         self._selection = selection = select_steps(request, self._project)
+        self._hire_early()
         self._contents = Contents(
             layout.contents,
             secrets_of(request, self._project),
@@ -212,11 +238,6 @@ class _Building:
     def _make_ready(self) -> None:
         """Those who work together: pool, rebuilder, judge, scheduler."""
         request, project, share, interrupts = self._request, self._project, self._share, self._interrupts
-        environ = {name: value for name, value in request.environ if name not in SOMETIMES}
-        if share.makeflags is not None:
-            environ["MAKEFLAGS"] = share.makeflags
-        handed = share.tokens.ours if share.tokens else ()
-        self._pool = pool = Pool(share.jobs, self._layout.groups, environ, interrupts.wake, request.alone, handed)
         self._rebuilder = Rebuilder(project.graph, self._facts, self._state, self._invocation(), self._hear)
         self._judge: Rebuilder | Vouched = self._rebuilder
         if self._few is not None:
@@ -226,7 +247,7 @@ class _Building:
         self._growing = Growing(
             request, project, course, self._facts, self._state, self._rebuilder, self._hear, self._orphans
         )
-        workers = pool if request.around is None else request.around(pool)
+        workers = self._pool if request.around is None else request.around(self._pool)
         patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
         executor: Executor = patient
         if isinstance(self._judge, Vouched) and request.full and not self._all_go:
@@ -602,6 +623,12 @@ def _said_of_the_root(request: Request, layout: Layout) -> list[str]:
     return (
         [] if nearest == upper else [f"{os.path.relpath(nearest, layout.root)} is included in {upper}: this is built"]
     )
+
+
+def _is_made_warm(step: Step) -> bool:
+    """Whether it is a call for which a worker may keep what it imports."""
+    apart = step.sandbox or step.console or step.secrets or step.limits.output is not None
+    return isinstance(step.action, Call) and not (step.frozen or apart)
 
 
 def _vouched(layout: Layout) -> int | None:

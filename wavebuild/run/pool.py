@@ -88,6 +88,20 @@ class Hired(Struct):
         return min((moment for moment in (own, self.until) if moment is not None), default=None)
 
 
+class Early(Struct):
+    """A worker that will make calls, and has not been told which. ``shown``: by what it is known."""
+
+    process: Begun
+    ours: End
+    shown: dict[str, str]
+
+    def let_go(self) -> None:
+        """It holds nothing yet, and has begun nothing."""
+        self.ours.close()
+        self.process.kill()
+        self.process.join()
+
+
 class Pool:
     """Runs jobs, at most one a worker, and hands back how they ended.
 
@@ -113,6 +127,7 @@ class Pool:
         self._wake = wake
         self._handed = _Handed(handed)
         self._workers: list[Hired] = []
+        self._early: list[Early] = []
         self._by_handle: dict[int, Hired] = {}
         self._poll = select.poll()
         if wake >= 0:
@@ -122,17 +137,37 @@ class Pool:
         self._cold: set[Warmth] = set()  # what cannot be kept in memory for several calls
         prctl(PR_SET_CHILD_SUBREAPER, 1)
 
+    def hire_early(self, count: int, root: str, run: str) -> None:
+        """Begins workers for calls that are to be expected: they come while the build sees what is to be done.
+
+        Whoever is not needed is let go with the others. Where no process can be had, that is said when one is needed.
+        """
+        shown = dict(zip(_SHOWN, (root, "", run), strict=True))
+        with contextlib.suppress(OSError):
+            for _ in range(min(count, self.size)):
+                ours, theirs = _line(spawned=False)
+                try:
+                    with _later_interrupts(), beginning:
+                        process = self._begin_interpreter(theirs, shown)
+                except BaseException:
+                    ours.close()
+                    raise
+                finally:
+                    theirs.close()
+                self._early.append(Early(process, ours, shown))
+
     def submit(self, job: Job) -> None:
         """Hands a job to an idle worker, or to a new one. Raises OSError if no process can be had.
 
         One that has imported a module works only for jobs that want just that.
         """
-        if job.warmth in self._cold:
-            job = replace(job, cold=True)
+        warmth = job.warmth
+        if warmth is not None and warmth in self._cold:
+            job, warmth = replace(job, cold=True), None
         while True:
-            hired = self._idle(job) or self._hire(job)
+            hired = self._idle(job, warmth) or self._hire(job, warmth)
             hired.job, hired.since, hired.asked, hired.until = job, time.monotonic(), False, None
-            hired.warmth, hired.furnished = job.warmth, job.furniture is None
+            hired.warmth, hired.furnished = warmth, job.furniture is None
             if job.console and self._modes is None:
                 self._modes = terminal.modes(job.console)
             try:
@@ -211,6 +246,9 @@ class Pool:
         """Lets all workers go: one that hears no more of us kills what it runs, and ends. Nobody waits for it yet."""
         for hired in self._workers:
             self._hang_up(hired)
+        for early in self._early:
+            early.let_go()
+        self._early.clear()
 
     def close(self) -> None:
         """Ends the workers, and whatever they have left."""
@@ -227,23 +265,24 @@ class Pool:
         self._end_strays()
         prctl(PR_SET_CHILD_SUBREAPER, 0)
 
-    def _idle(self, job: Job) -> Hired | None:
+    def _idle(self, job: Job, warmth: Warmth | None) -> Hired | None:
         """A worker that has imported just what the job wants, or else one that has imported nothing."""
         idle = [hired for hired in self._workers if hired.job is None]
-        if job.has_calls and job.warmth is None:
+        if warmth is None and job.has_calls:
             spawned = any(hired.forked for hired in idle) and _is_better_spawned(job)
             idle = [hired for hired in idle if hired.tracked and not (spawned and hired.forked)]
-        same = next((hired for hired in idle if hired.warmth == job.warmth), None)
+        same = next((hired for hired in idle if hired.warmth == warmth), None)
         return same or next((hired for hired in idle if hired.warmth is None), None)
 
-    def _hire(self, job: Job) -> Hired:
+    def _hire(self, job: Job, warmth: Warmth | None) -> Hired:
         """A new worker, in the place of an idle one if there are enough."""
         idle = next((hired for hired in self._workers if hired.job is None), None)
         if idle is not None and len(self._workers) >= self.size:
             self._bury(idle)
         told = dict(job.env)
         shown = dict(zip(_SHOWN, (_root_told(told), "", told.get("WAVEBUILD_RUN", "")), strict=True))
-        warmth = job.warmth
+        if warmth is not None and (early := self._hire_one_of_the_early(warmth, shown)) is not None:
+            return self._listen_to(early)
         forked = warmth is None and self._alone and not _is_better_spawned(job) and forking.may_fork(shown)
         ours, theirs = _line(spawned=warmth is None and not forked)
         hired = None
@@ -265,6 +304,9 @@ class Pool:
             theirs.close()
             if hired is None:
                 ours.close()
+        return self._listen_to(hired)
+
+    def _listen_to(self, hired: Hired) -> Hired:
         self._workers.append(hired)
         for handle in (hired.wire.handle, hired.process.sentinel):
             self._by_handle[handle] = hired
@@ -291,18 +333,33 @@ class Pool:
 
     def _begin_caller(self, warmth: Warmth, shown: Mapping[str, str], ours: End, theirs: End) -> Hired:
         """A worker that makes calls alone: a new interpreter that holds little."""
+        process = self._begin_interpreter(theirs, shown)
+        return self._told(warmth, shown, process, ours)
+
+    def _begin_interpreter(self, theirs: End, shown: Mapping[str, str]) -> Begun:
         from wavebuild.run.hiring import begin
 
+        return begin(theirs.fileno(), self._handed.handles, {**os.environ, **shown})
+
+    def _told(self, warmth: Warmth, shown: Mapping[str, str], process: Begun, ours: End) -> Hired:
+        """What such a worker needs to know before its first job. Raises OSError if nobody hears it."""
         wire = CallWire(ours)
         environ = dict(passed(self._environ, warmth.passes)) | dict(warmth.env)
         imports = (warmth.module, warmth.folders, warmth.root, warmth.cwd)
         places = [place for place in sys.path if isinstance(place, str)]
         run, handed = shown["WAVEBUILD_RUN"], self._handed.handles
         ignored = _is_interrupt_ignored()
-        facts = (os.getpid(), self._groups, environ, ignored, run, handed, sys.argv, places, imports)
-        process = begin(theirs.fileno(), handed, {**os.environ, **shown})
-        wire.send_facts(facts)
+        wire.send_facts((os.getpid(), self._groups, environ, ignored, run, handed, sys.argv, places, imports))
         return Hired(process, wire)
+
+    def _hire_one_of_the_early(self, warmth: Warmth, shown: Mapping[str, str]) -> Hired | None:
+        """One that lives still, and is known by just this."""
+        for early in [early for early in self._early if early.shown == shown]:
+            self._early.remove(early)
+            with contextlib.suppress(OSError):
+                return self._told(warmth, shown, early.process, early.ours)
+            early.let_go()
+        return None
 
     def _spawn(self, facts: worker.Facts, shown: Mapping[str, str]) -> BaseProcess:
         """A worker that begins as a new interpreter."""
@@ -442,7 +499,7 @@ class Pool:
         except OSError:
             noted = NOTHING  # what steps have in their environment still tells
         while time.monotonic() < until:
-            ours = {hired.process.pid for hired in self._workers}
+            ours = {hired.process.pid for hired in self._workers} | {early.process.pid for early in self._early}
             strays = [child for child in children() if child not in ours and self._is_stray(child, noted)]
             if not strays:
                 return
@@ -480,6 +537,16 @@ class Pool:
             if hired.limit is not None and time.monotonic() >= hired.limit:
                 hired.process.kill()
                 self._bury(hired, "interrupted" if hired.asked else "timeout")
+
+
+@contextlib.contextmanager
+def _later_interrupts() -> Iterator[None]:
+    """The terminal's signals wait, in who is begun meanwhile until it has said what it does with them."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _cleared(shelf: Shelf) -> list[int]:
