@@ -14,7 +14,7 @@ from wavebuild.engine.project import load
 from wavebuild.errors import Place, WavebuildError
 from wavebuild.graph import columns
 from wavebuild.ui.answers import list_lines
-from wavebuild.ui.records import list_record
+from wavebuild.ui.records import listed_steps
 from wavebuild.ui.sketch import sketch
 from wavebuild.ui.style import Style
 
@@ -55,7 +55,7 @@ def test_a_question_of_very_many_steps_makes_each_of_them_once(tmp_path: Path, m
         "plan": lambda: engine.plan(request),
         "status": lambda: engine.status(request),
         "list": lambda: list_lines(graph, Style()),
-        "list --json": lambda: list_record(graph),
+        "list --json": lambda: [*listed_steps(graph)],
         "graph": lambda: sketch(graph, instances=True),
     }
     found = {}

@@ -358,3 +358,16 @@ def test_status_answers_by_its_exit_code_when_asked() -> None:
 
 def test_accept_prints_what_was_accepted() -> None:
     assert called("accept", "a.txt", "b").out == "accepted a.txt\naccepted b\n"
+
+
+@pytest.mark.parametrize("word", ["check", "doctor", "mem"])
+def test_what_was_loaded_to_tell_a_command_from_a_step_is_not_loaded_again(word: str) -> None:
+    """A Wavefile of very many steps takes long: the question gets the project that is there."""
+    engine = FakeEngine()
+
+    called(word, engine=engine)
+
+    (load, _), (asked, request) = engine.asked
+    assert (load, asked) == ("load", {"mem": "memory"}.get(word, word))
+    assert request.loaded is not None
+    assert request.loaded.graph is engine.graph

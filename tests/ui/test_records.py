@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ui.samples import NOON, RUN, FakeEngine, a_build_with_a_failure, called, result_of
+from wavebuild.declare.model import Json
 from wavebuild.judge.reasons import InputChanged, NeverRan
 from wavebuild.run.events import Noticed, WaveStarted
 from wavebuild.ui import records
@@ -159,6 +160,31 @@ def test_json_is_ascii_whatever_a_name_holds(name: str) -> None:
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text) == {"name": name}
+
+
+ODD: list[dict[str, Json]] = [
+    {},
+    {"a": [], "b": {}, "c": [[]], "d": [{}, {"e": None}]},
+    {"numbers": [0, -1, 10**40, 0.1, 1e-300, 1e22, -0.0], "flags": [True, False]},
+    {"texts": ["", '\n\t"\\/', "Größe", "\u2028", "😀", "\x00\x7f"], "\n": "a key of its own"},
+    {"half a surrogate": ["\ud800", {"a": "bad\udcff"}]},
+    {"no number": [float("inf")]},
+]
+
+
+@pytest.mark.parametrize("record", ODD)
+def test_a_record_is_written_as_json_writes_it(record: dict[str, Json]) -> None:
+    """Whatever is in it; by the quick way, and where that has no word for it, by the slow one."""
+    assert records.written(record) == json.dumps(record, indent=2)
+    assert records.written(record, indent=None) == json.dumps(record)
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 5])
+def test_a_list_that_is_written_one_by_one_is_the_text_of_the_whole(many: int) -> None:
+    """None, one or many; what is in a text is not taken for the end of a line."""
+    items = [dict(each) for each in (*ODD, *ODD)[:many]]
+
+    assert "".join(records.written_one_by_one("steps", items)) == json.dumps({"steps": items}, indent=2)
 
 
 def test_a_change_has_its_old_and_new_whole() -> None:

@@ -5,8 +5,11 @@ It does not know which command it serves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.ui.caller import Caller
@@ -19,21 +22,26 @@ if TYPE_CHECKING:
     from wavebuild.ui.style import Style
 
 
+AT_ONCE = 1000
+"""Records of a long list that are written together."""
+
+
 def the_one(targets: Sequence[str], message: str) -> str:
     if len(targets) != 1:
         raise mistake("one-subject", message)
     return targets[0]
 
 
-def refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> None:
-    """A bare word that is a command and a step too is never guessed."""
+def refuse_ambiguous(caller: Caller, request: Request, bare: str | None) -> Request:
+    """A bare word that is a command and a step too is never guessed. The request, with what was loaded to tell."""
     if bare is None:
-        return
+        return request
     try:
-        whole = caller.engine().load(request).graph
+        loaded = caller.engine().load(request)
     except WavebuildError:
-        return  # the command itself will say what is wrong
-    refuse_shadowed_in(bare, whole)
+        return request  # the command itself will say what is wrong
+    refuse_shadowed_in(bare, loaded.graph)
+    return replace(request, loaded=loaded)
 
 
 def refuse_shadowed_in(bare: str | None, graph: Graph) -> None:
@@ -56,3 +64,14 @@ def answer_record(caller: Caller, record: Record) -> None:
     from wavebuild.ui.records import written
 
     caller.answer([written(record)])
+
+
+def answer_records(caller: Caller, name: str, records: Iterable[Record]) -> None:
+    """A record with a list of very many, which is written as it is found."""
+    from wavebuild.ui.records import written_one_by_one
+
+    pieces = written_one_by_one(name, records)
+    while part := "".join(islice(pieces, AT_ONCE)):
+        if not caller.put(part):
+            return
+    caller.put("\n")

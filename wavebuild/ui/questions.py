@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.ui.answering import (
     answer_record,
+    answer_records,
     answer_text,
     refuse_ambiguous,
     refuse_shadowed_in,
@@ -141,9 +142,9 @@ def list_steps(caller: Caller, where: Where, instances: bool, show: Show, bare: 
     whole = caller.engine().load(request_of(caller, where, ())).graph
     refuse_shadowed_in(bare, whole)
     if show.json:
-        from wavebuild.ui.records import list_record
+        from wavebuild.ui.records import listed_steps
 
-        answer_record(caller, list_record(whole))
+        answer_records(caller, "steps", listed_steps(whole))
     else:
         from wavebuild.ui.answers import list_lines
 
@@ -200,8 +201,7 @@ def report(caller: Caller, words: Sequence[str], where: Where, name: str, show: 
 
 
 def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: str | None) -> int:
-    request = request_of(caller, where, ())
-    refuse_ambiguous(caller, request, bare)
+    request = refuse_ambiguous(caller, request_of(caller, where, ()), bare)
     key = the_one(words, "mem takes one KEY, or none") if words else None
     found = caller.engine().memory(request, key)
     if show.json:
@@ -223,8 +223,7 @@ def mem(caller: Caller, words: Sequence[str], where: Where, show: Show, bare: st
 
 
 def doctor(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
-    request = request_of(caller, where, ())
-    refuse_ambiguous(caller, request, bare)
+    request = refuse_ambiguous(caller, request_of(caller, where, ()), bare)
     findings = caller.engine().doctor(request)
     if show.json:
         from wavebuild.ui.doctor import doctor_record
@@ -238,8 +237,7 @@ def doctor(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
 
 
 def check(caller: Caller, where: Where, show: Show, bare: str | None) -> int:
-    request = request_of(caller, where, ())
-    refuse_ambiguous(caller, request, bare)
+    request = refuse_ambiguous(caller, request_of(caller, where, ()), bare)
     problems, code = _problems(caller, replace(request, commands=(*COMMANDS, *LATER_COMMANDS)))
     if show.json:
         from wavebuild.ui.records import check_record

@@ -5,11 +5,14 @@ It does not know to which stream or file they are written.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import assert_never
+
+import msgspec
 
 from wavebuild.declare.model import Json, Range
 from wavebuild.engine import BuildResult, Cleaned, Explanation, LastRun, Remembered, StatusLine
@@ -44,7 +47,21 @@ Record = dict[str, Json]
 
 def written(record: Record, indent: int | None = 2) -> str:
     """The record as text in ASCII, so that no locale, terminal or stray surrogate can spoil it."""
+    if indent is None:
+        return json.dumps(record)
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):  # of what is no strict JSON: half a surrogate, NaN
+        return msgspec.json.format(json.dumps(record), indent=indent)  # a quarter of the time, and of the room
     return json.dumps(record, indent=indent)
+
+
+def written_one_by_one(name: str, items: Iterable[Record]) -> Iterator[str]:
+    """The text of a record with nothing but a list, in pieces: its items are asked for as they are written."""
+    between = ""
+    yield f"{{\n  {json.dumps(name)}: ["
+    for item in items:
+        yield f"{between}\n{written(item)}".replace("\n", "\n    ")
+        between = ","
+    yield "\n  ]\n}" if between else "]\n}"
 
 
 def instant(seconds: float) -> str:
@@ -242,8 +259,8 @@ def memory_record(found: Sequence[Remembered]) -> Record:
     }
 
 
-def list_record(graph: Graph) -> Record:
-    return {"steps": [_listed_step(graph, at) for at in range(len(graph.wavefile.steps))]}
+def listed_steps(graph: Graph) -> Iterator[Record]:
+    return (_listed_step(graph, at) for at in range(len(graph.wavefile.steps)))
 
 
 def _listed_step(graph: Graph, at: int) -> Record:
