@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_thousands_of_renames_do_not_grow_it(tmp_path: Path) -> None:
         for number in range(round_ * 400, round_ * 400 + 400):
             found.learn({f"source{number}": ((1, 2, 3, 4, number), "d" * 60)})
             success(found, number, f"step{number}", f"out{number}")
-        prune(found, Present(str(tmp_path), {f"step{number}"}, {f"out{number}"}, float(number), 3))
+        prune(found, partial(Present, str(tmp_path), {f"step{number}"}, {f"out{number}"}, float(number), 3))
         found.close()
         largest = max(largest, path.stat().st_size)
 
@@ -146,3 +147,14 @@ def test_nothing_is_pruned_while_the_state_is_small(shop: Workshop) -> None:
 
     assert shop.plan() == {"a": "RUN"}
     assert shop.reasons("a") == ["OutputMissing"]
+
+
+def test_of_a_first_run_nothing_is_asked(tmp_path: Path, always: None) -> None:
+    """All that there is to remember is of this run: to gather what is there now would be in vain."""
+    found = open_state(str(tmp_path / "Wavefile.db"), [])
+    success(found, 1, "step1", "out1")
+
+    prune(found, lambda: pytest.fail("what is there now was asked for"))
+
+    assert list(found.made()) == ["out1"]
+    found.close()

@@ -85,6 +85,21 @@ class TestDeeds:
             assert known.last_results() == {"s": result()}
             assert known.attempts() == []
 
+    def test_results_of_many_steps_are_not_held(self, memory: Memory, monkeypatch: pytest.MonkeyPatch):
+        """They are told all the same, those of this build too, and the newest of each step."""
+        monkeypatch.setattr(state_module, "HELD", 3)
+        state = memory.open()
+        assert state.last_results() == {}
+        told = []
+        for number in range(1, 9):
+            state.succeed("k", trace(number), attempt(number), result(number, step=f"s{number % 6}"))
+            told.append(len(state._last or ()))
+
+        newest = {f"s{number % 6}": result(number, step=f"s{number % 6}") for number in range(1, 9)}
+        assert max(told) <= 3
+        for known in memory.now_and_later():
+            assert known.last_results() == newest
+
     def test_of_long_traces_fewer_are_kept(self, memory: Memory):
         """Two at least: who takes an edit back finds the former state; but not eight times thousands of inputs."""
         state = memory.open()

@@ -486,8 +486,11 @@ def _kept(request: Request, project: Project, layout: Layout) -> str:
 def _prune(state: State, project: Project, log_keep: int, now: float) -> None:
     from wavebuild.store.pruning import Present, prune
 
-    steps, root = project.wavefile.steps, project.wavefile.root
-    prune(state, Present(root, {step.name for step in steps}, {key(step) for step in steps}, now, log_keep))
+    def present() -> Present:
+        steps = project.wavefile.steps
+        return Present(project.wavefile.root, project.graph.number.keys(), {*map(key, steps)}, now, log_keep)
+
+    prune(state, present)
 
 
 def _write_lock(

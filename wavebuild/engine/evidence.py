@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from wavebuild import disk
 from wavebuild.declare.model import Kind, Step
@@ -19,6 +20,7 @@ from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
 from wavebuild.engine.values import Request
 from wavebuild.graph import reads
+from wavebuild.graph.columns import passing
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.members import Folders
 from wavebuild.judge.stamp import TICK, stamp, stamp_of, trusted
@@ -27,6 +29,9 @@ from wavebuild.judge.trace import key
 from wavebuild.store import lookers, settled
 from wavebuild.store.layout import Layout
 from wavebuild.store.state import State
+
+if TYPE_CHECKING:
+    from wavebuild.engine.seeing import Stamps
 
 
 def keep_evidence(
@@ -48,37 +53,42 @@ def keep_evidence(
     end well, judged or not: they are looked at again. ``identity``: of the project as it is kept. ``proven``: of
     judged steps with many inputs the traces by which they are fresh.
     """
-    from wavebuild.engine.seeing import laid_over, seeing
+    from wavebuild.engine.seeing import Seeing, lay_over, see_as_before
 
     steps = project.wavefile.steps  # of many each is made when it is asked for: never all at once
     if request.changed or request.unchanged:
         return
-    left = {*left, *(number for number in looked if goes_by_more(steps[number]))}
     well = [number for number in looked if number not in left]
     if not facts.digests.make_sure() or not _edits_stand(request, project, facts, state, well):
         return
     tells = _Telling(facts, os.path.dirname(layout.lock))
     folders = _settled_folders(request, project, facts, state, well, tells)
+    del well
     try:
         rows = _rows(project, facts, folders, tells) if folders is not None else None
     except OverflowError:
         return
     if rows is None:
         return
-    env = _variables(request, project, (steps[number] for number in looked))
-    seen, total = seeing(project, looked, state.traces), len(looked)
-    seen.of_all.update(map(facts.digests.named, facts.former))
+    environ, total, left = dict(request.environ), len(looked), set(left)
+    env, every = dict(project.wavefile.env_read), set(map(facts.digests.named, facts.former))
     if few is not None:
-        rows, missed = laid_over(few, looked, rows, seen)
-        left |= missed
+        left |= lay_over(few, looked, rows)
         total = few.evidence.fresh + few.evidence.open
-        environ = dict(request.environ)
         env = {os.fsdecode(name): environ.get(os.fsdecode(name)) for name in few.evidence.env} | env
+    seen = Seeing(project, rows.places, state.traces)
+    for number, step in zip(looked, passing(steps, looked), strict=True):
+        if goes_by_more(step):
+            left.add(number)
+        env |= {read.path: environ.get(read.path) for read in reads(step) if read.kind is Kind.ENV}
+        seen.see(number, step)
+    if few is not None:
+        every = see_as_before(few, looked, seen)
     names, root = settled.in_order(rows), project.wavefile.root
     folders_listed = project.folders.visited if project.folders else ()
     read = {settled.name_of(path, root) for path in (*_read(project), *map(facts.digests.absolute, folders_listed))}
     loads = [row for row, name in enumerate(names) if name in read]
-    of_all = [row for row, name in enumerate(names) if name in seen.of_all] if seen.of_all else ()
+    of_all = [row for row, name in enumerate(names) if name in every] if every else ()
     known = {number: trace for number, trace in _proven(looked, few, proven).items() if number not in left}
     more = lookers.packed(identity, loads, seen.broad, left, of_all, map(seen.of, names), known)
     with contextlib.suppress(OSError):
@@ -185,17 +195,6 @@ def goes_by_more(step: Step) -> bool:
     return any(artifact.kind is Kind.PROBE for artifact in (*reads(step), *step.outputs))
 
 
-def _variables(request: Request, project: Project, steps: Iterable[Step]) -> dict[str, str | None]:
-    """The caller's variables that were read to know the project, and those that these steps read."""
-    environ = dict(request.environ)
-    return dict(project.wavefile.env_read) | {
-        artifact.path: environ.get(artifact.path)
-        for step in steps
-        for artifact in reads(step)
-        if artifact.kind is Kind.ENV
-    }
-
-
 def _read(project: Project) -> Mapping[str, bytes | None]:
     return dict.fromkeys(project.reused.rows) if project.reused else read_for(project)
 
@@ -206,7 +205,7 @@ def _edits_stand(request: Request, project: Project, facts: Facts, state: State,
         return True
     for number in wanted:
         step = project.wavefile.steps[number]
-        if step.updates and not step.is_group:
+        if step.updates and not step.is_group and not goes_by_more(step):
             traces, known = state.traces(key(step)), state.made()
             standing = stand(facts, number, facts.read(number), traces, known, request.clock(), forced=False)
             if not _is_settled(standing):
@@ -231,7 +230,7 @@ def _settled_folders(
     looks = facts.with_folders(again)
     for number in wanted:
         step = project.wavefile.steps[number]
-        if not _looks_into_folders(step):
+        if goes_by_more(step) or not _looks_into_folders(step):
             continue
         if _looks_for_modules_alone(step) and facts.agrees(step, looks):
             continue
@@ -282,17 +281,19 @@ def _now(folders: Folders) -> Iterable[os.stat_result]:
     return (status for path in paths if (status := disk.look(path)) is not None)
 
 
-def _rows(project: Project, facts: Facts, folders: Folders, tells: _Telling) -> dict[str, bytes] | None:
-    """Name → packed stamp, of everything; None if a clock cannot vouch for it, or links are on the way.
+def _rows(project: Project, facts: Facts, folders: Folders, tells: _Telling) -> Stamps | None:
+    """The stamps of everything; None if a clock cannot vouch for it, or links are on the way.
 
     A link may lead elsewhere tomorrow without a change of what stands at its own place: what lies
     behind one is left to the build that looks at everything.
     """
-    rows: dict[str, bytes] = {}
+    from wavebuild.engine.seeing import Stamps
+
+    rows = Stamps()
     for name, mark in facts.digests.evidence():
         if len(mark) > 5:
             return None
-        rows[name] = settled.packed((mark[0], mark[1], mark[2], mark[3], mark[4])) if mark else b""
+        rows.put(name, mark)
     now, root = time.time_ns(), project.wavefile.root
     listed = {facts.digests.absolute(folder): status for folder, status in folders.visited.items()}
     read = _read(project)
@@ -311,7 +312,7 @@ def _rows(project: Project, facts: Facts, folders: Folders, tells: _Telling) -> 
             return None
         if path in read and not _says_the_same(path, status, read[path], project):
             return None
-        rows[settled.name_of(path, root)] = settled.packed(settled.row(status))
+        rows.put(settled.name_of(path, root), settled.row(status))
     return None if links_on_the_way(root, (os.path.join(root, name) for name in rows)) else rows
 
 

@@ -1,4 +1,4 @@
-"""Which step looks at which file; and what a few steps looked at, laid over the evidence of all.
+"""Which step looks at which file, and the stamps of them; what a few steps looked at, laid over the evidence of all.
 
 It does not know how evidence is written, nor how a build uses it.
 """
@@ -6,62 +6,102 @@ It does not know how evidence is written, nor how a build uses it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-
-from msgspec import Struct, field
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from wavebuild.declare.model import Artifact, Digest, Kind, Step
 from wavebuild.engine.few import Few
 from wavebuild.engine.lists import Project
 from wavebuild.graph import reads
 from wavebuild.judge.trace import Trace, key
-from wavebuild.store.settled import name_of
+from wavebuild.store.settled import NOTHING, name_of
 
 _READ_BY_NAME = (Digest.BYTES, Digest.STAT, Digest.JSON, Digest.YAML, Digest.CSV)
 
+_WIDE = len(NOTHING)
+_NOTHING = array("q", NOTHING).tobytes()
 
-class Seeing(Struct):
-    """Which steps look at the row of a name, of those of which all looks are known.
 
-    ``broad``: the others: they look into folders, or at what no path says. ``of_all``: the names of which every step
-    must know when something comes or goes there: what stands there is nobody's member, or it is.
+class Stamps(Mapping[str, bytes]):
+    """Name → packed stamp, none of what is not there: in columns, as an object for each takes several times the room.
+
+    ``places``: name → which of the stamps it has, as they came.
     """
 
-    broad: set[int] = field(default_factory=set)
-    of_all: set[str] = field(default_factory=set)
-    _of: dict[str, int | list[int]] = field(default_factory=dict)  # most files are looked at by one step alone
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+        self._columns = array("q")
+
+    def put(self, name: str, stamp: Sequence[int]) -> None:
+        """``stamp``: five numbers, or none. Raises OverflowError for one that is too large."""
+        column = array("q", stamp or NOTHING)
+        assert len(column) == _WIDE, "what follows would be of others"
+        place = self.places.setdefault(name, len(self.places))
+        self._columns[place * _WIDE : (place + 1) * _WIDE] = column  # at the end it is added
+
+    def put_packed(self, name: str, stamp: bytes) -> None:
+        self.put(name, array("q", stamp))
+
+    def __getitem__(self, name: str) -> bytes:
+        place = self.places[name]
+        found = self._columns[place * _WIDE : (place + 1) * _WIDE].tobytes()
+        return found if found != _NOTHING else b""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class Seeing:
+    """Which steps look at what stands under a name, of those of which all looks are known.
+
+    ``places``: the names, each with its place among them. ``broad``: the other steps: they look into folders, or at
+    what no path says.
+    """
+
+    def __init__(self, project: Project, places: Mapping[str, int], traces: Callable[[str], Sequence[Trace]]) -> None:
+        """``traces``: what is on record of what a step has read besides its inputs."""
+        self.broad: set[int] = set()
+        self._project = project
+        self._traces = traces
+        self._beyond = _looked_beyond(project)
+        self._places = places
+        # Of each name the last look, of each look who looks and which look was the one before: as lists they would
+        # take more room than all that is written.
+        self._last = array("q", [-1]) * len(places)
+        self._who, self._before = array("q"), array("q")
 
     def add(self, name: str, number: int) -> None:
-        before = self._of.get(name)
-        if before is None:
-            self._of[name] = number
-        elif isinstance(before, int):
-            self._of[name] = [before, number]
-        else:
-            before.append(number)
+        """A step looks at a name; of one that has no place nothing need be known."""
+        place = self._places.get(name)
+        if place is not None:
+            self._before.append(self._last[place])
+            self._last[place] = len(self._who)
+            self._who.append(number)
 
-    def of(self, name: str) -> Sequence[int]:
-        found = self._of.get(name, ())
-        return (found,) if isinstance(found, int) else found
+    def of(self, name: str) -> list[int]:
+        found, look = [], self._last[self._places[name]]
+        while look >= 0:
+            found.append(self._who[look])
+            look = self._before[look]
+        return found
 
-
-def seeing(project: Project, looked: Iterable[int], traces: Callable[[str], Sequence[Trace]]) -> Seeing:
-    """What these steps look at; ``traces``: what is on record of what a step has read besides its inputs."""
-    found, root, beyond = Seeing(), project.wavefile.root, _looked_beyond(project)
-    for number in looked:
-        step = project.wavefile.steps[number]
-        paths = _named(project, step)
-        if paths is None:
-            found.broad.add(number)
-            continue
-        if step.depfile:
-            paths.update(member for trace in traces(key(step)) for member in trace.discovered)
-        if beyond and any(project.graph.owner(path) in beyond for path in paths):
-            found.broad.add(number)
-            continue
+    def see(self, number: int, step: Step) -> None:
+        """Takes in what a step looks at."""
+        paths = _named(self._project, step)
+        if paths is not None and step.depfile:
+            paths.update(member for trace in self._traces(key(step)) for member in trace.discovered)
+        if paths is None or (self._beyond and any(self._project.graph.owner(path) in self._beyond for path in paths)):
+            self.broad.add(number)
+            return
+        root = self._project.wavefile.root
         for path in paths:
-            found.add(name_of(path, root) if path.startswith("/") else path, number)
-    return found
+            self.add(name_of(path, root) if path.startswith("/") else path, number)
 
 
 def _looked_beyond(project: Project) -> frozenset[int]:
@@ -105,26 +145,34 @@ def _outputs_of(project: Project, name: str) -> Iterator[Artifact]:
             yield from steps[one].outputs
 
 
-def laid_over(
-    few: Few, looked: Collection[int], rows: Mapping[str, bytes], now: Seeing
-) -> tuple[dict[str, bytes], set[int]]:
-    """The evidence of all steps, where ``rows`` are what the steps that were judged looked at.
+def lay_over(few: Few, looked: Collection[int], rows: Stamps) -> set[int]:
+    """Adds what the steps look at that were not judged to what those looked at that were.
 
-    With the steps that were not judged though a file has changed for them since the first look.
+    Gives those that were not judged though a file has changed for them since the first look.
     """
     former, known, missed = few.evidence, few.lookers, set[int]()
-    names = os.fsdecode(b"\0".join(former.names)).split("\0") if former.names else []
-    all_rows = dict(rows)
-    now.broad |= known.broad.difference(looked)
-    now.of_all = {names[row] for row in known.of_all}
-    for row, name in enumerate(names):
+    for row, name in enumerate(_names(few)):
         stamp, those = former.packed(row), known.of(row)
-        others = [number for number in those if number not in looked]
+        others = any(number not in looked for number in those)
         if name in rows or row in few.moved:
             if others and rows.get(name) != stamp:
-                missed.update(others)
+                missed.update(number for number in those if number not in looked)
         elif others or not those:
-            all_rows[name] = stamp
-        for number in others:
-            now.add(name, number)
-    return all_rows, missed
+            rows.put_packed(name, stamp)
+    return missed
+
+
+def see_as_before(few: Few, looked: Collection[int], seen: Seeing) -> set[str]:
+    """Takes in what the steps look at that were not judged; the names of which every step must know."""
+    known, names = few.lookers, _names(few)
+    seen.broad |= known.broad.difference(looked)
+    for row, name in enumerate(names):
+        for number in known.of(row):
+            if number not in looked:
+                seen.add(name, number)
+    return {names[row] for row in known.of_all}
+
+
+def _names(few: Few) -> list[str]:
+    names = few.evidence.names
+    return os.fsdecode(b"\0".join(names)).split("\0") if names else []

@@ -199,12 +199,27 @@ class Steps(Sequence[Step]):
     def __iter__(self) -> Iterator[Step]:
         return map(self.__getitem__, range(len(self)))
 
+    def passing(self, numbers: Iterable[int]) -> Iterator[Step]:
+        """These steps, one after another; of many none stays made, nor any that was made before."""
+        if self._most == MADE:
+            return map(self.__getitem__, numbers)
+        self._made.clear()
+        return map(self._made_of, numbers)
+
     def _make(self, at: int) -> Step:
-        step = _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
+        step = self._made_of(at)
         if len(self._made) >= self._most:
             self._made.clear()
         self._made[at] = step
         return step
+
+    def _made_of(self, at: int) -> Step:
+        return _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
+
+
+def passing(steps: Sequence[Step], numbers: Iterable[int]) -> Iterator[Step]:
+    """These steps, one after another; of many that are packed none stays made."""
+    return steps.passing(numbers) if isinstance(steps, Steps) else map(steps.__getitem__, numbers)
 
 
 def _within(at: int, length: int) -> int:

@@ -232,9 +232,10 @@ class Digests:
             return _unpacked(packed)
         return seen
 
-    def _all_seen(self) -> Iterator[tuple[str, Seen]]:
-        yield from self._memo.items()
-        yield from ((name, _unpacked(packed)) for name, packed in self._past.items())
+    def _all_marks(self) -> Iterator[tuple[str, Stamp]]:
+        """Name and stamp of all that was seen."""
+        yield from ((name, seen.stamp) for name, seen in self._memo.items())
+        yield from ((name, _MARK.unpack_from(packed)) for name, packed in self._past.items())
 
     def _pack(self) -> None:
         """Packs what was seen of plain files; the rest stays as it is."""
@@ -432,9 +433,9 @@ class Digests:
 
     def evidence(self) -> Iterator[tuple[str, Stamp]]:
         """Name and stamp of every file that was looked at."""
-        for path, seen in self._all_seen():
+        for path, seen in self._all_marks():
             if "\0" not in path and path not in self._others:
-                yield self.named(path), self.mark_of(path) or NOWHERE if path in self._doubted else seen.stamp
+                yield self.named(path), self.mark_of(path) or NOWHERE if path in self._doubted else seen
         for path, names in self._others.items():
             if self._folder_name(path) not in names and (mark := self.mark_of(path)) is not None:
                 yield self.named(path), mark
@@ -740,6 +741,7 @@ def _unpacked(packed: bytes) -> Seen:
 
 
 _PLAIN = struct.Struct("5q32s?")
+_MARK = struct.Struct("5q")  # which that begins with
 
 
 def _is_of_no_link(stamp: Stamp) -> bool:

@@ -7,7 +7,7 @@ the steps of another profile stay fresh.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
@@ -36,13 +36,14 @@ class Present(Struct, frozen=True):
     log_keep: int
 
 
-def prune(state: State, present: Present) -> None:
+def prune(state: State, what_is: Callable[[], Present]) -> None:
     """Lets go of what is of no use, if the state has grown to twice of what it was when this was last done."""
     if not state.has_grown():
         return
     if len(state.history.runs(2)) < 2:
         state.note_pages()  # all that there is to remember is of this run
         return
+    present = what_is()
     former = (key for key in state.known_keys() if key not in present.keys)
     keys = {key for key in former if (traces := state.traces(key)) and _left_nothing(present.root, traces[0])}
     members = [path for path, made in state.made().items() if _is_gone(present, keys, path, made)]

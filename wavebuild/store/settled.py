@@ -118,8 +118,12 @@ def packed(row: Row) -> bytes:
 
 def in_order(stamps: Mapping[str, bytes]) -> list[str]:
     """The names as their rows are written: those of what is there first."""
-    there = sorted(name for name, stamp in stamps.items() if stamp)
-    return there + sorted(name for name, stamp in stamps.items() if not stamp)
+    there, gone = list[str](), list[str]()
+    for name, stamp in stamps.items():
+        (there if stamp else gone).append(name)
+    there.sort()
+    there += sorted(gone)
+    return there
 
 
 def save(path: str, settled: Head, stamps: Mapping[str, bytes], names: Sequence[str]) -> None:
@@ -132,19 +136,13 @@ def save(path: str, settled: Head, stamps: Mapping[str, bytes], names: Sequence[
     env = [part for name, value in settled.env.items() for part in (os.fsencode(name), _kept(value))]
     head = b"\0".join([encoded(settled.question), *env])
     named = os.fsencode("\0".join(names))
-    there = sum(map(bool, stamps.values()))
-    sizes = (settled.fresh, settled.open, there, len(head), len(named), there * _COLUMNS * 8, len(settled.more))
-    data = bytearray(SEAL)
-    data += FORMAT + b" %d %d %d %d %d %d %d\n" % sizes
-    data += head
-    data += named
-    for name in names[:there]:
-        data += stamps[name]
-    data += settled.more
-    with memoryview(data) as view:
-        seal = _seal(view[SEAL:])
-    data[:SEAL] = seal
-    disk.write_atomic(path, data)
+    columns = bytearray()
+    for name in names:
+        columns += stamps[name]
+    there = len(columns) // (_COLUMNS * 8)
+    sizes = (settled.fresh, settled.open, there, len(head), len(named), len(columns), len(settled.more))
+    parts = FORMAT + b" %d %d %d %d %d %d %d\n" % sizes + head, named, columns, settled.more
+    disk.write_atomic(path, _seal(*parts), *parts)
 
 
 def read(path: str, question: str, environ: Mapping[str, str]) -> Evidence | None:

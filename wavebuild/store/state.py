@@ -31,7 +31,7 @@ from wavebuild.store.causes import written
 from wavebuild.store.claims import Claims
 from wavebuild.store.database import Batch, Cell, Database
 from wavebuild.store.ledger import Ledger
-from wavebuild.store.rows import Kinds, Series, Table, fits, uncollected
+from wavebuild.store.rows import HELD, Kinds, Series, Table, fits, uncollected
 from wavebuild.store.text import packed, restored, storable, unpacked
 from wavebuild.store.views import (
     RESULT,
@@ -239,11 +239,8 @@ class State(Ledger):
     def last_results(self) -> dict[str, Result]:
         """The latest result of every step that ever ran."""
         if self._last is None:
-            rows = self._rows(
-                (*RESULT, float),
-                f"select {RESULT_COLUMNS}, max(began) from results group by step",
-            )
-            self._last = {row[0]: Result(*row[:9]) for row in rows}
+            question = f"select {RESULT_COLUMNS}, max(began) from results group by step"
+            self._last = {row[0]: Result(*row[:9]) for row in self.ask(question, kinds=(*RESULT, float))}
         return self._last
 
     def failed(self, steps: Collection[str]) -> set[str]:
@@ -626,6 +623,8 @@ class State(Ledger):
     def _put_result(self, result: Result) -> None:
         if self._last is not None:
             self._last[result.step] = result
+            if len(self._last) > HELD:
+                self._last = None  # who asks reads them again
         self._put(_INSERT_RESULT, [_result_row(result)])
         reasons = [(result.step, result.run, written(result.reasons))]
         self._put(_INSERT_REASONS, reasons)
