@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 import wavebuild
+from tests.support.command import REPOSITORY
+from tests.support.processes import SOON
 from wavebuild.run import threads
 from wavebuild.run.events import StepStarted
 
@@ -112,6 +116,52 @@ class TestEnding:
 
         assert result.outcome == "succeeded"
         assert len(tries) > 1
+
+
+PROFILED = """
+import cProfile, contextlib, threading, time
+import wavebuild
+from wavebuild.run import threads
+threads.PATIENCE = 0.1
+free = threading.Event()
+
+def ends(): pass
+def spins():
+    while True: time.sleep(0.001)
+def deaf():
+    while not free.is_set():
+        with contextlib.suppress(BaseException): free.wait()
+def build(*functions, **keys):
+    steps = [wavebuild.Step(f"s{at}", each, version="1", **keys) for at, each in enumerate(functions)]
+    return [step.outcome for step in wavebuild.build(steps, jobs=9, keep_going=True, force=True)]
+
+def profiled():
+    profile = cProfile.Profile()
+    profile.enable()
+    ends()
+    profile.disable()
+
+print(build(ends))
+profiled()
+print(build(spins, spins, spins, timeout="1s"))
+profiled()
+print(build(deaf, spins, deaf, timeout="1s"))
+profiled()
+free.set()
+while any(each.name.startswith("wavebuild") for each in threading.enumerate()): time.sleep(0.01)
+profiled()
+"""
+
+
+def test_after_functions_have_run_the_program_can_be_profiled(here: Path):
+    """However they ended, and while one that takes no exception still runs: some Pythons come to stand still there."""
+    program = [sys.executable, "-c", PROFILED]
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+    done = subprocess.run(program, cwd=here, env=environ, capture_output=True, text=True, timeout=SOON)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["['succeeded']", *2 * ["['failed', 'failed', 'failed']"]]
 
 
 class TestReturning:

@@ -37,6 +37,14 @@ DEAF = "nothing could end the function: its thread runs on, and may still write 
 
 _here = threading.local()
 
+_asking = threading.Lock()
+_asked: set[int] = set()
+"""The threads of all builds in whose functions something was raised, and which are not through with it; under the lock.
+
+While there are any, Python keeps a note that it has to look for what was raised. In Python 3.11 and 3.12 only who
+meets such an exception takes that note away, not who takes the exception back: it would stay for ever. Every thread of
+the program would be slowed by it, and in Python 3.11 whoever profiles, traces or debugs would come to stand still."""
+
 
 class Stopped(BaseException):
     """Raised in a function that runs too long, or is not wanted any more."""
@@ -177,7 +185,8 @@ class Threads:
         """From now on nobody raises anything in this thread; what is on its way is caught here."""
         while running.thread:
             with contextlib.suppress(Stopped), self._lock:
-                _raise_in(running.thread, None)
+                if running.why:
+                    _be_through(running.thread)
                 running.thread = 0
 
     def _end_overdue(self) -> None:
@@ -195,10 +204,13 @@ class Threads:
         running.why = why
         running.until = time.monotonic() + PATIENCE
         if running.thread:
-            _raise_in(running.thread, Stopped)
+            with _asking:
+                _asked.add(running.thread)
+                _raise_in(running.thread, Stopped)
 
     def _give_up(self, job: int, running: _Running, why: str) -> None:
         """Under the lock: goes on without a function that does not end."""
+        _be_through(running.thread)
         seconds = time.monotonic() - running.began
         self._end(job, Ended(job, why, seconds=seconds, detail=DEAF))
 
@@ -247,6 +259,20 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
         import ctypes
 
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
+
+
+def _be_through(thread: int) -> None:
+    """What was raised in a thread matters no more; the last one takes Python's note away, by meeting one itself."""
+    own = threading.get_ident()
+    with _asking:
+        _asked.discard(thread)
+        if _asked and thread == own:
+            _raise_in(own, None)
+        elif not _asked:
+            with contextlib.suppress(Stopped):
+                _raise_in(own, Stopped)  # in the place of one that is still on its way: there is room for one
+                for _ in range(100):  # it is met at the next step
+                    pass
 
 
 def _told(error: BaseException) -> str:
