@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import children, command_line
 from tests.support.workshop import Workshop
+from wavebuild.errors import WavebuildError
+from wavebuild.run.events import BuildStarted
 
 
 class TestContent:
@@ -320,3 +323,33 @@ steps:
 
         assert shop.build().outcomes == {"a": "failed"}
         assert not os.path.lexists(shop.root / "o")
+
+
+def callers() -> list[int]:
+    """The workers of ours that make calls alone."""
+    return [pid for pid in children(os.getpid()) if "wavebuild.run.caller" in command_line(pid)]
+
+
+class TestWorkersForCalls:
+    CALL = "def f(outputs):\n    open(outputs[0], 'w').close()\n"
+
+    def test_that_begin_before_anything_is_judged_in_a_first_build(self, shop: Workshop):
+        """All that is wanted runs then; later they begin when the first call does."""
+        shop.put("m.py", self.CALL)
+        shop.wavefile("steps: {g: {inputs: s, outputs: o, call: 'm:f'}}")
+        began: list[list[int]] = []
+        for text in ("1", "2"):
+            shop.put("s", text)
+            shop.build(meanwhile=lambda event: began.append(callers()) if isinstance(event, BuildStarted) else None)
+
+        assert [len(each) for each in began] == [1, 0]
+        assert callers() == []
+
+    def test_of_whom_a_build_that_is_refused_leaves_none(self, shop: Workshop):
+        """They began before it was seen what it lacks."""
+        shop.put("m.py", self.CALL)
+        shop.wavefile("steps: {g: {inputs: nowhere, outputs: o, call: 'm:f'}}")
+        with pytest.raises(WavebuildError, match="nowhere"):
+            shop.build()
+
+        assert callers() == []

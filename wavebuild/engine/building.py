@@ -170,14 +170,13 @@ class _Building:
         self._pool = Pool(share.jobs, self._layout.groups, environ, self._interrupts.wake, request.alone, handed)
 
     def _hire_early(self) -> None:
-        """Where nothing is on record, all that is wanted runs: those who make its calls may begin at once."""
-        request = self._request
-        if request.audit or request.around is not None or self._state.known_keys():
+        """In a first build all that is wanted runs: those who make its calls may begin at once."""
+        request, project = self._request, self._project
+        if request.audit or request.around is not None or project.reused is not None:
             return
-        steps = self._project.wavefile.steps
         few = itertools.islice(self._selection.wanted, MANY)
-        calls = sum(1 for number in few if _is_made_warm(steps[number]))
-        if calls:
+        calls = sum(1 for number in few if _is_made_warm(project.wavefile.steps[number]))
+        if calls and self._state.is_empty():
             self._pool.hire_early(calls, self._layout.root, self._run)
 
     def _see(self) -> None:

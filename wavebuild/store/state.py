@@ -439,6 +439,10 @@ class State(Ledger):
         """What traces are kept of."""
         return [restored(key) for key in self._traces.names()]
 
+    def is_empty(self) -> bool:
+        """Whether no trace is kept of anything."""
+        return next(self._traces.names(), None) is None
+
     def has_grown(self) -> bool:
         """Whether the file is twice as large as when it was last pruned."""
         return self._database.pages() > 2 * self.size(PAGES) + ROOM
