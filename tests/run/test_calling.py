@@ -52,6 +52,16 @@ def test_a_call_holds_no_line_of_its_worker_open(crew: Crew):
     assert crew.log == "[0, 1, 2]\n"
 
 
+def test_what_it_says_of_a_folder_whose_name_is_no_text_arrives(crew: Crew):
+    """As it would from any other worker."""
+    crew.write("one.py", "def f(): pass\n")
+    crew.call("one:f", cwd=str(crew.folder))
+    ended = crew.call("one:f", cwd=str(crew.folder / "na\udcffme"))
+
+    assert ended.failure == "start"
+    assert "na\udcffme" in ended.detail
+
+
 def test_it_holds_nothing_open_that_the_build_was_started_with(crew: Crew, tmp_path: Path):
     """What somebody waits for to be closed is none of its business."""
     handle = os.open(tmp_path / "held", os.O_CREAT | os.O_RDWR)

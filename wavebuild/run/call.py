@@ -193,7 +193,7 @@ def run(call: Called, known: Foreseen | None = None, leaves_nothing: bool = Fals
         if threading := sys.modules.get("threading"):
             threading._shutdown()  # waits for the threads that a program waits for
         atexit._run_exitfuncs()
-        if not leaves_nothing or any(type(new) not in _PLAIN for new in gc.get_objects()):
+        if not leaves_nothing or not _PLAIN.issuperset(map(type, gc.get_objects())):
             _let_go(call.root)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:

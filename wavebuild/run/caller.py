@@ -191,7 +191,8 @@ class Caller(Grip):
     def next_message(self) -> CallJob | bool:
         """A job; or that it is to end, true: at once."""
         while not self.said:
-            self.said += [_SCAN(data.decode(), 0)[0] for data in self._line.receive_bytes()]
+            for data in self._line.receive_bytes():
+                self.said.append(_SCAN(data.decode(), 0)[0])
         return self.said.pop(0)
 
     def is_spoken_to(self) -> bool:

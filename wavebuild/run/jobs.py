@@ -155,7 +155,15 @@ def _commands(
             judges = this.checking and not this.reviewing
             return [
                 PythonCall(
-                    module, function, json.dumps(given), *given_files, folders, root, writes, this.answer, judges
+                    module,
+                    function,
+                    json.dumps(given) if given else "{}",
+                    *given_files,
+                    folders,
+                    root,
+                    writes,
+                    this.answer,
+                    judges,
                 )
             ]
         case _:

@@ -31,11 +31,11 @@ class ListFile:
             self._handle, self._path = tempfile.mkstemp(prefix="wavebuild-")
 
     def holding(self, text: bytes) -> str:
-        """Its path, after this text has become what it holds."""
-        os.ftruncate(self._handle, 0)
+        """Its path, after this text has become what it holds, in the memory that it has already."""
         at = 0
         while at < len(text):
             at += os.pwrite(self._handle, text[at:], at)
+        os.ftruncate(self._handle, len(text))
         return self._path
 
 

@@ -26,6 +26,7 @@ Said = TypeVar("Said")
 ToWorker = msgspec.msgpack.Decoder(Job | Interrupt)
 ToBuild = msgspec.msgpack.Decoder(Ended | Furnished | StaleWorker)
 _ENCODER = msgspec.msgpack.Encoder()
+_PLAIN = msgspec.json.Encoder()
 _LAID = msgspec.msgpack.Decoder(Laid)
 
 
@@ -72,10 +73,18 @@ class CallWire(Wire[Ended | Furnished | StaleWorker]):
 
     def send(self, message: Job | Interrupt | Ended | Furnished | StaleWorker) -> None:
         assert isinstance(message, Job | Interrupt)
-        self.send_bytes(json.dumps(_called(message) if isinstance(message, Job) else message.at_once).encode())
+        told = _called(message) if isinstance(message, Job) else message.at_once
+        try:
+            data = _PLAIN.encode(told)
+        except UnicodeEncodeError:  # the name of a file may be no text
+            data = json.dumps(told).encode()
+        self.send_bytes(data)
 
     def _message(self, data: bytes) -> Ended | Furnished | StaleWorker:
-        number, *told = json.loads(data)
+        try:
+            number, *told = msgspec.json.decode(data)
+        except msgspec.DecodeError:
+            number, *told = json.loads(data)
         return StaleWorker(number, *told) if len(told) == 1 else Ended(number, *told)
 
 
