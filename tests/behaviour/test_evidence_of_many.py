@@ -1,13 +1,15 @@
-"""Of very many steps evidence is written in little room: neither steps nor stamps are held as objects for it."""
+"""Of very many steps little is held: of what was learned, and while the evidence is written."""
 
 from __future__ import annotations
 
 import os
 import tracemalloc
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.support.workshop import Workshop
 from wavebuild.declare.model import Artifact, Kind, Run, Step, Text, Wavefile
 from wavebuild.engine import Request, lists
 from wavebuild.engine.evidence import keep_evidence
@@ -15,9 +17,12 @@ from wavebuild.engine.project import facts_of, load
 from wavebuild.errors import Place
 from wavebuild.graph import columns
 from wavebuild.judge.digest import Reading
+from wavebuild.judge.stamp import Stamp
+from wavebuild.run import rebuilder
 from wavebuild.store import lookers, settled
 from wavebuild.store.layout import Layout
 from wavebuild.store.opening import open_state
+from wavebuild.store.state import State
 
 FEW, MANY = 1_000, 4_000
 ACTION = Run((Text(("cp",)),))
@@ -75,3 +80,38 @@ def test_the_room_that_evidence_takes_grows_little_with_each_step(
     monkeypatch.setattr(lists, "MADE", 200)
 
     assert (room(tmp_path, MANY) - room(tmp_path, FEW)) / (MANY - FEW) < EACH
+
+
+def test_what_is_learned_of_many_fresh_steps_goes_on_record_by_and_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that runs nothing, of files that are all read anew: what it learns is not held up to its end."""
+    shop = Workshop(tmp_path, monkeypatch)
+    numbers = range(12)
+    files = {f"i{number}": f"{number}" for number in numbers}
+    shop.write(**files)
+    steps = [
+        f"  s{number}: {{inputs: i{number}, outputs: o{number}, run: cp i{number} o{number}}}" for number in range(12)
+    ]
+    shop.wavefile("\n".join(["steps:", *steps]))
+    shop.settle()
+    for path in files:
+        os.utime(shop.root / path, ns=(1, 10**18))
+    learned: list[int] = []
+    learn = State.learn
+
+    def counted(state: State, new: Mapping[str, tuple[Stamp, str]]) -> None:
+        learned.append(len(new))
+        learn(state, new)
+
+    monkeypatch.setattr(State, "learn", counted)
+    monkeypatch.setattr(rebuilder, "MUCH", 4)
+
+    assert set(shop.build().outcomes.values()) == {"kept"}
+    assert max(learned) <= 5
+    assert sum(learned) >= 12
+
+    learned.clear()
+    (tmp_path / "root/.wavebuild/state/Wavefile.settled").unlink()
+    assert set(shop.build().outcomes.values()) == {"kept"}
+    assert sum(learned) == 0, "all was on record"

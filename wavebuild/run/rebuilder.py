@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from wavebuild.run.failing import Failing
     from wavebuild.run.inquiry import Inquiry
 
+MUCH = 1 << 12
+"""Digests that were found out by the way, from which on they go on record though no step runs."""
+
 Ending = TypeVar("Ending", bound=Settled | Again)
 
 
@@ -110,6 +113,8 @@ class Rebuilder:
                     self._recording.adopt(step, adopt, clock, by_hand, of)
                 elif of is not None:
                     self._recording.put_in_force(step, of)
+                if len(self._facts.digests.learned) >= MUCH:
+                    site.learn()
                 said = site.reviews.of(of) if of is not None and of.review else None
                 return site.settled(step, Outcome.KEPT, reasons=reasons, review=said)
             case Frozen():

@@ -143,6 +143,7 @@ class Scheduler:
                 self._leave_the_rest()
         self._commit()
         self._judge.commit()  # what was let go when the last had ended
+        self._waiting_for, self._wave_of = {}, {}  # of very many steps that is room for what is written now
         return self.settled
 
     def _is_done(self) -> bool:
