@@ -531,6 +531,8 @@ class Digests:
 
     def _read_or_recall(self, reading: Reading, name: str) -> Seen:
         now = self._stamp(reading)
+        if now == NOWHERE:
+            return Seen(now, None)  # to look twice at nothing tells no more
         known = self._known.get(name)
         if known is not None and known[0] == now:
             return Seen(now, known[1])
