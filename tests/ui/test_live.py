@@ -38,10 +38,11 @@ MANNER = Manner(Style(terminal=True), panel=True)
 
 
 class Glass(io.StringIO):
-    """A terminal that shows what is written to it."""
+    """A terminal that shows what is written to it; who looks sees each write as a whole, whichever thread writes."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         super().__init__()
+        self._whole = threading.Lock()
         self.emulator = Emulator(columns, lines)
         self.writes: list[str] = []
 
@@ -49,13 +50,15 @@ class Glass(io.StringIO):
         return True
 
     def write(self, text: str, /) -> int:
-        self.writes.append(text)
-        self.emulator.feed(text)
+        with self._whole:
+            self.writes.append(text)
+            self.emulator.feed(text)
         return len(text)
 
     @property
     def rows(self) -> list[str]:
-        return self.emulator.rows
+        with self._whole:
+            return self.emulator.rows
 
 
 def page_on(glass: Glass, wraps: bool = False) -> Page:
