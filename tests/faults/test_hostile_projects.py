@@ -164,7 +164,10 @@ def test_no_output_is_made_through_a_link_that_leads_astray(form: str, leads: st
 @pytest.mark.scenario(id="X1")
 @pytest.mark.scenario(id="X4")
 def test_nothing_unpacks_archives_or_pickles() -> None:
-    """What is kept or restored is files and their digests: no module can even read an archive or a pickle."""
+    """What is kept or restored is files and their digests: no module can even read an archive or a pickle.
+
+    But for one, which reads what Python has compiled of our own modules, where an import would read it.
+    """
     forbidden = {"tarfile", "zipfile", "pickle", "shelve", "marshal", "dill"}
     found = [
         f"{file.name}: {name}"
@@ -174,7 +177,7 @@ def test_nothing_unpacks_archives_or_pickles() -> None:
         if name.split(".")[0] in forbidden
     ]
 
-    assert found == []
+    assert found == ["bytecode.py: marshal"]
 
 
 def imported(statement: ast.AST) -> list[str]:
