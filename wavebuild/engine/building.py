@@ -22,7 +22,6 @@ from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import edited_since, keep_project
 from wavebuild.engine.lists import grown_as_far, made_content, settled_lists
-from wavebuild.engine.locking import locked_of, write_locked
 from wavebuild.engine.project import (
     Project,
     command_shown,
@@ -229,7 +228,7 @@ class _Building:
         self._tell(
             BuildStarted(run, self._started, self._layout.root, share.jobs, self._schedule, count, names, outlook)
         )
-        for notice in (*notices, *locked_of(project.wavefile).warnings):
+        for notice in (*notices, *_said_of_the_lock(project)):
             self._say(notice)
         self._state.say = self._say
         self._state.run_began(run, self._started, share.jobs, self._schedule, command_shown(request, project))
@@ -492,6 +491,15 @@ def _prune(state: State, project: Project, log_keep: int, now: float) -> None:
     prune(state, present)
 
 
+def _said_of_the_lock(project: Project) -> Sequence[str]:
+    """What is wrong with a lock file, if there is to be one."""
+    if project.wavefile.settings.lock is None:
+        return ()
+    from wavebuild.engine.locking import locked_of
+
+    return locked_of(project.wavefile).warnings
+
+
 def _write_lock(
     request: Request, project: Project, rebuilder: Rebuilder, ran: bool, tell: Callable[[Event], None]
 ) -> None:
@@ -503,6 +511,8 @@ def _write_lock(
     if not (ran or recorded or not os.path.lexists(os.path.join(wavefile.root, wavefile.settings.lock))):
         return
     try:
+        from wavebuild.engine.locking import write_locked
+
         write_locked(wavefile, scope_of(request), rebuilder.in_force)
     except (OSError, WavebuildError) as error:
         tell(Noticed(run, time.time(), f"{wavefile.settings.lock} cannot be written: {error}"))

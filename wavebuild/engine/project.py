@@ -16,7 +16,6 @@ from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import kept_project
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import linked, loaded
-from wavebuild.engine.locking import assume_locked
 from wavebuild.engine.values import Request
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, reads
@@ -194,7 +193,9 @@ def facts_of(
         state.texts if state else lambda of: {},
     )
     facts.former = former
-    if state is not None:
+    if state is not None and wavefile.settings.lock is not None:
+        from wavebuild.engine.locking import assume_locked
+
         assume_locked(wavefile, state, facts, scope_of(request))
     return facts, orphans
 

@@ -12,10 +12,7 @@ from msgspec import Struct
 
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
 from wavebuild.errors import Place, Problem, WavebuildError
-from wavebuild.graph.cycles import loops, order, reverse
-from wavebuild.graph.memory import memory_problems
 from wavebuild.graph.names import Names
-from wavebuild.graph.overlaps import overlaps
 from wavebuild.graph.owners import Output, Owners
 from wavebuild.graph.shared import Shared, shared_problems
 
@@ -69,6 +66,10 @@ def reads(step: Step) -> tuple[Artifact, ...]:
 
 def link(wavefile: Wavefile) -> Graph:
     """The graph of a Wavefile; raises with every overlap, cycle and unknown name at once."""
+    from wavebuild.graph.cycles import loops, order, reverse
+    from wavebuild.graph.memory import memory_problems
+    from wavebuild.graph.overlaps import overlaps
+
     steps = wavefile.steps
     names = Names(steps)
     owners = Owners(steps, wavefile.root)
@@ -98,6 +99,8 @@ def _graph(
     direct: Sequence[tuple[int, ...]],
     ordered: Sequence[int],
 ) -> Graph:
+    from wavebuild.graph.cycles import reverse
+
     steps = wavefile.steps
     members = _members(steps, direct, ordered)
     direct = [() if steps[k].frozen else before for k, before in enumerate(direct)]

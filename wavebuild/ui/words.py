@@ -39,7 +39,6 @@ from wavebuild.judge.reasons import (
     Upstream,
 )
 from wavebuild.later import re
-from wavebuild.plan.model import PlannedWave, PlanWord
 from wavebuild.regular import expression
 from wavebuild.run.events import Outcome, Settled
 from wavebuild.ui.escapes import escaped
@@ -47,6 +46,7 @@ from wavebuild.ui.escapes import escaped
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from wavebuild.engine.values import BuildResult
+    from wavebuild.plan.model import PlannedWave, PlanWord
 
 TO = "\N{EN DASH}"
 _BYTES = expression("[\t\udc80-\udcff]+")
@@ -251,7 +251,7 @@ def outcome_word(outcome: Outcome) -> str:
 def plan_word(word: PlanWord) -> str:
     """The verdict as the plan prints it; ``expands`` alone is not a shout."""
     text: str = word.value
-    return text if word is PlanWord.EXPANDS else text.upper()
+    return text if word.name == "EXPANDS" else text.upper()
 
 
 def counts(result: BuildResult) -> list[tuple[str, int]]:
