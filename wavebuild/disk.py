@@ -194,7 +194,11 @@ def tells_changes_of_folders(folder: str) -> bool:
 
 def _tells_going(trial: str, folder: int) -> bool:
     before = time.clock_gettime_ns(_COARSE_CLOCK)
-    os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        os.unlink(trial)  # of somebody who was killed just then
+        return False
     came = os.fstat(folder)
     os.unlink(trial)
     went = os.fstat(folder)

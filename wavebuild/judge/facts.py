@@ -654,7 +654,10 @@ class Facts:
         )
         readings = tuple(Reading(f"{path} (python)", path, "python") for path in files)
         found = _Found(files, readings, there, absent, tuple(imports.items()))
-        if self.digests.elsewhere or self._found.setdefault(sought, found) != found:
+        if self.digests.elsewhere:
+            self._unsteady.add(sought)
+            return found  # it was looked for at places that are not its own
+        if self._found.setdefault(sought, found) != found:
             self._unsteady.add(sought)
         self._found[sought] = found
         return found
@@ -671,9 +674,9 @@ class Facts:
             programs = [(file, True, bases) for file in later._module_files(module, bases)]
             for program, _, _ in programs:
                 later._closure(program, bases)
-            found = ((self._found.get(each), later._found[each]) for each in (sought, *programs))
+            known = [(self._found.get(each), later._found.get(each)) for each in (sought, *programs)]
             steady = self._unsteady.isdisjoint((sought, *programs))
-            later._agreed[sought] = steady and all(before == after for before, after in found)
+            later._agreed[sought] = steady and all(before is not None and before == after for before, after in known)
         return later._agreed[sought]
 
 

@@ -75,7 +75,8 @@ def main(handle: int, sentinel: int) -> NoReturn:
     for own in (handle, sentinel):
         os.set_inheritable(own, False)
     line = Line(handle)
-    call.rehearse()
+    with contextlib.suppress(OSError):
+        call.rehearse()
     try:
         messages = [json.loads(data) for data in line.receive_bytes()]
         while not messages:
