@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.support.project import random_world
 from wavebuild import engine
 from wavebuild.declare.model import Artifact, Kind, Run, Step, Text, Wavefile
-from wavebuild.engine import Request
+from wavebuild.engine import Request, lists, questions
 from wavebuild.engine.project import load
 from wavebuild.errors import Place, WavebuildError
 from wavebuild.graph import columns
@@ -77,3 +79,42 @@ def test_all_sources_that_are_missing_are_told_at_once_of_very_many_steps(tmp_pa
         engine.plan(request)
 
     assert [problem.place.line for problem in told.value.problems if problem.place] == [4, 5001, MANY]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_a_packed_project_is_planned_as_one_of_objects(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Titles, phases, estimates, what is asked for in parts: the answers are the same."""
+    random_world(tmp_path, Random(seed))
+    request = Request(str(tmp_path))
+    expected = engine.plan(request), engine.status(request), engine.check(request)
+    monkeypatch.setattr(lists, "MADE", 1)
+    monkeypatch.setattr(columns, "MADE", 4)
+    monkeypatch.setattr(questions, "TOGETHER", 2)
+
+    assert isinstance(load(request).graph.wavefile.steps, columns.Steps)
+    assert (engine.plan(request), engine.status(request), engine.check(request)) == expected
+
+
+def test_titles_phases_and_estimates_are_in_the_plan_of_a_packed_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has none is not looked at; who has one of them is."""
+    monkeypatch.setattr(lists, "MADE", 1)
+    (tmp_path / "Wavefile").write_text(
+        "steps:\n"
+        "  plain: {outputs: a, run: 'true'}\n"
+        "  titled: {outputs: b, title: A title, run: 'true'}\n"
+        "  phased: {outputs: c, phase: last, run: 'true'}\n"
+        "  long: {outputs: d, estimate: 5s, run: 'true'}\n"
+    )
+
+    (wave,) = engine.plan(Request(str(tmp_path))).waves
+
+    assert [(step.title, step.phase, step.estimate and step.estimate.high) for step in wave.steps] == [
+        (None, None, None),
+        ("A title", None, None),
+        (None, "last", None),
+        (None, None, 5.0),
+    ]

@@ -689,3 +689,23 @@ def test_who_was_told_before_an_input_changed_has_seen_it_move(tmp_path: Path) -
     assert digests.moved([reading], asked) == ("f",)
     assert digests.moved([reading]) == ()
     assert dict(digests.evidence())["f"][4] == -1
+
+
+def test_what_is_not_there_is_not_looked_at_again_after_it_was_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step may read very many files that are not made yet: one look for its kind, one for its stamp, and no third."""
+    (tmp_path / "there").write_text("1")
+    digests, looks = Digests(str(tmp_path), {}), list[str]()
+    look = disk.look
+
+    def noted(path: str) -> os.stat_result | None:
+        looks.append(os.path.basename(path))
+        return look(path)
+
+    monkeypatch.setattr(disk, "look", noted)
+    found = [digests.see(Reading(name, name)).digest for name in ("there", "absent")]
+
+    assert found[0] is not None
+    assert found[1] is None
+    assert looks == ["there", "absent", "absent"]
