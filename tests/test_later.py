@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import shlex
 import subprocess
 import sys
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from wavebuild.later import LITTLE, blake2b, sha256
+from wavebuild.later import LITTLE, blake2b, joined, quoted, sha256
 
 
 def _said(program: str) -> str:
@@ -122,3 +125,52 @@ def test_what_is_packed_names_its_types_and_not_their_names() -> None:
                         print(each.__name__, *texts)
     """)
     assert found == ""
+
+
+def test_regular_expressions_that_came_late_are_the_usual_ones() -> None:
+    """Their types, and the patterns that values must match."""
+    assert (
+        _said("""
+        import sys
+        import wavebuild.structs
+        before = "re" in sys.modules
+        import re, typing
+        from typing import Annotated
+        import msgspec
+
+        found = msgspec.json.decode(b'"ab"', type=Annotated[str, msgspec.Meta(pattern="^a")])
+        try:
+            msgspec.json.decode(b'"ba"', type=Annotated[str, msgspec.Meta(pattern="^a")])
+        except msgspec.ValidationError:
+            found += " refused"
+        types = typing.get_origin(typing.Pattern[str]), typing.get_origin(typing.Match[str])
+        print(before, found, types == (re.Pattern, re.Match), sys.modules["re"] is re)
+    """)
+        == "False ab refused True True"
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(st.text() | st.text(alphabet="ab'$-_/é \n", max_size=6)))
+def test_words_are_quoted_as_shlex_quotes_them(words: list[str]) -> None:
+    """Whatever is in them."""
+    assert [*map(quoted, words)] == [*map(shlex.quote, words)]
+    assert joined(words) == shlex.join(words)
+
+
+def test_who_takes_signals_is_known_with_and_without_threads() -> None:
+    """Where nobody has brought in threads there is one."""
+    assert (
+        _said("""
+        import sys
+        from wavebuild.later import on_main_thread
+        alone = on_main_thread(), "threading" in sys.modules
+        import threading
+        said = []
+        thread = threading.Thread(target=lambda: said.append(on_main_thread()))
+        thread.start()
+        thread.join()
+        print(*alone, *said, on_main_thread())
+    """)
+        == "True False False True"
+    )
