@@ -11,8 +11,8 @@ import pytest
 from tests.support.project import random_world
 from wavebuild import engine
 from wavebuild.declare.model import Artifact, Kind, Run, Step, Text, Wavefile
-from wavebuild.engine import Request, lists, questions
-from wavebuild.engine.project import load
+from wavebuild.engine import Request, lists, project, questions
+from wavebuild.engine.project import Project, load
 from wavebuild.errors import Place, WavebuildError
 from wavebuild.graph import columns
 from wavebuild.ui.answers import list_lines
@@ -118,3 +118,20 @@ def test_titles_phases_and_estimates_are_in_the_plan_of_a_packed_project(
         (None, "last", None),
         (None, None, 5.0),
     ]
+
+
+def test_who_shows_a_step_loads_the_wavefile_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the step stands is asked of the project that is there."""
+    (tmp_path / "Wavefile").write_text("steps:\n  a: {outputs: a, run: 'true'}\n")
+    loads: list[str] = []
+
+    def counted(request: Request, path: str, present: bool) -> Project:
+        loads.append(path)
+        return lists.loaded(request, path, present)
+
+    monkeypatch.setattr(project, "loaded", counted)
+
+    portrait = engine.show(Request(str(tmp_path)), "a")
+
+    assert portrait.status is not None
+    assert len(loads) == 1

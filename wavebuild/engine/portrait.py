@@ -31,7 +31,8 @@ def show(request: Request, step: str) -> Portrait:
     state = state_to_read(request, project)
     try:
         facts, _ = facts_of(project, state, request)
-        status, unknown = _status(request, one)
+        known = request if project.graph.traits.growing else replace(request, loaded=project)
+        status, unknown = _status(known, one)
         instances = tuple(_instances(project, one.name))
         commands, checks = _commands(request, project, facts, number)
         return Portrait(
