@@ -126,7 +126,7 @@ def test_who_has_read_an_input_before_it_changed_looks_again_in_the_next_build(s
     shop.put("in", "2")
     wait = "until {}; do sleep 0.02; done; "
     first = wait.format("test -e ../judged") + "echo 2 > late; sleep 0.6; "
-    shop.wavefile(text.format(first, wait.format("grep -q 2 late") + "sleep 0.3; "))
+    shop.wavefile(text.format(first, wait.format("grep -q 2 late") + "sleep 1; "))
 
     def told(event: Event) -> None:
         if isinstance(event, StepSettled) and event.settled.step == "early":
