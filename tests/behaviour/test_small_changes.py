@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def knows_all(shop: Workshop) -> bool:
 
 def without_traces(shop: Workshop) -> None:
     """Whoever is judged from now on seems never to have run."""
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as state:
+    with closing(sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db")) as state, state:
         state.execute("delete from traces")
 
 
@@ -692,3 +693,17 @@ def test_who_reads_the_memory_looks_when_its_writer_has_run(shop: Workshop) -> N
     shop.write(a__txt="2\n")
     assert shop.build().ran == ["set", "get"]
     assert shop.build().result.nothing_to_do
+
+
+def test_a_wavefile_that_was_saved_just_before_a_quick_build_costs_no_look_at_everything(shop: Workshop) -> None:
+    """That it is young is waited out, if need be: the build after it looks at stamps alone."""
+    shop.write(x__txt="1\n")
+    shop.put("more/y", "2\n")
+    shop.wavefile("steps: {one: {inputs: [x.txt, 'more/*'], outputs: out, run: cp x.txt out}}\n")
+    shop.build()
+    for _ in range(5):
+        for path in (shop.root / ".wavebuild/state").glob("Wavefile.*e*"):  # what was kept, and the evidence
+            path.unlink()
+        shop.wavefile(shop.read("Wavefile"))
+        assert shop.build().ran == []
+        assert knows_all(shop)
