@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_damaged_state_is_named(built: Workshop, harm: str) -> None:
 @pytest.mark.long
 def test_a_state_that_another_program_has_locked_is_not_called_damaged(built: Workshop) -> None:
     """No build would set it aside."""
-    with sqlite3.connect(state_of(built), isolation_level=None) as other:
+    with closing(sqlite3.connect(state_of(built), isolation_level=None)) as other, other:
         other.execute("pragma journal_mode=delete")
         (built.root / ".wavebuild/state/Wavefile.db-wal").unlink(missing_ok=True)
         (built.root / ".wavebuild/state/Wavefile.db-shm").touch()
@@ -118,7 +119,7 @@ def test_what_a_killed_build_left_is_named(built: Workshop) -> None:
     from wavebuild.store.text import packed
 
     attempt = Attempt("r.0", "a", "r", "out", {}, {}, (("file", "out", ()),))
-    with sqlite3.connect(state_of(built)) as handle:
+    with closing(sqlite3.connect(state_of(built))) as handle, handle:
         handle.execute("insert into attempts values ('r.0', 'a', 0, ?)", (packed(attempt),))
     handle.close()
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,7 @@ class TestDamage:
     )
     def test_a_table_is_missing(self, built: Workshop, table: str):
         """One that is wanted is damage; the next build makes it again."""
-        with sqlite3.connect(state_of(built)) as handle:
+        with closing(sqlite3.connect(state_of(built))) as handle, handle:
             handle.execute(f"drop table {table}")
         handle.close()
         (built.root / ".wavebuild/state/Wavefile.settled").unlink()
@@ -258,12 +259,12 @@ class TestUnderABuild:
             path.with_name("other").rename(path)
 
         def drop() -> None:
-            with sqlite3.connect(path) as handle:
+            with closing(sqlite3.connect(path)) as handle, handle:
                 handle.execute("drop table made")
             handle.close()
 
         def spoil() -> None:
-            with sqlite3.connect(path) as handle:
+            with closing(sqlite3.connect(path)) as handle, handle:
                 handle.execute("pragma wal_checkpoint(truncate)")
             handle.close()
             spoiled(path)

@@ -6,6 +6,7 @@ It does not know how a report looks.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -345,7 +346,7 @@ def test_of_a_run_of_an_earlier_version_is_told_what_is_known(shop: Workshop):
     """Times and outcomes, and a sentence about what is missing."""
     chain(shop)
     shop.build()
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+    with closing(sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db")) as handle, handle:
         handle.execute("delete from accounts")
     handle.close()
 
@@ -360,7 +361,7 @@ def test_a_run_that_was_cut_off_is_told_as_far_as_it_came(shop: Workshop):
     """What had been recorded; of the others it is said that nothing is known."""
     chain(shop)
     shop.build()
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+    with closing(sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db")) as handle, handle:
         handle.execute("delete from accounts")
         handle.execute("delete from tallies")
         handle.execute("update runs set seconds = null, exit_code = null")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_another_program_that_writes_to_the_state_is_waited_for_then_named(
     """S3: busy is not damage; when it has ended, all is well."""
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     built.put("s", "2")
-    with sqlite3.connect(state_of(built), isolation_level=None) as other:
+    with closing(sqlite3.connect(state_of(built), isolation_level=None)) as other, other:
         other.execute("begin immediate")
         stopped(built, "locked", "another program has the state open")
         other.execute("rollback")

@@ -13,6 +13,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -558,7 +559,7 @@ class TestVariables:
 class TestDatabases:
     def test_a_database_is_not_written_to_by_being_read(self, tmp_path: Path):
         """Reading it must not change its stamp, nor leave files beside it."""
-        with sqlite3.connect(tmp_path / "a.db") as database:
+        with closing(sqlite3.connect(tmp_path / "a.db")) as database, database:
             database.execute("create table t (x)")
         database.close()
         before = stamp(str(tmp_path / "a.db"))
@@ -570,7 +571,7 @@ class TestDatabases:
 
     def test_a_name_with_signs_of_an_address_is_still_a_name(self, tmp_path: Path):
         """`?`, `#` and `%` in a file's name are not parts of a URI."""
-        with sqlite3.connect(tmp_path / "plain") as database:
+        with closing(sqlite3.connect(tmp_path / "plain")) as database, database:
             database.execute("create table t (x)")
         database.close()
         (tmp_path / "plain").rename(tmp_path / "a?mode=rwc#b%20.db")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ class TestHistory:
     def test_a_run_that_was_cut_off_has_no_exit_code(self, project: Workshop):
         """What the kill left is on record, and nobody holds the lock: it is not running."""
         project.build()
-        with sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db") as state:
+        with closing(sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db")) as state, state:
             state.execute("update runs set seconds = null, exit_code = null")
             state.execute("delete from tallies")
         state.close()
@@ -204,7 +205,7 @@ class TestHistory:
     def test_a_state_of_the_first_version_has_a_history(self, project: Workshop):
         """It lacks the tallies; what was recorded of steps is told."""
         project.build()
-        with sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db") as state:
+        with closing(sqlite3.connect(project.root / ".wavebuild/state/Wavefile.db")) as state, state:
             state.execute("drop table tallies")
             state.execute("pragma user_version = 1")
         state.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def change_unseen(shop: Workshop, path: str, text: str) -> None:
     """
     file = shop.put(path, text)
     state = next(Path(shop.root, ".wavebuild").rglob("*.db"))
-    with sqlite3.connect(state) as handle:
+    with closing(sqlite3.connect(state)) as handle, handle:
         done = handle.execute(
             "update digests set dev = ?, ino = ?, size = ?, mtime = ?, ctime = ? where name = ?",
             (*stamp(str(file)), path),

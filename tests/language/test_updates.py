@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 import pytest
 
@@ -445,7 +446,7 @@ class TestTogether:
         """A damaged text costs a run, never a wrong skip."""
         import sqlite3
 
-        with sqlite3.connect(next((setting.root / ".wavebuild/state").glob("*.db"))) as state:
+        with closing(sqlite3.connect(next((setting.root / ".wavebuild/state").glob("*.db")))) as state, state:
             state.execute("delete from texts where key = 'step:gold'")
         (setting.root / "f.yml").write_text(setting.read("f.yml") + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def ran(shop: Workshop, *targets: str) -> set[str]:
 
 
 def execute(shop: Workshop, sql: str) -> None:
-    with sqlite3.connect(shop.root / "warehouse.db") as handle:
+    with closing(sqlite3.connect(shop.root / "warehouse.db")) as handle, handle:
         handle.execute(sql)
     handle.close()
 

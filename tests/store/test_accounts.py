@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -110,7 +111,7 @@ def test_no_secret_is_in_an_account(shop: Workshop):
     assert account is not None
     assert "***" in account.steps[0].command
     assert "s3cret" not in repr(account)
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+    with closing(sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db")) as handle, handle:
         (row,) = handle.execute("select data from accounts").fetchone()
     handle.close()
     assert b"s3cret-t0ken" not in row

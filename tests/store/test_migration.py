@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def laid_out(shop: Workshop, state: str, command: str = COPY) -> None:
     for path, text in {"in": "one\n", "out.txt": "one\n", "parts/a": "one\n", "parts/b": "b\n"}.items():
         shop.put(path, text)
     database(shop).parent.mkdir(parents=True)
-    with sqlite3.connect(database(shop)) as handle:
+    with closing(sqlite3.connect(database(shop))) as handle, handle:
         handle.executescript((STATES / f"{state}.sql").read_text())
         handle.execute("pragma journal_mode=wal")
     handle.close()
@@ -64,7 +65,7 @@ class TestOlder:
 
         assert (first.outcomes, first.notices) == ({"copy": "kept", "split": "kept", "note": "kept"}, "")
         assert set(again.outcomes.values()) == {"kept"}
-        with sqlite3.connect(database(shop)) as handle:
+        with closing(sqlite3.connect(database(shop))) as handle, handle:
             assert handle.execute("pragma user_version").fetchone() == (VERSION,)
         handle.close()
         past = engine.history(shop.request(), None, 10).runs
@@ -96,7 +97,7 @@ class TestOlder:
     def test_what_a_killed_build_of_it_left_is_repaired(self, shop: Workshop, version: str):
         """Its journal is read by the present version."""
         laid_out(shop, f"{version}-killed", SLOW)
-        with sqlite3.connect(database(shop)) as handle:
+        with closing(sqlite3.connect(database(shop))) as handle, handle:
             (attempt,) = handle.execute("select id from attempts").fetchone()
         handle.close()
         shop.put(f".wavebuild/aside/{attempt}/0", "one\n")
@@ -119,14 +120,14 @@ class TestOlder:
             is_last = action == sqlite3.SQLITE_PRAGMA and name == "application_id" and value is not None
             return sqlite3.SQLITE_DENY if is_last else sqlite3.SQLITE_OK
 
-        with sqlite3.connect(database(shop)) as handle:
+        with closing(sqlite3.connect(database(shop))) as handle, handle:
             tables = handle.execute("select count(*) from sqlite_master").fetchone()
             handle.set_authorizer(refuses)
             with pytest.raises(sqlite3.DatabaseError):
                 migrate(handle)
         handle.close()
 
-        with sqlite3.connect(database(shop)) as handle:
+        with closing(sqlite3.connect(database(shop))) as handle, handle:
             assert handle.execute("select count(*) from sqlite_master").fetchone() == tables
             assert handle.execute("pragma user_version").fetchone() == (int(version[1:]),)
         handle.close()
@@ -137,7 +138,7 @@ class TestNewer:
     def newer(self, shop: Workshop) -> None:
         laid_out(shop, "v2")
         shop.settle()
-        with sqlite3.connect(database(shop)) as handle:
+        with closing(sqlite3.connect(database(shop))) as handle, handle:
             mark(handle, VERSION + 1)
         handle.close()
 

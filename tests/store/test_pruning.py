@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_of_steps_that_are_gone_with_their_files_nothing_is_kept(shop: Workshop,
 
     assert shop.build().ran == ["b"]
 
-    with sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db") as handle:
+    with closing(sqlite3.connect(shop.root / ".wavebuild/state/Wavefile.db")) as handle, handle:
         (keys, members, names) = (
             {row[0] for row in handle.execute(f"select {column} from {table}")}
             for table, column in (("traces", "key"), ("made", "path"), ("digests", "name"))

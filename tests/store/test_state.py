@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -589,7 +590,7 @@ class TestDamage:
         for number in (1, 2, 3):
             state.succeed("k", trace(number), attempt(number), result(number))
         memory.close()
-        with sqlite3.connect(memory.path) as database:
+        with closing(sqlite3.connect(memory.path)) as database, database:
             database.execute("update traces set data = x'ff00' where number = 2")
         database.close()
 
@@ -604,7 +605,7 @@ class TestDamage:
         """It is said, not thrown."""
         memory.open().begin(attempt())
         memory.close()
-        with sqlite3.connect(memory.path) as database:
+        with closing(sqlite3.connect(memory.path)) as database, database:
             database.execute("update attempts set data = x'ff00'")
         database.close()
 
@@ -615,7 +616,7 @@ class TestDamage:
         """Its remedy: the newer wavebuild, or a new start."""
         memory.open()
         memory.close()
-        with sqlite3.connect(memory.path) as database:
+        with closing(sqlite3.connect(memory.path)) as database, database:
             mark(database, 99)
         database.close()
 
@@ -676,11 +677,37 @@ class TestReading:
 
         assert found == [trace()]
 
+    def test_a_log_that_another_program_takes_in_meanwhile_is_no_damage(
+        self, memory: Memory, monkeypatch: pytest.MonkeyPatch
+    ):
+        """It has the state open when it is looked at, and closes it before the log is copied: then there is none."""
+        memory.open().succeed("k", trace(), attempt(), result())
+        memory.close()
+        other = sqlite3.connect(memory.path, isolation_level=None)
+        version = other.execute("pragma user_version").fetchone()[0]
+        other.execute(f"pragma user_version = {version}")  # begins a log
+        copy = disk.copy
+
+        def late(old: str, new: str) -> None:
+            if old.endswith("-wal"):
+                other.close()
+            copy(old, new)
+
+        monkeypatch.setattr(disk, "copy", late)
+        assert Path(f"{memory.path}-wal").exists()
+
+        reader = read_state(str(memory.path), held=False)
+
+        assert not Path(f"{memory.path}-wal").exists()
+        assert reader is not None
+        assert reader.traces("k") == [trace()]
+        reader.close()
+
     def test_the_state_of_a_newer_version_is_not_read_as_nothing(self, memory: Memory):
         """As a build, a question says who wrote it."""
         memory.open()
         memory.close()
-        with sqlite3.connect(memory.path) as database:
+        with closing(sqlite3.connect(memory.path)) as database, database:
             mark(database, 99)
         database.close()
 
@@ -723,7 +750,7 @@ def test_a_state_of_the_first_version_has_no_answers_yet(memory: Memory) -> None
     """A question reads it as it is; a build makes room."""
     state = memory.open()
     memory.close()
-    with sqlite3.connect(memory.path) as handle:
+    with closing(sqlite3.connect(memory.path)) as handle, handle:
         handle.execute("drop table probes")
         handle.execute("pragma user_version=1")
     handle.close()

@@ -39,6 +39,9 @@ from wavebuild.store.text import restored
 _SOUND = "ok"
 """What SQLite's own check says where it finds nothing."""
 
+_TRIES = 20
+"""Looks at a state whose log comes and goes, before it is said that it cannot be read."""
+
 DAMAGE = (sqlite3.Error, msgspec.DecodeError)
 """What is raised by rows that cannot be read, or are not what was written."""
 
@@ -216,6 +219,13 @@ def examined(path: str, held: bool) -> Examined:
 
 def _to_be_read(path: str, held: bool) -> tuple[str, str, AbstractContextManager[object]]:
     """The file to be read, how it is opened, and what must be held meanwhile: the folder of a copy."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):  # another program has taken the log in since we saw it
+            return _as_it_stands(path, held)
+    return _as_it_stands(path, held)
+
+
+def _as_it_stands(path: str, held: bool) -> tuple[str, str, AbstractContextManager[object]]:
     import tempfile
 
     if held and disk.look(f"{path}-shm") is not None:  # else the holder has not opened it yet: we would make that file
