@@ -431,6 +431,7 @@ class TestTimeouts:
         assert (ended.failure, ended.command) == ("timeout", 1)
         assert ended.seconds < 50
 
+    @pytest.mark.long
     def test_a_worker_that_cannot_hear_is_ended_with_its_job(self, crew: Crew):
         """A while after the time was up; what the job said is kept."""
         crew.submit(1, "echo said; kill -STOP $PPID; sleep 60", timeout=3.0)
@@ -444,6 +445,7 @@ class TestTimeouts:
         assert (ended.failure, crew.log) == ("timeout", "said\n")
         assert not any("sleep 60" in line for line in crew.command_lines())
 
+    @pytest.mark.long
     @pytest.mark.scenario(id="K12")
     def test_time_in_which_the_worker_was_stopped_is_not_the_jobs(self, crew: Crew):
         """A paused container, Ctrl-Z: the command stood still as well, or could not be looked after."""
@@ -589,6 +591,7 @@ class TestInterrupts:
 
         assert (ended.failure, ended.signal) == ("interrupted", signal.SIGKILL)
 
+    @pytest.mark.long
     @pytest.mark.parametrize("at_once", [True, False])
     def test_a_worker_that_cannot_hear_is_killed(self, crew: Crew, at_once: bool):
         """At once, or after a longer time of grace; so is what it ran."""
