@@ -34,6 +34,7 @@ ROOMS: dict[str, Room] = {
     "own calls": (0.05, 100, 0.0),
     "calls": (0.10, 100, 0.0),
     "worker": (0.15, 12, 0.5),  # how far it is behind the build is chance: one more call for each step is told
+    "worker open": (0.15, 12, 1.0),  # whether it has a file of its own for what a step says is chance
     # With each group of records SQLite looks for its files; how many there are in a group is chance.
     "build stat of state": (0.15, 12, 1.5),
 }
