@@ -86,11 +86,11 @@ class TestWhatIsWorse:
         assert len([*worse(before, figures(calls=[1110, 11_100, 22_100]))]) == 3
 
     def test_chance_has_a_say_in_what_a_worker_does_but_not_in_one_call_for_each_step(self) -> None:
-        """How far it is behind the build decides how often it opens and changes something."""
-        before = figures(worker_open=[12, 200, 280])
+        """How far it is behind the build decides how often it changes something, and whether it opens a file or not."""
+        before = figures(worker_change=[12, 200, 280], worker_open=[12, 110, 210])
 
-        assert list(worse(before, figures(worker_open=[14, 290, 390]))) == []
-        assert len([*worse(before, figures(worker_open=[13, 400, 680]))]) == 2
+        assert list(worse(before, figures(worker_change=[14, 290, 390], worker_open=[14, 213, 413]))) == []
+        assert len([*worse(before, figures(worker_change=[13, 400, 680], worker_open=[13, 320, 620]))]) == 4
 
     def test_a_new_module_is_named(self) -> None:
         """However small it is."""
