@@ -20,13 +20,15 @@ AT_ONCE = 1 << 10
 
 
 class Rest:
-    """What the second process finds."""
+    """What the second process finds in the rows from ``start`` to ``end``."""
 
-    __slots__ = ("_child", "_source")
+    __slots__ = ("_child", "_source", "end", "start")
 
-    def __init__(self, child: int, source: int) -> None:
+    def __init__(self, child: int, source: int, start: int, end: int) -> None:
         self._child = child
         self._source = source
+        self.start = start
+        self.end = end
 
     def found(self) -> list[int] | None:
         """Its rows, after waiting for them; None if it did not come to its end."""
@@ -63,7 +65,7 @@ def begun(look: Look, start: int, end: int) -> Rest | None:
         os.close(source)
         _look(look, start, end, sink, us)
     os.close(sink)
-    return Rest(child, source)
+    return Rest(child, source, start, end)
 
 
 def _look(look: Look, start: int, end: int, sink: int, parent: int) -> None:

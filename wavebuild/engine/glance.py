@@ -14,7 +14,7 @@ from wavebuild.store.settled import moved, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wavebuild.engine.elsewhere import Rest
     from wavebuild.store.settled import Evidence
@@ -27,7 +27,10 @@ SOCKET = ".watch"
 """How the name of a watcher's socket ends, after that of the Wavefile: it is there while the watcher can answer."""
 
 WORTH = 1 << 12
-"""Rows for whose sake it is worth to begin a process."""
+"""Rows for whose sake it is worth to begin a process, while we get ready."""
+
+WORTH_AT_ONCE = 1 << 16
+"""Rows of which a second process looks at half from the first moment on: it takes more CPU seconds, and ends sooner."""
 
 
 def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]) -> str:
@@ -39,18 +42,15 @@ def plain_question(root: str, folder: str, named: bool, targets: tuple[str, ...]
 
 
 class Glance:
-    """What a first look found; ``rest``: what is still looked at, from a row on, where something has moved already."""
+    """What a first look found; ``rests``: what is still looked at, where something has moved already."""
 
-    __slots__ = ("_evidence", "_from", "_moved", "_rest", "_root")
+    __slots__ = ("_evidence", "_moved", "_rests", "_root")
 
-    def __init__(
-        self, evidence: Evidence, moved: list[int], root: str = "", rest: Rest | None = None, at: int = 0
-    ) -> None:
+    def __init__(self, evidence: Evidence, moved: list[int], root: str = "", rests: Sequence[Rest] = ()) -> None:
         self._evidence = evidence
         self._moved = moved
         self._root = root
-        self._rest = rest
-        self._from = at
+        self._rests = rests
 
     @property
     def evidence(self) -> Evidence:
@@ -59,9 +59,9 @@ class Glance:
     @property
     def moved(self) -> list[int]:
         """The rows of the evidence that are other than they were."""
-        if self._rest is not None:
-            found, self._rest = self._rest.found(), None
-            self._moved += moved(self.evidence, self._root, self._from) if found is None else found
+        rests, self._rests = self._rests, ()
+        for rest in rests:
+            self._moved += _found_by(rest, self.evidence, self._root)
         return self._moved
 
     @property
@@ -128,25 +128,43 @@ def _glance_from_root(evidence: Evidence, root: str) -> Glance:
         return Glance(evidence, moved(evidence, root))
     try:
         os.chdir(root)
-        end = len(evidence.names)
-        for start in range(0, end, STRETCH):
-            stop = min(start + STRETCH, end)
-            found = moved(evidence, "", start, stop)
-            if found:
-                return _glance_on(evidence, root, found, stop)
-        return Glance(evidence, [])
+        return _glance_from_here(evidence, root)
     finally:
         os.fchdir(here)
         os.close(here)
 
 
-def _glance_on(evidence: Evidence, root: str, found: list[int], at: int) -> Glance:
-    """It is known that there is something to do: of many more rows a second process tells, while we get ready."""
-    end, rest = len(evidence.names), None
-    if end - at >= WORTH:
-        from wavebuild.engine.elsewhere import begun
+def _glance_from_here(evidence: Evidence, root: str) -> Glance:
+    """Of very many rows a second process looks at the last half meanwhile."""
+    end = len(evidence.names)
+    ours = end // 2 if end >= WORTH_AT_ONCE else end
+    last = _begun(evidence, ours, end) if ours < end else None
+    ours = end if last is None else ours
+    rests = () if last is None else (last,)
+    for start in range(0, ours, STRETCH):
+        stop = min(start + STRETCH, ours)
+        if found := moved(evidence, "", start, stop):
+            return _glance_on(evidence, root, found, stop, ours, rests)
+    return Glance(evidence, [] if last is None else _found_by(last, evidence, ""))
 
-        rest = begun(lambda start, stop: moved(evidence, "", start, stop), at, end)
+
+def _glance_on(evidence: Evidence, root: str, found: list[int], at: int, end: int, rests: tuple[Rest, ...]) -> Glance:
+    """It is known that there is something to do: of many more rows a second process tells, while we get ready."""
+    rest = _begun(evidence, at, end) if end - at >= WORTH else None
     if rest is None:
-        found += moved(evidence, "", at)
-    return Glance(evidence, found, root, rest, at)
+        found += moved(evidence, "", at, end)
+        return Glance(evidence, found, root, rests)
+    return Glance(evidence, found, root, (rest, *rests))
+
+
+def _begun(evidence: Evidence, start: int, end: int) -> Rest | None:
+    """A second process that looks at these rows, from the root as current folder."""
+    from wavebuild.engine.elsewhere import begun
+
+    return begun(lambda start, stop: moved(evidence, "", start, stop), start, end)
+
+
+def _found_by(rest: Rest, evidence: Evidence, root: str) -> list[int]:
+    """What a second process has found; what it should have looked at is looked at where it has not."""
+    found = rest.found()
+    return moved(evidence, root, rest.start, rest.end) if found is None else found
