@@ -101,6 +101,18 @@ class TestDeeds:
         for known in memory.now_and_later():
             assert known.last_results() == newest
 
+    def test_a_long_trace_that_gives_way_is_not_written_over(self, memory: Memory):
+        """Its room is given up as it is: what is written for a long trace is that trace, and little else."""
+        state = memory.open()
+        log = Path(f"{memory.path}-wal")
+        for number in range(1, 7):
+            inputs = {f"src/{each}": f"sha256:{number * each:064}" for each in range(MOST_KEPT // 160)}
+            before = log.stat().st_size
+            state.record("k", trace(number, inputs=inputs))
+            state.flush()
+
+        assert log.stat().st_size - before < 1.3 * len(packed(state.traces("k")[0]))
+
     def test_of_long_traces_fewer_are_kept(self, memory: Memory):
         """Two at least: who takes an edit back finds the former state; but not eight times thousands of inputs."""
         state = memory.open()
