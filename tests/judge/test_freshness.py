@@ -92,6 +92,15 @@ def test_every_difference_is_stale_for_its_own_reason(what: str):
     assert why(now, TRACE) == (reason,)
 
 
+def test_an_input_in_the_place_of_another_is_told_with_the_one_that_is_gone():
+    """There are as many as before, and yet others."""
+    now = replace(NOW, inputs={"i": "1", "k": "2"})
+    assert why(now, TRACE) == (InputAdded("k", "2", None), InputRemoved("j", "2", None))
+    now = replace(NOW, inputs={"k": "2", "l": "2", "m": "3"})
+    gone = (InputRemoved("i", "1", "maker"), InputRemoved("j", "2", None))
+    assert why(now, TRACE) == (*(InputAdded(member, was, None) for member, was in now.inputs.items()), *gone)
+
+
 def test_nothing_on_record_is_stale():
     """It never ran."""
     assert why(NOW) == (NeverRan(),)

@@ -44,7 +44,8 @@ from wavebuild.engine.project import (
 from wavebuild.engine.sharing import Share, joined, shared
 from wavebuild.engine.values import Addition, BuildResult, Request, Sight
 from wavebuild.errors import WavebuildError, mistake
-from wavebuild.judge.facts import MANY, Facts, refuse
+from wavebuild.graph.files import MANY
+from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.trace import key
 from wavebuild.plan import remaining, waves
 from wavebuild.run.account import Account, Rare, account_of

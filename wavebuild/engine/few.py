@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import repeat
 from operator import methodcaller
+from typing import cast
 
 from msgspec import Struct
 
@@ -220,32 +221,33 @@ class Vouched:
 
         The evidence was written when the files had the digests of that trace, and the stamps that they still have.
         """
-        named = self._facts.many_files(number)
-        traces = self._traces(key(self._graph.wavefile.steps[number])) if named else ()
-        if not named or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
+        many = self._facts.many_files(number)
+        traces = self._traces(key(self._graph.wavefile.steps[number])) if many else ()
+        if not many or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
             return
         evidence, inputs = self._few.evidence, plain(traces[0].inputs)
         other = {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}
-        files, stamps = self._stamps_of(sorted(named))
-        for path in other:
-            at = bisect_left(files, path)
-            if at < len(files) and files[at] == path:
+        files, stamps = self._stamps_of(many.in_order)
+        left = [at for path in other if (at := bisect_left(files, path)) < len(files) and files[at] == path]
+        if left:
+            files = files.copy()
+            for at in sorted(left, reverse=True):
                 del files[at], stamps[at]
-        digests = [digest for digest in map(inputs.get, files) if digest is not None]
-        if len(digests) == len(files):
-            self._facts.digests.take_over(files, stamps, digests)
+        digests = [*map(inputs.get, files)]
+        if None not in digests:
+            self._facts.digests.take_over(files, stamps, cast(list[str], digests))
 
     def _stamps_of(self, files: list[str]) -> tuple[list[str], list[settled.Row]]:
         """Of these files, which are sorted, those that are there, with their stamps.
 
         Where nothing else lies between them in the evidence, they lie there row after row.
         """
-        evidence, names = self._few.evidence, [*map(_ENCODED, files)]
-        first = bisect_left(evidence.names, names[0], hi=evidence.there)
-        last = first + len(names)
-        if last <= evidence.there and evidence.names[first:last] == names:
+        evidence, there = self._few.evidence, self._few.evidence.there
+        first = bisect_left(evidence.names, _ENCODED(files[0]), hi=there)
+        last = first + len(files)
+        if last <= there and b"\0".join(evidence.names[first:last]) == _ENCODED("\0".join(files)):
             return files, [*evidence.rows(first, last)]
-        found = zip(files, map(self._rows().get, names), strict=True)
+        found = zip(files, map(self._rows().get, map(_ENCODED, files)), strict=True)
         rows = {path: row for path, row in found if row is not None}
         return [*rows], evidence.stamps([*rows.values()])
 

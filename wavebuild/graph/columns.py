@@ -4,7 +4,7 @@ It does not know where the columns are kept, nor whether they still say what the
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, TypeAlias, assert_never, overload
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wavebuild.declare.model import Argument, Call, Step, Text, Wavefile
+from wavebuild.graph import files
 from wavebuild.graph.link import Graph, Makers, Traits
 from wavebuild.graph.names import Names
 from wavebuild.graph.owners import Outline, Owners
@@ -47,13 +48,18 @@ class Columns(Struct, frozen=True, array_like=True):
     estimated: list[int]
     titled: list[int]
     repeated: list[int]
+    many: dict[int, tuple[int, int]]  # of a step that reads many files: where in its bytes their paths begin, and they
 
 
 def packed(graph: Graph) -> Columns:
     """The columns of a graph. Raises ValueError or OverflowError for what cannot be packed: no text, a huge number."""
     steps, ends = BytesIO(), array("q", [0])  # which gives its bytes away without a copy
-    for step in graph.wavefile.steps:
-        steps.write(_ENCODER.encode(_with_arguments(step, _plain)))
+    many: dict[int, tuple[int, int]] = {}
+    for number, step in enumerate(graph.wavefile.steps):
+        parts = _parts(step)
+        steps.writelines(parts)
+        if len(parts) > 1:
+            many[number] = (len(parts[0]), len(parts[0]) + len(parts[1]))
         ends.append(steps.tell())
     return Columns(
         replace(graph.wavefile, steps=()),
@@ -79,13 +85,21 @@ def packed(graph: Graph) -> Columns:
         sorted(graph.traits.estimated),
         sorted(graph.traits.titled),
         sorted(graph.traits.repeated),
+        many,
     )
 
 
-def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str, str | None], ...]) -> Graph:
-    """The graph of these columns; ``files`` and ``env_read``: of the Wavefile, as they are now."""
-    steps = Steps(columns.steps, _numbers(columns.step_ends))
-    wavefile = replace(columns.wavefile, steps=steps, files=files, env_read=env_read)
+def _parts(step: Step) -> tuple[bytes, ...]:
+    """A step as bytes; if it reads many files, with those apart."""
+    if not files.are_many(step.inputs):
+        return (_ENCODER.encode(_with_arguments(step, _plain)),)
+    return (_ENCODER.encode(_with_arguments(replace(step, inputs=()), _plain)), *files.packed(step.inputs))
+
+
+def unpacked(columns: Columns, read: tuple[str, ...], env_read: tuple[tuple[str, str | None], ...]) -> Graph:
+    """The graph of these columns; ``read`` and ``env_read``: files and variables of the Wavefile, as they are now."""
+    steps = Steps(columns.steps, _numbers(columns.step_ends), columns.many)
+    wavefile = replace(columns.wavefile, steps=steps, files=read, env_read=env_read)
     names = Names(steps, columns.names)
     starts, ends, flat = columns.makers
     return Graph(
@@ -115,8 +129,8 @@ def unpacked(columns: Columns, files: tuple[str, ...], env_read: tuple[tuple[str
 
 def step_of(columns: Columns, number: int) -> Step:
     """One step, made of these columns alone."""
-    ends = _numbers(columns.step_ends)
-    return _with_arguments(_DECODER.decode(columns.steps[ends[number] : ends[number + 1]]), _whole)
+    step = Steps(columns.steps, _numbers(columns.step_ends), columns.many)[number]
+    return replace(step, inputs=(*step.inputs,))
 
 
 class Ragged(Sequence[tuple[int, ...]]):
@@ -175,11 +189,12 @@ PART = 4
 class Steps(Sequence[Step]):
     """Packed steps, each made when it is asked for; of many only those that were asked for last stay."""
 
-    __slots__ = ("_data", "_ends", "_made", "_most")
+    __slots__ = ("_data", "_ends", "_made", "_many", "_most")
 
-    def __init__(self, data: memoryview, ends: Numbers) -> None:
+    def __init__(self, data: memoryview, ends: Numbers, many: Mapping[int, tuple[int, int]]) -> None:
         self._data = data
         self._ends = ends
+        self._many = many
         self._made: dict[int, Step] = {}
         self._most = MADE if len(ends) <= MADE else MADE // PART
 
@@ -214,7 +229,13 @@ class Steps(Sequence[Step]):
         return step
 
     def _made_of(self, at: int) -> Step:
-        return _with_arguments(_DECODER.decode(self._data[self._ends[at] : self._ends[at + 1]]), _whole)
+        data = self._data[self._ends[at] : self._ends[at + 1]]
+        apart = self._many.get(at)
+        if apart is None:
+            return _with_arguments(_DECODER.decode(data), _whole)
+        paths, whole = apart
+        step: Step = _DECODER.decode(data[:paths])
+        return _with_arguments(replace(step, inputs=files.unpacked(data[paths:whole], data[whole:])), _whole)
 
 
 def passing(steps: Sequence[Step], numbers: Iterable[int]) -> Iterator[Step]:

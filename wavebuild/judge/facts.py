@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
-from operator import attrgetter, ne
+from itertools import islice, repeat
+from operator import attrgetter, eq
 from typing import assert_never
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Digest, Kind, Manual, Step
 from wavebuild.errors import Place, Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
+from wavebuild.graph.files import MANY, are_packed, are_whole_files, has_names, is_whole_file, paths_of
 from wavebuild.graph.shared import may_touch
 from wavebuild.judge.asking import Answers, Asking, Said, Why
 from wavebuild.judge.content import import_files
@@ -45,6 +46,13 @@ def as_table(path: str) -> Artifact:
     return Artifact(Kind.FILE, path, Place(path), digest=Digest.CSV)
 
 
+class ManyFiles(Struct, frozen=True):
+    """The paths of a step that reads many single files and nothing else: each once, as they are named, and sorted."""
+
+    paths: tuple[str, ...]
+    in_order: list[str]
+
+
 class Read(Struct, frozen=True):
     """What a step reads: the readings of its action and of its checks, and the files its command may name."""
 
@@ -53,6 +61,7 @@ class Read(Struct, frozen=True):
     files: tuple[str, ...]  # input files, relative to the root, sorted by bytes
     named: tuple[tuple[str, tuple[str, ...]], ...]  # of `inputs: {name: artifact}`
     missing: tuple[Artifact, ...]  # artifacts without a member that are not optional
+    many: ManyFiles | None = None  # where the action reads nothing else
 
 
 class Assumed(Struct, frozen=True):
@@ -63,9 +72,6 @@ class Assumed(Struct, frozen=True):
 
 
 NOTHING_ASSUMED = Assumed()
-
-MANY = 64
-"""Single files that a step reads from which on they are looked at together."""
 
 Listed = Callable[[Folders, Artifact, Callable[[str], bool]], list[str]]
 
@@ -106,7 +112,7 @@ class Facts:
         self.elsewhere = elsewhere
         self.assumed = assumed
         self.former: Collection[str] = ()  # what steps that are no more have made, whether it stands or not
-        self._many: tuple[int, tuple[str, ...] | None] = (-1, None)  # of the step that was asked for last
+        self._many: tuple[int, ManyFiles | None] = (-1, None)  # of the step that was asked for last
         self._found: dict[_Sought, _Found] = {}  # of what is imported; many steps call one module
         self._unsteady: set[_Sought] = set()  # what was not the same all the while
         self._agreed: dict[_Sought, bool] = {}
@@ -119,6 +125,7 @@ class Facts:
         """The graph has grown: instances or inputs are known that were not before."""
         self.graph = graph
         self._orphans = orphans
+        self._many = (-1, None)
 
     def members_of(self, artifact: Artifact) -> list[str]:
         """The members of a glob that no step reads: neither orphans nor what merely stands among a step's outputs."""
@@ -135,7 +142,7 @@ class Facts:
 
     def came(self, step: Step, read: Read) -> tuple[str, ...]:
         """The members of the step's directories and globs that were not there when it was read."""
-        if [*map(_KIND, step.inputs)].count(Kind.FILE) == len(step.inputs):
+        if are_packed(step.inputs) or [*map(_KIND, step.inputs)].count(Kind.FILE) == len(step.inputs):
             return ()
         listing = [artifact for artifact in step.inputs if artifact.kind in (Kind.DIRECTORY, Kind.GLOB)]
         if not listing:
@@ -149,8 +156,8 @@ class Facts:
         step = self.graph.wavefile.steps[number]
         if step.frozen:
             return Read((), (), (), (), ())
-        if len(step.inputs) >= MANY and (paths := self.many_files(number)) is not None:
-            return self._read_files(step, paths)
+        if len(step.inputs) >= MANY and (many := self.many_files(number)) is not None:
+            return self._read_files(step, many)
         readings: list[Reading] = []
         files: list[str] = []
         named: list[tuple[str, tuple[str, ...]]] = []
@@ -159,7 +166,7 @@ class Facts:
         prompt = step.prompt.path if step.prompt is not None and step.prompt.apart else None
         self.digests.look_anew()
         for artifact in step.inputs:
-            if not by_time and _is_whole_file(artifact):
+            if not by_time and is_whole_file(artifact):
                 if not self._stands(artifact.path):
                     missing.append(artifact)
                 readings.append(self._reading(artifact, artifact.path))
@@ -204,30 +211,38 @@ class Facts:
             missing = [artifact for artifact in missing if not is_of(artifact.path, self.assumed.unchanged)]
         return Read(_unique(readings), _unique(gate), _by_bytes(files), tuple(named), tuple(missing))
 
-    def many_files(self, number: int) -> tuple[str, ...] | None:
-        """The paths of a step that reads many single files and nothing else, each compared by its bytes; else None."""
+    def many_files(self, number: int) -> ManyFiles | None:
+        """Of a step that reads many single files and nothing else, each compared by its bytes; else None."""
         if self._many[0] != number:
             self._many = (number, self._many_files(self.graph.wavefile.steps[number]))
         return self._many[1]
 
-    def _many_files(self, step: Step) -> tuple[str, ...] | None:
+    def _many_files(self, step: Step) -> ManyFiles | None:
         if len(step.inputs) < MANY or step.frozen or step.code or step.judges or step.updates or is_by_time(step):
             return None
         if self.graph.owners.otherwise or self.assumed.unchanged or isinstance(step.action, Call):
             return None
-        if step.prompt is not None or any(map(ne, map(_FORM, step.inputs), repeat(_WHOLE_FILE))):
+        if step.prompt is not None or not are_whole_files(step.inputs):
             return None
-        return tuple(dict.fromkeys(map(_PATH, step.inputs)))
+        paths = paths_of(step.inputs)
+        in_order = sorted(paths)
+        if any(map(eq, in_order, islice(in_order, 1, None))):
+            paths = tuple(dict.fromkeys(paths))
+            in_order = sorted(paths)
+        return ManyFiles(paths, in_order)
 
-    def _read_files(self, step: Step, paths: tuple[str, ...]) -> Read:
+    def _read_files(self, step: Step, many: ManyFiles) -> Read:
         """What such a step reads now."""
         self.digests.look_anew()
-        gone = {path for path in set(paths).difference(self.digests.taken_over) if not self._stands(path)}
+        known = self.digests.taken_over
+        gone = {path for path in many.paths if path not in known and not self._stands(path)}
         missing = tuple(artifact for artifact in step.inputs if artifact.path in gone) if gone else ()
         named: tuple[tuple[str, tuple[str, ...]], ...] = ()
-        if any(map(_NAME, step.inputs)):
+        if has_names(step.inputs):
             named = tuple((artifact.name, (artifact.path,)) for artifact in step.inputs if artifact.name)
-        return Read(tuple(map(Reading, paths, paths)), (), _by_bytes(paths), named, missing)
+        ordered = many.in_order
+        by_bytes = ordered if all(map(str.isascii, ordered)) else sorted(ordered, key=os.fsencode)
+        return Read(tuple(map(Reading, many.paths, many.paths)), (), tuple(by_bytes), named, missing, many)
 
     def members(self, step: Step, artifact: Artifact) -> tuple[str, ...]:
         """The files that stand for one artifact of a step at this moment."""
@@ -237,7 +252,7 @@ class Facts:
     def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
         """All facts that decide on the step. Raises WavebuildError for what cannot be read."""
         step = self.graph.wavefile.steps[number]
-        inputs, rest = self._taken_over(read.action)
+        inputs, rest = self._taken_over(read)
         looked_at = tuple(reading.member for reading in rest) if inputs else ()
         inputs |= self._values(rest)
         gate_inputs = self._values(read.gate)
@@ -412,15 +427,17 @@ class Facts:
             values[reading.member] = ABSENT if digest is None else digest
         return values
 
-    def _taken_over(self, readings: Collection[Reading]) -> tuple[dict[str, str], Collection[Reading]]:
+    def _taken_over(self, read: Read) -> tuple[dict[str, str], Collection[Reading]]:
         """Of many readings the digests that are known without a look; and the readings of which none is."""
-        known = self.digests.taken_over
+        known, readings = self.digests.taken_over, read.action
         if not known or len(readings) < MANY:
             return {}, readings
+        if read.many is not None:
+            paths = read.many.paths
+            values = {path: digest for path, digest in zip(paths, map(known.get, paths), strict=True) if digest}
+            return values, [Reading(path, path) for path in paths if path not in values]
         there = [reading for reading in readings if reading.how == "bytes" and reading.path in known]
         values = dict(zip(map(_MEMBER, there), map(known.__getitem__, map(_PATH, there)), strict=True))
-        if len(there) == len(readings):
-            return values, ()
         return values, [reading for reading in readings if reading.member not in values]
 
     def value(self, reading: Reading) -> str | None:
@@ -480,7 +497,7 @@ class Facts:
             return False
         self.digests.look_anew()
         return all(
-            _is_whole_file(one) and (self.graph.owner(one.path) is not None or self._stands(one.path))
+            is_whole_file(one) and (self.graph.owner(one.path) is not None or self._stands(one.path))
             for one in step.inputs
         )
 
@@ -726,14 +743,7 @@ class Makers:
         return owners[0] if owners else None
 
 
-_PATH, _MEMBER, _NAME, _KIND = map(attrgetter, ("path", "member", "name", "kind"))
-_FORM = attrgetter("kind", "digest", "keys", "optional", "rows", "columns")
-_WHOLE_FILE = (Kind.FILE, Digest.BYTES, (), False, None, None)
-
-
-def _is_whole_file(artifact: Artifact) -> bool:
-    """Whether it is one file, compared by all its bytes, that must be there: as most inputs are."""
-    return bool(_FORM(artifact) == _WHOLE_FILE)
+_PATH, _MEMBER, _KIND = map(attrgetter, ("path", "member", "kind"))
 
 
 def _by_bytes(paths: Iterable[str]) -> tuple[str, ...]:

@@ -258,10 +258,12 @@ def _only_gate(differences: Iterator[Reason]) -> bool:
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
     if was == now:
         return
+    came = 0
     for name, value in compress(now.items(), map(ne, now.values(), map(was.get, now))):
+        came += name not in was
         if not (value == UNASKED and name in was):
             yield name, was.get(name), value
-    if not was.keys() <= now.keys():
+    if len(was) + came != len(now):
         for name, value in was.items():
             if name not in now:
                 yield name, value, None

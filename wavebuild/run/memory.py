@@ -13,6 +13,7 @@ from wavebuild.declare.model import Json, Kind, Step
 from wavebuild.declare.values import json_text
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph import reads
+from wavebuild.graph.files import are_packed
 from wavebuild.later import json
 from wavebuild.run.masking import SHORTEST, holds
 
@@ -24,6 +25,8 @@ LARGEST = 64 << 20
 
 def keys_read(step: Step, checking: bool) -> tuple[str, ...]:
     """The keys that an action may read; with its checks those of the checks, too."""
+    if are_packed(step.inputs) and not checking:
+        return ()
     artifacts = reads(step) if checking else step.inputs
     found = [artifact.path for artifact in artifacts if artifact.kind is Kind.MEM]
     return tuple(dict.fromkeys(found)) if found else ()

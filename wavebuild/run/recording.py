@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from wavebuild.declare.model import Manual, Step
 from wavebuild.errors import WavebuildError
+from wavebuild.graph.files import MANY
 from wavebuild.judge.digest import ABSENT
-from wavebuild.judge.facts import MANY, output_reading
+from wavebuild.judge.facts import output_reading
 from wavebuild.judge.freshness import Now
 from wavebuild.judge.locked import LOCKED
 from wavebuild.judge.memory import value_digest

@@ -16,7 +16,7 @@ from wavebuild.declare.model import Artifact
 from wavebuild.graph.columns import Columns
 from wavebuild.store.settled import Row
 
-FORMAT = f"1 {sys.byteorder}"
+FORMAT = f"2 {sys.byteorder}"
 
 
 class Origin(Struct, frozen=True, array_like=True):
