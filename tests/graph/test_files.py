@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -21,6 +21,7 @@ from wavebuild.judge.facts import Facts, Read
 from wavebuild.judge.freshness import Now
 from wavebuild.judge.members import Folders
 from wavebuild.judge.stamp import stamp
+from wavebuild.judge.trace import Trace
 from wavebuild.run.memory import keys_read
 
 PLACE = Place("Wavefile", 1, 1)
@@ -125,13 +126,29 @@ KINDS: dict[str, Callable[[Path, Random], list[str]]] = {
 }
 
 
+FORMER: dict[str, Callable[[dict[str, str], Random], dict[str, str]]] = {
+    "nothing": lambda inputs, chance: {},
+    "all as it is": lambda inputs, chance: inputs,
+    "few others": lambda inputs, chance: inputs | dict.fromkeys(chance.sample([*inputs], 5), "other"),
+    "most others": lambda inputs, chance: inputs | dict.fromkeys(chance.sample([*inputs], len(inputs) - 5), "other"),
+    "in another order": lambda inputs, chance: dict(sorted(inputs.items(), reverse=True)),
+    "one less": lambda inputs, chance: dict([*inputs.items()][1:]),
+    "one more": lambda inputs, chance: inputs | {"src/more": "other"},
+    "one renamed": lambda inputs, chance: {
+        ("src/former" if at == 7 else p): d for at, (p, d) in enumerate(inputs.items())
+    },
+}
+
+
 @pytest.mark.parametrize("packs", [True, False], ids=["packed", "linked"])
-@pytest.mark.parametrize("knows", [True, False], ids=["known", "looked at"])
+@pytest.mark.parametrize("knows", ["most", "some", "none"])
+@pytest.mark.parametrize("former", FORMER)
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_files_are_read_as_each_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, knows: bool, packs: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, former: str, knows: str, packs: bool
 ) -> None:
-    """With links, and with those that are not there; whether or not some of them are known without a look."""
+    """With links, and with those that are not there; whether or not some of them are known without a look, and
+    whatever was on record of them."""
     root = tmp_path / "root"
     (root / "src").mkdir(parents=True)
     paths = KINDS[kind](root, Random(kind))
@@ -142,37 +159,42 @@ def test_many_files_are_read_as_each_of_them(
         elif number % 11:
             at.write_text(f"{number}")
     (root / "Wavefile").touch()
-    graph = of(root, reader(paths))
+    graph = of(root, reader(paths), Step("maker", PLACE, outputs=(file("src/2"),), action=Run(())))
     if packs and kind == "of no text":
         with pytest.raises(ValueError, match="surrogates"):
             packed(graph)
         return
     graph = again(graph) if packs else graph
+    unknown = {"most": 9, "some": 2, "none": 1}[knows]
+    plain = [path for at, path in enumerate(dict.fromkeys(paths)) if at % unknown and (root / path).is_file()]
+    plain = [path for path in plain if not (root / path).is_symlink()]
 
-    def told() -> tuple[Read, Now]:
+    def told(traces: Sequence[Trace] = ()) -> tuple[Read, Now]:
         digests = Digests(str(root), {})
-        if knows:
-            plain = [path for path in dict.fromkeys(paths[::2]) if (root / path).is_file() and path != "src/4"]
+        if plain:
             stamps = [stamp(str(root / path)) for path in plain]
             digests.take_over(plain, stamps, [f"sha256:{number:064}" for number in range(len(plain))])
         facts = Facts(graph, digests, Folders(str(root)), {}, frozenset(), dict)
         read = facts.read(0)
-        return read, facts.now(0, read, (), 0.0, forced=False)
+        return read, facts.now(0, read, traces, 0.0, forced=False)
 
-    together, now = told()
+    with monkeypatch.context() as apart:
+        apart.setattr(facts_module, "MANY", NOT_MANY)
+        each, then = told()
+    trace = Trace("all", "r", 0.0, 0.0, {}, {}, FORMER[former](dict(then.inputs), Random(former)), {}, {})
+    together, now = told((trace,))
+
     assert together.many is not None
-    monkeypatch.setattr(facts_module, "MANY", NOT_MANY)
-    apart, then = told()
-
-    plain = tuple(Reading(reading.member, reading.path, reading.how) for reading in apart.action)
-    assert replace(together, many=None) == replace(apart, action=plain)
+    readings = tuple(Reading(reading.member, reading.path, reading.how) for reading in each.action)
+    assert replace(together, many=None) == replace(each, action=readings)
     assert (now.inputs, now.action) == (then.inputs, then.action)
-    assert bool(now.looked_at) == knows
-    assert set(now.looked_at) == ({*now.inputs} - {p for p in paths if _is_known(now, p)} if knows else set())
-
-
-def _is_known(now: Now, path: str) -> bool:
-    return now.inputs[path].startswith("sha256:0000000000")
+    if plain:
+        assert [*now.inputs] == [*dict.fromkeys(paths)]
+        assert {*now.inputs}.difference(now.looked_at) <= {*plain}
+        assert {path for path in now.inputs if path not in plain} <= {*now.looked_at}
+    for member in (*paths, "src/2", "src/none", "src/2/in"):
+        assert now.makers.get(member) == then.makers.get(member)
+    assert now.makers.get("src/2") == "maker"
 
 
 def test_what_a_step_reads_is_known_without_its_artifacts(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ It does not know what was recorded, but for the names of members it is asked abo
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import islice, repeat
-from operator import attrgetter, eq
+from itertools import compress, islice, repeat
+from operator import attrgetter, eq, ne
 from typing import assert_never
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from wavebuild.judge.freshness import Now, is_of
 from wavebuild.judge.members import Folders, made_members, members, nobody_else, sidecars
 from wavebuild.judge.memory import Memory
 from wavebuild.judge.shared import SharedFiles, Texts, key_readings, shared_files
-from wavebuild.judge.trace import Trace, key
+from wavebuild.judge.trace import Trace, key, plain
 
 AS_RECORDED = {
     "sha256": "bytes",
@@ -252,7 +253,7 @@ class Facts:
     def now(self, number: int, read: Read, traces: Sequence[Trace], clock: float, forced: bool) -> Now:
         """All facts that decide on the step. Raises WavebuildError for what cannot be read."""
         step = self.graph.wavefile.steps[number]
-        inputs, rest = self._taken_over(read)
+        inputs, rest = self._taken_over(read, traces)
         looked_at = tuple(reading.member for reading in rest) if inputs else ()
         inputs |= self._values(rest)
         gate_inputs = self._values(read.gate)
@@ -427,15 +428,16 @@ class Facts:
             values[reading.member] = ABSENT if digest is None else digest
         return values
 
-    def _taken_over(self, read: Read) -> tuple[dict[str, str], Collection[Reading]]:
-        """Of many readings the digests that are known without a look; and the readings of which none is."""
+    def _taken_over(self, read: Read, traces: Sequence[Trace]) -> tuple[dict[str, str], Collection[Reading]]:
+        """Of many readings the digests that are known without a look; and the readings of which none is.
+
+        For these stands whatever it may be, if anything: they are to be looked at.
+        """
         known, readings = self.digests.taken_over, read.action
         if not known or len(readings) < MANY:
             return {}, readings
         if read.many is not None:
-            paths = read.many.paths
-            values = {path: digest for path, digest in zip(paths, map(known.get, paths), strict=True) if digest}
-            return values, [Reading(path, path) for path in paths if path not in values]
+            return _merged(read.many.paths, known, plain(traces[0].inputs) if traces else {})
         there = [reading for reading in readings if reading.how == "bytes" and reading.path in known]
         values = dict(zip(map(_MEMBER, there), map(known.__getitem__, map(_PATH, there)), strict=True))
         return values, [reading for reading in readings if reading.member not in values]
@@ -727,12 +729,19 @@ class Makers:
         """The name of the step, but for the reader itself; of what is not there any more, whoever may make it again."""
         if not self._graph.upstream[self._number]:
             return None
+        reading = self._reading_of(member)
+        owner = self._graph.owner(member.rstrip("/")) if reading is None else self._owner(reading)
+        return None if owner in (None, self._number) else self._graph.wavefile.steps[owner].name
+
+    def _reading_of(self, member: str) -> Reading | None:
+        many = self._read.many
+        if many is not None and not self._discovered:
+            at = bisect_left(many.in_order, member)
+            return Reading(member, member) if many.in_order[at : at + 1] == [member] else None
         if self._readings is None:
             read = self._read
             self._readings = {one.member: one for one in (*read.action, *read.gate)} | dict(self._discovered)
-        reading = self._readings.get(member)
-        owner = self._graph.owner(member.rstrip("/")) if reading is None else self._owner(reading)
-        return None if owner in (None, self._number) else self._graph.wavefile.steps[owner].name
+        return self._readings.get(member)
 
     def _owner(self, reading: Reading) -> int | None:
         if reading.of_file:
@@ -744,6 +753,22 @@ class Makers:
 
 
 _PATH, _MEMBER, _KIND = map(attrgetter, ("path", "member", "kind"))
+
+
+def _merged(
+    paths: Sequence[str], known: Mapping[str, str], former: Mapping[str, str]
+) -> tuple[dict[str, str], Sequence[Reading]]:
+    """The digests of these files, in their order, and the readings of those of which none is known.
+
+    Where most are what they were, the former digests are taken as a whole.
+    """
+    if len(former) == len(paths) and all(map(eq, former, paths)):
+        other = [*compress(paths, map(ne, former.values(), map(known.get, paths)))]
+        if 2 * len(other) < len(paths):
+            return {**former}, [Reading(path, path) for path in other]
+    other = [path for path in paths if path not in known]
+    values = dict(zip(paths, map(known.get, paths, repeat(ABSENT)), strict=True)) if len(other) < len(paths) else {}
+    return values, [Reading(path, path) for path in other]
 
 
 def _by_bytes(paths: Iterable[str]) -> tuple[str, ...]:
