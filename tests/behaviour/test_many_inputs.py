@@ -8,6 +8,8 @@ import pytest
 
 from tests.behaviour.test_small_changes import EVIDENCE, knows_all, settled
 from tests.support.workshop import Workshop
+from wavebuild.engine.few import Known, Vouched
+from wavebuild.run.events import Event, StepSettled
 from wavebuild.store.lookers import unpacked
 from wavebuild.store.settled import read as read_evidence
 
@@ -65,6 +67,59 @@ def test_one_of_many_inputs_that_is_remade_is_seen(many: Workshop) -> None:
         assert knows_all(many)
     assert proven(many).keys() == before.keys() == {1}
     assert proven(many) != before
+
+
+def test_what_is_known_of_many_inputs_is_laid_out_while_the_step_before_runs(
+    many: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not a second time when the step is judged."""
+    ended: list[str] = []
+    laid_out: list[list[str]] = []
+    known = Vouched._known
+
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled):
+            ended.append(event.settled.step)
+
+    def lay_out(judge: Vouched, number: int) -> Known | None:
+        laid_out.append([*ended])
+        return known(judge, number)
+
+    monkeypatch.setattr(Vouched, "_known", lay_out)
+    many.write(a__txt="2\n")
+    assert many.build(meanwhile=told).ran == ["a", "all"]
+    assert laid_out == [[]]
+    assert many.read("all") == made(many)
+
+
+def test_where_the_step_before_makes_the_same_it_was_laid_out_in_vain(many: Workshop) -> None:
+    many.write(a__txt="1, and more\n")
+    built = many.build()
+    assert (built.ran, built.outcomes) == (["a"], {"a": "succeeded", "all": "kept"})
+    assert knows_all(many)
+
+
+def test_who_begins_after_it_was_laid_out_is_seen_to_have_made_something(shop: Workshop) -> None:
+    """Two steps, one after the other, make inputs of the one with many: both count."""
+    for number in range(SOURCES):
+        shop.put(f"src/{number}", f"{number}\n")
+    shop.write(a__txt="1\n", b__txt="1\n")
+    settled(
+        shop,
+        f"""
+steps:
+  a: {{inputs: a.txt, outputs: out/a, run: "note a; cp a.txt out/a"}}
+  b: {{inputs: b.txt, outputs: out/b, run: "note b; cp b.txt out/b"}}
+  all: {{inputs: [out/a, out/b, {names("src")}], outputs: all, run: "note all; cat out/a out/b src/* > all"}}
+""",
+    )
+    shop.write(a__txt="2\n", b__txt="3\n")
+    assert shop.build(jobs=1).ran == ["a", "b", "all"]
+    assert shop.read("all").startswith("2\n3\n")
+    assert knows_all(shop)
+    shop.write(b__txt="4\n")
+    assert shop.build(jobs=2).ran == ["b", "all"]
+    assert shop.read("all").startswith("2\n4\n")
 
 
 def test_one_of_many_sources_that_changes_is_seen(many: Workshop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.support.workshop import Built, Workshop
+from wavebuild.engine import few as engine_few
+from wavebuild.engine.few import Vouched
 from wavebuild.engine.glance import looked
 from wavebuild.engine.idle import question_asked
 from wavebuild.errors import WavebuildError
-from wavebuild.run.events import BuildSettled, BuildStarted, Event, Settled, StepStarted
+from wavebuild.run.events import BuildSettled, BuildStarted, Event, Settled, StepSettled, StepStarted
 
 FOUR = """
 steps:
@@ -529,6 +532,32 @@ def test_a_changed_step_does_not_wait_until_all_others_are_told_of(shop: Worksho
     assert "StepSettled" not in [kind for kind, _ in told[:begun]]
     assert [name for name in ends if name != "s8"] == names[:8]
     assert ends.count("s8") == 1
+
+
+def test_of_many_steps_how_those_end_that_are_kept_is_said_while_jobs_run(
+    four: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has run counts as what it came to, wherever it stands among them."""
+    monkeypatch.setattr(engine_few, "MANY_STEPS", 4)
+    monkeypatch.setattr(engine_few, "AT_ONCE", 1)
+    ended: list[str] = []
+    said: list[list[str]] = []
+    say = Vouched._say_kept
+
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled):
+            ended.append(event.settled.step)
+
+    def say_kept(judge: Vouched, order: Sequence[int]) -> None:
+        said.append([*ended])
+        say(judge, order)
+
+    monkeypatch.setattr(Vouched, "_say_kept", say_kept)
+    four.write(b__txt="two\n")
+    built = four.build(meanwhile=told)
+    assert said == [[]] * 4
+    assert [each.step for each in built.result.steps] == ["a", "d", "b", "c"]
+    assert built.outcomes == {"a": "kept", "d": "kept", "b": "succeeded", "c": "succeeded"}
 
 
 def what_is_told(event: Event) -> tuple[object, ...]:

@@ -249,10 +249,8 @@ class _Building:
         workers = self._pool if request.around is None else request.around(self._pool)
         patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
         executor: Executor = patient
-        if isinstance(self._judge, Vouched) and request.full and not self._all_go:
-            from wavebuild.run.meanwhile import Meanwhile
-
-            executor = self._meanwhile = Meanwhile(patient, self._known_ends(self._judge), self._hear)
+        if isinstance(self._judge, Vouched) and not self._all_go:
+            executor = self._with_more_to_do(patient, self._judge)
         self._scheduler = Scheduler(
             project.graph,
             course,
@@ -300,6 +298,18 @@ class _Building:
             run=self._run,
         )
 
+    def _with_more_to_do(self, executor: Executor, judge: Vouched) -> Executor:
+        """While jobs run it is done in advance what takes long; and it is told how those ended that nobody judges."""
+        if not (judge.takes_long or self._request.full):
+            return executor
+        from wavebuild.run.meanwhile import Meanwhile
+
+        if judge.takes_long:
+            executor = Meanwhile(executor, judge.in_advance(self._layers))
+        if self._request.full:
+            executor = self._meanwhile = Meanwhile(executor, self._known_ends(judge))
+        return executor
+
     # While it goes on
 
     def _work(self) -> dict[int, Settled]:
@@ -307,7 +317,7 @@ class _Building:
         try:
             ended = self._scheduler.run()
             if self._meanwhile is not None:
-                self._meanwhile.tell_the_rest()
+                self._meanwhile.do_the_rest()
             return ended
         finally:
             self._pool.hang_up()
@@ -319,10 +329,11 @@ class _Building:
                     disk.remove(self._layout.groups)
                     disk.remove_tree(os.path.join(self._layout.root, MEMORY))
 
-    def _known_ends(self, judge: Vouched) -> Iterator[Event]:
-        """Those that were known before anything was judged."""
+    def _known_ends(self, judge: Vouched) -> Iterator[bool]:
+        """Tells of those whose end was known before anything was judged, one after another."""
         for number in (number for layer in self._layers for number in layer if number not in self._wanted):
-            yield StepSettled(self._run, time.time(), judge.kept(number))
+            self._hear(StepSettled(self._run, time.time(), judge.kept(number)))
+            yield True
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, StepStarted) and not self._began:

@@ -150,7 +150,7 @@ def renewed(
     if not facts.digests.make_sure():
         return False
     made = {os.fsencode(output.path) for number in judge.began for output in steps[number].outputs}
-    made_rows = [row for row, name in enumerate(few.evidence.names) if name in made] if made else []
+    made_rows = judge.rows_of(made)
     if len(made_rows) < len(made):
         return False
     stamps = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import methodcaller
 from typing import cast
@@ -33,6 +33,16 @@ from wavebuild.store.lookers import Lookers
 from wavebuild.store.settled import Evidence
 
 _ENCODED = methodcaller("encode", sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+
+
+MANY_STEPS = 1 << 12
+"""Steps of which it is worth to say while jobs run how they end."""
+
+AT_ONCE = 1 << 10
+"""Of them so many at a time."""
+
+Known = tuple[Mapping[str, str], list[str], list[settled.Row]]
+"""Digests by path; and paths with their stamps, of what is there."""
 
 
 class Few(Struct, frozen=True):
@@ -121,6 +131,9 @@ class Vouched:
         self._seen = few.seen
         self._few = few
         self._row_of: dict[bytes, int] = {}
+        self._coming: list[int] = []  # steps with many inputs, behind one that has begun
+        self._whole: dict[int, Settled] = {}  # how all end if nobody is looked at: as far as it was done in advance
+        self._laid_out: dict[int, Known | None] = {}  # of a step that is looked at later, what was done in advance
         self._remade: set[str] | None = set()  # outputs of steps that have begun; None: nobody knows them all
         self._to_look = set(few.seen)  # those that are judged, but for some that have settled since
         self.began: set[int] = set()
@@ -142,7 +155,9 @@ class Vouched:
 
     def begin(self, due: Due) -> Settled | None:
         self.began.add(due.number)
-        self._to_look.update(self._few.reached.intersection(self._graph.downstream[due.number]))
+        coming = self._few.reached.intersection(self._graph.downstream[due.number])
+        self._to_look.update(coming)
+        self._coming += coming.intersection(self._few.lookers.proven)
         outputs = self._graph.wavefile.steps[due.number].outputs
         if any(output.kind is not Kind.FILE for output in outputs):
             self._remade = None
@@ -209,6 +224,11 @@ class Vouched:
         device, inode, *rest = evidence.columns[5 * row : 5 * row + 5].tolist()
         return (device, inode & LARGEST_INODE, *rest)
 
+    def rows_of(self, names: Collection[bytes]) -> list[int]:
+        """The rows of those of these files that are there."""
+        rows = self._rows() if names else {}
+        return [rows[name] for name in names if name in rows]
+
     def _rows(self) -> dict[bytes, int]:
         """The rows of what is there, by name."""
         if not self._row_of:
@@ -216,18 +236,50 @@ class Vouched:
             self._row_of = dict(zip(evidence.names, range(evidence.there), strict=False))
         return self._row_of
 
+    # What is done while jobs run
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether it is worth to do something in advance."""
+        return len(self._names) >= MANY_STEPS or not self._few.reached.isdisjoint(self._few.lookers.proven)
+
+    def in_advance(self, waves: Sequence[Sequence[int]]) -> Iterator[bool]:
+        """Piece by piece: lays out what is known of a step with many inputs that comes next; says how those end that
+        are kept. False if there is nothing to do at the moment."""
+        order = [number for wave in waves for number in wave]
+        while True:
+            if self._coming:
+                number = self._coming.pop()
+                if number not in self.looked:
+                    self._facts.many_files(number)
+                    yield True
+                    self._laid_out = {} if number in self.looked else {number: self._known(number)}
+                    yield True
+            elif len(self._whole) < len(order):
+                self._say_kept(order)
+                yield True
+            else:
+                yield False
+
+    def _known(self, number: int) -> Known | None:
+        """What is known of a step with many inputs: what its trace says of them, and the stamps they had as it was
+        written."""
+        many = self._facts.many_files(number)
+        traces = self._traces(key(self._graph.wavefile.steps[number])) if many else ()
+        if not many or not traces or traces[0].identity != self._few.lookers.proven[number]:
+            return None
+        return plain(traces[0].inputs), *self._stamps_of(many.in_order)
+
     def _take_over(self, number: int) -> None:
         """Of a step with many inputs: what its trace says of those that are as they were is taken as seen, all at once.
 
         The evidence was written when the files had the digests of that trace, and the stamps that they still have.
         """
-        many = self._facts.many_files(number)
-        traces = self._traces(key(self._graph.wavefile.steps[number])) if many else ()
-        if not many or not traces or traces[0].identity != self._few.lookers.proven[number] or self._remade is None:
+        known = self._laid_out.pop(number) if number in self._laid_out else self._known(number)
+        if known is None or self._remade is None:
             return
-        evidence, inputs = self._few.evidence, plain(traces[0].inputs)
+        evidence, (inputs, files, stamps) = self._few.evidence, known
         other = {*self._remade, *(os.fsdecode(evidence.names[row]) for row in self._few.moved)}
-        files, stamps = self._stamps_of(many.in_order)
         left = [at for path in other if (at := bisect_left(files, path)) < len(files) and files[at] == path]
         if left:
             files = files.copy()
@@ -253,8 +305,14 @@ class Vouched:
 
     def whole(self, ended: dict[int, Settled], waves: Sequence[Sequence[int]]) -> tuple[Settled, ...]:
         """How every wanted step ended, in the order of the plan."""
-        names, graph = self._names, self._graph
         order = [number for wave in waves for number in wave]
-        kept = map(Settled, [names[n] for n in order], repeat(Outcome.KEPT), [graph.wave[n] for n in order])
-        steps = dict(zip(order, kept, strict=True)) | ended
-        return tuple(steps.values())
+        while len(self._whole) < len(order):
+            self._say_kept(order)
+        return tuple((self._whole | ended).values())
+
+    def _say_kept(self, order: Sequence[int]) -> None:
+        """Of the next of them how they end if nobody looks at them."""
+        said, names, wave = len(self._whole), self._names, self._graph.wave
+        some = order[said : said + AT_ONCE]
+        kept = map(Settled, [names[n] for n in some], repeat(Outcome.KEPT), [wave[n] for n in some])
+        self._whole.update(zip(some, kept, strict=True))
