@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from wavebuild.errors import Place, mistake
 from wavebuild.later import sha256 as summed
+from wavebuild.later import sha256_of_much
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -125,9 +126,7 @@ def sha256(path: str, small: int = 0, size: int | None = None) -> tuple[str, os.
         if len(first) == size:
             return summed(first).hexdigest(), os.fstat(handle), first if size <= small else None
         _regular_size(handle, path)
-        import hashlib
-
-        state = hashlib.sha256(first)
+        state = sha256_of_much(first)
         whole = _add_rest(state, handle) == 0 and len(first) <= small
         return state.hexdigest(), os.fstat(handle), first if whole else None
     finally:

@@ -60,13 +60,20 @@ _left = _MUCH
 def sha256(data: bytes) -> _Hash:
     """SHA-256 of these bytes."""
     global _left
-    if _of_little is not None and (len(data) <= LITTLE or len(data) <= _left) and "hashlib" not in sys.modules:
+    if _of_little is not None and (len(data) <= LITTLE or len(data) <= _left) and "_hashlib" not in sys.modules:
         if len(data) > LITTLE:
             _left -= len(data)
         return _of_little(data)
-    import hashlib
+    return sha256_of_much(data)
 
-    return hashlib.sha256(data)
+
+def sha256_of_much(data: bytes) -> _Hash:
+    """The same by OpenSSL, if it is there; the module ``hashlib`` knows many other sums, and takes its time."""
+    try:
+        from _hashlib import openssl_sha256 as found
+    except ImportError:
+        from hashlib import sha256 as found
+    return found(data)
 
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from msgspec.msgpack import encode
@@ -12,6 +13,7 @@ from msgspec.msgpack import encode
 from wavebuild.declare import load as loaded
 from wavebuild.graph import link
 from wavebuild.graph.columns import Columns, packed
+from wavebuild.store import kept
 from wavebuild.store.kept import Origin, load, renew, save
 
 ORIGIN = Origin("question", {"HOME": None}, (), {"/w": ((1, 2, 3, 4, 5), "d")}, {}, [], ["o"], {})
@@ -47,6 +49,24 @@ def test_what_is_written_is_read_back(columns: Columns, tmp_path: Path) -> None:
     assert (first.origin, encode(first.columns), first.identity) == (ORIGIN, encode(columns), identity)
     assert (encode(second.columns), second.identity, second.origin.frozen) == (encode(columns), identity, ("s",))
     assert load(path, "question") is None
+
+
+def test_what_is_read_is_summed_once(columns: Columns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The identity of the graph stands in what is sealed: nobody finds it out again."""
+    path = tmp_path / "kept"
+    identity = save(str(path), ORIGIN, columns)
+    summed: list[int] = []
+
+    def counted(data: bytes, start: int = 0) -> int:
+        summed.append(len(data))
+        return crc32(data, start)
+
+    monkeypatch.setattr(kept, "crc32", counted)
+    found = load(str(path), "question")
+
+    assert found is not None
+    assert found.identity == identity
+    assert sum(summed) < path.stat().st_size
 
 
 def test_a_graph_that_holds_a_secret_is_not_written(columns: Columns, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from wavebuild.judge.trace import KEPT, MOST_KEPT, Made, Trace
 from wavebuild.run.records import Attempt, Result
 from wavebuild.store import rows as state_rows
 from wavebuild.store import state as state_module
+from wavebuild.store import views
 from wavebuild.store.claims import claimed
 from wavebuild.store.database import mark, unusable
 from wavebuild.store.opening import open_state, read_state
@@ -100,6 +101,18 @@ class TestDeeds:
         assert max(told) <= 3
         for known in memory.now_and_later():
             assert known.last_results() == newest
+
+    def test_a_trace_that_was_asked_for_is_not_decoded_again(self, memory: Memory, monkeypatch: pytest.MonkeyPatch):
+        """Who records the next one wants to know what the former edited."""
+        memory.open().record("k", trace(1))
+        state = memory.open()
+        assert state.traces("k")[0] == trace(1)
+        with monkeypatch.context() as counted:
+            counted.setattr(views, "decoded", lambda data: pytest.fail("it is decoded already"))
+            state.succeed("k", trace(2), attempt(), result())
+
+        for known in memory.now_and_later():
+            assert known.traces("k") == [trace(2), trace(1)]
 
     def test_a_long_trace_that_gives_way_is_not_written_over(self, memory: Memory):
         """Its room is given up as it is: what is written for a long trace is that trace, and little else."""

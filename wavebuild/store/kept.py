@@ -42,6 +42,7 @@ class Kept(Struct, frozen=True):
 
 class _File(Struct, frozen=True, array_like=True):
     format: str
+    identity: str  # of the columns: it is sealed with them, and not found out again
     origin: Origin
     columns: memoryview  # of what was read: it is not held twice
 
@@ -54,8 +55,9 @@ def save(path: str, origin: Origin, columns: Columns, secrets: Iterable[bytes] =
     parts, forms = [*_parts(columns)], [*secrets]
     if any(form in data for data in (map(bytes, parts) if forms else ()) for form in forms):
         return ""
-    _write(path, origin, parts)
-    return _identity(parts)
+    identity = _identity(parts)
+    _write(path, identity, origin, parts)
+    return identity
 
 
 def _parts(columns: Columns) -> Iterator[bytes | memoryview]:
@@ -75,12 +77,12 @@ def renew(path: str, origin: Origin) -> None:
     """Writes another origin of the same graph, if that is still there. Raises OSError."""
     file = _read(path)
     if file is not None:
-        _write(path, origin, [file.columns])
+        _write(path, file.identity, origin, [file.columns])
 
 
-def _write(path: str, origin: Origin, columns: Sequence[bytes | memoryview]) -> None:
+def _write(path: str, identity: str, origin: Origin, columns: Sequence[bytes | memoryview]) -> None:
     nothing = _ENCODER.encode(b"")
-    head = _ENCODER.encode(_File(FORMAT, origin, memoryview(b"")))[: -len(nothing)]
+    head = _ENCODER.encode(_File(FORMAT, identity, origin, memoryview(b"")))[: -len(nothing)]
     head += _BYTES + sum(map(len, columns)).to_bytes(4, "big")
     parts = [head, *columns]
     disk.write_atomic(path, *_joined([b"%08x\n" % _sum(parts), *parts]))
@@ -108,7 +110,7 @@ def load(path: str, question: str) -> Kept | None:
         columns = _COLUMNS.decode(file.columns)
     except (msgspec.DecodeError, ValueError):
         return None
-    return Kept(file.origin, columns, _identity([file.columns]))
+    return Kept(file.origin, columns, file.identity)
 
 
 def last(path: str) -> Columns | None:

@@ -589,7 +589,8 @@ class State(Ledger):
 
     def _put_texts(self, key: str, trace: Trace, texts: Mapping[str, bytes]) -> None:
         """The texts of the newest trace's edits alone: an older trace is never fresh while a newer edit stands."""
-        former = next(iter(Traces(self._traces.of(storable(key)))), None)
+        own = self.traces(key) if key not in self._assumed else Traces(self._traces.of(storable(key)))
+        former = next(iter(own), None)
         if not trace.edits and not (former is not None and former.edits):
             return
         wanted = {digest for edits in trace.edits.values() for edit in edits for digest in edit}
