@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 TYPE_CHECKING = False  # the module typing comes with msgspec
 if TYPE_CHECKING:
@@ -25,12 +25,29 @@ def _bring_in() -> None:
     held = {"typing_extensions": None, **_stand_ins()}  # None: so the import system says "not found"
     sys.modules.update(held)  # type: ignore[arg-type]
     try:
-        import msgspec  # noqa: F401
+        with _nothing_compiled():
+            import msgspec  # noqa: F401
     except (ImportError, AttributeError):
         pass  # a version that cannot do without: it is imported as ever by who needs it
     finally:
         for name in held:
             del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _nothing_compiled() -> Iterator[None]:
+    """msgspec makes one reference by name, to see which words ``typing`` has for that: these are known.
+
+    To make one calls for the compiler of the interpreter, which no build needs, and which takes its time to come.
+    """
+    import typing
+
+    kept = typing.ForwardRef
+    typing.ForwardRef = lambda *given, **named: None  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        typing.ForwardRef = kept  # type: ignore[misc]
 
 
 def _stand_ins() -> Mapping[str, types.ModuleType]:

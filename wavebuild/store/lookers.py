@@ -3,8 +3,6 @@
 It does not know what a step is, nor whether a row has moved.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Collection, Iterable, Sequence
 
@@ -27,11 +25,11 @@ class Lookers(Struct, frozen=True):
     broad: frozenset[int]
     open: frozenset[int]
     of_all: frozenset[int]
-    ends: array[int]
-    steps: array[int]
+    ends: "array[int]"
+    steps: "array[int]"
     proven: dict[int, str]
 
-    def of(self, row: int) -> array[int]:
+    def of(self, row: int) -> "array[int]":
         """The steps that are known to look at a row."""
         return self.steps[self.ends[row] : self.ends[row + 1]]
 
