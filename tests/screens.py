@@ -14,9 +14,9 @@ from pathlib import Path
 from wavebuild.judge.reasons import NeverRan
 from wavebuild.run.events import BuildStarted, Event, Outcome, Outlook, Settled, StepRetried, StepSettled, StepStarted
 from wavebuild.ui import plain, view
+from wavebuild.ui.manner import Manner
 from wavebuild.ui.outlook import Progress
 from wavebuild.ui.panel import Scene, painted, rows
-from wavebuild.ui.plain import Manner
 from wavebuild.ui.style import Style
 
 REPOSITORY = Path(__file__).parents[1]

@@ -18,7 +18,8 @@ from wavebuild.judge.trace import Trace
 from wavebuild.store.layout import Layout
 from wavebuild.store.opening import read_state
 from wavebuild.ui.builds import ending_lines
-from wavebuild.ui.plain import Manner, PlainScreen
+from wavebuild.ui.manner import Manner
+from wavebuild.ui.plain import PlainScreen
 from wavebuild.ui.style import Style
 
 SOURCES = tuple(f"src/{letter}.txt" for letter in "abcdef")

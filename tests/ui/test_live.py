@@ -31,7 +31,7 @@ from wavebuild.run.events import Event, Outcome
 from wavebuild.run.gauge import Gauge
 from wavebuild.ui import live
 from wavebuild.ui.live import LiveScreen, Page, wraps_again
-from wavebuild.ui.plain import Manner
+from wavebuild.ui.manner import Manner
 from wavebuild.ui.style import Style
 
 MANNER = Manner(Style(terminal=True), panel=True)

@@ -32,7 +32,8 @@ from tests.ui.samples import FakeEngine as Engine
 from wavebuild.judge.reasons import NeverRan
 from wavebuild.run.events import Event, Noticed, Outcome
 from wavebuild.ui import view
-from wavebuild.ui.plain import Manner, Output, PlainScreen, Sink, digest, heartbeat, lines
+from wavebuild.ui.manner import Manner, Output
+from wavebuild.ui.plain import PlainScreen, Sink, digest, heartbeat, lines
 from wavebuild.ui.style import Style
 
 PLAIN = Manner(Style())

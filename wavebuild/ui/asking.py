@@ -22,7 +22,7 @@ from wavebuild.ui.vocabulary import COMMANDS
 if TYPE_CHECKING:
     from wavebuild.declare.model import Schedule
     from wavebuild.engine import Request
-    from wavebuild.ui.plain import Output
+    from wavebuild.ui.manner import Output
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 Mode = Literal["build", "plan", "question", "touch"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wavebuild.errors import Place
     from wavebuild.run.events import Event
     from wavebuild.run.gauge import Gauge
-    from wavebuild.ui.plain import Manner, Screen
+    from wavebuild.ui.manner import Manner, Screen
 
 
 def build(caller: Caller, words: Sequence[str], where: Where, how: How, show: Show, seen: Glance | None = None) -> int:
@@ -58,18 +58,17 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
         from wavebuild.ui.report import asked
 
         asked.refuse_files(caller, request, show)
-    from wavebuild.ui.event_lines import event_lines
-
     manner, screen, gauge = screen_of(caller, show)
     request = replace(request, gauge=gauge)
     ending: list[str] = []
     with (
-        event_lines(show.events, request.directory, caller.stdout, caller.say, show.watched) as write_line,
+        _written(caller, request, show) as write_line,
         _drawn(caller, request, show) as draw,
     ):
 
         def tell(event: Event) -> None:
-            write_line(event)
+            if write_line is not None:
+                write_line(event)
             if draw is not None:
                 draw(event)
             screen.tell(event)
@@ -102,7 +101,7 @@ def run_build(caller: Caller, request: Request, show: Show) -> int:
 
 def screen_of(caller: Caller, show: Show) -> tuple[Manner, Screen, Gauge | None]:
     """What shows a build, in what manner; and where the build is to show what it waits for, if somebody looks."""
-    from wavebuild.ui.plain import Manner, PlainScreen
+    from wavebuild.ui.manner import Manner
     from wavebuild.ui.style import style_of
 
     style = style_of(caller.stderr, caller.environ, show.color)
@@ -116,7 +115,22 @@ def screen_of(caller: Caller, show: Show) -> tuple[Manner, Screen, Gauge | None]
         from wavebuild.ui.github import new_frame
 
         manner = replace(manner, frame=new_frame())
+    if manner.quiet:
+        from wavebuild.ui.quiet import QuietScreen
+
+        return manner, QuietScreen(caller.stderr, manner), None
+    from wavebuild.ui.plain import PlainScreen
+
     return manner, PlainScreen(caller.stderr, manner), None
+
+
+def _written(caller: Caller, request: Request, show: Show) -> AbstractContextManager[Callable[[Event], None] | None]:
+    """What writes the events, if they are wanted."""
+    if show.events is None:
+        return nullcontext()
+    from wavebuild.ui.event_lines import event_lines
+
+    return event_lines(show.events, request.directory, caller.stdout, caller.say, show.watched)
 
 
 def _drawn(caller: Caller, request: Request, show: Show) -> AbstractContextManager[Callable[[Event], None] | None]:
@@ -143,7 +157,8 @@ def _say_to_the_job(caller: Caller, request: Request, result: BuildResult) -> No
     from wavebuild.run.events import Outcome, Settled
     from wavebuild.ui.excerpts import root_of
     from wavebuild.ui.github import said_to_the_job
-    from wavebuild.ui.plain import Manner, trouble
+    from wavebuild.ui.manner import Manner
+    from wavebuild.ui.plain import trouble
     from wavebuild.ui.style import Style
     from wavebuild.ui.view import stopped_by
 
@@ -201,10 +216,10 @@ def _audit_lines(result: BuildResult, request: Request, manner: Manner) -> list[
 
 def ending_lines(result: BuildResult, manner: Manner) -> list[str]:
     """The last line of a build, after what else is left to say."""
-    from wavebuild.ui import words
-
     if manner.quiet and result.ok:
         return []
+    from wavebuild.ui import words
+
     out = []
     if result.orphans:
         out += words.orphan_lines(result.orphans)

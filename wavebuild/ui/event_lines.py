@@ -22,16 +22,13 @@ LONGEST = 1 << 22
 
 @contextmanager
 def event_lines(
-    file: str | None, folder: str, stdout: TextIO, say: Callable[[Sequence[str]], None], more: bool = False
+    file: str, folder: str, stdout: TextIO, say: Callable[[Sequence[str]], None], more: bool = False
 ) -> Iterator[Callable[[Event], None]]:
     """What to call with each event; the file is relative to the folder, ``-`` is stdout.
 
     ``more``: what is in the file stays.
     ``say`` is told at the end when the lines could not all be written: the build is none the worse for it.
     """
-    if file is None:
-        yield lambda event: None
-        return
     lines = _Lines(stdout if file == "-" else opened(os.path.join(folder, file), file, more))
     try:
         yield lines.tell

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, TextIO
 from wavebuild.regular import expression
 from wavebuild.run.events import Event, Settled, StepRetried, StepSettled, StepStarted
 from wavebuild.ui.escapes import RESET, escaped, sanitized
-from wavebuild.ui.plain import Manner, PlainScreen, is_streamed
+from wavebuild.ui.manner import Manner
+from wavebuild.ui.plain import PlainScreen, is_streamed
 
 if TYPE_CHECKING:
     from wavebuild.run.gauge import Gauge

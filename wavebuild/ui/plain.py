@@ -9,9 +9,7 @@ import _thread
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, assert_never
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from wavebuild.run.events import (
     BuildSettled,
@@ -30,13 +28,14 @@ from wavebuild.run.events import (
 from wavebuild.ui import view, words
 from wavebuild.ui.escapes import RESET, escaped, sanitized
 from wavebuild.ui.logs import PIECE, Followed, LogReader
-from wavebuild.ui.style import Colour, Style
+from wavebuild.ui.manner import Manner, Output
+from wavebuild.ui.style import Colour
 from wavebuild.ui.view import Picture, stopped_by
 
 if TYPE_CHECKING:
     import threading
 
-    from wavebuild.ui.github import Frame, Unmarked
+    from wavebuild.ui.github import Unmarked
 
 WORD = 12  # the column of "started", "succeeded", "interrupted"
 HEARTBEAT = 60.0
@@ -48,21 +47,6 @@ MOST_SHORT = 100  # of those behind them: by name
 
 LONGEST_LINE = 2000
 """Characters of a line in a digest: of a longer one the middle is left to the log."""
-
-Output = Literal["group", "stream", "prefix"]
-"""A step's output: whole when it ends; as it comes; line by line as it comes, each with the step's name."""
-
-
-class Manner(Struct, frozen=True):
-    """How much is said."""
-
-    style: Style
-    verbose: bool = False
-    quiet: bool = False
-    explain: bool = False
-    output: Output | None = None  # as the person asked for it; then nothing of it is left out
-    panel: bool = False  # what runs stands in a panel below
-    frame: Frame | None = None  # what GitHub Actions wants round the output of steps
 
 
 def lines(before: Picture, after: Picture, event: Event, manner: Manner) -> list[str]:
@@ -269,14 +253,6 @@ class Sink(Protocol):
     def write(self, text: str, /) -> int: ...
 
     def flush(self) -> None: ...
-
-
-class Screen(Protocol):
-    """What shows a build as it goes."""
-
-    def tell(self, event: Event) -> None: ...
-
-    def close(self, ending: list[str]) -> None: ...
 
 
 class PlainScreen:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from wavebuild.run.gauge import Gauge
-from wavebuild.ui.plain import Manner, Screen
+from wavebuild.ui.manner import Manner, Screen
 
 if TYPE_CHECKING:
     from wavebuild.ui.asking import Show
