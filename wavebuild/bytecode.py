@@ -9,12 +9,15 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
 
 TYPE_CHECKING = False  # the module typing is not imported for it
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec, SourceFileLoader
     from types import CodeType, ModuleType
+else:  # the package importlib is not imported for it: this is what it hands on
+    from _frozen_importlib import ModuleSpec
+    from _frozen_importlib_external import SourceFileLoader
 
 MAGIC: bytes = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER + bytes(4)
 """How a file of bytecode begins that goes by the time and the size of its source."""

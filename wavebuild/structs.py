@@ -7,7 +7,6 @@ import at the same time, nothing is hidden from anybody.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
 import types
@@ -60,7 +59,7 @@ def _stand_ins() -> Mapping[str, types.ModuleType]:
     if sys.version_info < (3, 12):
         with contextlib.suppress(ImportError):
             # The very classes: the module itself first defines them in Python, and then throws that away.
-            stand_ins["datetime"] = importlib.import_module("_datetime")
+            stand_ins["datetime"] = __import__("_datetime")
     return {name: one for name, one in stand_ins.items() if name not in sys.modules}
 
 
@@ -78,7 +77,8 @@ class _Later(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(self.__name__) is self:  # it is asked for more than it knows, while it stands in
             raise AttributeError(name)
-        return getattr(importlib.import_module(self.__name__), name)
+        __import__(self.__name__)
+        return getattr(sys.modules[self.__name__], name)
 
 
 class _Expressions(_Later):
@@ -90,7 +90,7 @@ class _Expressions(_Later):
 
 def _expressions() -> types.ModuleType:
     """``typing`` names two types of it: those of an expression that finds everything, and of what that has found."""
-    _sre = importlib.import_module("_sre")
+    _sre = __import__("_sre")
     everything = _sre.compile("", 0, [1], 0, {}, ())  # 1: it is found
     stand_in = _Expressions("re")
     stand_in.Pattern, stand_in.Match = type(everything), type(everything.match(""))  # type: ignore[attr-defined]

@@ -5,6 +5,8 @@ It does not know whether anybody runs the plan.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from wavebuild.plan.build import make_plan, takes_time
@@ -46,8 +48,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = f"{__name__}.{_HOMES[name]}"
+    __import__(home)
+    value: object = getattr(sys.modules[home], name)
     globals()[name] = value
     return value

@@ -6,10 +6,10 @@ begins as a copy: it holds the build's lock and files open, its handlers and its
 
 from __future__ import annotations
 
+import _imp
 import atexit
 import contextlib
 import gc
-import importlib.machinery
 import io
 import os
 import signal
@@ -94,7 +94,7 @@ def forget(handles: Collection[int], kept: Collection[int]) -> None:
     if not gc.isenabled():
         gc.enable()
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
+    for number in range(1, signal.NSIG):  # to make a set of their names takes ten times as long
         if callable(signal.getsignal(number)) and number != signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
     for handle in set(handles) - {0, 1, 2, *kept}:
@@ -121,11 +121,12 @@ def _forget_what_was_registered() -> None:
 
 def _forget_modules() -> None:
     """A call finds its modules by its own folders; a package that holds compiled code cannot be loaded twice."""
-    loaded = [(name, name.partition(".")[0], module) for name, module in list(sys.modules.items())]
-    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-    stay = {top for _, top, module in loaded if str(getattr(module, "__file__", None)).endswith(suffixes)}
-    for name, top, _ in loaded:
-        if top not in sys.stdlib_module_names and top not in OURS and top not in stay:
+    usual, suffixes = sys.stdlib_module_names, tuple(_imp.extension_suffixes())
+    # The modules of ours are not so much as looked at: each would have a page of our memory copied.
+    tops = [(name, top) for name in [*sys.modules] if (top := name.partition(".")[0]) not in usual and top not in OURS]
+    stay = {top for name, top in tops if str(getattr(sys.modules[name], "__file__", None)).endswith(suffixes)}
+    for name, top in tops:
+        if top not in stay:
             del sys.modules[name]
 
 

@@ -72,6 +72,12 @@ class Tokens:
             del self._bytes[-1:]
             self.held -= 1
 
+    def fill(self) -> None:
+        """Nobody has put any there yet."""
+        if self._number:
+            with contextlib.suppress(OSError):
+                os.write(self._sink, b"+" * self._number)
+
     def make_whole(self) -> None:
         """Nobody else can hold a token now: those that died with their holders come back."""
         import termios
@@ -157,7 +163,7 @@ def serve(jobs: int, fifo: str = "") -> Tokens:
             os.close(read)
             os.close(write)
             raise
-    tokens.make_whole()
+    tokens.fill()
     return tokens
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import sys
 import time
@@ -39,7 +38,7 @@ def prctl(option: int, value: int) -> bool:
 def _called(name: str, *numbers: int) -> int:
     """A function of the C library; what ``ctypes`` is made of is there in a quarter of its time."""
     try:
-        library = importlib.import_module("_ctypes")
+        library = __import__("_ctypes")
         call, address = library.call_function, library.dlsym(library.dlopen(None, os.RTLD_NOW), name)
     except (ImportError, AttributeError):
         import ctypes
