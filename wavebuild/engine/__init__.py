@@ -88,9 +88,14 @@ def __getattr__(name: str) -> object:
     """The values that are asked and answered with, each when it is first named."""
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from wavebuild.engine import values
+    from wavebuild.engine import request
 
-    value: object = getattr(values, name)
+    found: object = request
+    if not hasattr(request, name):
+        from wavebuild.engine import values
+
+        found = values
+    value: object = getattr(found, name)
     globals()[name] = value
     return value
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from msgspec.structs import replace
 
 from wavebuild.declare.model import Artifact, Wavefile
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import Problem, WavebuildError, did_you_mean
 from wavebuild.graph import Graph, covers, reads
 from wavebuild.judge.facts import Assumed

@@ -17,7 +17,7 @@ from wavebuild.declare.importers.writing import Writable, is_writable, listed_un
 from wavebuild.declare.model import Call, Step
 from wavebuild.declare.said import said
 from wavebuild.engine.lists import Project
-from wavebuild.engine.values import Addition
+from wavebuild.engine.request import Addition
 from wavebuild.errors import mistake
 from wavebuild.graph import Graph, covers
 from wavebuild.graph.patterns import is_wild

@@ -10,7 +10,7 @@ import os
 from wavebuild import disk
 from wavebuild.declare.starting import STARTING_WAVEFILE
 from wavebuild.declare.upward import WAVEFILE_NAMES
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import Place, mistake
 
 

@@ -18,7 +18,7 @@ from wavebuild.declare.model import Kind, Step
 from wavebuild.engine.few import Few, Vouched
 from wavebuild.engine.keeping import as_read, links_on_the_way, read_for
 from wavebuild.engine.project import Project
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.graph import reads
 from wavebuild.graph.columns import passing
 from wavebuild.judge.facts import Facts

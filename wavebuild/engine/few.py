@@ -18,7 +18,7 @@ from msgspec import Struct
 from wavebuild.declare.model import Kind
 from wavebuild.engine.keeping import Edited
 from wavebuild.engine.lists import Project
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
 from wavebuild.judge.trace import Trace, key, plain

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wavebuild.engine.project import Project, holding, layout_of_project, select_steps
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import Problem, WavebuildError, did_you_mean
 from wavebuild.store import freezes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import WavebuildError
 from wavebuild.graph import Graph
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from wavebuild.declare.finding import find
 from wavebuild.engine.glance import Glance, looked, plain_question
-from wavebuild.engine.values import BuildResult, Request
+from wavebuild.engine.request import BuildResult, Request
 from wavebuild.errors import mistake
 from wavebuild.store.held import is_held
 from wavebuild.store.layout import Layout, layout_in

@@ -18,7 +18,7 @@ from wavebuild import __version__, disk
 from wavebuild.declare.model import Kind
 from wavebuild.engine.idle import layout_of
 from wavebuild.engine.lists import Project, Reused
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import WavebuildError
 from wavebuild.graph.columns import Columns, packed, unpacked
 from wavebuild.judge.members import Folders, members

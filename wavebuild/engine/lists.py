@@ -16,7 +16,7 @@ from wavebuild.declare.contents import Contents, Known
 from wavebuild.declare.files import Files
 from wavebuild.declare.model import Artifact, Kind, Step, Wavefile
 from wavebuild.engine.assumptions import assumed_of, owners_of, refuse_unknown, with_frozen
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import Place, Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, Owners, covers, link, may_be_one
 from wavebuild.graph.columns import MADE, Columns, packed, unpacked

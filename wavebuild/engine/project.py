@@ -16,7 +16,7 @@ from wavebuild.engine.idle import layout_of, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import kept_project
 from wavebuild.engine.lists import Project as Project
 from wavebuild.engine.lists import linked, loaded
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.graph import Graph, reads
 from wavebuild.judge.asking import Answers
@@ -32,8 +32,7 @@ from wavebuild.run.jobs import Invocation
 from wavebuild.run.masking import masked_text
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.orphans import end_orphans
-from wavebuild.run.records import Attempt
-from wavebuild.run.sandbox import SANDBOX
+from wavebuild.run.records import SANDBOX, Attempt
 from wavebuild.run.transaction import (
     ASIDE,
     DISPLACED,

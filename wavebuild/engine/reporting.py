@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Call, Hole, Manual, Range, Step, Text
 from wavebuild.engine.project import Project, layout_of_request, load, secrets_of, select_steps
+from wavebuild.engine.request import BuildResult, Request
 from wavebuild.engine.story import Chapter, Former, FormerRun, Piece, Pieces, Story
-from wavebuild.engine.values import BuildResult, Request
 from wavebuild.errors import WavebuildError, did_you_mean, mistake
 from wavebuild.graph import reads
 from wavebuild.judge.trace import Trace, key

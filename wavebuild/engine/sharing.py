@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from wavebuild.declare.model import Settings
 from wavebuild.engine.project import Project, jobs_of
-from wavebuild.engine.values import Request
+from wavebuild.engine.request import Request
 from wavebuild.run import jobserver
 from wavebuild.run.cores import cores
 from wavebuild.run.jobserver import Tokens

@@ -27,7 +27,7 @@ from wavebuild.engine.project import (
     scope_of,
     wavefile_of,
 )
-from wavebuild.engine.values import BuildResult, Request
+from wavebuild.engine.request import BuildResult, Request
 from wavebuild.errors import Problem, WavebuildError, mistake
 from wavebuild.run.events import Event, StepStarted
 from wavebuild.store.layout import Layout

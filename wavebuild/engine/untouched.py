@@ -10,7 +10,7 @@ import time
 from wavebuild.engine import questions
 from wavebuild.engine.idle import run_identity
 from wavebuild.engine.project import attempts_of_others, layout_of_project, load, state_to_read
-from wavebuild.engine.values import BuildResult, Request
+from wavebuild.engine.request import BuildResult, Request
 from wavebuild.errors import WavebuildError
 from wavebuild.plan.model import PlanWord
 

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from wavebuild import disk
 from wavebuild.declare.model import Artifact, Step
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.digest import Digests, Reading
-from wavebuild.judge.merging import LARGEST, Edit, is_text, stands
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import ABSENT, Trace
-from wavebuild.later import sha256
+from wavebuild.later import Later, sha256
+
+if TYPE_CHECKING:
+    from wavebuild.judge import merging
+else:
+    merging = Later("wavebuild.judge.merging")  # few steps edit what others do
 
 Texts = Callable[[str], Mapping[str, bytes]]
 """The texts that are kept of a step's edits, by their digests; asked by the key of its traces."""
@@ -57,13 +62,13 @@ class SharedFiles:
             known = self._read[path] = (mark, read_text(self._digests.absolute(path)))
         return known[1]
 
-    def former(self, of: str, trace: Trace | None) -> dict[str, tuple[Edit, ...]]:
+    def former(self, of: str, trace: Trace | None) -> dict[str, tuple[merging.Edit, ...]]:
         """What the step has done to each file by its last trace, as far as the texts are kept."""
         if trace is None or not trace.edits:
             return {}
         texts = self._texts(of)
         return {
-            path: tuple(Edit(texts[was], texts[now]) for was, now in edits if was in texts and now in texts)
+            path: tuple(merging.Edit(texts[was], texts[now]) for was, now in edits if was in texts and now in texts)
             for path, edits in trace.edits.items()
         }
 
@@ -76,7 +81,7 @@ class SharedFiles:
         for path in whole_files(step):
             edits, now = former.get(path, ()), self.text(path)
             whole = len(edits) == len(trace.edits.get(path, ()))
-            if now is None or not whole or not all(stands(edit, now) for edit in edits):
+            if now is None or not whole or not all(merging.stands(edit, now) for edit in edits):
                 found.add(path)
         return frozenset(found)
 
@@ -85,7 +90,7 @@ class SharedFiles:
         found = {}
         for path, edits in self.former(of, trace).items():
             now = self.text(path) if path in whole_files(step) else None
-            left = [edit for edit in edits if now is not None and stands(edit, now)]
+            left = [edit for edit in edits if now is not None and merging.stands(edit, now)]
             found[path] = tuple((text_digest(edit.before), text_digest(edit.after)) for edit in left)
         return {path: found.get(path, ()) for path in whole_files(step)}
 
@@ -103,10 +108,10 @@ def key_readings(artifact: Artifact) -> list[Reading]:
 def read_text(path: str) -> bytes | None:
     """The bytes of a file that can be shared line by line, else None."""
     try:
-        content = disk.read_regular(path, LARGEST)
+        content = disk.read_regular(path, merging.LARGEST)
     except (OSError, WavebuildError):
         return None
-    return content if is_text(content) else None
+    return content if merging.is_text(content) else None
 
 
 def refuse_unfit(digests: Digests, artifact: Artifact) -> None:
@@ -121,7 +126,7 @@ def refuse_unfit(digests: Digests, artifact: Artifact) -> None:
     elif not os.path.isfile(path):
         said = "is no file"
     elif not artifact.keys and read_text(path) is None:
-        said = f"is no text of at most {LARGEST >> 20} MiB, so edits of it cannot be told apart"
+        said = f"is no text of at most {merging.LARGEST >> 20} MiB, so edits of it cannot be told apart"
         remedy = "let one step own it: `outputs: {path: …, in_place: true}`"
     else:
         return

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from wavebuild import engine
 from wavebuild.declare.model import Schedule
 from wavebuild.declare.values import json_text
-from wavebuild.engine.values import BuildResult, Request
+from wavebuild.engine.request import BuildResult, Request
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.orchestrator.results import Executor, Result, in_python, result_of
 from wavebuild.orchestrator.steps import Declared, Function, Step, as_json, declare

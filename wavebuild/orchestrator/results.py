@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from wavebuild.engine.values import BuildResult
+from wavebuild.engine.request import BuildResult
 from wavebuild.run.events import Settled
 from wavebuild.ui import words
 from wavebuild.ui.records import build_record, review_record, settled_record

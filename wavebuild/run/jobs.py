@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct, field
 
@@ -28,7 +28,9 @@ from wavebuild.run.job import Confines, Job, PythonCall, Shell, Tracing
 from wavebuild.run.masking import masked_text
 from wavebuild.run.memory import as_object, keys_written
 from wavebuild.run.records import log_path
-from wavebuild.run.sandbox import Private
+
+if TYPE_CHECKING:
+    from wavebuild.run.sandbox import Private
 
 _OF_INPUTS = (InputChanged, InputAdded, InputRemoved)
 

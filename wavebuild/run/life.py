@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -25,8 +26,10 @@ from wavebuild.run.audit import Seen
 from wavebuild.run.events import Opinion
 from wavebuild.run.job import Ended
 from wavebuild.run.records import Attempt
-from wavebuild.run.sandbox import Private
 from wavebuild.run.sharing import Did
+
+if TYPE_CHECKING:
+    from wavebuild.run.sandbox import Private
 
 MOST_READ = 30
 """Members that are told of a step which did not come to its end."""

@@ -25,7 +25,6 @@ from wavebuild.judge.trace import key
 from wavebuild.run import transaction
 from wavebuild.run.life import Due, Life
 from wavebuild.run.records import Attempt
-from wavebuild.run.sandbox import made_in
 
 
 class Outputs:
@@ -127,6 +126,8 @@ class Outputs:
     def _found(self, life: Life, artifact: Artifact) -> list[str]:
         """The members that an output has where the step worked."""
         if life.private:
+            from wavebuild.run.sandbox import made_in
+
             return list(made_in(life.private, (artifact,), self._facts.folders.ignore))
         there = made_members(self._facts.folders, artifact)
         return [path for path in there if not self.only_stands_by(life, path)]

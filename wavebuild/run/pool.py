@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from wavebuild.run import forking, terminal, worker
+from wavebuild.later import Later
+from wavebuild.run import forking, worker
 from wavebuild.run.begun import Begun
 from wavebuild.run.environment import passed
 from wavebuild.run.grip import DROPPED, GRACE, NO_PROCESS, without_complaint
@@ -35,7 +36,10 @@ from wavebuild.run.wire import CallWire, Shelf, ToBuild, Wire
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
+    from wavebuild.run import terminal
     from wavebuild.run.line import End
+else:
+    terminal = Later("wavebuild.run.terminal")  # few steps own it
 
 OVERDUE = 10.0
 """Seconds past a job's own timeout after which a worker that says nothing is taken for stuck and killed."""

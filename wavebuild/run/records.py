@@ -14,6 +14,9 @@ from wavebuild.judge.reasons import Reason
 from wavebuild.judge.stamp import Stamp
 from wavebuild.judge.trace import Made, Trace
 
+SANDBOX = ".wavebuild/sandbox"
+"""Where the private folders of steps lie."""
+
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """What one attempt is about to do to the files, recorded before it does it.

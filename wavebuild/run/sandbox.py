@@ -28,8 +28,7 @@ from wavebuild.judge.members import NEVER_NAMES, Folders, made_members
 from wavebuild.judge.trace import key
 from wavebuild.later import sha256
 from wavebuild.run.job import Confines, Excerpt, Furniture
-
-SANDBOX = ".wavebuild/sandbox"
+from wavebuild.run.records import SANDBOX
 
 END_OF_PROJECT = ".git"
 """Linters look for this name to know where a project ends: they then do not go by the ``.gitignore`` of

@@ -6,6 +6,7 @@ It does not know when the step's turn comes, nor how what it did is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -16,9 +17,14 @@ from wavebuild.errors import WavebuildError, mistake
 from wavebuild.judge.content import data_kind, value_text
 from wavebuild.judge.digest import ABSENT, LARGEST_TEXT, Reading
 from wavebuild.judge.facts import Facts
-from wavebuild.judge.merging import LARGEST, Edit, is_text, stands, without
 from wavebuild.judge.shared import key_readings, read_text, refuse_unfit, shared_files, text_digest
 from wavebuild.judge.trace import Trace, key
+from wavebuild.later import Later
+
+if TYPE_CHECKING:
+    from wavebuild.judge import merging
+else:
+    merging = Later("wavebuild.judge.merging")  # few steps edit what others do
 
 MOST = 8
 """How many edits of one file are remembered of a step, where a later one cannot be told without an earlier."""
@@ -71,7 +77,7 @@ def is_undone(facts: Facts, other: Step, trace: Trace, path: str, before: str) -
     was, now = read_text(before), facts.shared.text(path)
     if was is not None and now is not None:
         edits = facts.shared.former(key(other), trace).get(path, ())
-        if was != now and any(stands(edit, was) and not stands(edit, now) for edit in edits):
+        if was != now and any(merging.stands(edit, was) and not merging.stands(edit, now) for edit in edits):
             return True
     return any(_is_key_undone(facts, reading, trace, before) for reading in _own_keys(other, path))
 
@@ -91,20 +97,20 @@ def _is_key_undone(facts: Facts, reading: Reading, trace: Trace, before: str) ->
     return was != now
 
 
-def composed(former: Sequence[Edit], before: bytes, after: bytes) -> list[Edit]:
+def composed(former: Sequence[merging.Edit], before: bytes, after: bytes) -> list[merging.Edit]:
     """The step's edits as one, from the text as it would be had the step never run.
 
     Where an earlier edit cannot be taken out, as others changed the same lines since, it stays one of its own.
     """
-    kept: list[Edit] = []
+    kept: list[merging.Edit] = []
     start = before
     for edit in reversed(former):
-        untouched = without(edit, start)
+        untouched = merging.without(edit, start)
         if untouched is not None:
             start = untouched
-        elif stands(edit, after):
+        elif merging.stands(edit, after):
             kept.insert(0, edit)
-    return [*kept[-MOST:], Edit(start, after)]
+    return [*kept[-MOST:], merging.Edit(start, after)]
 
 
 def _keys_made(facts: Facts, artifact: Artifact) -> dict[str, str]:
@@ -177,7 +183,7 @@ def _differing(was: Json, now: Json, above: str = "") -> set[str]:
 
 
 def _text(file: str, artifact: Artifact) -> bytes:
-    content = disk.read_regular(file, LARGEST)
-    if not is_text(content):
+    content = disk.read_regular(file, merging.LARGEST)
+    if not merging.is_text(content):
         raise mistake("unfit-update", f"{artifact.path} was no text before", artifact.place)
     return content

@@ -18,7 +18,7 @@ from wavebuild.graph import Graph
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.reasons import Reason
 from wavebuild.run.asking import secrets_of
-from wavebuild.run.audit import Audit, Seen, audited, masked
+from wavebuild.run.audit import Audit, Seen
 from wavebuild.run.events import Clue, Event, Opinion, Outcome, Settled
 from wavebuild.run.job import Ended, Tracing
 from wavebuild.run.jobs import Invocation
@@ -193,6 +193,8 @@ class Site:
         chosen = self.invocation.environ.get("TMPDIR")
         free = (chosen.rstrip("/"), disk.real(chosen)) if chosen else ("/tmp", "/var/tmp")
         ended_well = outcome in (Outcome.SUCCEEDED, Outcome.KEPT)
+        from wavebuild.run.undeclared import audited, masked
+
         found = audited(
             self.facts, life.due.number, life.due.read, life.discovered, life.seen, tracing.roots, free, ended_well
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -18,8 +19,13 @@ from wavebuild.errors import Place
 from wavebuild.graph import covers, excluded
 from wavebuild.graph import fixed_folder as fixed_folder
 from wavebuild.judge.members import Folders, made_members
-from wavebuild.run import sandbox
+from wavebuild.later import Later
 from wavebuild.run.records import Attempt
+
+if TYPE_CHECKING:
+    from wavebuild.run import sandbox
+else:
+    sandbox = Later("wavebuild.run.sandbox")  # few steps run in one
 
 ASIDE = ".wavebuild/aside"
 FAILED = ".wavebuild/failed"

@@ -20,7 +20,7 @@ from wavebuild.judge.stamp import stamp
 from wavebuild.judge.trace import key
 from wavebuild.later import Later
 from wavebuild.plan.targets import upstream_of
-from wavebuild.run import memory, sandbox, sharing, transaction
+from wavebuild.run import memory, sharing, transaction
 from wavebuild.run.job import Job
 from wavebuild.run.jobs import Try, job_of, shown
 from wavebuild.run.life import Life
@@ -28,9 +28,10 @@ from wavebuild.run.records import Attempt
 from wavebuild.run.site import Site
 
 if TYPE_CHECKING:
-    from wavebuild.run import discovery, scratch
+    from wavebuild.run import discovery, sandbox, scratch
 else:  # few steps need these
     discovery, scratch = Later("wavebuild.run.discovery"), Later("wavebuild.run.scratch")
+    sandbox = Later("wavebuild.run.sandbox")
 
 
 class Tries:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from wavebuild import disk
-from wavebuild.run import confined, forking, terminal
+from wavebuild.later import Later
+from wavebuild.run import confined, forking
 from wavebuild.run.environment import passed
 from wavebuild.run.grip import NO_PROCESS, WANT, Grip
 from wavebuild.run.job import (
@@ -44,8 +45,11 @@ from wavebuild.run.spool import ListFile, Spool, Tap, taken
 from wavebuild.run.wire import ToWorker, Wire, laid_at
 
 if TYPE_CHECKING:
+    from wavebuild.run import terminal
     from wavebuild.run.line import End
     from wavebuild.run.tracing import Trail
+else:
+    terminal = Later("wavebuild.run.terminal")  # few steps own it
 
 Facts = tuple["End", int, int, str, dict[str, str], bool]
 """What every worker is told as it begins."""

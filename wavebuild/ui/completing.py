@@ -19,7 +19,7 @@ from wavebuild.ui.arguments import ANYWHERE, JOBS, is_valued
 from wavebuild.ui.vocabulary import COMMANDS
 
 if TYPE_CHECKING:
-    from wavebuild.engine.values import Request
+    from wavebuild.engine.request import Request
     from wavebuild.graph import Graph
 
 MOST_INSTANCES = 100
@@ -327,7 +327,7 @@ def _fits(text: str) -> bool:
 
 
 def _project(line: Line, environ: Mapping[str, str], folder: str) -> Project:
-    from wavebuild.engine.values import Request
+    from wavebuild.engine.request import Request
     from wavebuild.ui.arguments import settings
 
     def given(*names: str) -> Iterable[str]:

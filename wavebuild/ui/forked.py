@@ -23,7 +23,7 @@ from wavebuild.watch.running import AT_LEAST, COARSE, Built, Knows, Looked, Mout
 
 if TYPE_CHECKING:
     from wavebuild.engine import BuildResult, Request
-    from wavebuild.engine.values import Sight as Looks
+    from wavebuild.engine.request import Sight as Looks
     from wavebuild.run.interrupts import Interrupts
 
 MOST_TOLD = 200

@@ -45,7 +45,7 @@ from wavebuild.ui.escapes import escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from wavebuild.engine.values import BuildResult
+    from wavebuild.engine.request import BuildResult
     from wavebuild.plan.model import PlannedWave, PlanWord
 
 TO = "\N{EN DASH}"
