@@ -736,3 +736,29 @@ def test_a_wavefile_that_was_saved_just_before_a_quick_build_costs_no_look_at_ev
         shop.wavefile(shop.read("Wavefile"))
         assert shop.build().ran == []
         assert knows_all(shop)
+
+
+def test_behind_the_one_that_changed_the_longest_comes_first(shop: Workshop) -> None:
+    """How long each takes is looked up while the one that they wait for runs."""
+    shop.write(a__txt="1\n")
+    quick = "".join(f"  q{n}: {{inputs: out/a, outputs: out/q{n}, run: cp out/a out/q{n}}}\n" for n in range(4))
+    settled(
+        shop,
+        "settings: {jobs: 2}\n"
+        "steps:\n"
+        "  a: {inputs: a.txt, outputs: out/a, run: cp a.txt out/a}\n"
+        f"{quick}"
+        "  slow: {inputs: out/a, outputs: out/slow, run: sleep 0.2; cp out/a out/slow}\n",
+    )
+    shop.write(a__txt="2\n")
+    began: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            began.append(event.step)
+
+    built = shop.build(meanwhile=note, jobs=2)
+
+    assert built.result.ok
+    assert began[:2] == ["a", "slow"]
+    assert sorted(began[2:]) == ["q0", "q1", "q2", "q3"]

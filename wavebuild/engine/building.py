@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from wavebuild import declare, disk
 from wavebuild.declare.model import Artifact, Call, Run, Step
-from wavebuild.engine.evidence import goes_by_more, keep_evidence, renewed, seen_stamps
 from wavebuild.engine.few import Vouched, few_of
 from wavebuild.engine.idle import first_look, question_asked, refuse_inside_itself, run_identity
 from wavebuild.engine.keeping import edited_since, keep_project
@@ -41,15 +40,15 @@ from wavebuild.engine.project import (
     select_steps,
     wavefile_of,
 )
+from wavebuild.engine.request import Addition, BuildResult, Request, Sight
 from wavebuild.engine.sharing import Share, joined, shared
-from wavebuild.engine.values import Addition, BuildResult, Request, Sight
 from wavebuild.errors import WavebuildError, mistake
 from wavebuild.graph.files import MANY
 from wavebuild.judge.facts import Facts, refuse
 from wavebuild.judge.trace import key
+from wavebuild.later import Later
 from wavebuild.plan import remaining, waves
-from wavebuild.run.account import Account, Rare, account_of
-from wavebuild.run.course import STOPS_READERS, Course, Executor, Growth
+from wavebuild.run.course import STOPS_READERS, Course, Executor, Growth, Places
 from wavebuild.run.events import (
     BuildSettled,
     BuildStarted,
@@ -81,7 +80,15 @@ from wavebuild.store.mounts import is_of_this_machine
 from wavebuild.store.state import State
 
 if TYPE_CHECKING:
+    from wavebuild.engine import evidence
+    from wavebuild.run import account
+    from wavebuild.run.account import Account, Rare
     from wavebuild.run.meanwhile import Meanwhile
+else:
+    evidence, account = Later("wavebuild.engine.evidence"), Later("wavebuild.run.account")
+
+AT_THE_END = ("wavebuild.engine.evidence", "wavebuild.run.account", "wavebuild.store.accounts")
+"""What a build takes when all has ended; it comes while a job runs."""
 
 
 def build(request: Request, tell: Callable[[Event], None], began: float) -> BuildResult:
@@ -215,7 +222,10 @@ class _Building:
             told_more = wanted & project.graph.traits.reviewed if request.full else frozenset[int]()
             self._wanted = few.reached | told_more
         counts = request.gauge is not None or (self._share.jobs > 1 and not request.order)
-        self._lengths = _lengths(project, self._state, self._wanted) if counts else {}
+        # Where all that is wanted waits for one step, nobody asks who comes first before that has settled.
+        alone = few is not None and not self._all_go and request.gauge is None and self._wanted == few.reached
+        self._only = next(iter(few.seen)) if few is not None and alone and counts and len(few.seen) == 1 else None
+        self._lengths = _lengths(project, self._state, self._wanted) if counts and self._only is None else {}
         self._behind = remaining(project.graph, self._wanted, self._lengths) if self._lengths else {}
 
     def _announce(self, notices: Sequence[str]) -> None:
@@ -247,7 +257,7 @@ class _Building:
             request, project, course, self._facts, self._state, self._rebuilder, self._hear, self._orphans
         )
         workers = self._pool if request.around is None else request.around(self._pool)
-        patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
+        patient = Patient(workers, lambda said: self._hear(self._noticed(said)), meanwhile=self._do_meanwhile)
         executor: Executor = patient
         if isinstance(self._judge, Vouched) and not self._all_go:
             executor = self._with_more_to_do(patient, self._judge)
@@ -290,7 +300,7 @@ class _Building:
         return Course(
             wanted=wanted,
             waves=going,
-            first=_priorities(project, self._state, wanted, self._layers, jobs, request.order, self._behind),
+            first=self._places(),
             jobs=jobs,
             schedule=self._schedule,
             keep_going=_keeps_going(request, project),
@@ -310,7 +320,28 @@ class _Building:
             executor = self._meanwhile = Meanwhile(executor, self._known_ends(judge))
         return executor
 
+    def _places(self) -> Mapping[int, int]:
+        """The place of each step among those that are ready."""
+        project, state, wanted, jobs = self._project, self._state, self._wanted, self._share.jobs
+        if self._only is None:
+            return _priorities(project, state, wanted, self._layers, jobs, self._request.order, self._behind)
+
+        def found() -> Mapping[int, int]:
+            behind = remaining(project.graph, wanted, _lengths(project, state, wanted))
+            return _priorities(project, state, wanted, self._layers, jobs, self._request.order, behind)
+
+        return Places(self._only, found)
+
     # While it goes on
+
+    def _do_meanwhile(self) -> None:
+        """While a job runs, what will be asked for when it has ended."""
+        first = self._scheduler.course.first
+        if isinstance(first, Places):
+            first.find()
+        for name in AT_THE_END:
+            with contextlib.suppress(ImportError, OSError):  # whoever needs it says so
+                __import__(name)
 
     def _work(self) -> dict[int, Settled]:
         """How the steps ended that went through the scheduler."""
@@ -410,8 +441,12 @@ class _Building:
             left.intersection_update(few.reached)
         project, facts, proven = self._project, self._facts, self._rebuilder.proven
         with contextlib.suppress(WavebuildError, OSError):
-            if not (few and isinstance(judge, Vouched) and renewed(project, layout, facts, few, judge, left, proven)):
-                keep_evidence(
+            if not (
+                few
+                and isinstance(judge, Vouched)
+                and evidence.renewed(project, layout, facts, few, judge, left, proven)
+            ):
+                evidence.keep_evidence(
                     request, project, layout, facts, self._state, looked, left, self._asked, identity, few, proven
                 )
 
@@ -419,9 +454,11 @@ class _Building:
         """What a watcher is told of what this build has looked at. ``former``: the evidence before it."""
         layout, project = self._layout, self._project
         kept = _is_another(former, disk.look(layout.settled))
-        stamps = partial(seen_stamps, project, self._facts, self._few)
+        stamps = partial(evidence.seen_stamps, project, self._facts, self._few)
         steps = project.wavefile.steps
-        is_open = not all(map(_is_well, ended.values())) or any(goes_by_more(steps[number]) for number in ended)
+        is_open = not all(map(_is_well, ended.values())) or any(
+            evidence.goes_by_more(steps[number]) for number in ended
+        )
         return Sight(layout.root, layout.settled, kept, is_open, self._settings.quiet, stamps)
 
     def _record(self, judged: Sequence[Settled], code: int, counts: tuple[tuple[str, int], ...]) -> float:
@@ -430,9 +467,9 @@ class _Building:
         state.learn(self._facts.digests.take_learned())
         state.hear(self._facts.answers.take_learned())
         seconds = time.monotonic() - self._clock
-        account = _account(request, layout, judged, self._rare)
+        told = _account(request, layout, judged, self._rare)
         secrets = [value for value in secrets_of(request, project).values() if value]
-        state.run_ended(self._run, seconds, code, counts, account, secrets)
+        state.run_ended(self._run, seconds, code, counts, told, secrets)
         with contextlib.suppress(OSError):  # the next build lets go of them
             logged = [step.step for step in judged if step.log]
             prune_logs(state, layout.home, self._run, logged, self._settings.log_keep)
@@ -474,7 +511,7 @@ def _audited(
 def _account(request: Request, layout: Layout, judged: Sequence[Settled], rare: Sequence[Rare]) -> Account:
     """What is told of this run when somebody asks later."""
     folder = os.path.relpath(request.directory, layout.root)
-    return account_of(judged, rare, request.targets, request.only, "" if folder == "." else folder)
+    return account.account_of(judged, rare, request.targets, request.only, "" if folder == "." else folder)
 
 
 def _additions(project: Project, steps: Sequence[Settled]) -> tuple[Addition, ...]:

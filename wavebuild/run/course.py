@@ -70,6 +70,25 @@ class Executor(Protocol):
     def interrupt(self, at_once: bool = False) -> None: ...
 
 
+class Places(dict[int, int]):
+    """The place of each step among ready ones, found out when that of a second one is wanted; ``only`` comes first."""
+
+    def __init__(self, only: int, find: Callable[[], Mapping[int, int]]) -> None:
+        super().__init__({only: 0})
+        self._find: Callable[[], Mapping[int, int]] | None = find
+
+    def __missing__(self, number: int) -> int:
+        if self._find is None:
+            raise KeyError(number)
+        self.find()
+        return self[number]
+
+    def find(self) -> None:
+        if self._find is not None:
+            self.update(self._find())
+            self._find = None
+
+
 class Course(Struct, frozen=True):
     """How this build is to go. ``first``: the place of each step among ready ones, the smallest first."""
 
