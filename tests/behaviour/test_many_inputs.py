@@ -8,6 +8,7 @@ import pytest
 
 from tests.behaviour.test_small_changes import EVIDENCE, knows_all, settled
 from tests.support.workshop import Workshop
+from wavebuild.engine import few
 from wavebuild.engine.few import Known, Vouched
 from wavebuild.run.events import Event, StepSettled
 from wavebuild.store.lookers import unpacked
@@ -89,6 +90,27 @@ def test_what_is_known_of_many_inputs_is_laid_out_while_the_step_before_runs(
     many.write(a__txt="2\n")
     assert many.build(meanwhile=told).ran == ["a", "all"]
     assert laid_out == [[]]
+    assert many.read("all") == made(many)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1000])
+def test_what_sums_much_quickly_comes_while_jobs_run(
+    size: int, many: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the step that comes next has made so much before."""
+    many.put("src/3", "x" * size)
+    many.build()
+    ended: list[str] = []
+    came: list[list[str]] = []
+
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled):
+            ended.append(event.settled.step)
+
+    monkeypatch.setattr(few, "sha256_of_much", lambda data: came.append([*ended]))
+    many.write(a__txt="2\n")
+    assert many.build(meanwhile=told).ran == ["a", "all"]
+    assert came == ([[]] if size > 1000 else [])
     assert many.read("all") == made(many)
 
 

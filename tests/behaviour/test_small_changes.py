@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.workshop import Built, Workshop
+from wavebuild.engine import building
 from wavebuild.engine import few as engine_few
 from wavebuild.engine.few import Vouched
 from wavebuild.engine.glance import looked
@@ -736,6 +737,29 @@ def test_a_wavefile_that_was_saved_just_before_a_quick_build_costs_no_look_at_ev
         shop.wavefile(shop.read("Wavefile"))
         assert shop.build().ran == []
         assert knows_all(shop)
+
+
+def test_what_the_end_takes_comes_while_a_job_runs(four: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, and before that job has ended; one that is not there is missed by nobody who does not need it."""
+    ended: list[str] = []
+    came: list[tuple[str | None, list[str]]] = []
+    bring_in = building._is_brought_in
+
+    def told(event: Event) -> None:
+        if isinstance(event, StepSettled):
+            ended.append(event.settled.step)
+
+    def brought_in(name: str | None) -> bool:
+        if name is not None:
+            came.append((name, [*ended]))
+        return bring_in(name)
+
+    monkeypatch.setattr(building, "_is_brought_in", brought_in)
+    monkeypatch.setattr(building, "AT_THE_END", (*building.AT_THE_END, "wavebuild.no_such_module"))
+    four.write(b__txt="two\n")
+
+    assert four.build(meanwhile=told).ran == ["b", "c"]
+    assert came == [(name, []) for name in building.AT_THE_END]
 
 
 def test_behind_the_one_that_changed_the_longest_comes_first(shop: Workshop) -> None:

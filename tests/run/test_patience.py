@@ -120,23 +120,6 @@ def test_who_waits_for_room_sleeps_until_a_job_ends() -> None:
     assert crowded.running == [2]
 
 
-def test_what_can_be_done_meanwhile_is_done_once_while_a_job_runs() -> None:
-    """Not where nothing runs, nor where nobody is to wait."""
-    done: list[str] = []
-    crowded = Crowded(room=2)
-    patient = Patient(crowded, lambda said: None, meanwhile=lambda: done.append("done"))
-    patient.wait(None)
-    patient.submit(job(1))
-    patient.submit(job(2))
-    patient.wait(0.0)
-    before = list(done)
-    patient.wait(None)
-    patient.submit(job(3))
-    patient.wait(None)
-
-    assert (before, done) == ([], ["done"])
-
-
 def test_a_later_command_of_a_job_is_not_begun_a_second_time() -> None:
     """What ran before it has run: the job is given up."""
     crowded = Crowded(room=1)

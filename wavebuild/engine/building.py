@@ -65,6 +65,7 @@ from wavebuild.run.events import (
 )
 from wavebuild.run.interrupts import Interrupts
 from wavebuild.run.jobs import SOMETIMES, Invocation
+from wavebuild.run.meanwhile import Meanwhile
 from wavebuild.run.memory import MEMORY
 from wavebuild.run.patience import Patient
 from wavebuild.run.pool import Pool
@@ -83,7 +84,6 @@ if TYPE_CHECKING:
     from wavebuild.engine import evidence
     from wavebuild.run import account
     from wavebuild.run.account import Account, Rare
-    from wavebuild.run.meanwhile import Meanwhile
 else:
     evidence, account = Later("wavebuild.engine.evidence"), Later("wavebuild.run.account")
 
@@ -257,10 +257,10 @@ class _Building:
             request, project, course, self._facts, self._state, self._rebuilder, self._hear, self._orphans
         )
         workers = self._pool if request.around is None else request.around(self._pool)
-        patient = Patient(workers, lambda said: self._hear(self._noticed(said)), meanwhile=self._do_meanwhile)
-        executor: Executor = patient
-        if isinstance(self._judge, Vouched) and not self._all_go:
-            executor = self._with_more_to_do(patient, self._judge)
+        patient = Patient(workers, lambda said: self._hear(self._noticed(said)))
+        executor: Executor = Meanwhile(patient, self._in_advance())
+        if isinstance(self._judge, Vouched) and request.full and not self._all_go:
+            executor = self._meanwhile = Meanwhile(executor, self._known_ends(self._judge))
         self._scheduler = Scheduler(
             project.graph,
             course,
@@ -308,18 +308,6 @@ class _Building:
             run=self._run,
         )
 
-    def _with_more_to_do(self, executor: Executor, judge: Vouched) -> Executor:
-        """While jobs run it is done in advance what takes long; and it is told how those ended that nobody judges."""
-        if not (judge.takes_long or self._request.full):
-            return executor
-        from wavebuild.run.meanwhile import Meanwhile
-
-        if judge.takes_long:
-            executor = Meanwhile(executor, judge.in_advance(self._layers))
-        if self._request.full:
-            executor = self._meanwhile = Meanwhile(executor, self._known_ends(judge))
-        return executor
-
     def _places(self) -> Mapping[int, int]:
         """The place of each step among those that are ready."""
         project, state, wanted, jobs = self._project, self._state, self._wanted, self._share.jobs
@@ -334,14 +322,18 @@ class _Building:
 
     # While it goes on
 
-    def _do_meanwhile(self) -> None:
-        """While a job runs, what will be asked for when it has ended."""
-        first = self._scheduler.course.first
+    def _in_advance(self) -> Iterator[bool]:
+        """While jobs run, what will be asked for when they have ended, piece by piece."""
+        first, judge = self._scheduler.course.first, self._judge
         if isinstance(first, Places):
             first.find()
-        for name in AT_THE_END:
-            with contextlib.suppress(ImportError, OSError):  # whoever needs it says so
-                __import__(name)
+            yield True
+        pieces: Iterator[bool] = itertools.repeat(False)
+        if isinstance(judge, Vouched) and not self._all_go and judge.takes_long:
+            pieces = judge.in_advance(self._layers)
+        at_the_end = iter(AT_THE_END)
+        for was_one in pieces:
+            yield was_one or _is_brought_in(next(at_the_end, None))
 
     def _work(self) -> dict[int, Settled]:
         """How the steps ended that went through the scheduler."""
@@ -477,6 +469,13 @@ class _Building:
             with contextlib.suppress(OSError, WavebuildError):
                 _prune(state, project, self._settings.log_keep, self._started)
         return seconds
+
+
+def _is_brought_in(name: str | None) -> bool:
+    """Whether there was a module to be brought in; where that cannot be, whoever needs it says so."""
+    with contextlib.suppress(ImportError, OSError):
+        return name is not None and __import__(name) is not None
+    return True
 
 
 def _is_another(before: os.stat_result | None, now: os.stat_result | None) -> bool:

@@ -16,12 +16,14 @@ from typing import cast
 from msgspec import Struct
 
 from wavebuild.declare.model import Kind
+from wavebuild.disk import CHUNK
 from wavebuild.engine.keeping import Edited
 from wavebuild.engine.lists import Project
 from wavebuild.engine.request import Request
 from wavebuild.judge.facts import Facts
 from wavebuild.judge.stamp import LARGEST_INODE, NOWHERE, Stamp
 from wavebuild.judge.trace import Trace, key, plain
+from wavebuild.later import sha256_of_much
 from wavebuild.plan.targets import downstream_of
 from wavebuild.run.events import Event, Outcome, Settled
 from wavebuild.run.job import Ended, Job
@@ -255,11 +257,20 @@ class Vouched:
                     yield True
                     self._laid_out = {} if number in self.looked else {number: self._known(number)}
                     yield True
+                if self._made_much(number):
+                    sha256_of_much(b"")  # what sums much of it quickly takes its time to come
+                    yield True
             elif len(self._whole) < len(order):
                 self._say_kept(order)
                 yield True
             else:
                 yield False
+
+    def _made_much(self, number: int) -> bool:
+        """Whether something that the step made is so large that it takes long to sum."""
+        outputs = (output.path for output in self._graph.wavefile.steps[number].outputs if output.kind is Kind.FILE)
+        rows = self.rows_of([*map(os.fsencode, outputs)])
+        return any(size >= CHUNK for _, _, size, _, _ in self._few.evidence.stamps(rows))
 
     def _known(self, number: int) -> Known | None:
         """What is known of a step with many inputs: what its trace says of them, and the stamps they had as it was

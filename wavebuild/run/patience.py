@@ -39,21 +39,13 @@ class Workers(Protocol):
 class Patient:
     """An executor around another.
 
-    ``notice`` is told that fewer jobs run, or none, and why; ``gave_up``: why none does. ``meanwhile`` is called once,
-    while a job runs and nothing else can be done.
+    ``notice`` is told that fewer jobs run, or none, and why; ``gave_up``: why none does.
     """
 
-    def __init__(
-        self,
-        workers: Workers,
-        notice: Callable[[str], None],
-        pause: float = PAUSE,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, workers: Workers, notice: Callable[[str], None], pause: float = PAUSE) -> None:
         self._workers = workers
         self._notice = notice
         self._pause = pause
-        self._meanwhile = meanwhile
         self._running: dict[int, Job] = {}
         self._laid: dict[int, Job] = {}  # ready for a worker, which has not begun it
         self._put_off: deque[Job] = deque()
@@ -91,9 +83,6 @@ class Patient:
         if self._put_off and not self._is_full:
             pause = max(0.0, self._again - time.monotonic())
             timeout = pause if timeout is None else min(timeout, pause)
-        if self._meanwhile is not None and self._running and timeout != 0.0:
-            meanwhile, self._meanwhile = self._meanwhile, None
-            meanwhile()
         for ended in self._workers.wait(timeout, handle):
             self._take(ended)
         self._try_those_put_off()
