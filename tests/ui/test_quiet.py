@@ -11,6 +11,7 @@ import pytest
 
 from tests.ui.samples import a_build_with_a_failure, build_started, settled, started
 from wavebuild.run.events import BuildSettled, Event, Noticed, Outcome
+from wavebuild.ui import quiet
 from wavebuild.ui.manner import Manner, Screen
 from wavebuild.ui.plain import PlainScreen
 from wavebuild.ui.quiet import QuietScreen
@@ -56,6 +57,18 @@ def test_a_failure_is_shown_at_once() -> None:
         screen.tell(event)
 
     assert stream.getvalue() == "  failed       a · exit 3 · 2.0 s\n"
+
+
+def test_of_a_large_build_not_all_is_held_that_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain screen sums up what it is told, and holds no event."""
+    monkeypatch.setattr(quiet, "MOST_HELD", 4)
+    stream = io.StringIO()
+    screen = QuietScreen(stream, QUIET)
+    for event in [*STARTED, settled("a", 1, Outcome.SUCCEEDED)]:
+        screen.tell(event)
+    assert screen._told == []
+    screen.tell(settled("b", 1, Outcome.FAILED, exit_code=3, failure="exit", seconds=2.0))
+    assert stream.getvalue() == "  failed       b · exit 3 · 2.0 s\n"
 
 
 def test_nothing_comes_that_could_show_a_build_that_goes_well() -> None:

@@ -1,6 +1,7 @@
-"""The screen of a quiet build: nothing is shown of it, and nothing comes that could show it, until a step fails.
+"""The screen of a quiet build: nothing is shown of it, and nothing comes that could show it, until a step fails or
+very many have run.
 
-It does not know how a failure is shown: then the plain screen is told all that happened.
+It does not know how a failure is shown: the plain screen is told all that happened.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from wavebuild.run.events import Event, Outcome, StepSettled
 if TYPE_CHECKING:
     from wavebuild.ui.manner import Manner, Screen
     from wavebuild.ui.plain import Sink
+
+
+MOST_HELD = 1 << 10
+"""Events that are held for the plain screen; a build of more has time to bring it in."""
 
 
 class QuietScreen:
@@ -28,7 +33,8 @@ class QuietScreen:
             self._screen.tell(event)
             return
         self._told.append(event)
-        if isinstance(event, StepSettled) and event.settled.outcome in (Outcome.FAILED, Outcome.WAITING):
+        went_ill = isinstance(event, StepSettled) and event.settled.outcome in (Outcome.FAILED, Outcome.WAITING)
+        if went_ill or len(self._told) >= MOST_HELD:
             self._shown()
 
     def close(self, ending: list[str]) -> None:
