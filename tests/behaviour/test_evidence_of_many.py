@@ -71,6 +71,7 @@ def room(root: Path, number: int) -> int:
     return peak
 
 
+@pytest.mark.long
 def test_the_room_that_evidence_takes_grows_little_with_each_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
+@pytest.mark.long
 def test_a_question_of_very_many_steps_makes_each_of_them_once(tmp_path: Path, made: list[int]) -> None:
     """A dry run with nothing on record, a list, a graph: no step is made, let go of, and made again."""
     request = of_many(tmp_path)

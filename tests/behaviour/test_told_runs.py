@@ -471,6 +471,7 @@ class TestTheCommands:
             assert (done.code, place in done.err) == (2, True), place
         assert not (site.root / "ran").exists()
 
+    @pytest.mark.long
     @pytest.mark.parametrize("flag", ["--events", "--timeline"])
     def test_no_file_of_the_project_is_lost_to_lines_or_a_timeline(self, flag: str, tmp_path: Path):
         """Nothing runs, nothing is emptied; their own file of an earlier build is written anew."""

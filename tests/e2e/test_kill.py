@@ -246,6 +246,7 @@ def test_a_second_ctrl_c_kills_a_step_that_ignores_the_first(site: Site) -> None
     site.build()
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="K8")
 def test_an_ignored_sigint_stays_ignored_and_sigterm_works(site: Site) -> None:
     """As under nohup or in a background job of a shell without job control."""

@@ -337,6 +337,7 @@ def spans(site: Site, *arguments: str) -> dict[str, tuple[str, str]]:
     return {step: (began[step], ended[step]) for step in ("8-ml", "9-agents", "7-observability")}
 
 
+@pytest.mark.long
 def test_under_flow_step_9_starts_while_8_runs(fresh_copy: Site) -> None:
     span = spans(fresh_copy)
 

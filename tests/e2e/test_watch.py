@@ -221,6 +221,7 @@ def test_ctrl_c_ends_the_build_and_the_watch_and_leaves_the_terminal_as_it_was(s
     assert site.nothing_alive()
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V8")
 def test_an_interrupt_for_the_watch_alone_ends_the_build_and_a_ctrl_c_counts_once(site: Site) -> None:
     """At a terminal: whoever kills the watch has not typed, so the build has heard nothing. A step may clean up."""

@@ -44,6 +44,7 @@ def settles(site: Site, watch: Watch, meddler: Meddler, story: str) -> None:
     assert not meddler.differs(), story
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V5")
 @pytest.mark.scenario(id="V10")
 def test_edits_of_all_kinds_end_in_what_a_clean_build_makes(site: Site) -> None:

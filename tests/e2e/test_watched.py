@@ -103,6 +103,7 @@ def test_while_it_is_watched_a_build_looks_at_nothing(large: Site) -> None:
     assert asked(large).returncode == 9
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V10")
 def test_whatever_befalls_the_watcher_nothing_is_missed(large: Site) -> None:
     """It is killed, or stopped so that it answers nobody, and begun again; each build does what it must."""

@@ -66,6 +66,7 @@ def calls(folder: Path, text: str) -> int:
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [wide, chain, repeated, categories], ids=lambda shape: shape.__name__)
 def test_ten_times_the_steps_cost_ten_times_the_calls(shape: Callable[[int], str], tmp_path: Path) -> None:
     """Calls are counted, not seconds: the count is the same on every machine."""

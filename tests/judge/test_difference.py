@@ -213,6 +213,7 @@ def test_what_is_told_leads_from_one_to_the_other(was: list[int], now: list[int]
     assert kept == [item for to, item in enumerate(now) if to not in new]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(100)
 @pytest.mark.parametrize(
     ("path", "was", "now"),

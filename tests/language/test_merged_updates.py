@@ -156,6 +156,7 @@ class TestMerging:
         assert "left no text" in built.steps["a"].detail
         assert shop.read("f") == "as it was\n"
 
+    @pytest.mark.long
     def test_random_edits_merge_alike_in_any_order_and_with_any_number_of_jobs(self, shop: Workshop):
         """One after another, four at once, wave by wave: the same bytes, and nothing to do afterwards."""
         chance = random.Random(7)

@@ -185,6 +185,7 @@ class TestASource:
 
         assert ran == [["report"], [], ["report"], [], []]
 
+    @pytest.mark.long
     def test_one_that_hangs_is_ended_with_all_it_started(self, shop: Workshop) -> None:
         """`timeout` kills the whole group."""
         shop.wavefile(
@@ -403,6 +404,7 @@ class TestAnOwner:
 
         assert shop.build().ran == []
 
+    @pytest.mark.long
     def test_an_owner_is_not_run_because_of_a_probe_that_hangs(self, shop: Workshop) -> None:
         """Whether the thing is there is not known: the owner fails with the reason, and does not run."""
         shop.wavefile((OWNED % ", timeout: 3s").replace("cat", "test -e hang && sleep 60; cat"))

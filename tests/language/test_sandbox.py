@@ -561,6 +561,7 @@ def test_a_kill_leaves_the_project_as_it_was(shop: Workshop):
     assert (shop.read(".wavebuild/failed/s/o"), (shop.root / ".wavebuild/sandbox").exists()) == ("2\n", False)
 
 
+@pytest.mark.long
 def test_a_timeout_ends_the_step_and_not_its_furnishing(shop: Workshop):
     """The former output stands."""
     shop.write(a="1\n")

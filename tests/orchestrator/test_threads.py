@@ -153,6 +153,7 @@ profiled()
 """
 
 
+@pytest.mark.long
 def test_after_functions_have_run_the_program_can_be_profiled(here: Path):
     """However they ended, and while one that takes no exception still runs: some Pythons come to stand still there."""
     program = [sys.executable, "-c", PROFILED]

@@ -413,6 +413,7 @@ class TestTimeouts:
         assert ended.seconds < 50
         assert "never" not in crew.log
 
+    @pytest.mark.long
     def test_who_ignores_the_polite_signal_is_killed(self, crew: Crew):
         """After a time of grace."""
         ended = in_time(

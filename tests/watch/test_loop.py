@@ -110,6 +110,7 @@ def edit(root: Path, text: str) -> None:
     (root / "new").rename(root / "in")
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V10")
 def test_what_nobody_has_told_of_is_found_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its observer says nothing any more, and has not ended: everything is looked at from time to time."""

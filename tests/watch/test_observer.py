@@ -184,6 +184,7 @@ def test_a_root_that_is_removed_is_waited_for_and_watched_again(watched, tmp_pat
     watched.hears(root / "file")
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V6")
 def test_a_root_whose_parent_is_replaced_is_found_to_be_another_one(watched, tmp_path):
     """No event tells that a folder above was renamed: it is looked at from time to time."""
@@ -242,6 +243,7 @@ def test_more_paths_than_are_held_are_told_as_everything():
     assert eyes.take() is None
 
 
+@pytest.mark.long
 @pytest.mark.scenario(id="V1")
 def test_a_queue_that_overflows_is_told_as_everything_and_all_is_watched_again(watched, tmp_path):
     """The kernel drops events when its queue is full: a folder that came meanwhile is watched all the same."""

@@ -102,6 +102,7 @@ def by_us(path: str) -> list[str] | None:
         return None
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=manifests())
 def test_every_command_is_what_ninja_makes_of_it(tmp_path: Path, files: dict[str, str]) -> None:

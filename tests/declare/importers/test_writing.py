@@ -76,6 +76,7 @@ def without_comments(value: Writable) -> object:
             return value
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(documents, comments)
 def test_any_model_reads_back_as_it_was(document: dict[str, Writable], heading: list[str]) -> None:
