@@ -141,6 +141,22 @@ def test_why_a_bar_is_missed_is_said_once_and_only_then() -> None:
     assert "A full build: what the child" not in "\n".join(page.performance(reached))
 
 
+def test_where_growth_is_missed_that_of_the_peers_stands_below() -> None:
+    """Only of what was measured in one run."""
+    found = data(FULL, wavebuild=figures(1.0, 1.0), ninja=figures(1.0, 1.0), make=figures(2.0, 1.0))
+    large = data(FULL, "wide 100000", wavebuild=figures(12.0, 1.0), ninja=figures(20.0, 1.0), make=figures(30.0, 1.0))
+    idle = data(NO_OP, wavebuild=figures(1.0, 1.0), ninja=figures(1.0, 1.0), make=figures(2.0, 1.0))
+    apart = data(NO_OP, "wide 100000", wavebuild=figures(1.0, 1.0), ninja=figures(2.0, 1.0, run="2"))
+    found["works"] |= large["works"]
+    for work, more in (("wide 10000", idle), ("wide 100000", apart)):
+        found["works"][work]["phases"] |= more["works"][work]["phases"]
+
+    text = " ".join(page.performance(found))
+    assert "in the same run: full build wavebuild 12, ninja 20, make -rR 15." in text
+    found["works"]["wide 100000"]["phases"][FULL]["wavebuild"] = figures(11.0, 1.0)
+    assert "in the same run" not in " ".join(page.performance(found))
+
+
 def test_readme_compares_only_what_was_measured_in_one_run() -> None:
     """Another run may have met another load."""
     found = data(NO_OP, wavebuild=figures(1.0, 1.0, run="2"), doit=figures(9.0, 1.0), ninja=figures(0.5, 1.0))
